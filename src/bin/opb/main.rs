@@ -1,0 +1,3 @@
+//! The program; its verbs come later.
+
+fn main() {}

@@ -1,0 +1,130 @@
+//! Which fields an id sees: all of them.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn script() -> Script {
+    Script {
+        sandbox_contract: 1,
+        text: "make\n".to_owned(),
+        env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
+        files: BTreeMap::from([("stamps".to_owned(), b"x".to_vec())]),
+    }
+}
+
+fn resolve() -> Resolve {
+    let one = |text: &str| vec![text.to_owned()];
+    Resolve {
+        arch: "amd64".to_owned(),
+        needs: one("a"),
+        conflicts: one("b"),
+        variant: "buildd".to_owned(),
+        add: one("c"),
+        profiles: one("nodoc"),
+        first_alternative: true,
+        ours: BTreeMap::from([("d".to_owned(), "e".to_owned())]),
+    }
+}
+
+fn output(name: &str) -> OutputName {
+    OutputName::new(name.to_owned()).expect("plain")
+}
+
+fn with_script(change: impl Fn(&mut Script)) -> Action {
+    let mut script = script();
+    change(&mut script);
+    Action::Build { script, number: None, outputs: vec![output("packages")] }
+}
+
+fn with_resolve(change: impl Fn(&mut Resolve)) -> Action {
+    let mut resolve = resolve();
+    change(&mut resolve);
+    Action::Resolve(resolve)
+}
+
+fn of(action: Action) -> Derivation {
+    Derivation { action, inputs: Vec::new() }
+}
+
+#[test]
+fn each_field_is_seen() {
+    let settings = |value: &str| BTreeMap::from([("a".to_owned(), value.to_owned())]);
+    let file = |label: &str, content: &[u8]| IndexFile { label: label.to_owned(), sha256: Sha256::of(content) };
+    let actions = vec![
+        Action::Source { tree: Digest::of(b"1") },
+        Action::Source { tree: Digest::of(b"2") },
+        Action::Index { files: vec![] },
+        Action::Index { files: vec![file("a", b"1")] },
+        Action::Index { files: vec![file("b", b"1")] },
+        Action::Index { files: vec![file("a", b"2")] },
+        Action::Index { files: vec![file("a", b"1"), file("b", b"1")] },
+        with_resolve(|_| {}),
+        with_resolve(|resolve| resolve.arch = "arm64".to_owned()),
+        with_resolve(|resolve| resolve.needs.push("b".to_owned())),
+        with_resolve(|resolve| resolve.needs[0] = "b".to_owned()),
+        with_resolve(|resolve| resolve.conflicts.clear()),
+        with_resolve(|resolve| resolve.variant.clear()),
+        with_resolve(|resolve| resolve.add.clear()),
+        with_resolve(|resolve| resolve.profiles.clear()),
+        with_resolve(|resolve| resolve.first_alternative = false),
+        with_resolve(|resolve| resolve.ours.clear()),
+        with_resolve(|resolve| drop(resolve.ours.insert("d".to_owned(), "f".to_owned()))),
+        Action::Root { layer_format: 1, settings: settings("1") },
+        Action::Root { layer_format: 2, settings: settings("1") },
+        Action::Root { layer_format: 1, settings: settings("2") },
+        Action::SourcePackage { script: None },
+        Action::SourcePackage { script: Some(script()) },
+        with_script(|_| {}),
+        with_script(|script| script.sandbox_contract = 2),
+        with_script(|script| script.text.push(' ')),
+        with_script(|script| drop(script.env.insert("A".to_owned(), "2".to_owned()))),
+        with_script(|script| drop(script.env.insert("B".to_owned(), String::new()))),
+        with_script(|script| script.env.clear()),
+        with_script(|script| script.files.clear()),
+        with_script(|script| drop(script.files.insert("stamps".to_owned(), b"y".to_vec()))),
+        Action::Build { script: script(), number: Some(1), outputs: vec![output("packages")] },
+        Action::Build { script: script(), number: Some(2), outputs: vec![output("packages")] },
+        Action::Build { script: script(), number: None, outputs: vec![output("debug"), output("packages")] },
+        Action::Repo { settings: settings("1") },
+        Action::Repo { settings: settings("2") },
+    ];
+    let count = actions.len();
+    let ids: std::collections::BTreeSet<DrvId> = actions.into_iter().map(|action| of(action).id()).collect();
+    assert_eq!(ids.len(), count, "two of them have one id");
+}
+
+#[test]
+fn each_part_of_an_input_is_seen() {
+    let input = |role: &str, from: &[u8], name: &str| Input {
+        role: role.to_owned(),
+        from: DrvId(Digest::of(from)),
+        output: output(name),
+    };
+    let with = |inputs: Vec<Input>| Derivation { inputs, ..of(with_script(|_| {})) };
+    let all = [
+        with(vec![]),
+        with(vec![input("root", b"1", "root")]),
+        with(vec![input("boot", b"1", "root")]),
+        with(vec![input("root", b"2", "root")]),
+        with(vec![input("root", b"1", "boot")]),
+        with(vec![input("root", b"1", "root"), input("source", b"1", "root")]),
+    ];
+    let ids: std::collections::BTreeSet<DrvId> = all.iter().map(Derivation::id).collect();
+    assert_eq!(ids.len(), all.len());
+    // In an action key only the content counts, not who made it.
+    let key = |derivation: &Derivation| derivation.action_key(&[Digest::of(b"content")]);
+    assert_eq!(key(&all[1]), key(&all[3]));
+    assert_ne!(key(&all[1]), key(&all[2]));
+}
+
+proptest! {
+    /// No value can look like two fields, and no two lists like one another.
+    #[test]
+    fn values_never_flow_into_each_other(a in prop::collection::vec("[ab =\n]{0,4}", 0..4), b in prop::collection::vec("[ab =\n]{0,4}", 0..4)) {
+        let id = |needs: &[String]| of(with_resolve(|resolve| resolve.needs = needs.to_vec())).id();
+        prop_assert_eq!(a == b, id(&a) == id(&b));
+        let text = |needs: &[String]| text_of(&of(with_resolve(|resolve| resolve.needs = needs.to_vec())), &[]);
+        prop_assert_eq!(a == b, text(&a) == text(&b));
+    }
+}

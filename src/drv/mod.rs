@@ -1,0 +1,286 @@
+//! Derivations: the full, pure description of one step, and the two digests that identify it.
+//!
+//! A [`Derivation`]'s id is the BLAKE3 of its canonical bytes in which each input stands as (derivation id, output name).
+//! Its action key is the BLAKE3 of the same bytes in which each input stands as the *content digest* of that output; the
+//! store is asked for this one. `encode.rs` is the only place that says which bytes those are, and can write the same
+//! walk as text, so that an explanation of a difference cannot drift from the hash.
+//!
+//! What is not in here is not hashed: addresses, mirrors, cores, jobs, hosts, paths. Those are a node's
+//! `graph::Origin`.
+
+mod encode;
+#[cfg(test)]
+mod field_tests;
+
+use std::collections::BTreeMap;
+
+pub use encode::{text_of, walk_version};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Digest, Sha256};
+use crate::name::{Kind, OutputName};
+
+/// A derivation's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DrvId(pub Digest);
+
+/// What the store is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ActionKey(pub Digest);
+
+/// A build's action key without its number: whether it changed says whether the number must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fingerprint(pub Digest);
+
+impl std::fmt::Display for DrvId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Display for ActionKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Content digests of named outputs; each is the digest of a tree.
+pub type Outputs = BTreeMap<OutputName, Digest>;
+
+/// One output of another derivation that this one reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Input {
+    /// What the step uses it as, such as `source` or `packages of libmd`.
+    pub role: String,
+    /// Whose output.
+    pub from: DrvId,
+    /// Which of them.
+    pub output: OutputName,
+}
+
+/// The full, pure description of one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derivation {
+    /// What is done, with all that its result depends on, but for the inputs.
+    pub action: Action,
+    /// What it reads, sorted by role; roles are unique.
+    pub inputs: Vec<Input>,
+}
+
+/// What a derivation does. One variant for each kind of node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Have this tree. One output, `tree`, whose digest is known beforehand.
+    Source {
+        /// The expected tree.
+        tree: Digest,
+    },
+    /// Have these index files, and keep of them what `resolve` reads. Output: `packages`.
+    Index {
+        /// The files, as a verified release file names them. Sorted by label.
+        files: Vec<IndexFile>,
+    },
+    /// Choose exact packages. Output: `list`.
+    Resolve(Resolve),
+    /// Make a chroot from the package list of the input `list`. Output: `root`, whose digest is this action's own key.
+    Root {
+        /// Raised when roots are made differently.
+        layer_format: u32,
+        /// Settings of the root, such as its user. Sorted.
+        settings: BTreeMap<String, String>,
+    },
+    /// Make the source package. Output: `source`, holding a `.dsc` and the files it names.
+    SourcePackage {
+        /// What runs; `None` where the source is a source package already and passes through as it is.
+        script: Option<Script>,
+    },
+    /// Make binary packages. Outputs as the script names them.
+    Build {
+        /// What runs.
+        script: Script,
+        /// The number that the ledger gave; `None` before that, and in the fingerprint.
+        number: Option<u32>,
+        /// Names of the outputs, sorted.
+        outputs: Vec<OutputName>,
+    },
+    /// Assemble a repository's content. Output: `tree`.
+    Repo {
+        /// Origin, label, suite and the like. Sorted.
+        settings: BTreeMap<String, String>,
+    },
+}
+
+/// An index file of an archive, by its digest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexFile {
+    /// Where it stands in the distro, such as `bookworm-security/main/binary-amd64`.
+    pub label: String,
+    /// Digest of the file as the archive has it (compressed).
+    pub sha256: Sha256,
+}
+
+/// What `resolve` chooses packages for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// The arch of the root.
+    pub arch: String,
+    /// Packages that must be installed, as Debian relations; empty for a base, which installs its `variant`.
+    pub needs: Vec<String>,
+    /// Relations that must not be installed (Build-Conflicts).
+    pub conflicts: Vec<String>,
+    /// The base: `buildd` installs what is essential, apt and build-essential.
+    pub variant: String,
+    /// Further packages of the base.
+    pub add: Vec<String>,
+    /// Active build profiles, sorted.
+    pub profiles: Vec<String>,
+    /// Take the first alternative of a build dependency only (as the distributions' own builders do).
+    pub first_alternative: bool,
+    /// Names of binary packages that components of this project make, each with its component: those whose packages are
+    /// no input here must not be taken from the distribution.
+    pub ours: BTreeMap<String, String>,
+}
+
+/// What runs in a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Raised when what a sandbox promises to a script changes.
+    pub sandbox_contract: u32,
+    /// The text for `/bin/sh`. Fixed text of this program: data reaches it by environment and files only.
+    pub text: String,
+    /// The environment, whole. Sorted.
+    pub env: BTreeMap<String, String>,
+    /// Small files that stand beside the script, by name. Sorted.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Action {
+    /// The kind of node that does this.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Source { .. } => Kind::Source,
+            Self::Index { .. } => Kind::Index,
+            Self::Resolve(_) => Kind::Resolve,
+            Self::Root { .. } => Kind::Root,
+            Self::SourcePackage { .. } => Kind::SourcePackage,
+            Self::Build { .. } => Kind::Build,
+            Self::Repo { .. } => Kind::Repo,
+        }
+    }
+}
+
+impl Derivation {
+    /// The id: inputs stand as (derivation id, output name).
+    pub fn id(&self) -> DrvId {
+        DrvId(encode::digest(self, &|_, input| encode::InputIs::Derivation(input.from, &input.output)))
+    }
+
+    /// The action key, given the content digest of each input, in the order of `inputs`.
+    ///
+    /// # Panics
+    /// Where there are fewer contents than inputs, which is the caller's mistake.
+    pub fn action_key(&self, contents: &[Digest]) -> ActionKey {
+        ActionKey(self.keyed(contents))
+    }
+
+    /// The action key of a build with its number left out; of anything else the action key.
+    pub fn fingerprint(&self, contents: &[Digest]) -> Fingerprint {
+        match &self.action {
+            Action::Build { number: Some(_), script, outputs } => {
+                let action = Action::Build { number: None, script: script.clone(), outputs: outputs.clone() };
+                Fingerprint(Self { action, inputs: self.inputs.clone() }.keyed(contents))
+            }
+            _ => Fingerprint(self.keyed(contents)),
+        }
+    }
+
+    /// The same derivation with `number`; anything but a build is returned as it is.
+    pub fn numbered(&self, number: u32) -> Self {
+        let mut numbered = self.clone();
+        if let Action::Build { number: slot, .. } = &mut numbered.action {
+            *slot = Some(number);
+        }
+        numbered
+    }
+
+    /// Outputs that are known without having run: a source's tree is its expected digest, a root's is its action key.
+    pub fn known_outputs(&self, key: ActionKey) -> Option<Outputs> {
+        let one = |name: &str, digest| OutputName::new(name).ok().map(|name| Outputs::from([(name, digest)]));
+        match &self.action {
+            Action::Source { tree } => one("tree", *tree),
+            Action::Root { .. } => one("root", key.0),
+            _ => None,
+        }
+    }
+
+    fn keyed(&self, contents: &[Digest]) -> Digest {
+        encode::digest(self, &|place, _| encode::InputIs::Content(contents[place]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(number: Option<u32>, env: &str) -> Derivation {
+        let script = Script {
+            sandbox_contract: 1,
+            text: "make\n".into(),
+            env: BTreeMap::from([("V".into(), env.into())]),
+            files: BTreeMap::new(),
+        };
+        let packages = OutputName::new("packages").expect("plain");
+        let source = Derivation { action: Action::Source { tree: Digest::of(b"tree") }, inputs: Vec::new() };
+        let tree = OutputName::new("tree").expect("plain");
+        Derivation {
+            action: Action::Build { script, number, outputs: vec![packages] },
+            inputs: vec![Input { role: "source".into(), from: source.id(), output: tree }],
+        }
+    }
+
+    #[test]
+    fn golden_ids() {
+        // Changing these numbers changes every identity there is: raise the walk's version instead.
+        let contents = [Digest::of(b"tree")];
+        assert_eq!(
+            build(None, "1").id().to_string(),
+            "35690608d127e6861d2dbc13dc05cf5af4583cdfbb480366bdacc51650349cda"
+        );
+        assert_eq!(
+            build(Some(1), "1").action_key(&contents).to_string(),
+            "9b7469c74f8e8adeeed8b317329002c9946d88d5b945e3348427902c58219b27"
+        );
+        assert_eq!(
+            text_of(&build(Some(1), "a\nb"), &[None]),
+            "opb derivation = 1\nkind = build\nsandbox contract = 1\nscript = make\\n\nenvs = 1\nenv V = a\\nb\nfiles = 0\n\
+             number = 1\noutputs = 1\noutput = packages\ninputs = 1\ninput source = ?\n"
+        );
+    }
+
+    #[test]
+    fn a_fingerprint_is_blind_to_the_number_alone() {
+        let contents = [Digest::of(b"tree")];
+        let fingerprint = |number, env| build(number, env).fingerprint(&contents);
+        assert_eq!(fingerprint(None, "1"), fingerprint(Some(7), "1"));
+        assert_ne!(fingerprint(Some(7), "1"), fingerprint(Some(7), "2"));
+        let key = |number, contents: &[Digest]| build(number, "1").action_key(contents);
+        assert_ne!(key(Some(1), &contents), key(Some(2), &contents));
+        assert_ne!(key(Some(1), &contents), key(Some(1), &[Digest::of(b"other")]));
+    }
+
+    #[test]
+    fn an_id_sees_every_field() {
+        let ids: std::collections::BTreeSet<DrvId> = [build(None, "1"), build(None, "2"), build(Some(1), "1")]
+            .iter()
+            .map(Derivation::id)
+            .chain([Derivation { action: Action::Index { files: Vec::new() }, inputs: Vec::new() }.id()])
+            .collect();
+        assert_eq!(ids.len(), 4);
+    }
+}

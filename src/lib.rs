@@ -1,0 +1,30 @@
+//! `opb` builds packages for many distributions from one set of recipes.
+//!
+//! Rhai recipes describe components and distros; an evaluator turns them into a content-addressed graph of derivations;
+//! only nodes without a realisation run, in parallel, in chroots; signed repositories are assembled from the store.
+//! `ARCHITECTURE.md` says which module may know which other; the modules below stand in that order.
+
+// What holds for the library but for its tests; `clippy.toml` and `CONTRIBUTING.md` say why.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod diag;
+pub mod digest;
+pub mod name;
+pub mod path;
+
+pub mod component;
+pub mod distro;
+pub mod drv;
+pub mod lock;
+pub mod settings;
+pub mod tree;
+

@@ -1,0 +1,136 @@
+//! The values of `opb.lock`: what each source and each distro is pinned to, and what evaluation must know of a source.
+//!
+//! Evaluation never downloads: version, needs, binary packages and the date of a source are recorded here when a pin is
+//! made (`opb update`), and a source that contradicts its record is an error. The file is TOML, sorted, one fact a line.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Digest, Sha256};
+use crate::name::{DistroName, PackageName};
+
+/// The version of the format that this program writes. A newer one is refused.
+pub const LOCK_VERSION: u32 = 1;
+
+/// All pins of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// Version of the format.
+    pub version: u32,
+    /// Pinned package indexes.
+    #[serde(default)]
+    pub distro: BTreeMap<DistroName, DistroPin>,
+    /// Pinned sources of the form `dsc(…)`, by distro and source package.
+    #[serde(default)]
+    pub dsc: BTreeMap<DistroName, BTreeMap<PackageName, DscPin>>,
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self { version: LOCK_VERSION, distro: BTreeMap::new(), dsc: BTreeMap::new() }
+    }
+}
+
+/// What a distro's package index is pinned to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistroPin {
+    /// One for each suite, in the distro's order.
+    pub suite: Vec<SuitePin>,
+}
+
+/// What a suite is pinned to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuitePin {
+    /// Such as `bookworm-updates`.
+    pub name: String,
+    /// SHA-256 of its verified `InRelease` file.
+    pub release: Sha256,
+    /// The `Date` of that file, as it stands there.
+    pub date: String,
+    /// Index files that the release file names, by their place below the suite, such as `main/binary-amd64/Packages.xz`
+    /// or `main/source/Sources.xz`.
+    pub index: BTreeMap<String, Sha256>,
+}
+
+/// What a source package of a distribution is pinned to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DscPin {
+    /// The suite whose index names it.
+    pub suite: String,
+    /// Folder below the archive's root, such as `pool/main/libm/libmd`.
+    pub directory: String,
+    /// Digest of the tree that holds exactly `files`.
+    pub tree: Digest,
+    /// Its files, the `.dsc` among them, by name.
+    pub files: BTreeMap<String, PinnedFile>,
+    /// What evaluation must know of it.
+    pub facts: SourceFacts,
+}
+
+/// A file of an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedFile {
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256 of the content.
+    pub sha256: Sha256,
+}
+
+/// What evaluation must know of a source with a `debian/` folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFacts {
+    /// The source package's name.
+    pub source: PackageName,
+    /// The version of the newest changelog entry.
+    pub version: String,
+    /// The distribution of that entry, such as `unstable`.
+    pub distribution: String,
+    /// The date of that entry, in seconds since 1970.
+    pub date: i64,
+    /// `debian/source/format`, such as `3.0 (quilt)`; `1.0` where the file is missing.
+    pub format: String,
+    /// `Rules-Requires-Root`, such as `no`; `None` where the source does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules_requires_root: Option<String>,
+    /// `Build-Depends`, whole, on one line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub build_depends: String,
+    /// `Build-Depends-Arch`, whole, on one line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub build_depends_arch: String,
+    /// `Build-Depends-Indep`, whole, on one line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub build_depends_indep: String,
+    /// `Build-Conflicts` with its `-Arch` and `-Indep` forms joined.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub build_conflicts: String,
+    /// Binary packages that it makes, by name.
+    pub binaries: BTreeMap<PackageName, BinaryFacts>,
+}
+
+/// What evaluation must know of a binary package before it is built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BinaryFacts {
+    /// `Architecture` as in `debian/control`: `any`, `all`, or a list such as `linux-any kfreebsd-any`.
+    pub architecture: String,
+    /// `udeb` for packages of the installer; `None` for ordinary ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_type: Option<String>,
+    /// `Pre-Depends` and `Depends` as in `debian/control`, on one line, `${…}` variables included.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub depends: String,
+    /// `Provides`, on one line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub provides: String,
+    /// `Build-Profiles`, such as `<!nodoc>`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub profiles: String,
+}

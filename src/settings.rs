@@ -1,0 +1,143 @@
+//! The values of `opb.toml`: what a project says about itself besides its recipes. All of it is optional.
+//!
+//! ```toml
+//! maintainer = "Vendor packages <packages@example.org>"   # stands in changelog entries that opb makes
+//!
+//! [mirrors]                       # where the host's own apt configuration does not say
+//! debian = "https://mirror.example.org/debian"
+//! debian-security = "https://mirror.example.org/debian-security"
+//!
+//! [channel.nightly]
+//! origin = "Vendor"               # Origin and Label of the Release file
+//! label = "Vendor nightly"
+//! targets = ["@debian-12/*"]      # default: every target
+//! key = "nightly"                 # the signing key's name; default: that of the channel
+//! url = "https://example.org/deb" # where people reach it; default: its folder on this machine
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::diag::{Cause, Caused};
+use crate::name::ChannelName;
+
+/// What `opb.toml` says.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Who makes the packages: name and address, for changelog entries.
+    pub maintainer: String,
+    /// Addresses of archives, by vendor (`debian`), or vendor and `-security`.
+    pub mirrors: BTreeMap<String, String>,
+    /// Published repositories. Never empty: without any, there is `nightly`.
+    pub channel: BTreeMap<ChannelName, Channel>,
+}
+
+/// A published repository.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Channel {
+    /// `Origin` of the Release file.
+    pub origin: Option<String>,
+    /// `Label` of the Release file.
+    pub label: Option<String>,
+    /// Patterns of the targets that it holds; empty for all.
+    pub targets: Vec<String>,
+    /// Name of the key that signs it; `None`: the channel's own name.
+    pub key: Option<ChannelName>,
+    /// Address that people reach it at, for the `.sources` files beside it; `None`: its folder on this machine.
+    pub url: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let nightly = ChannelName::new("nightly").expect("a plain name");
+        Self {
+            maintainer: "opb <opb@localhost>".to_owned(),
+            mirrors: BTreeMap::new(),
+            channel: BTreeMap::from([(nightly, Channel::default())]),
+        }
+    }
+}
+
+/// An `opb.toml` that cannot be read.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("cannot read `opb.toml`: {message}")]
+#[diagnostic(code(opb::settings::toml), help("correct that place; the manual lists what `opb.toml` may say"))]
+pub struct SettingsError {
+    message: String,
+    #[source_code]
+    text: miette::NamedSource<String>,
+    #[label("here")]
+    place: Option<miette::SourceSpan>,
+}
+
+impl Caused for SettingsError {
+    fn fault(&self) -> Cause {
+        Cause::Input
+    }
+}
+
+impl SettingsError {
+    /// A file that is no text.
+    pub fn not_text() -> Self {
+        let text = miette::NamedSource::new("opb.toml", String::new());
+        Self { message: "it is not UTF-8 text".to_owned(), text, place: None }
+    }
+}
+
+impl Settings {
+    /// Reads the text of an `opb.toml`.
+    ///
+    /// # Errors
+    /// [`SettingsError`] with the place.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let error = |message: String, place| SettingsError {
+            message,
+            text: miette::NamedSource::new("opb.toml", text.to_owned()),
+            place,
+        };
+        let mut settings: Self =
+            toml::from_str(text).map_err(|e| error(e.message().to_owned(), e.span().map(Into::into)))?;
+        if settings.channel.is_empty() {
+            settings.channel = Self::default().channel;
+        }
+        let one_line = |text: &str| !text.is_empty() && !text.contains(char::is_control);
+        let of_channel = |channel: &'_ Channel| {
+            [("origin", channel.origin.clone()), ("label", channel.label.clone()), ("url", channel.url.clone())]
+        };
+        let texts = settings.channel.iter().flat_map(|(name, channel)| {
+            let fields = of_channel(channel).into_iter();
+            fields.filter_map(move |(field, text)| Some((format!("channel.{name}.{field}"), text?)))
+        });
+        let mut all = std::iter::once(("maintainer".to_owned(), settings.maintainer.clone())).chain(texts);
+        if let Some((field, bad)) = all.find(|(_, text)| !one_line(text)) {
+            return Err(error(format!("`{field}` must be one line of text, not `{}`", bad.escape_debug()), None));
+        }
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        assert_eq!(Settings::parse("").expect("fine"), Settings::default());
+    }
+
+    #[test]
+    fn wrong_files_are_named() {
+        let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
+        assert_eq!(
+            error("mirors = 1"),
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `mirrors`, `channel`"
+        );
+        assert_eq!(
+            error("maintainer = \"a\\nb\""),
+            "cannot read `opb.toml`: `maintainer` must be one line of text, not `a\\nb`"
+        );
+    }
+}
