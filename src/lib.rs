@@ -25,6 +25,7 @@ pub mod component;
 pub mod distro;
 pub mod drv;
 pub mod lock;
+pub mod package;
 pub mod settings;
 pub mod tree;
 
