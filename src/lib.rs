@@ -29,3 +29,5 @@ pub mod package;
 pub mod settings;
 pub mod tree;
 
+pub mod solve;
+

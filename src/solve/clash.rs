@@ -1,0 +1,86 @@
+//! Says which packages exclude each other, where that is why a question has no answer.
+//!
+//! It follows only what is forced: needs with one possible package. A clash that lies deeper, between choices, is left
+//! to the solver's own words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::SolveError;
+use super::explain::shown;
+use super::world::{Need, World};
+
+/// What must be installed, each with who needs it; `None` is the question itself.
+type Forced<'a> = BTreeMap<&'a str, Option<&'a str>>;
+
+/// Why `wanted` cannot be met without what is in `refused`; `None` where no forced packages clash.
+pub(super) fn why<'a>(
+    world: &'a World<'a>,
+    wanted: Vec<Need<'a>>,
+    refused: &BTreeSet<&'a str>,
+) -> Result<Option<String>, SolveError> {
+    let mut forced = Forced::new();
+    let mut open: Vec<(Option<&'a str>, Need<'a>)> = wanted.into_iter().map(|need| (None, need)).collect();
+    let mut enemies: BTreeMap<&'a str, Vec<&'a str>> = BTreeMap::new();
+    loop {
+        let mut waiting = Vec::new();
+        let mut progress = false;
+        for (owner, need) in open {
+            for option in &need.options {
+                if !enemies.contains_key(option) {
+                    enemies.insert(option, world.enemies_of(option)?);
+                }
+            }
+            let blocker = |option: &&'a str| blocker(&forced, &enemies, option);
+            let mut viable =
+                need.options.iter().filter(|option| !refused.contains(*option) && blocker(option).is_none());
+            match (viable.next(), viable.next()) {
+                (None, _) => {
+                    let reasons = need.options.iter().map(|option| match blocker(option) {
+                        Some(other) => {
+                            format!(
+                                "{} cannot stand beside {}",
+                                shown(world, option),
+                                chain(world, &forced, Some(other))
+                            )
+                        }
+                        None => format!("{} is among the conflicts of the root itself", shown(world, option)),
+                    });
+                    let reasons: Vec<String> = reasons.collect();
+                    let owner = chain(world, &forced, owner);
+                    return Ok(Some(format!("`{}` is needed by {owner}, but {}", need.text, reasons.join("; "))));
+                }
+                (Some(only), None) => {
+                    progress = true;
+                    if !forced.contains_key(only) {
+                        forced.insert(*only, owner);
+                        waiting.extend(world.needs_of(only)?.into_iter().map(|need| (Some(*only), need)));
+                    }
+                }
+                _ => waiting.push((owner, need)),
+            }
+        }
+        if !progress {
+            return Ok(None);
+        }
+        open = waiting;
+    }
+}
+
+/// The forced package that excludes `option`, or that it excludes.
+fn blocker<'a>(forced: &Forced<'a>, enemies: &BTreeMap<&'a str, Vec<&'a str>>, option: &str) -> Option<&'a str> {
+    let excludes = |one: &str, other: &str| enemies.get(one).is_some_and(|all| all.contains(&other));
+    forced.keys().copied().find(|name| excludes(name, option) || excludes(option, name))
+}
+
+/// `name`, who needs it, who needs that one, up to the question.
+fn chain<'a>(world: &World<'_>, forced: &Forced<'a>, mut name: Option<&'a str>) -> String {
+    let mut parts = Vec::new();
+    while let Some(one) = name
+        && parts.len() < 20
+    {
+        parts.push(shown(world, one));
+        name = forced.get(one).copied().flatten();
+    }
+    parts.push("the root itself".to_owned());
+    parts.join(", needed by ")
+}
