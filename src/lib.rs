@@ -29,5 +29,8 @@ pub mod package;
 pub mod settings;
 pub mod tree;
 
+pub mod event;
+pub mod family;
+pub mod graph;
 pub mod solve;
 

@@ -1,0 +1,111 @@
+//! Events: everything that a run tells the outside. Renderers make a terminal view, plain lines or JSON of them.
+
+use serde::Serialize;
+
+use crate::diag::Cause;
+use crate::digest::Digest;
+use crate::name::NodeName;
+
+/// The version of the events' JSON form.
+pub const EVENT_VERSION: u32 = 1;
+
+/// One thing that happened.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A run begins.
+    RunStarted {
+        /// Nodes that are looked at.
+        nodes: usize,
+        /// Nodes that will run as far as is known now.
+        will_run: usize,
+    },
+    /// Something that people should know, but that is no error.
+    Notice {
+        /// One line.
+        text: String,
+    },
+    /// A node begins to run.
+    NodeStarted {
+        /// Which.
+        node: NodeName,
+    },
+    /// A running node is at something new.
+    NodePhase {
+        /// Which.
+        node: NodeName,
+        /// A few words, such as `fetching 12 packages`.
+        phase: String,
+    },
+    /// A node is done.
+    NodeDone {
+        /// Which.
+        node: NodeName,
+        /// In what way.
+        how: Done,
+        /// How long it took.
+        milliseconds: u64,
+    },
+    /// A node failed.
+    NodeFailed {
+        /// Which.
+        node: NodeName,
+        /// Whose fault.
+        cause: Cause,
+        /// The error, as people should read it; may have several lines.
+        message: String,
+        /// The log, where there is one.
+        log: Option<Digest>,
+    },
+    /// A node was ended because the run is being stopped.
+    NodeStopped {
+        /// Which.
+        node: NodeName,
+    },
+    /// A run ended.
+    RunFinished {
+        /// What came out.
+        counts: Counts,
+        /// How long it took.
+        milliseconds: u64,
+    },
+}
+
+/// In what way a node is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+pub enum Done {
+    /// It ran, and its outputs are new.
+    Built,
+    /// It ran, and its outputs are those of the realisation before it.
+    Identical,
+    /// It did not run: another process, or a node that does the same, had just made it.
+    Found,
+    /// A build ran with a new number, and its packages are equal but for that: the earlier ones stay.
+    Kept {
+        /// The version that stays.
+        version: String,
+    },
+}
+
+/// What came out of a run, in nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// Looked at.
+    pub nodes: usize,
+    /// Had a realisation already.
+    pub clean: usize,
+    /// Ran.
+    pub ran: usize,
+    /// Of those, package builds.
+    pub builds: usize,
+    /// Were expected to run, but an input came out unchanged.
+    pub cut_off: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Did not run because something that they need failed, or because the run was stopped.
+    pub not_run: usize,
+}
+
+/// Where events go. Called from several threads.
+pub type Sink<'a> = dyn Fn(Event) + Send + Sync + 'a;

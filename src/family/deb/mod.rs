@@ -1,0 +1,264 @@
+//! The family of `.deb` packages.
+//!
+//! `facts` reads what evaluation must know of a source, `needs` finds which components a source needs, and this file
+//! writes the derivations: index, package lists, roots, source package, build.
+//!
+//! Versions. A rebuilt source package of a distribution keeps its version; its binary packages get
+//! `<version>+0opbN~<suffix>`, which sorts above the distribution's own and below its security updates. A source of the
+//! project's own gets `<version>~<suffix>`, so that two releases never share a version, and its binary packages `+opbN`
+//! behind that. The number enters as a changelog entry marked `binary-only`, as a binary rebuild of the distribution
+//! does, so one source package serves all numbers.
+
+pub mod facts;
+pub mod needs;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::component::{Component, Need, SourceSpec};
+use crate::distro::Distro;
+use crate::drv::{Action, Derivation, IndexFile, Resolve, Script};
+use crate::lock::{SourceFacts, SuitePin};
+use crate::name::{Arch, OutputName};
+
+/// Raised when what a sandbox promises to scripts changes: user, paths, mounts, host name.
+pub const SANDBOX_CONTRACT: u32 = 1;
+
+/// Raised when roots are made differently from the same package list.
+pub const LAYER_FORMAT: u32 = 1;
+
+const BUILD: &str = include_str!("build.sh");
+const SOURCE_PACKAGE: &str = include_str!("source-package.sh");
+
+/// The outputs of a build: binary packages, their debug symbols, packages for the installer, and the record of the
+/// build (`.buildinfo`, `.changes`), which is never an input of anything.
+pub const BUILD_OUTPUTS: [&str; 4] = ["buildinfo", "debug", "packages", "udebs"];
+
+/// The pinned index of `arch` in a distro: every area of every suite. Labels are `<suite>/<area>/binary-<arch>`.
+///
+/// Empty where the pin does not hold that arch.
+pub fn index_files(distro: &Distro, pins: &[SuitePin], arch: &Arch) -> BTreeMap<String, (IndexFile, String, String)> {
+    let mut files = BTreeMap::new();
+    for (place, suite) in distro.suites.iter().enumerate() {
+        let Some(pin) = pins.iter().find(|pin| pin.name == suite.name) else { continue };
+        for area in &suite.areas {
+            let folder = format!("{area}/binary-{arch}/");
+            if let Some((path, sha256)) = pin.index.iter().find(|(path, _)| path.starts_with(&folder)) {
+                // The suite's place keeps the order of the distro's file, which decides between equal versions.
+                let label = format!("{place:02}/{}/{area}/binary-{arch}", suite.name);
+                let file = IndexFile { label: label.clone(), sha256: *sha256 };
+                files.insert(label, (file, suite.name.clone(), path.clone()));
+            }
+        }
+    }
+    files
+}
+
+/// The derivation that fetches `files`.
+pub fn index(files: impl Iterator<Item = IndexFile>) -> Derivation {
+    derivation(Action::Index { files: files.collect() })
+}
+
+/// The package list of a distro's base root.
+pub fn resolve_base(distro: &Distro, arch: &Arch) -> Derivation {
+    derivation(Action::Resolve(Resolve {
+        arch: arch.to_string(),
+        needs: Vec::new(),
+        conflicts: Vec::new(),
+        variant: distro.base.variant.clone(),
+        add: distro.base.add.clone(),
+        profiles: Vec::new(),
+        first_alternative: distro.options.first_alternative,
+        ours: BTreeMap::new(),
+    }))
+}
+
+/// The package list of the root that a component is built in.
+///
+/// `ours` names every binary package that the project makes for the distro, with its component.
+pub fn resolve(
+    component: &Component,
+    distro: &Distro,
+    facts: &SourceFacts,
+    part: Part,
+    arch: &Arch,
+    ours: BTreeMap<String, String>,
+) -> Derivation {
+    let split = |text: &str| -> Vec<String> {
+        text.split(',').map(str::trim).filter(|need| !need.is_empty()).map(str::to_owned).collect()
+    };
+    let mut needs = split(&facts.build_depends);
+    needs.extend(split(match part {
+        Part::Arch => &facts.build_depends_arch,
+        Part::Indep => &facts.build_depends_indep,
+    }));
+    for need in &component.needs {
+        if let Need::Package(relation) = need {
+            needs.push(relation.clone());
+        }
+    }
+    if needs_fakeroot(facts, distro) {
+        needs.push("fakeroot".to_owned());
+    }
+    derivation(Action::Resolve(Resolve {
+        arch: arch.to_string(),
+        needs,
+        conflicts: split(&facts.build_conflicts),
+        variant: distro.base.variant.clone(),
+        add: distro.base.add.clone(),
+        profiles: component.profiles.iter().cloned().collect(),
+        first_alternative: distro.options.first_alternative,
+        ours,
+    }))
+}
+
+/// A chroot, or a layer of one: the input `list` says of what, and `base`, where there is one, on what it is stacked.
+pub fn root() -> Derivation {
+    let settings = [("builder", "1000:1000"), ("policy-rc.d", "101"), ("recommends", "no")];
+    derivation(Action::Root {
+        layer_format: LAYER_FORMAT,
+        settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+    })
+}
+
+/// The source package of a component for a distro.
+pub fn source_package(component: &Component, distro: &Distro, facts: &SourceFacts, maintainer: &str) -> Derivation {
+    let script = match component.source {
+        SourceSpec::Dsc { .. } => None,
+        SourceSpec::Path { .. } => {
+            let mut env = base_env(facts);
+            env.insert("OPB_SOURCE".into(), facts.source.to_string());
+            env.insert("OPB_UPSTREAM_VERSION".into(), upstream_version(&facts.version));
+            env.insert("OPB_VERSION".into(), source_version(component, distro, facts));
+            env.insert("OPB_FORMAT".into(), facts.format.clone());
+            env.insert("OPB_MAINTAINER".into(), maintainer.to_owned());
+            env.insert("OPB_DISTRIBUTION".into(), facts.distribution.clone());
+            let stamps: String = component.stamp.iter().map(|path| format!("{path}\n")).collect();
+            let files = BTreeMap::from([("stamps".to_owned(), stamps.into_bytes())]);
+            Some(Script { sandbox_contract: SANDBOX_CONTRACT, text: SOURCE_PACKAGE.to_owned(), env, files })
+        }
+    };
+    derivation(Action::SourcePackage { script })
+}
+
+/// Which packages of a source a build makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Those of one arch.
+    Arch,
+    /// Those that are independent of it.
+    Indep,
+}
+
+/// The build of a component's packages.
+///
+/// `tied`: the source makes both packages of an arch and arch-independent ones.
+pub fn build(
+    component: &Component,
+    distro: &Distro,
+    facts: &SourceFacts,
+    (part, tied): (Part, bool),
+    maintainer: &str,
+) -> Derivation {
+    let mut env = base_env(facts);
+    let (head, tail) = match component.source {
+        SourceSpec::Dsc { .. } => (format!("{}+0opb", facts.version), format!("~{}", distro.suffix)),
+        SourceSpec::Path { .. } => (format!("{}+opb", source_version(component, distro, facts)), String::new()),
+    };
+    env.insert("OPB_SOURCE".into(), facts.source.to_string());
+    // As a binary rebuild of the distribution does it: the packages name the source package's own version. Where packages
+    // of an arch depend on arch-independent ones `(= ${source:Version})`, that must be the version those have here.
+    env.insert("OPB_ENTRY".into(), if tied { "" } else { ", binary-only=yes" }.into());
+    env.insert("OPB_VERSION_HEAD".into(), head);
+    env.insert("OPB_VERSION_TAIL".into(), tail);
+    env.insert("OPB_PART".into(), if part == Part::Arch { "any" } else { "all" }.into());
+    env.insert("OPB_MAINTAINER".into(), maintainer.to_owned());
+    env.insert("OPB_DISTRIBUTION".into(), facts.distribution.clone());
+    if !component.profiles.is_empty() {
+        let profiles: Vec<&str> = component.profiles.iter().map(String::as_str).collect();
+        env.insert("DEB_BUILD_PROFILES".into(), profiles.join(" "));
+        // Policy 4.9.1: `nocheck` and `nodoc` as profiles want the option of the same name beside them.
+        let options: Vec<&str> = profiles.into_iter().filter(|name| ["nocheck", "nodoc"].contains(name)).collect();
+        env.insert("DEB_BUILD_OPTIONS".into(), options.join(" "));
+    }
+    env.extend(component.env.clone());
+    let script = Script { sandbox_contract: SANDBOX_CONTRACT, text: BUILD.to_owned(), env, files: BTreeMap::new() };
+    let outputs = BUILD_OUTPUTS.map(|name| OutputName::new(name).expect("a plain name")).to_vec();
+    derivation(Action::Build { script, number: None, outputs })
+}
+
+/// The version of the binary packages of a build with `number`, from its script's environment.
+pub fn numbered_version(script: &Script, number: u32) -> String {
+    let get = |key: &str| script.env.get(key).map_or("", String::as_str);
+    format!("{}{number}{}", get("OPB_VERSION_HEAD"), get("OPB_VERSION_TAIL"))
+}
+
+/// What the numbers of a build count: the version that stays the same from one to the next.
+pub fn unnumbered_version(script: &Script) -> String {
+    let get = |key: &str| script.env.get(key).map_or("", String::as_str);
+    format!("{}N{}", get("OPB_VERSION_HEAD"), get("OPB_VERSION_TAIL"))
+}
+
+/// Whether the source is the project's own, not a source package of a distribution.
+pub fn is_own(component: &Component) -> bool {
+    matches!(component.source, SourceSpec::Path { .. })
+}
+
+/// Which parts a source has on `arch`: packages of that arch, arch-independent ones, or both.
+pub fn parts(facts: &SourceFacts, profiles: &BTreeSet<String>, arch: &Arch) -> BTreeSet<Part> {
+    let mut parts = BTreeSet::new();
+    for binary in facts.binaries.values() {
+        if !needs::profile_allows(&binary.profiles, profiles) {
+            continue;
+        }
+        for word in binary.architecture.split_whitespace() {
+            if word == "all" {
+                parts.insert(Part::Indep);
+            } else if needs::arch_matches(word, arch) {
+                parts.insert(Part::Arch);
+            }
+        }
+    }
+    parts
+}
+
+fn needs_fakeroot(facts: &SourceFacts, distro: &Distro) -> bool {
+    match facts.rules_requires_root.as_deref() {
+        Some(value) => value != "no",
+        None => !distro.options.rules_need_no_root,
+    }
+}
+
+fn source_version(component: &Component, distro: &Distro, facts: &SourceFacts) -> String {
+    if is_own(component) { format!("{}~{}", facts.version, distro.suffix) } else { facts.version.clone() }
+}
+
+fn upstream_version(version: &str) -> String {
+    let without_epoch = version.split_once(':').map_or(version, |(_, rest)| rest);
+    without_epoch.rsplit_once('-').map_or(without_epoch, |(upstream, _)| upstream).to_owned()
+}
+
+fn base_env(facts: &SourceFacts) -> BTreeMap<String, String> {
+    let date = facts.date.to_string();
+    [
+        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", "/nonexistent"),
+        ("USER", "builder"),
+        ("LOGNAME", "builder"),
+        ("SHELL", "/bin/sh"),
+        ("LANG", "C.UTF-8"),
+        ("LC_ALL", "C.UTF-8"),
+        ("TZ", "UTC"),
+        ("TERM", "dumb"),
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("SOURCE_DATE_EPOCH", date.as_str()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .collect()
+}
+
+fn derivation(action: Action) -> Derivation {
+    Derivation { action, inputs: Vec::new() }
+}

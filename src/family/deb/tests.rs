@@ -1,0 +1,185 @@
+//! Versions, parts, profiles, and what a build is told.
+
+use super::*;
+use crate::component::BuildSpec;
+use crate::distro::{Base, Expired, Family, Lifecycle, Options};
+use crate::lock::BinaryFacts;
+use crate::name::DistroName;
+use crate::package::version::Version;
+
+fn distro() -> Distro {
+    Distro {
+        name: DistroName::new("mirage-1").expect("a name"),
+        family: Family::Deb,
+        vendor: "mirage".into(),
+        release: "1".into(),
+        codename: "oasis".into(),
+        suffix: "mir1".into(),
+        arches: vec!["amd64".parse().expect("an arch")],
+        indep_on: "amd64".parse().expect("an arch"),
+        suites: Vec::new(),
+        keyring: "k".into(),
+        base: Base { variant: "buildd".into(), add: Vec::new() },
+        lifecycle: Lifecycle { end: "2030-01-01".into(), archived: false, expired_release_files: Expired::Refuse },
+        options: Options { first_alternative: true, rules_need_no_root: false },
+    }
+}
+
+fn component(source: SourceSpec, profiles: &[&str]) -> Component {
+    Component {
+        name: "tool".parse().expect("a name"),
+        file: "recipes/tool.rhai".into(),
+        source,
+        build: BuildSpec::Native,
+        needs: Vec::new(),
+        env: BTreeMap::new(),
+        profiles: profiles.iter().map(|name| (*name).to_owned()).collect(),
+        stamp: Vec::new(),
+        skip: None,
+    }
+}
+
+fn dsc() -> SourceSpec {
+    SourceSpec::Dsc { name: "tool".parse().expect("a name") }
+}
+
+fn own() -> SourceSpec {
+    SourceSpec::Path { folder: None }
+}
+
+fn facts(version: &str, binaries: &[(&str, &str)]) -> SourceFacts {
+    let binary = |(architecture, profiles): &(&str, &str)| BinaryFacts {
+        architecture: (*architecture).to_owned(),
+        package_type: None,
+        depends: String::new(),
+        provides: String::new(),
+        profiles: (*profiles).to_owned(),
+    };
+    let named = binaries.iter().enumerate().map(|(n, facts)| (format!("p{n}").parse().expect("a name"), binary(facts)));
+    SourceFacts {
+        source: "tool".parse().expect("a name"),
+        version: version.to_owned(),
+        distribution: "unstable".into(),
+        date: 1_736_589_600,
+        format: "3.0 (quilt)".into(),
+        rules_requires_root: None,
+        build_depends: "a, b (>= 1)".into(),
+        build_depends_arch: "c".into(),
+        build_depends_indep: "d".into(),
+        build_conflicts: "e".into(),
+        binaries: named.collect(),
+    }
+}
+
+fn script(derivation: &Derivation) -> &Script {
+    match &derivation.action {
+        Action::Build { script, .. } | Action::SourcePackage { script: Some(script) } => script,
+        other => panic!("no script: {other:?}"),
+    }
+}
+
+fn version(source: SourceSpec, of: &str, number: u32) -> String {
+    let build = build(&component(source, &[]), &distro(), &facts(of, &[]), (Part::Arch, false), "M <m@example.org>");
+    numbered_version(script(&build), number)
+}
+
+#[test]
+fn versions_are_those_of_the_manual() {
+    assert_eq!(version(dsc(), "1.0-1", 1), "1.0-1+0opb1~mir1");
+    assert_eq!(version(dsc(), "1.0-1", 2), "1.0-1+0opb2~mir1");
+    assert_eq!(version(own(), "1.0-1", 2), "1.0-1~mir1+opb2");
+    let build = build(&component(own(), &[]), &distro(), &facts("1:2", &[]), (Part::Arch, false), "M");
+    assert_eq!(unnumbered_version(script(&build)), "1:2~mir1+opbN");
+}
+
+#[test]
+fn versions_sort_where_the_manual_says() {
+    let sorted = |versions: &[&str]| {
+        let versions: Vec<Version> = versions.iter().map(|text| Version::new(text).expect(text)).collect();
+        assert!(versions.windows(2).all(|pair| pair[0] < pair[1]), "{versions:?}");
+    };
+    sorted(&[
+        "1.0-1",
+        &version(dsc(), "1.0-1", 1),
+        &version(dsc(), "1.0-1", 2),
+        &version(dsc(), "1.0-1", 10),
+        "1.0-1+b1",
+    ]);
+    sorted(&[&version(dsc(), "1.0-1", 10), "1.0-1+mir1u1", "1.0-2"]);
+    sorted(&["1.0-1~mir1", &version(own(), "1.0-1", 2), "1.0-1", &version(dsc(), "1.0-1", 1)]);
+    sorted(&[&version(own(), "1.0", 1), &version(own(), "1.0-1", 1)]);
+}
+
+#[test]
+fn parts_follow_from_architectures_and_profiles() {
+    let arch = |name: &str| name.parse::<Arch>().expect("an arch");
+    let made = |binaries: &[(&str, &str)], profiles: &[&str], on: &str| -> Vec<Part> {
+        let profiles = profiles.iter().map(|name| (*name).to_owned()).collect();
+        parts(&facts("1", binaries), &profiles, &arch(on)).into_iter().collect()
+    };
+    assert_eq!(made(&[("any", "")], &[], "amd64"), [Part::Arch]);
+    assert_eq!(made(&[("all", "")], &[], "amd64"), [Part::Indep]);
+    assert_eq!(made(&[("any", ""), ("all", "")], &[], "amd64"), [Part::Arch, Part::Indep]);
+    assert_eq!(made(&[("linux-any", ""), ("i386 armhf", "")], &[], "arm64"), [Part::Arch]);
+    assert_eq!(made(&[("i386 armhf", "")], &[], "arm64"), []);
+    assert_eq!(made(&[("any", ""), ("all", "<!nodoc>")], &["nodoc"], "amd64"), [Part::Arch]);
+    assert_eq!(made(&[("any", "<stage1>")], &[], "amd64"), []);
+}
+
+#[test]
+fn formulas_of_profiles() {
+    let allows = |formula: &str, active: &[&str]| {
+        needs::profile_allows(formula, &active.iter().map(|name| (*name).to_owned()).collect())
+    };
+    assert!(allows("", &[]) && allows("  ", &["a"]));
+    assert!(allows("<!nodoc>", &[]) && !allows("<!nodoc>", &["nodoc"]));
+    assert!(allows("<!a b> <c>", &["b"]) && allows("<!a b> <c>", &["a", "c"]) && !allows("<!a b> <c>", &["a", "b"]));
+    assert!(allows("<!a><b>", &["b", "a"]), "without a space between them");
+}
+
+#[test]
+fn a_root_has_what_the_part_needs() {
+    let distro = distro();
+    let arch = "amd64".parse().expect("an arch");
+    let needs = |part, root: Option<&str>| {
+        let facts = SourceFacts { rules_requires_root: root.map(str::to_owned), ..facts("1", &[]) };
+        let mut component = component(dsc(), &["nocheck"]);
+        component.needs = vec![Need::Package("help2man".into()), Need::Component("libmd".parse().expect("a name"))];
+        match resolve(&component, &distro, &facts, part, &arch, BTreeMap::new()).action {
+            Action::Resolve(resolve) => (resolve.needs, resolve.conflicts, resolve.profiles),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(needs(Part::Arch, Some("no")).0, ["a", "b (>= 1)", "c", "help2man"]);
+    assert_eq!(needs(Part::Indep, Some("no")).0, ["a", "b (>= 1)", "d", "help2man"]);
+    assert_eq!(needs(Part::Arch, Some("binary-targets")).0.last().map(String::as_str), Some("fakeroot"));
+    assert_eq!(needs(Part::Arch, None).0.last().map(String::as_str), Some("fakeroot"), "where nothing is said");
+    assert_eq!(needs(Part::Arch, None).1, ["e"]);
+    assert_eq!(needs(Part::Arch, None).2, ["nocheck"]);
+}
+
+#[test]
+fn a_build_is_told_its_part_profiles_and_variables() {
+    let mut component = component(dsc(), &["nocheck", "nodoc", "stage1"]);
+    component.env = BTreeMap::from([("V".to_owned(), "1".to_owned()), ("TERM".to_owned(), "xterm".to_owned())]);
+    let build = build(&component, &distro(), &facts("1.0-1", &[]), (Part::Indep, false), "M <m@example.org>");
+    let env = &script(&build).env;
+    let get = |key: &str| env.get(key).map_or("", String::as_str);
+    assert_eq!(get("OPB_PART"), "all");
+    assert_eq!(get("DEB_BUILD_PROFILES"), "nocheck nodoc stage1");
+    assert_eq!(get("DEB_BUILD_OPTIONS"), "nocheck nodoc");
+    assert_eq!((get("V"), get("TERM")), ("1", "xterm"), "the recipe wins");
+    assert_eq!((get("SOURCE_DATE_EPOCH"), get("TZ"), get("HOME")), ("1736589600", "UTC", "/nonexistent"));
+    assert!(matches!(&build.action, Action::Build { number: None, outputs, .. } if outputs.len() == 4));
+}
+
+#[test]
+fn only_own_sources_are_packed_by_a_script() {
+    let package = |source| source_package(&component(source, &[]), &distro(), &facts("2:1.0-1", &[]), "M");
+    assert!(matches!(package(dsc()).action, Action::SourcePackage { script: None }));
+    let packed = package(own());
+    let env = &script(&packed).env;
+    assert_eq!(env["OPB_VERSION"], "2:1.0-1~mir1");
+    assert_eq!(env["OPB_UPSTREAM_VERSION"], "1.0");
+    assert!(is_own(&component(own(), &[])));
+}

@@ -1,0 +1,7 @@
+//! How each package family turns a component and a target into derivations.
+//!
+//! A distro is data, a family is code: what differs between two releases of a distribution stands in `distros/`, what
+//! differs between kinds of packages stands here. Pure: which nodes exist and how they hang together is the weaver's
+//! business (`eval/weave`), running them that of `exec/`.
+
+pub mod deb;

@@ -1,0 +1,70 @@
+//! Small graphs, for tests of what works on graphs.
+
+use std::collections::BTreeMap;
+
+use super::{Graph, Needed, NodeId, Origin};
+use crate::digest::{Digest, Sha256};
+use crate::drv::{Action, Derivation, IndexFile, Script};
+use crate::name::{Kind, NodeName, OutputName};
+
+/// The one output of nodes of that kind here.
+pub(crate) fn output_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Source | Kind::Repo => "tree",
+        Kind::Index | Kind::Build => "packages",
+        Kind::Resolve => "list",
+        Kind::Root => "root",
+        Kind::SourcePackage => "source",
+    }
+}
+
+/// Adds the node `name`, which reads `inputs`; `detail` is part of what it does.
+pub(crate) fn add(graph: &mut Graph, name: &str, detail: &str, inputs: &[NodeId]) -> NodeId {
+    let name: NodeName = name.parse().expect(name);
+    let script = || Script {
+        sandbox_contract: 1,
+        text: "make\n".to_owned(),
+        env: BTreeMap::from([("NAME".to_owned(), name.subject.clone()), ("V".to_owned(), detail.to_owned())]),
+        files: BTreeMap::new(),
+    };
+    let settings = BTreeMap::from([("detail".to_owned(), detail.to_owned())]);
+    let action = match name.kind {
+        Kind::Source => Action::Source { tree: Digest::of(format!("{name} {detail}").as_bytes()) },
+        Kind::Index => {
+            let label = name.to_string();
+            Action::Index { files: vec![IndexFile { label, sha256: Sha256::of(detail.as_bytes()) }] }
+        }
+        Kind::SourcePackage => Action::SourcePackage { script: Some(script()) },
+        Kind::Build => {
+            let outputs = vec![OutputName::new("packages").expect("plain")];
+            Action::Build { script: script(), number: None, outputs }
+        }
+        Kind::Root => Action::Root { layer_format: 1, settings },
+        Kind::Resolve | Kind::Repo => Action::Repo { settings },
+    };
+    let needs = inputs.iter().map(|id| {
+        let input = &graph.node(*id).name;
+        Needed::new(input.to_string(), *id, output_of(input.kind))
+    });
+    let needs: Vec<Needed> = needs.collect();
+    graph.add(name, Derivation { action, inputs: Vec::new() }, needs, None, Origin::Made)
+}
+
+/// Two sources and their builds `a` and `b`, where `b` reads what `a` makes, and `c`, which needs nobody. `v` is a
+/// variable of the build `a`.
+pub(crate) fn chain(v: &str) -> Graph {
+    let mut graph = Graph::default();
+    let source_a = add(&mut graph, "source:a", "", &[]);
+    let source_b = add(&mut graph, "source:b", "", &[]);
+    let a = add(&mut graph, "build:a@d/amd64", v, &[source_a]);
+    let root = add(&mut graph, "root:b@d/amd64", "", &[a]);
+    let b = add(&mut graph, "build:b@d/amd64", "", &[source_b, root]);
+    let c = add(&mut graph, "build:c@d/amd64", "", &[]);
+    add(&mut graph, "repo:nightly@d", "", &[a, b, c]);
+    graph
+}
+
+/// The node of that name.
+pub(crate) fn id(graph: &Graph, name: &str) -> NodeId {
+    graph.find(&name.parse().expect(name)).expect(name)
+}
