@@ -34,3 +34,5 @@ pub mod family;
 pub mod graph;
 pub mod solve;
 
+pub mod eval;
+

@@ -1,0 +1,265 @@
+//! What is wrong in a recipe, at which place, and what to write instead.
+//!
+//! All mistakes of a run are collected before it gives up. A mistake is shown with the recipe's lines; text from recipes
+//! is made harmless first (no control characters, no text direction marks), with offsets unchanged.
+
+use std::fmt;
+use std::sync::Arc;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode, SourceSpan};
+
+use super::files::FilesError;
+use super::scan::Text;
+use crate::diag::{Cause, Caused};
+
+/// What kind of mistake; its code stands before the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mistake {
+    /// The file is not Rhai.
+    Syntax,
+    /// The script stopped while it ran.
+    Script,
+    /// The script wanted more steps, memory or depth than a recipe gets.
+    Limit,
+    /// A field that is unknown, missing or of a wrong type.
+    Field,
+    /// A name that is malformed or given twice.
+    Name,
+    /// A target pattern that is malformed or matches nothing.
+    Pattern,
+    /// An import of what is not shared code.
+    Import,
+    /// A file that could not be read.
+    File,
+    /// Needs between components: unknown, or in a circle.
+    Need,
+    /// Nothing is wrong, but it may not be what was meant.
+    Notice,
+}
+
+impl Mistake {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Syntax => "opb::eval::syntax",
+            Self::Script => "opb::eval::script",
+            Self::Limit => "opb::eval::limit",
+            Self::Field => "opb::eval::field",
+            Self::Name => "opb::eval::name",
+            Self::Pattern => "opb::eval::pattern",
+            Self::Import => "opb::eval::import",
+            Self::File => "opb::eval::file",
+            Self::Need => "opb::eval::need",
+            Self::Notice => "opb::eval::notice",
+        }
+    }
+}
+
+/// A mistake that does not know its place yet: what functions of the language raise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Complaint {
+    pub mistake: Mistake,
+    pub message: String,
+    pub help: Option<String>,
+    /// The string in the recipe that is wrong, where it is one.
+    pub value: Option<String>,
+}
+
+impl Complaint {
+    pub fn new(mistake: Mistake, message: impl Into<String>) -> Self {
+        Self { mistake, message: message.into(), help: None, value: None }
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub fn about(mut self, value: impl Into<String>) -> Self {
+        self.value = Some(value.into());
+        self
+    }
+}
+
+/// One mistake in a recipe or a distro's file.
+#[derive(Debug, Clone)]
+pub struct RecipeError {
+    mistake: Mistake,
+    message: String,
+    help: Option<String>,
+    file: String,
+    text: Option<Box<NamedSource<Arc<str>>>>,
+    span: Option<SourceSpan>,
+    cause: Cause,
+}
+
+impl RecipeError {
+    pub(super) fn new(text: &Text, span: SourceSpan, complaint: Complaint) -> Self {
+        Self {
+            mistake: complaint.mistake,
+            message: harmless(&complaint.message),
+            help: complaint.help.as_deref().map(harmless),
+            file: text.name().to_owned(),
+            text: Some(Box::new(NamedSource::new(harmless(text.name()), text.shown()))),
+            span: Some(span),
+            cause: Cause::Input,
+        }
+    }
+
+    /// A mistake of a whole file, or of a file that cannot be shown.
+    pub(super) fn placeless(file: &str, complaint: Complaint) -> Self {
+        Self {
+            mistake: complaint.mistake,
+            message: harmless(&complaint.message),
+            help: complaint.help.as_deref().map(harmless),
+            file: file.to_owned(),
+            text: None,
+            span: None,
+            cause: Cause::Input,
+        }
+    }
+
+    pub(super) fn of_files(file: &str, error: &FilesError) -> Self {
+        let message = match error {
+            FilesError::Read { source, .. } => format!("{error}: {source}"),
+            _ => error.to_string(),
+        };
+        let mut complaint = Complaint::new(Mistake::File, message);
+        complaint.help = error.help().map(|help| help.to_string());
+        Self { cause: error.fault(), ..Self::placeless(file, complaint) }
+    }
+
+    /// What kind of mistake.
+    pub fn mistake(&self) -> Mistake {
+        self.mistake
+    }
+
+    /// The file below the project's root.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Bytes of the file that are wrong; `None` where it is the file as a whole.
+    pub fn span(&self) -> Option<SourceSpan> {
+        self.span
+    }
+
+    /// What identifies it: two targets often meet the same mistake.
+    pub(super) fn identity(&self) -> (&str, usize, &str) {
+        (&self.file, self.span.map_or(0, |span| span.offset()), &self.message)
+    }
+}
+
+impl fmt::Display for RecipeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for RecipeError {}
+
+impl Diagnostic for RecipeError {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.mistake.code()))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(if self.mistake == Mistake::Notice { Severity::Warning } else { Severity::Error })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.text.as_deref().map(|text| text as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = LabeledSpan::new_primary_with_span(Some("here".to_owned()), self.span?);
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+impl Caused for RecipeError {
+    fn fault(&self) -> Cause {
+        self.cause
+    }
+}
+
+/// Something in a recipe that may not be what was meant. Shown, never fatal.
+#[derive(Debug, Clone, thiserror::Error, Diagnostic)]
+#[error(transparent)]
+#[diagnostic(transparent)]
+pub struct RecipeWarning(pub(super) RecipeError);
+
+impl RecipeWarning {
+    /// What was noticed, and where.
+    pub fn mistake(&self) -> &RecipeError {
+        &self.0
+    }
+}
+
+/// All mistakes of one evaluation: at least one, sorted by file and place, none twice.
+#[derive(Debug, Clone)]
+pub struct RecipeErrors(Vec<RecipeError>);
+
+impl RecipeErrors {
+    /// Sorts `errors` and drops what is there twice. `None` where there are none.
+    pub fn new(mut errors: Vec<RecipeError>) -> Option<Self> {
+        errors.sort_by(|one, other| one.identity().cmp(&other.identity()));
+        errors.dedup_by(|one, other| one.identity() == other.identity());
+        (!errors.is_empty()).then_some(Self(errors))
+    }
+
+    /// The mistakes.
+    pub fn iter(&self) -> impl Iterator<Item = &RecipeError> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for RecipeErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => f.write_str("evaluating the recipes: 1 mistake"),
+            count => write!(f, "evaluating the recipes: {count} mistakes"),
+        }
+    }
+}
+
+impl std::error::Error for RecipeErrors {}
+
+impl Diagnostic for RecipeErrors {
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.0.iter().map(|error| error as &dyn Diagnostic)))
+    }
+}
+
+impl Caused for RecipeErrors {
+    fn fault(&self) -> Cause {
+        if self.0.iter().any(|error| error.cause == Cause::Input) { Cause::Input } else { Cause::Environment }
+    }
+}
+
+/// `text` as a message may show it: one line, of bounded length, with control characters and direction marks escaped.
+pub(super) fn harmless(text: &str) -> String {
+    const LONGEST: usize = 400;
+    let mut shown = String::with_capacity(text.len());
+    for (place, character) in text.char_indices() {
+        if place >= LONGEST {
+            shown.push('…');
+            break;
+        }
+        if is_harmful(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Whether a terminal might do something else with it than show it.
+pub(super) fn is_harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}

@@ -1,0 +1,324 @@
+//! Evaluation: recipes and distro files in, components for targets out.
+//!
+//! Pure: the same files give the same [`Project`], whatever the machine, the time, or the order of files. It sees files
+//! only through [`Files`], and knows neither the network nor the store nor what is pinned.
+//!
+//! ```text
+//! distros/*.rhai ─► distro.rs ─► targets ──────────┐
+//! recipes/*.rhai ─► imports.rs ─► engine.rs (api.rs) ─► recipe.rs ─► one Work for each component × target
+//!                        └──────────┴─ explain.rs ───────┴─► mistake.rs, underlined by scan.rs and places.rs
+//! ```
+//!
+//! A recipe is run once for all targets that agree on what it read of `target`.
+
+mod api;
+mod distro;
+mod engine;
+mod explain;
+mod files;
+mod imports;
+mod mistake;
+mod pattern;
+mod places;
+mod read;
+mod recipe;
+mod scan;
+pub mod weave;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, EvalAltResult, Scope};
+
+pub use files::{Files, FilesError, MAX_FILE, MemoryFiles};
+pub use mistake::{Mistake, RecipeError, RecipeErrors, RecipeWarning};
+pub use places::FieldPlaces;
+
+use crate::component::Component;
+use crate::distro::Distro;
+use crate::name::{ComponentName, DistroName, NameError, Target};
+use engine::{Facts, Reads, Stage, agrees};
+use explain::explain;
+use imports::{Loader, RECIPES, Ready};
+use mistake::Complaint;
+use recipe::Recipe;
+use scan::Text;
+
+/// The folder of distro files.
+const DISTROS: &str = "distros";
+
+/// Everything that a project's recipes say.
+#[derive(Debug)]
+pub struct Project {
+    /// The distros.
+    pub distros: BTreeMap<DistroName, Distro>,
+    /// The components, whatever targets they are for.
+    pub components: BTreeMap<ComponentName, ComponentInfo>,
+    /// One for each component and target that it is for, sorted by both. Those to be skipped are here too.
+    pub work: Vec<Work>,
+    /// What may not be what was meant, sorted by file and place.
+    pub warnings: Vec<RecipeWarning>,
+}
+
+/// Where a component is written.
+#[derive(Debug, Clone)]
+pub struct ComponentInfo {
+    /// The recipe's file below the project's root.
+    pub file: String,
+    /// Where its fields stand.
+    pub places: FieldPlaces,
+}
+
+/// A component for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// The distro and a real arch of it (never `all`).
+    pub target: Target,
+    /// The component, after overrides.
+    pub component: Component,
+}
+
+impl Project {
+    /// Every distro on every one of its arches, sorted.
+    pub fn targets(&self) -> Vec<Target> {
+        targets(&self.distros)
+    }
+
+    /// An error of a later stage, shown at the recipe's line: at `value`, a string inside `field`, or at the field.
+    pub fn recipe_error(
+        &self,
+        component: &ComponentName,
+        field: &str,
+        value: Option<&str>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> RecipeError {
+        match self.components.get(component) {
+            Some(info) => info.places.error(Mistake::Need, field, value, message, help),
+            None => RecipeError::placeless(component.as_str(), Complaint::new(Mistake::Need, message).help(help)),
+        }
+    }
+}
+
+/// Evaluates all recipes for all targets.
+///
+/// # Errors
+/// Every independent mistake of this run, at its place.
+pub fn evaluate(files: &dyn Files) -> Result<Project, RecipeErrors> {
+    Evaluation::new(files).run()
+}
+
+/// A file with a recipe or a distro, and the name that its file gives it.
+struct Script<N> {
+    name: N,
+    text: Arc<Text>,
+}
+
+/// An evaluation of one recipe, and what it read.
+type Shared = (Reads, Vec<Arc<Recipe>>);
+
+struct Evaluation<'a> {
+    files: &'a dyn Files,
+    engine: Engine,
+    stage: Stage,
+    loader: Loader<'a>,
+    errors: Vec<RecipeError>,
+    warnings: Vec<RecipeError>,
+}
+
+impl<'a> Evaluation<'a> {
+    fn new(files: &'a dyn Files) -> Self {
+        let stage = Stage::default();
+        let ready = Ready::default();
+        let mut engine = engine::engine(&stage);
+        api::register(&mut engine);
+        engine.set_module_resolver(ready.clone());
+        let loader = Loader::new(files, stage.clone(), ready);
+        Self { files, engine, stage, loader, errors: Vec::new(), warnings: Vec::new() }
+    }
+
+    fn run(mut self) -> Result<Project, RecipeErrors> {
+        let distros = self.distros();
+        let targets = targets(&distros);
+        let scripts = self.recipes();
+        let facts: Vec<Arc<Facts>> = targets
+            .iter()
+            .filter_map(|target| Some(Arc::new(Facts::new(target, distros.get(&target.distro)?))))
+            .collect();
+        // Where a distro is broken, patterns that match nothing are its fault.
+        let all_targets_known = self.errors.is_empty();
+        let mut components: BTreeMap<ComponentName, ComponentInfo> = BTreeMap::new();
+        let mut work = Vec::new();
+        for script in &scripts {
+            let by_target = self.run_for_all(script, &facts);
+            let mut seen: Vec<*const Recipe> = Vec::new();
+            for (target, recipes) in targets.iter().zip(&by_target) {
+                for recipe in recipes {
+                    if !seen.contains(&Arc::as_ptr(recipe)) {
+                        seen.push(Arc::as_ptr(recipe));
+                        self.enter(recipe, &mut components);
+                        if all_targets_known {
+                            recipe.check_patterns(&targets, &mut self.errors, &mut self.warnings);
+                        }
+                    }
+                    if recipe.is_for(target) {
+                        work.push(Work { target: target.clone(), component: recipe.component(target) });
+                    }
+                }
+            }
+        }
+        self.errors.append(&mut self.loader.errors);
+        if let Some(errors) = RecipeErrors::new(self.errors) {
+            return Err(errors);
+        }
+        work.sort_by(|one, other| {
+            one.component.name.cmp(&other.component.name).then_with(|| one.target.cmp(&other.target))
+        });
+        let warnings = RecipeErrors::new(self.warnings);
+        let warnings = warnings.iter().flat_map(RecipeErrors::iter).cloned().map(RecipeWarning).collect();
+        Ok(Project { distros, components, work, warnings })
+    }
+
+    fn distros(&mut self) -> BTreeMap<DistroName, Distro> {
+        let mut distros = BTreeMap::new();
+        for script in self.scripts(DISTROS, DistroName::new) {
+            if !self.loader.load_for(&self.engine, &script.text) {
+                continue;
+            }
+            match self.run_once(&script.text, None) {
+                Ok(value) => match distro::read(&script.text, &script.name, &value) {
+                    Ok(distro) => drop(distros.insert(script.name, distro)),
+                    Err(mut errors) => self.errors.append(&mut errors),
+                },
+                Err(error) => self.errors.push(error),
+            }
+            self.stage.end();
+        }
+        distros
+    }
+
+    /// All recipes: files, and folders with a `recipe.rhai`.
+    fn recipes(&mut self) -> Vec<Script<ComponentName>> {
+        let mut scripts = self.scripts(RECIPES, ComponentName::new);
+        let folders = self.files.list(RECIPES).unwrap_or_default();
+        for folder in folders.iter().filter_map(|name| name.strip_suffix('/')) {
+            let path = format!("{RECIPES}/{folder}");
+            let has_recipe = self.files.list(&path).is_ok_and(|names| names.iter().any(|name| name == "recipe.rhai"));
+            if has_recipe {
+                scripts.extend(self.script(&format!("{path}/recipe.rhai"), folder, ComponentName::new));
+            }
+        }
+        scripts.sort_by(|one, other| one.text.name().cmp(other.text.name()));
+        scripts
+    }
+
+    /// The `.rhai` files of a folder.
+    fn scripts<N>(&mut self, folder: &str, name: fn(String) -> Result<N, NameError>) -> Vec<Script<N>> {
+        let names = match self.files.list(folder) {
+            Ok(names) => names,
+            Err(error) => {
+                self.errors.push(RecipeError::of_files(folder, &error));
+                return Vec::new();
+            }
+        };
+        let stems = names.iter().filter_map(|name| name.strip_suffix(".rhai").filter(|stem| !stem.starts_with('.')));
+        stems.filter_map(|stem| self.script(&format!("{folder}/{stem}.rhai"), stem, name)).collect()
+    }
+
+    fn script<N>(&mut self, path: &str, stem: &str, name: fn(String) -> Result<N, NameError>) -> Option<Script<N>> {
+        let name = name(stem.to_owned()).map_err(|error| {
+            let complaint = Complaint::new(Mistake::Name, format!("`{path}`: {error}")).help("rename it");
+            self.errors.push(RecipeError::placeless(path, complaint));
+        });
+        let raw = self.files.read(path).map_err(|error| self.errors.push(RecipeError::of_files(path, &error)));
+        Some(Script { name: name.ok()?, text: Arc::new(Text::new(path, raw.ok()?)) })
+    }
+
+    /// Runs a text that has no target.
+    fn run_once(&mut self, text: &Arc<Text>, facts: Option<Arc<Facts>>) -> Result<Dynamic, RecipeError> {
+        let ast = self.engine.compile(text.raw()).map_err(Box::<EvalAltResult>::from);
+        let run = ast.and_then(|mut ast| {
+            ast.set_source(text.name());
+            self.stage.begin(facts);
+            self.engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast)
+        });
+        run.map_err(|error| explain(text, &self.loader.texts, error))
+    }
+
+    /// What a recipe comes to for each target, in their order. Empty for targets where it failed.
+    fn run_for_all(&mut self, script: &Script<ComponentName>, facts: &[Arc<Facts>]) -> Vec<Vec<Arc<Recipe>>> {
+        let mut shared: Vec<Shared> = Vec::new();
+        let mut by_target = Vec::new();
+        let text = &script.text;
+        if !self.loader.load_for(&self.engine, text) {
+            return by_target;
+        }
+        let mut ast = match self.engine.compile(text.raw()) {
+            Ok(ast) => ast,
+            Err(error) => {
+                self.errors.push(explain(text, &self.loader.texts, error.into()));
+                return by_target;
+            }
+        };
+        ast.set_source(text.name());
+        for facts in facts {
+            if let Some((_, recipes)) = shared.iter().find(|(reads, _)| agrees(reads, facts)) {
+                by_target.push(recipes.clone());
+                continue;
+            }
+            self.stage.begin(Some(facts.clone()));
+            let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast);
+            let (reads, printed) = self.stage.end();
+            self.warnings.extend(printed.iter().map(|line| printing(text, line)));
+            let recipes = match value {
+                Ok(value) => recipe::read(text, &script.name, &value, &mut self.errors),
+                Err(error) => {
+                    // Once is enough: what stops for one target mostly stops for all, at some cost each time.
+                    self.errors.push(explain(text, &self.loader.texts, error));
+                    return by_target;
+                }
+            };
+            let recipes: Vec<Arc<Recipe>> = recipes.into_iter().map(Arc::new).collect();
+            by_target.push(recipes.clone());
+            shared.push((reads, recipes));
+        }
+        by_target
+    }
+
+    /// Puts a component into the table; complains where another file has it too.
+    fn enter(&mut self, recipe: &Recipe, components: &mut BTreeMap<ComponentName, ComponentInfo>) {
+        let file = recipe.places.text().name();
+        match components.get(&recipe.name) {
+            Some(other) if other.file != file => {
+                let complaint = Complaint::new(
+                    Mistake::Name,
+                    format!("the component `{}` is in `{}` too", recipe.name, other.file),
+                )
+                .help("rename one of them, or remove it");
+                let span = recipe.places.of_value(&places::key(&[], "name"));
+                self.errors.push(RecipeError::new(recipe.places.text(), span, complaint));
+            }
+            Some(_) => {}
+            None => {
+                let info = ComponentInfo { file: file.to_owned(), places: recipe.places.clone() };
+                components.insert(recipe.name.clone(), info);
+            }
+        }
+    }
+}
+
+fn printing(text: &Text, line: &str) -> RecipeError {
+    let call = (0..text.tokens().len()).find(|token| matches!(text.str(*token), "print" | "debug"));
+    let complaint =
+        Complaint::new(Mistake::Notice, format!("the recipe prints: {line}")).help("remove it when you are done");
+    RecipeError::new(text, text.span(call.unwrap_or_default()), complaint)
+}
+
+fn targets(distros: &BTreeMap<DistroName, Distro>) -> Vec<Target> {
+    let mut targets: Vec<Target> = distros
+        .values()
+        .flat_map(|distro| distro.arches.iter().map(|arch| Target { distro: distro.name.clone(), arch: arch.clone() }))
+        .collect();
+    targets.sort();
+    targets
+}

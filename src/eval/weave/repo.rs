@@ -1,0 +1,92 @@
+//! The nodes that assemble repositories: one for each channel and distro.
+
+use std::collections::BTreeMap;
+
+use super::super::mistake::{Complaint, Mistake};
+use super::super::pattern::{Pattern, selects};
+use super::super::{Project, RecipeError};
+use super::distro::AllMade;
+use crate::drv::{Action, Derivation};
+use crate::graph::{Graph, Needed, Origin};
+use crate::lock::Lock;
+use crate::name::{Arch, ChannelName, Kind, NodeName, Target};
+use crate::settings::Settings;
+
+/// What each channel holds.
+pub(super) type Patterns = BTreeMap<ChannelName, Vec<Pattern>>;
+
+/// Reads the patterns of all channels: written as in recipes, with the same mistakes.
+pub(super) fn patterns(project: &Project, settings: &Settings, errors: &mut Vec<RecipeError>) -> Patterns {
+    let all = project.targets();
+    let mut patterns = Patterns::new();
+    for (name, channel) in &settings.channel {
+        for written in &channel.targets {
+            let complaint = match Pattern::new(written) {
+                Ok(pattern) if all.iter().any(|target| pattern.covers(target)) => {
+                    patterns.entry(name.clone()).or_default().push(pattern);
+                    continue;
+                }
+                Ok(pattern) => pattern.nothing(Mistake::Pattern, &all),
+                Err(complaint) => complaint,
+            };
+            let message = format!("`targets` of the channel `{name}` in `opb.toml`: {}", complaint.message);
+            errors.push(RecipeError::placeless("opb.toml", Complaint { message, ..complaint }));
+        }
+    }
+    patterns
+}
+
+/// Adds a node for every channel and every pinned distro that the channel holds targets of.
+pub(super) fn weave(
+    project: &Project,
+    lock: &Lock,
+    settings: &Settings,
+    patterns: &Patterns,
+    graph: &mut Graph,
+    made: &AllMade,
+) {
+    for (name, channel) in &settings.channel {
+        for (distro_name, components) in made {
+            let (Some(distro), Some(pin)) = (project.distros.get(distro_name), lock.distro.get(distro_name)) else {
+                continue;
+            };
+            let held = |arch: &&Arch| {
+                let target = Target { distro: distro_name.clone(), arch: (**arch).clone() };
+                patterns.get(name).is_none_or(|patterns| selects(patterns, &target))
+            };
+            let arches: Vec<&str> =
+                super::pinned_arches(distro, pin).into_iter().filter(held).map(Arch::as_str).collect();
+            if arches.is_empty() {
+                continue;
+            }
+            let mut needs = Vec::new();
+            for (component, made) in components {
+                let mut any = false;
+                for (arch, build) in &made.builds {
+                    if arch.is_all() || arches.contains(&arch.as_str()) {
+                        any = true;
+                        for output in ["packages", "udebs"] {
+                            needs.push(Needed::new(format!("{output} {component}/{arch}"), *build, output));
+                        }
+                    }
+                }
+                if let (true, Some(source)) = (any, made.source) {
+                    needs.push(Needed::new(format!("source {component}"), source, "source"));
+                }
+            }
+            let text = |value: &Option<String>, other: &str| value.clone().unwrap_or_else(|| other.to_owned());
+            let values = [
+                ("origin", text(&channel.origin, "opb")),
+                ("label", text(&channel.label, name.as_str())),
+                ("suite", distro.codename.clone()),
+                ("codename", distro.codename.clone()),
+                ("areas", "main".to_owned()),
+                ("arches", arches.join(" ")),
+                ("description", format!("Packages for {distro_name} built by opb")),
+            ];
+            let action = Action::Repo { settings: values.map(|(key, value)| (key.to_owned(), value)).into() };
+            let node = NodeName { kind: Kind::Repo, subject: name.to_string(), place: distro_name.to_string() };
+            graph.add(node, Derivation { action, inputs: Vec::new() }, needs, None, Origin::Made);
+        }
+    }
+}
