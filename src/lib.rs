@@ -35,4 +35,5 @@ pub mod graph;
 pub mod solve;
 
 pub mod eval;
+pub mod plan;
 

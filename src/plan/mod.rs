@@ -1,0 +1,241 @@
+//! Planning: which nodes have a realisation, which will run and why, and which depend on what comes out of others.
+//!
+//! Pure. What the store knows is asked for through [`Knowledge`], level by level of the graph so that the questions come
+//! in few large batches. Nothing here runs anything; `exec` uses [`standing`] for each node as its inputs become known,
+//! so a plan and a run cannot disagree about what is dirty.
+//!
+//! A node is *settled* when the content of its outputs is known. Bytes matter only to a consumer that runs: a fetched
+//! source that is absent stays absent as long as nobody who runs reads it.
+
+#[cfg(test)]
+pub(crate) mod in_memory;
+mod reason;
+#[cfg(test)]
+mod tests;
+
+pub use reason::{Change, Reason, changes, describe};
+
+use crate::digest::Digest;
+use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs};
+use crate::graph::{Graph, Node, NodeId};
+
+/// What the store knows.
+pub trait Knowledge {
+    /// Why a question could not be answered.
+    type Error;
+
+    /// The outputs of those keys that have a realisation, in the order of `keys`.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<Outputs>>, Self::Error>;
+
+    /// The number that the ledger gave to this build of `node`; `None` where it gave none.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn number(&self, node: &Node, fingerprint: Fingerprint) -> Result<Option<u32>, Self::Error>;
+
+    /// Whether the bytes behind the settled `node` are here.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn present(&self, node: &Node, key: ActionKey, outputs: &Outputs) -> Result<bool, Self::Error>;
+
+    /// The walk of the latest realisation of a node of that name, to say what changed since.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn last(&self, node: &Node) -> Result<Option<String>, Self::Error>;
+}
+
+/// What can be said of a node whose inputs are all settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// A build to which the ledger has given no number: it was never built.
+    Unnumbered(Fingerprint),
+    /// It has this key; whether it is realised is for the store to say.
+    Keyed(ActionKey),
+}
+
+/// The key of a node whose inputs' contents are `contents`, or its fingerprint where a number is still to be given.
+///
+/// # Errors
+/// Where the ledger cannot be read.
+pub fn standing<K: Knowledge>(node: &Node, contents: &[Digest], knows: &K) -> Result<Standing, K::Error> {
+    let Action::Build { number: None, .. } = node.derivation.action else {
+        return Ok(Standing::Keyed(node.derivation.action_key(contents)));
+    };
+    let fingerprint = node.derivation.fingerprint(contents);
+    Ok(match knows.number(node, fingerprint)? {
+        Some(number) => Standing::Keyed(numbered(&node.derivation, number).action_key(contents)),
+        None => Standing::Unnumbered(fingerprint),
+    })
+}
+
+/// The derivation as it runs with `number`.
+pub fn numbered(derivation: &Derivation, number: u32) -> Derivation {
+    derivation.numbered(number)
+}
+
+/// The content of a node's inputs in their order; `None` while one is not settled.
+pub fn contents<'a>(node: &Node, settled: impl Fn(NodeId) -> Option<&'a Outputs>) -> Option<Vec<Digest>> {
+    std::iter::zip(&node.inputs, &node.derivation.inputs)
+        .map(|(id, input)| settled(*id)?.get(&input.output).copied())
+        .collect()
+}
+
+/// What will happen to a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It is realised, or its content is known without running.
+    Clean,
+    /// It will run.
+    Runs(Reason),
+    /// An input is not known yet: it runs unless they come out as before.
+    Depends(Vec<NodeId>),
+}
+
+/// What will happen to one node.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Which.
+    pub node: NodeId,
+    /// What.
+    pub state: State,
+    /// Its key, where that is known.
+    pub key: Option<ActionKey>,
+    /// Its outputs, where they are known.
+    pub outputs: Option<Outputs>,
+}
+
+/// What will happen to the wanted nodes and all that they need, inputs first.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Sorted by node.
+    pub nodes: Vec<Planned>,
+}
+
+impl Plan {
+    /// What will happen to `node`; `None` where it is not part of the plan.
+    pub fn of(&self, node: NodeId) -> Option<&Planned> {
+        self.nodes.binary_search_by_key(&node, |planned| planned.node).ok().map(|place| &self.nodes[place])
+    }
+
+    /// How many nodes are clean, will run, and depend on others.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        self.nodes.iter().fold((0, 0, 0), |(clean, runs, depends), planned| match planned.state {
+            State::Clean => (clean + 1, runs, depends),
+            State::Runs(_) => (clean, runs + 1, depends),
+            State::Depends(_) => (clean, runs, depends + 1),
+        })
+    }
+}
+
+/// Plans `wanted` and all that they need. Nodes in `again` run although they are realised.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn plan<K: Knowledge>(graph: &Graph, wanted: &[NodeId], again: &[NodeId], knows: &K) -> Result<Plan, K::Error> {
+    let order = graph.with_inputs(wanted);
+    let mut planned: Vec<Option<Planned>> = vec![None; graph.len()];
+    for level in levels(graph, &order) {
+        settle_level(graph, &level, again, knows, &mut planned)?;
+    }
+    want_bytes(graph, &order, knows, &mut planned)?;
+    Ok(Plan { nodes: planned.into_iter().flatten().collect() })
+}
+
+/// The nodes of `order` by the length of the longest path to a node without inputs.
+fn levels(graph: &Graph, order: &[NodeId]) -> Vec<Vec<NodeId>> {
+    let mut depth = vec![0usize; graph.len()];
+    let mut levels: Vec<Vec<NodeId>> = Vec::new();
+    for id in order {
+        let own = graph.node(*id).inputs.iter().map(|input| depth[input.index()] + 1).max().unwrap_or(0);
+        depth[id.index()] = own;
+        if levels.len() <= own {
+            levels.resize(own + 1, Vec::new());
+        }
+        levels[own].push(*id);
+    }
+    levels
+}
+
+fn settle_level<K: Knowledge>(
+    graph: &Graph,
+    level: &[NodeId],
+    again: &[NodeId],
+    knows: &K,
+    planned: &mut [Option<Planned>],
+) -> Result<(), K::Error> {
+    let mut keyed: Vec<(NodeId, Vec<Digest>, ActionKey)> = Vec::new();
+    for id in level {
+        let node = graph.node(*id);
+        let settled = |input: NodeId| planned[input.index()].as_ref().and_then(|planned| planned.outputs.as_ref());
+        let state = match contents(node, settled) {
+            None => {
+                let mut on: Vec<NodeId> = node.inputs.iter().filter(|id| settled(**id).is_none()).copied().collect();
+                on.sort_unstable();
+                on.dedup();
+                State::Depends(on)
+            }
+            Some(contents) => match standing(node, &contents, knows)? {
+                Standing::Unnumbered(_) => State::Runs(why(node, &contents, knows)?),
+                Standing::Keyed(key) => {
+                    keyed.push((*id, contents, key));
+                    State::Clean
+                }
+            },
+        };
+        planned[id.index()] = Some(Planned { node: *id, state, key: None, outputs: None });
+    }
+    let keys: Vec<ActionKey> = keyed.iter().map(|(.., key)| *key).collect();
+    for ((id, contents, key), realised) in std::iter::zip(keyed, knows.realised(&keys)?) {
+        let Some(planned) = planned[id.index()].as_mut() else { continue };
+        planned.key = Some(key);
+        if again.contains(&id) {
+            planned.state = State::Runs(Reason::Again);
+            continue;
+        }
+        planned.outputs = realised.or_else(|| graph.node(id).derivation.known_outputs(key));
+        if planned.outputs.is_none() {
+            // Only here: for a clean node the answer would be thrown away.
+            planned.state = State::Runs(why(graph.node(id), &contents, knows)?);
+        }
+    }
+    Ok(())
+}
+
+fn why<K: Knowledge>(node: &Node, contents: &[Digest], knows: &K) -> Result<Reason, K::Error> {
+    let now: Vec<Option<Digest>> = contents.iter().copied().map(Some).collect();
+    Ok(match knows.last(node)? {
+        None => Reason::New,
+        Some(before) => Reason::Changed(changes(&before, &crate::drv::text_of(&node.derivation, &now))),
+    })
+}
+
+/// Turns clean nodes whose bytes are absent into running ones where a consumer that certainly runs reads them.
+fn want_bytes<K: Knowledge>(
+    graph: &Graph,
+    order: &[NodeId],
+    knows: &K,
+    planned: &mut [Option<Planned>],
+) -> Result<(), K::Error> {
+    let mut readers: Vec<Option<NodeId>> = vec![None; graph.len()];
+    for id in order.iter().rev() {
+        let node = graph.node(*id);
+        let Some(own) = planned[id.index()].as_mut() else { continue };
+        if own.state == State::Clean
+            && let (Some(reader), Some(key), Some(outputs)) = (readers[id.index()], own.key, &own.outputs)
+            && !knows.present(node, key, outputs)?
+        {
+            own.state = State::Runs(Reason::Absent { reader });
+        }
+        if matches!(own.state, State::Runs(_)) {
+            for input in &node.inputs {
+                readers[input.index()].get_or_insert(*id);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Why a node runs, as a typed answer.
+//!
+//! A realisation keeps the walk of its derivation as text, one `field = value` a line; the answer is the difference
+//! between that and the walk of today, so it cannot drift from what is hashed.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::graph::{Graph, NodeId};
+
+/// Why a node runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no realisation of a node of this name.
+    New,
+    /// It was asked for although it is realised.
+    Again,
+    /// Its bytes are not here, and a node that runs reads them.
+    Absent {
+        /// The first node that reads them.
+        reader: NodeId,
+    },
+    /// These fields differ from the latest realisation. Empty where only the number does.
+    Changed(Vec<Change>),
+}
+
+/// A field that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The field, such as `env V` or `input source`.
+    pub field: String,
+    /// Its value in the realisation; `None` where it was not there.
+    pub before: Option<String>,
+    /// Its value today; `None` where it is gone.
+    pub now: Option<String>,
+}
+
+/// The fields in which two walks differ, in the order of today's. Fields that only count others are left out, as is the
+/// number, which follows from the others.
+pub fn changes(before: &str, now: &str) -> Vec<Change> {
+    let fields = |text: &str| -> BTreeMap<String, Vec<String>> {
+        let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (field, value) in text.lines().filter_map(|line| line.split_once(" = ")) {
+            fields.entry(field.to_owned()).or_default().push(value.to_owned());
+        }
+        fields
+    };
+    let (mut old, new) = (fields(before), fields(now));
+    let counts =
+        ["inputs", "envs", "files", "needs", "conflicts", "adds", "profiles", "ourss", "settings", "outputs", "number"];
+    let mut found = Vec::new();
+    for (field, values) in new {
+        let was = old.remove(&field);
+        if was.as_ref() != Some(&values) && !counts.contains(&field.as_str()) {
+            let (before, now) = differing(was.as_deref(), &values);
+            found.push(Change { field, before, now });
+        }
+    }
+    let gone = old.into_iter().filter(|(field, _)| !counts.contains(&field.as_str()));
+    found.extend(gone.map(|(field, values)| Change { field, before: Some(values.join(", ")), now: None }));
+    found
+}
+
+/// Of a repeated field (`need`), only the values that one side lacks.
+fn differing(before: Option<&[String]>, now: &[String]) -> (Option<String>, Option<String>) {
+    let Some(before) = before else { return (None, Some(now.join(", "))) };
+    let without = |these: &[String], those: &[String]| -> Option<String> {
+        let left: Vec<&str> = these.iter().filter(|value| !those.contains(value)).map(String::as_str).collect();
+        (!left.is_empty()).then(|| left.join(", "))
+    };
+    match (without(before, now), without(now, before)) {
+        (None, None) => (Some(before.join(", ")), Some(now.join(", "))),
+        different => different,
+    }
+}
+
+/// A reason in a few words, for people.
+pub fn describe(reason: &Reason, graph: &Graph) -> String {
+    match reason {
+        Reason::New => "never built".to_owned(),
+        Reason::Again => "asked for again".to_owned(),
+        Reason::Absent { reader } => format!("its files are not here, and {} reads them", graph.node(*reader).name),
+        Reason::Changed(changes) if changes.is_empty() => "its realisation is gone".to_owned(),
+        Reason::Changed(changes) => changes.iter().map(describe_change).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn describe_change(change: &Change) -> String {
+    let short = |value: &str| match value.char_indices().nth(60) {
+        None => value.to_owned(),
+        Some((end, _)) => format!("{}…", &value[..end]),
+    };
+    // Digests say nothing to people, and scripts are too long: that they changed is enough.
+    let opaque = change.field.starts_with("input ") || ["script", "tree"].contains(&change.field.as_str());
+    let field = change.field.strip_prefix("input ").unwrap_or(&change.field);
+    match (&change.before, &change.now) {
+        _ if opaque && change.before.is_some() && change.now.is_some() => format!("{field} changed"),
+        (Some(_), None) if opaque => format!("{field} is gone"),
+        (None, Some(_)) if opaque => format!("{field} is new"),
+        (Some(before), Some(now)) => format!("{field} changed from `{}` to `{}`", short(before), short(now)),
+        (None, Some(now)) => format!("{field} is new: `{}`", short(now)),
+        (Some(before), None) => format!("{field} is gone: `{}`", short(before)),
+        (None, None) => format!("{field} changed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(before: &str, now: &str, expected: &str) {
+        let reason = Reason::Changed(changes(before, now));
+        assert_eq!(describe(&reason, &Graph::default()), expected);
+    }
+
+    #[test]
+    fn differences_are_told_by_field() {
+        check("env V = 1\ninput source = aa\n", "env V = 2\ninput source = aa\n", "env V changed from `1` to `2`");
+        check("inputs = 1\ninput source = aa\n", "inputs = 1\ninput source = bb\n", "source changed");
+        check("needs = 1\nneed = a\n", "needs = 2\nneed = a\nneed = b\n", "need is new: `b`");
+        check("env A = 1\n", "envs = 0\n", "env A is gone: `1`");
+        check("number = 1\n", "number = \n", "its realisation is gone");
+    }
+}
