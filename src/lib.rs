@@ -36,4 +36,5 @@ pub mod solve;
 
 pub mod eval;
 pub mod plan;
+pub mod repo;
 

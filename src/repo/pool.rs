@@ -1,0 +1,73 @@
+//! The pool: where a package's files lie, and the checks of what may become part of a path.
+
+use super::{Blob, RepoError, Settings};
+use crate::digest::Digest;
+use crate::path::TreePath;
+use crate::tree::{Entry, Tree, TreeError};
+
+/// `pool/<area>/<prefix>/<source>`, the prefix as in Debian's archive: `libb` for `libbsd`, `h` for `hello`.
+pub(super) fn folder(area: &str, source: &str) -> String {
+    let prefix = if source.starts_with("lib") && source.len() > 3 { &source[..4] } else { &source[..1] };
+    format!("pool/{area}/{prefix}/{source}")
+}
+
+/// Whether `name` is a plain ASCII name of one path part that an index, a URL and a shell all take as it is.
+pub(super) fn is_plain(name: &str) -> bool {
+    let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".+~_-%:@".contains(&byte);
+    starts_well && name.len() <= crate::path::MAX_NAME && name.bytes().all(fits)
+}
+
+/// Puts `blob` into `folder` of the tree; the same file may be put there again.
+pub(super) fn put(tree: &mut Tree, folder: &str, blob: &Blob) -> Result<(), RepoError> {
+    if !is_plain(&blob.name) {
+        return Err(RepoError::FileName { name: blob.name.escape_debug().to_string() });
+    }
+    put_file(tree, format!("{folder}/{}", blob.name), blob.blake3, blob.size)
+}
+
+/// Puts a file at `path`, which is plain because its parts are.
+pub(super) fn put_file(tree: &mut Tree, path: String, digest: Digest, size: u64) -> Result<(), RepoError> {
+    let place = TreePath::new(path.as_bytes()).map_err(|_| RepoError::FileName { name: path.clone() })?;
+    let entry = Entry::File { digest, size, executable: false };
+    match tree.get(&place) {
+        Some(there) if *there == entry => Ok(()),
+        Some(_) => Err(RepoError::Clash { path }),
+        None => tree.insert_with_folders(place, entry).map_err(|error: TreeError| RepoError::Tree(error)),
+    }
+}
+
+/// Checks everything of the settings that becomes a path or a line.
+pub(super) fn check(settings: &Settings) -> Result<(), RepoError> {
+    let wrong = |setting, value: &str, problem| {
+        Err(RepoError::Setting { setting, value: value.escape_debug().to_string(), problem })
+    };
+    for (setting, value) in
+        [("origin", &settings.origin), ("label", &settings.label), ("description", &settings.description)]
+    {
+        if value.trim().is_empty() || value.chars().any(char::is_control) {
+            return wrong(setting, value, "is not one line of text");
+        }
+    }
+    let names = [("suite", &settings.suite), ("code name", &settings.codename)];
+    for (setting, value) in names.into_iter().chain(settings.areas.iter().map(|area| ("area", area))) {
+        if !is_plain(value) {
+            return wrong(setting, value, "is not a plain name");
+        }
+    }
+    for (at, area) in settings.areas.iter().enumerate() {
+        if settings.areas[..at].contains(area) {
+            return wrong("area", area, "is named twice");
+        }
+    }
+    if settings.areas.is_empty() {
+        return wrong("list of areas", "", "is empty");
+    }
+    if settings.arches.is_empty() {
+        return wrong("list of arches", "", "is empty");
+    }
+    if settings.arches.iter().any(crate::name::Arch::is_all) {
+        return wrong("arch", "all", "is part of every arch and has no index of its own");
+    }
+    Ok(())
+}

@@ -1,0 +1,396 @@
+use super::*;
+use crate::tree::Entry;
+
+fn settings() -> Settings {
+    Settings {
+        origin: "opb".to_owned(),
+        label: "opb nightly".to_owned(),
+        suite: "nightly".to_owned(),
+        codename: "bookworm".to_owned(),
+        areas: vec!["main".to_owned()],
+        description: "packages of this project".to_owned(),
+        arches: ["amd64", "arm64"].into_iter().map(|arch| arch.parse().expect("plain")).collect(),
+    }
+}
+
+fn blob(name: &str, content: &str) -> Blob {
+    let bytes = content.as_bytes();
+    Blob { name: name.to_owned(), size: bytes.len() as u64, sha256: Sha256::of(bytes), blake3: Digest::of(bytes) }
+}
+
+fn fields(pairs: &[(&str, &str)]) -> Fields {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn binary(name: &str, version: &str, arch: &str, source: &str) -> Binary {
+    let description = format!("the package {name}\n with a line\n .\n and another");
+    Binary {
+        control: fields(&[
+            ("Package", name),
+            ("Source", source),
+            ("Version", version),
+            ("Architecture", arch),
+            ("Maintainer", "opb"),
+            ("Depends", "libc6 (>= 2.36)"),
+            ("Section", "libs"),
+            ("Priority", "optional"),
+            ("Description", &description),
+        ]),
+        area: "main".to_owned(),
+        file: blob(&format!("{name}_{version}_{arch}.deb"), &format!("{name} {version} {arch}")),
+        udeb: false,
+    }
+}
+
+fn source() -> SourcePackage {
+    let archive = blob("libmd_1.0.orig.tar.xz", "archive");
+    let sums = format!("\n {} {} {}", archive.sha256, archive.size, archive.name);
+    SourcePackage {
+        dsc: fields(&[
+            ("Format", "3.0 (quilt)"),
+            ("Source", "libmd"),
+            ("Binary", "libmd0, libmd-dev"),
+            ("Architecture", "any"),
+            ("Version", "1.0-1"),
+            ("Package-List", "\n libmd0 deb libs optional arch=any"),
+            ("Checksums-Sha256", &sums),
+            ("Files", "\n d41d8cd98f00b204e9800998ecf8427e 7 libmd_1.0.orig.tar.xz"),
+        ]),
+        dsc_file: blob("libmd_1.0-1.dsc", "dsc"),
+        files: vec![archive],
+        area: "main".to_owned(),
+    }
+}
+
+fn sample() -> (Vec<Binary>, Vec<SourcePackage>) {
+    let mut udeb = binary("libmd0-udeb", "1.0-1", "amd64", "libmd");
+    udeb.udeb = true;
+    udeb.file.name = "libmd0-udeb_1.0-1_amd64.udeb".to_owned();
+    let binaries = vec![
+        binary("libmd0", "1.0-1", "arm64", "libmd (1.0-1)"),
+        udeb,
+        binary("libmd0", "1.0-10", "amd64", "libmd"),
+        binary("libmd0", "1.0-9", "amd64", "libmd"),
+        binary("hello-doc", "2", "all", "hello"),
+    ];
+    (binaries, vec![source()])
+}
+
+/// The text of the index at `path`, unpacked from what was made.
+fn index(made: &Assembled, path: &str) -> String {
+    use std::io::Read as _;
+    let place = format!("dists/bookworm/{path}.xz").parse().expect("plain");
+    let Some(Entry::File { digest, .. }) = made.tree.get(&place) else { panic!("no {path}") };
+    let mut text = String::new();
+    liblzma::read::XzDecoder::new(&made.contents[digest][..]).read_to_string(&mut text).expect("unpacks");
+    let listed = made.indexes.iter().find(|entry| entry.path == path).expect("listed");
+    assert_eq!((listed.size, listed.sha256), (text.len() as u64, Sha256::of(text.as_bytes())));
+    text
+}
+
+#[test]
+fn layout() {
+    let (binaries, sources) = sample();
+    let made = assemble(&settings(), &binaries, &sources).expect("assembles");
+    let paths: Vec<String> =
+        made.tree.files().map(|(path, ..)| path.to_string()).filter(|path| !path.contains("by-hash")).collect();
+    insta::assert_snapshot!(paths.join("\n"), @r#"
+dists/bookworm/main/binary-amd64/Packages.gz
+dists/bookworm/main/binary-amd64/Packages.xz
+dists/bookworm/main/binary-arm64/Packages.gz
+dists/bookworm/main/binary-arm64/Packages.xz
+dists/bookworm/main/debian-installer/binary-amd64/Packages.gz
+dists/bookworm/main/debian-installer/binary-amd64/Packages.xz
+dists/bookworm/main/debian-installer/binary-arm64/Packages.gz
+dists/bookworm/main/debian-installer/binary-arm64/Packages.xz
+dists/bookworm/main/source/Sources.gz
+dists/bookworm/main/source/Sources.xz
+pool/main/h/hello/hello-doc_2_all.deb
+pool/main/libm/libmd/libmd0-udeb_1.0-1_amd64.udeb
+pool/main/libm/libmd/libmd0_1.0-10_amd64.deb
+pool/main/libm/libmd/libmd0_1.0-1_arm64.deb
+pool/main/libm/libmd/libmd0_1.0-9_amd64.deb
+pool/main/libm/libmd/libmd_1.0-1.dsc
+pool/main/libm/libmd/libmd_1.0.orig.tar.xz
+"#);
+    // The same packages are the same bytes for ever; a change here is a change of every published index.
+    assert_eq!(made.tree.digest().to_string(), "b61566f021bf841da4b8d8bd3dba0ef596ad90f989a17a3a76ad8faffbaf1c5b");
+}
+
+#[test]
+fn every_index_is_there_by_hash_and_has_its_bytes() {
+    let (binaries, sources) = sample();
+    let made = assemble(&settings(), &binaries, &sources).expect("assembles");
+    for IndexEntry { path, size, sha256 } in &made.indexes {
+        let place: crate::path::TreePath = format!("dists/bookworm/{path}").parse().expect("plain");
+        let Some(entry) = made.tree.get(&place) else {
+            assert!(!path.contains("es."), "`{path}` is listed and not there");
+            continue;
+        };
+        let folder = path.rsplit_once('/').expect("in a folder").0;
+        let by_hash = format!("dists/bookworm/{folder}/by-hash/SHA256/{sha256}").parse().expect("plain");
+        assert_eq!(made.tree.get(&by_hash), Some(entry));
+        let Entry::File { digest, .. } = entry else { panic!("no file") };
+        let bytes = &made.contents[digest];
+        assert_eq!((bytes.len() as u64, Sha256::of(bytes), Digest::of(bytes)), (*size, *sha256, *digest));
+    }
+    assert_eq!(made.tree.files().filter(|(path, ..)| path.to_string().contains("by-hash")).count(), 10);
+}
+
+#[test]
+fn stanzas() {
+    let (binaries, sources) = sample();
+    let made = assemble(&settings(), &binaries, &sources).expect("assembles");
+    insta::assert_snapshot!(index(&made, "main/binary-arm64/Packages"), @r#"
+Package: hello-doc
+Source: hello
+Version: 2
+Architecture: all
+Maintainer: opb
+Depends: libc6 (>= 2.36)
+Filename: pool/main/h/hello/hello-doc_2_all.deb
+Size: 15
+SHA256: 28c0891aaed9df20d90196cd4bdc3a8b0455f8d858335c89064cd9fdddda4492
+Section: libs
+Priority: optional
+Description: the package hello-doc
+ with a line
+ .
+ and another
+
+Package: libmd0
+Source: libmd (1.0-1)
+Version: 1.0-1
+Architecture: arm64
+Maintainer: opb
+Depends: libc6 (>= 2.36)
+Filename: pool/main/libm/libmd/libmd0_1.0-1_arm64.deb
+Size: 18
+SHA256: 8e8c65ade073267e7cc203eeb6c8f2de970405d57f7a4b9adbe1e0358791c2b4
+Section: libs
+Priority: optional
+Description: the package libmd0
+ with a line
+ .
+ and another
+"#);
+    insta::assert_snapshot!(index(&made, "main/source/Sources"), @r#"
+Package: libmd
+Format: 3.0 (quilt)
+Binary: libmd0, libmd-dev
+Architecture: any
+Version: 1.0-1
+Package-List:
+ libmd0 deb libs optional arch=any
+Directory: pool/main/libm/libmd
+Checksums-Sha256:
+ 943d3bf22ac661fb0f59bc4ff68cc12b04ff17a838dfcc2537008eb9c7f3770a 3 libmd_1.0-1.dsc
+ 0eb3e36bfb24dcd9bb1d1bece1531216b59539a8fde17ee80224af0653c92aa3 7 libmd_1.0.orig.tar.xz
+"#);
+    let amd64 = index(&made, "main/binary-amd64/Packages");
+    let versions: Vec<&str> = amd64.lines().filter(|line| line.starts_with("Version")).collect();
+    assert_eq!(versions, ["Version: 2", "Version: 1.0-9", "Version: 1.0-10"], "by name, then by version");
+    assert!(!amd64.contains("udeb"));
+    let installer = index(&made, "main/debian-installer/binary-amd64/Packages");
+    assert_eq!(installer.matches("Package: ").count(), 1);
+    assert_eq!(index(&made, "main/debian-installer/binary-arm64/Packages"), "");
+}
+
+#[test]
+fn order_and_repetition_do_not_matter() {
+    let (mut binaries, mut sources) = sample();
+    let made = assemble(&settings(), &binaries, &sources).expect("assembles");
+    for turn in 0..binaries.len() {
+        binaries.rotate_left(1);
+        binaries.push(binaries[turn].clone());
+        sources.push(source());
+        assert_eq!(assemble(&settings(), &binaries, &sources).expect("assembles"), made);
+        binaries.pop();
+    }
+}
+
+#[test]
+fn an_empty_repository_has_empty_indexes() {
+    let made = assemble(&settings(), &[], &[]).expect("assembles");
+    for path in ["main/binary-amd64/Packages", "main/binary-arm64/Packages", "main/source/Sources"] {
+        assert_eq!(index(&made, path), "");
+    }
+    assert_eq!(made.indexes.len(), 9);
+}
+
+#[test]
+fn release_and_sources_entry() {
+    let entry = |path: &str, text: &str| IndexEntry {
+        path: path.to_owned(),
+        size: text.len() as u64 * 900,
+        sha256: Sha256::of(text.as_bytes()),
+    };
+    let indexes = [entry("main/source/Sources", "b"), entry("main/binary-amd64/Packages", "longer")];
+    let text = release_text(&settings(), &indexes, 1_795_255_200, Some(1_795_255_200 + 604_800)).expect("writes");
+    insta::assert_snapshot!(text, @r#"
+Origin: opb
+Label: opb nightly
+Suite: nightly
+Codename: bookworm
+Date: Sat, 21 Nov 2026 10:00:00 UTC
+Valid-Until: Sat, 28 Nov 2026 10:00:00 UTC
+Acquire-By-Hash: yes
+Architectures: amd64 arm64
+Components: main
+Description: packages of this project
+SHA256:
+ 73834addcec75fafd7d73717ca1614a1324652ffa70b4b6c44fa359ae5a69dab 5400 main/binary-amd64/Packages
+ 3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d  900 main/source/Sources
+"#);
+    let text = sources_entry(&settings(), "file:/srv/opb", "/usr/share/keyrings/opb.pgp").expect("writes");
+    insta::assert_snapshot!(text, @r#"
+Types: deb deb-src
+URIs: file:/srv/opb
+Suites: bookworm
+Components: main
+Signed-By: /usr/share/keyrings/opb.pgp
+"#);
+    assert!(release_text(&settings(), &[], 0, None).expect("writes").contains("Date: Thu, 01 Jan 1970 00:00:00 UTC\n"));
+}
+
+/// The message and the help of what `change` makes of the sample.
+fn refusal(change: impl FnOnce(&mut Settings, &mut Vec<Binary>, &mut Vec<SourcePackage>)) -> String {
+    let (mut settings, (mut binaries, mut sources)) = (settings(), sample());
+    change(&mut settings, &mut binaries, &mut sources);
+    let error = assemble(&settings, &binaries, &sources).expect_err("is refused");
+    assert_eq!(error.fault(), Cause::Input);
+    assert!(miette::Diagnostic::help(&error).is_some());
+    error.to_string()
+}
+
+#[test]
+fn contradictions() {
+    let said = refusal(|_, binaries, _| {
+        let mut other = binaries[0].clone();
+        other.file = blob(&other.file.name, "other bytes");
+        binaries.push(other);
+    });
+    assert_eq!(said, "`libmd0` 1.0-1 for `arm64` is there twice with different content");
+    // An epoch does not show in the file's name.
+    let said = refusal(|_, binaries, _| {
+        let mut other = binary("libmd0", "1:1.0-1", "arm64", "libmd");
+        other.file.name = binaries[0].file.name.clone();
+        binaries.push(other);
+    });
+    assert_eq!(said, "`pool/main/libm/libmd/libmd0_1.0-1_arm64.deb` is there twice with different content");
+    let said = refusal(|_, _, sources| {
+        let mut other = source();
+        other.dsc[4].1 = "1.0-2".to_owned();
+        other.dsc_file = blob("libmd_1.0-2.dsc", "dsc 2");
+        other.files[0] = blob("libmd_1.0.orig.tar.xz", "another archive");
+        let sums = format!("{} {} libmd_1.0.orig.tar.xz", other.files[0].sha256, other.files[0].size);
+        other.dsc[6].1 = sums;
+        sources.push(other);
+    });
+    assert_eq!(said, "`pool/main/libm/libmd/libmd_1.0.orig.tar.xz` is there twice with different content");
+}
+
+#[test]
+fn a_dsc_agrees_with_its_files() {
+    let wrong = "`libmd_1.0-1.dsc` and its file `libmd_1.0.orig.tar.xz` do not agree";
+    assert_eq!(refusal(|_, _, sources| sources[0].files.clear()), wrong);
+    assert_eq!(refusal(|_, _, sources| sources[0].files[0].size = 8), wrong);
+    assert_eq!(refusal(|_, _, sources| sources[0].files[0].sha256 = Sha256::of(b"")), wrong);
+    assert_eq!(refusal(|_, _, sources| drop(sources[0].dsc.remove(6))), wrong);
+    let said = refusal(|_, _, sources| sources[0].dsc[6].1 = "\n only two".to_owned());
+    assert_eq!(said, "`libmd_1.0-1.dsc` and its file `only two` do not agree");
+}
+
+#[test]
+fn what_does_not_belong() {
+    let said = refusal(|_, binaries, _| binaries[0].area = "contrib".to_owned());
+    assert_eq!(said, "putting `libmd0_1.0-1_arm64.deb` into the area `contrib`, which the repository does not have");
+    let said = refusal(|_, binaries, _| binaries[0].control[3].1 = "i386".to_owned());
+    assert_eq!(said, "putting `libmd0_1.0-1_arm64.deb` into a repository without the arch `i386`");
+    let said = refusal(|_, binaries, _| drop(binaries[0].control.remove(2)));
+    assert_eq!(said, "`libmd0_1.0-1_arm64.deb` has no field `Version`");
+    for name in ["", ".", "..", "../x.deb", "a/b.deb", "-x.deb", "a b.deb", "a\nFilename: x", "é.deb"] {
+        let said = refusal(|_, binaries, _| binaries[0].file.name = name.to_owned());
+        assert_eq!(said, format!("`{}` cannot be the name of a file in a repository", name.escape_debug()));
+    }
+}
+
+#[test]
+fn no_field_can_end_its_stanza_or_forge_another() {
+    let field_of = |said: &str| said.split('`').nth(1).expect("quoted").to_owned();
+    for value in ["x\n\nPackage: evil", "x\nFilename: /etc/passwd", "x\n \n y", "x\r\n y", "\u{1b}[2J", "x\n"] {
+        let change = |_: &mut Settings, binaries: &mut Vec<Binary>, _: &mut Vec<SourcePackage>| {
+            binaries[0].control[4].1 = value.to_owned();
+        };
+        if value == "x\n" {
+            let (mut settings, (mut binaries, mut sources)) = (settings(), sample());
+            change(&mut settings, &mut binaries, &mut sources);
+            assert!(assemble(&settings, &binaries, &sources).is_ok(), "a last line break is no further line");
+        } else {
+            assert_eq!(field_of(&refusal(change)), "Maintainer");
+        }
+    }
+    for key in ["", "a b", "a:b", "#a", "-a", "a\nb", "depends"] {
+        let said = refusal(|_, binaries, _| binaries[0].control[4].0 = key.to_owned());
+        assert_eq!(
+            said,
+            format!("the field `{}` of `libmd0_1.0-1_arm64.deb` cannot stand in an index", key.escape_debug())
+                .replace("depends", "Depends")
+        );
+    }
+    for (at, name) in [(0, "Package"), (1, "Source"), (2, "Version")] {
+        let said = refusal(|_, binaries, _| binaries[0].control[at].1 = "../evil_".to_owned());
+        assert_eq!(field_of(&said), name);
+    }
+    let (mut binaries, sources) = sample();
+    binaries[0].control.push(("Filename".to_owned(), "/etc/passwd".to_owned()));
+    binaries[0].control.push(("SHA256".to_owned(), "0".to_owned()));
+    let made = assemble(&settings(), &binaries, &sources).expect("assembles");
+    assert!(!index(&made, "main/binary-arm64/Packages").contains("passwd"), "the archive's own fields win");
+}
+
+#[test]
+fn settings_that_are_refused() {
+    type Change = fn(&mut Settings);
+    let cases: [(&str, Change); 11] = [
+        ("the repository's origin `` is not one line of text", |settings| settings.origin.clear()),
+        ("the repository's label `a\\nSuite: b` is not one line of text", |settings| {
+            settings.label = "a\nSuite: b".to_owned();
+        }),
+        ("the repository's description ` ` is not one line of text", |settings| settings.description = " ".to_owned()),
+        ("the repository's suite `a b` is not a plain name", |settings| settings.suite = "a b".to_owned()),
+        ("the repository's code name `..` is not a plain name", |settings| settings.codename = "..".to_owned()),
+        ("the repository's code name `a/b` is not a plain name", |settings| settings.codename = "a/b".to_owned()),
+        ("the repository's area `-x` is not a plain name", |settings| settings.areas.push("-x".to_owned())),
+        ("the repository's area `main` is named twice", |settings| settings.areas.push("main".to_owned())),
+        ("the repository's list of areas `` is empty", |settings| settings.areas.clear()),
+        ("the repository's list of arches `` is empty", |settings| settings.arches.clear()),
+        ("the repository's arch `all` is part of every arch and has no index of its own", |settings| {
+            settings.arches.insert(Arch::all());
+        }),
+    ];
+    for (said, change) in cases {
+        assert_eq!(refusal(|settings, _, _| change(settings)), said);
+        let mut settings = settings();
+        change(&mut settings);
+        assert_eq!(release_text(&settings, &[], 0, None).expect_err("is refused").to_string(), said);
+    }
+    for (uri, key, said) in [
+        ("file:/a b", "/k", "the repository's address `file:/a b` is empty or has white space"),
+        ("file:/a", "/k\nTrusted: yes", "the repository's key's path `/k\\nTrusted: yes` is empty or has white space"),
+    ] {
+        assert_eq!(sources_entry(&settings(), uri, key).expect_err("is refused").to_string(), said);
+    }
+    let error = release_text(&settings(), &[], i64::MAX, None).expect_err("is refused");
+    assert_eq!(error.to_string(), "writing a release file for the time 9223372036854775807, which no date stands for");
+    assert_eq!(error.fault(), Cause::Environment);
+}
+
+#[test]
+fn other_messages() {
+    let source = std::io::Error::other("no luck");
+    let error = RepoError::Compress { path: "main/source/Sources".to_owned(), source };
+    assert_eq!(error.to_string(), "compressing the index `main/source/Sources`");
+    let error = RepoError::Tree(TreeError::TooMany);
+    assert_eq!((error.to_string().as_str(), error.fault()), ("assembling the repository", Cause::Bug));
+}
