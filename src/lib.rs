@@ -38,3 +38,5 @@ pub mod eval;
 pub mod plan;
 pub mod repo;
 
+pub mod store;
+

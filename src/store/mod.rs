@@ -1,0 +1,191 @@
+//! The store: file contents, trees, results and numbers on disk, as trustworthy as a database.
+//!
+//! A store is one folder; everything is reached through a descriptor of it. It knows nothing of graphs, recipes or
+//! schedules: it is asked by digest and by action key.
+//!
+//! ```text
+//! format           version of all this         realised/ab/cdef….json  what an action key came to (immutable)
+//! objects/ab/cdef… contents by BLAKE3, 0444    attempts/ab/cdef….json  the latest failure of an action key
+//! trees/ab/cdef…   canonical trees             ledger/<distro>/<component>.jsonl  numbers of rebuilds (append-only)
+//! sha256/ab/cdef…  objects by SHA-256          log/<digest>.zst        build logs
+//! roots/<uid>/<key>    chroots, disposable     channels/<c>/  keep/    for publishing and for garbage collection
+//! work/<id>/       what is under way           locks/                  one file for each lock that is held
+//! index.sqlite     an accelerator over `realised/`, rebuilt from it whenever it is lost or damaged
+//! ```
+//!
+//! A write goes: temporary file in `work/`, content durable, rename, folder durable, then the record that refers to it,
+//! the row of the index last. So a crash leaves at worst what nothing refers to. Reads of a damaged record find nothing
+//! and say so by a [`Notice`].
+
+mod attempts;
+mod channels;
+#[cfg(test)]
+mod crash_tests;
+mod durable;
+mod error;
+mod export;
+pub mod fault;
+mod import;
+mod index;
+mod ledger;
+mod locks;
+mod logs;
+mod objects;
+mod realisations;
+mod roots;
+mod sealed;
+mod trees;
+mod work;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+pub use attempts::Attempt;
+pub use channels::{switch_link, write_atomically};
+pub use error::{Refusal, StoreError};
+pub use export::ExportMode;
+pub use import::ImportRules;
+pub use ledger::{Ledger, Released};
+pub use locks::{Holder, KeyLock, TryLock};
+pub use logs::LogReader;
+pub use realisations::{Realisation, Recorded};
+pub use roots::{CommittedRoot, RootEntry};
+pub use work::WorkDir;
+
+use crate::path::HostPath;
+use error::io;
+
+/// The version of the layout that this program writes. A newer one is refused.
+pub const FORMAT: u32 = 1;
+
+const FORMAT_FILE: &str = "format";
+const FORMAT_HEAD: &str = "opb store ";
+
+/// The folders of a store, all made when it is.
+const FOLDERS: [&str; 12] = [
+    "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep", "locks",
+];
+
+/// What may stand in a folder that becomes a store: what a project keeps of it in version control.
+const TOLERATED: [&str; 2] = ["README.md", ".gitignore"];
+
+/// Something that the store mended or passed over by itself. Nothing was lost that was ever promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The index was missing or damaged and has been rebuilt from the records.
+    IndexRebuilt,
+    /// The index cannot be kept on disk; look-ups use one in memory.
+    IndexInMemory {
+        /// Why.
+        why: String,
+    },
+    /// A record is damaged; it counts as absent.
+    DamagedRecord(HostPath),
+    /// A dead owner's work folder could not be removed: files in it belong to other users (those of a sandbox).
+    StaleWork(HostPath),
+    /// The last line of a ledger was torn by a crash and has been cut off; it was never acknowledged.
+    TornLedger(HostPath),
+}
+
+/// A store, opened. Threads may share it, and processes may share the folder.
+pub struct Store {
+    path: HostPath,
+    dir: Dir,
+    /// Where temporary files are made: a work folder of this process, made when first needed.
+    scratch: Mutex<Option<Arc<WorkDir>>>,
+    serial: AtomicU64,
+    index: Mutex<Option<index::Index>>,
+    notices: Mutex<Vec<Notice>>,
+}
+
+impl Store {
+    /// Opens the store at `path`; makes it where the folder is missing or empty. Sweeps what dead processes left in
+    /// `work/`; what it may not remove is a [`Notice::StaleWork`].
+    ///
+    /// # Errors
+    /// Where the folder cannot be used, holds something else, or holds a store of a newer format.
+    pub fn open(path: &HostPath) -> Result<Self, StoreError> {
+        Dir::create_ambient_dir_all(path.as_path(), ambient_authority()).map_err(io("making the store", path))?;
+        let dir = Dir::open_ambient_dir(path.as_path(), ambient_authority()).map_err(io("opening the store", path))?;
+        let store = Self {
+            path: path.clone(),
+            dir,
+            scratch: Mutex::new(None),
+            serial: AtomicU64::new(0),
+            index: Mutex::new(None),
+            notices: Mutex::new(Vec::new()),
+        };
+        match store.read_whole(FORMAT_FILE)? {
+            Some(bytes) => {
+                store.check_format(&bytes)?;
+                store.restore_layout()?;
+            }
+            None => store.make_layout()?,
+        }
+        store.sweep();
+        Ok(store)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &HostPath {
+        &self.path
+    }
+
+    /// What was mended or passed over since this was last asked.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn notice(&self, notice: Notice) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notices.contains(&notice) {
+            notices.push(notice);
+        }
+    }
+
+    fn check_format(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.path.join(FORMAT_FILE);
+        let text = String::from_utf8_lossy(bytes);
+        let version = text.strip_prefix(FORMAT_HEAD).and_then(|rest| rest.trim_end().parse::<u32>().ok());
+        match version {
+            Some(FORMAT) => Ok(()),
+            Some(found) if found > FORMAT => Err(StoreError::Newer { path: self.path.clone(), found }),
+            _ => Err(StoreError::Format { path }),
+        }
+    }
+
+    /// Makes folders that are gone: `roots` may be removed by people, and empty ones get lost in copies.
+    fn restore_layout(&self) -> Result<(), StoreError> {
+        for folder in FOLDERS.into_iter().filter(|folder| !self.dir.exists(folder)) {
+            self.new_folder(folder)?;
+        }
+        Ok(())
+    }
+
+    fn make_layout(&self) -> Result<(), StoreError> {
+        let reading = || io("reading the folder of the store", &self.path);
+        for entry in self.dir.entries().map_err(reading())? {
+            let name = entry.map_err(reading())?.file_name();
+            if !FOLDERS.iter().chain(&TOLERATED).any(|known| name == **known) {
+                // Another process may have made the store since we looked; its format file came first.
+                return match self.read_whole(FORMAT_FILE)? {
+                    Some(bytes) => self.check_format(&bytes),
+                    None => {
+                        let name = name.to_string_lossy().escape_debug().to_string();
+                        Err(StoreError::NotAStore { path: self.path.clone(), name })
+                    }
+                };
+            }
+        }
+        for folder in FOLDERS {
+            self.new_folder(folder)?;
+        }
+        self.sync_folder(".")?;
+        fault::point("layout-made");
+        // Last: a folder without it is not a store yet, and this function may run on it again.
+        self.put_durably(FORMAT_FILE, format!("{FORMAT_HEAD}{FORMAT}\n").as_bytes(), 0o644)
+    }
+}
