@@ -38,5 +38,6 @@ pub mod eval;
 pub mod plan;
 pub mod repo;
 
+pub mod fetch;
 pub mod store;
 

@@ -1,0 +1,40 @@
+//! Getting files of distributions' archives with the host's own apt, and reading local source folders.
+//!
+//! ```text
+//! apt_config, sources   what this machine's apt is set to        ─┐
+//! mirror                where the archive of a suite is          ─┤
+//! bases                 lists of mirrors replaced by their lines ─┤
+//! release, index        what a (verified) Release file promises  ─┤
+//! download, helper,     files by address and digest, checked     ─┘
+//!   failure             and why one could not be got
+//! local_folder          what a local folder holds, but what .gitignore leaves out (ignore_rules)
+//! ```
+//!
+//! There is no HTTP here: apt's helper does it, with the host's proxies, credentials and certificates. Knows nothing of
+//! recipes, graphs and the store, and verifies no signatures: callers verify what [`download()`] brings and say what is
+//! wanted next.
+
+mod address;
+mod apt_config;
+mod download;
+mod failure;
+mod fields;
+mod helper;
+mod ignore_rules;
+mod index;
+mod local_folder;
+mod mirror;
+mod release;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use address::{Address, AddressError, redact};
+pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources};
+pub use download::{Access, Wanted, bases, download};
+pub use failure::FetchError;
+pub use index::{Index, by_hash, indexes, suite_address};
+pub use local_folder::{LocalEntry, LocalError, LocalKind, local_tree_paths};
+pub use mirror::{Mirror, MirrorError, Overrides, mirrors};
+pub use release::{Notice, Release, ReleaseError, check_dates, parse_release};
+pub use sources::{SignedBy, Source, SourcesError};
