@@ -39,5 +39,6 @@ pub mod plan;
 pub mod repo;
 
 pub mod fetch;
+pub mod sandbox;
 pub mod store;
 

@@ -1,0 +1,356 @@
+//! The caller's side: starts the supervisor, passes the log on, keeps time, and says stop.
+//!
+//! The supervisor's stdin is one end of a socket: the order goes in, the report comes out, and closing it (or dying) ends
+//! everything. So no descriptor has to be placed by hand between fork and exec, where a program with threads may do next
+//! to nothing.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it works on the file system of the guest, or on files of the kernel, by their absolute paths"
+)]
+
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Read as _};
+use std::net::Shutdown;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::wire::{self, Job, Order, Place, Report, Status, Trouble, Usage};
+use super::{End, HIDDEN_VERB, IdMap, Limits, Outcome, Request, RootFs, SandboxError, Upper};
+
+/// How the supervisor is started, and with which ids.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    /// The program that calls [`guest_main`](super::guest_main).
+    pub program: PathBuf,
+    /// The arguments that make it do so.
+    pub args: Vec<String>,
+    /// The ids.
+    pub map: IdMap,
+}
+
+impl Launcher {
+    /// This program again, as it was when it started, even if its file has been replaced since.
+    ///
+    /// # Errors
+    /// As [`IdMap::of_this_process`].
+    pub fn this_program() -> Result<Self, SandboxError> {
+        let map = IdMap::of_this_process()?;
+        Ok(Self { program: "/proc/self/exe".into(), args: vec![HIDDEN_VERB.to_owned()], map })
+    }
+}
+
+/// Ends runs from another thread. Clones are one and the same; once cancelled it stays so.
+#[derive(Debug, Clone)]
+pub struct Cancel(Arc<CancelPipe>);
+
+/// Cancelling closes the writing end, which wakes every run that polls the other.
+#[derive(Debug)]
+struct CancelPipe {
+    watched: PipeReader,
+    held: Mutex<Option<PipeWriter>>,
+}
+
+impl Cancel {
+    /// One that is not cancelled.
+    ///
+    /// # Errors
+    /// Where the process has no descriptors left.
+    pub fn new() -> io::Result<Self> {
+        let (watched, held) = io::pipe()?;
+        Ok(Self(Arc::new(CancelPipe { watched, held: Mutex::new(Some(held)) })))
+    }
+
+    /// Ends every run that has this, at once, and every later one.
+    pub fn cancel(&self) {
+        drop(self.0.held.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Whether [`Cancel::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+/// Does the request's steps in a fresh sandbox and waits for their end. `log` gets stdout and stderr as they come.
+///
+/// When this returns nothing of the guest runs any more, and no mount is left.
+///
+/// # Errors
+/// Where the sandbox cannot be made, a step cannot be begun, or the kept layer cannot be put in its place. A command
+/// that fails or is ended is an [`Outcome`].
+pub fn run(
+    launcher: &Launcher,
+    request: &Request,
+    log: &mut dyn FnMut(&[u8]),
+    cancel: &Cancel,
+) -> Result<Outcome, SandboxError> {
+    let mut watch = Watch::new(request.limits);
+    let mut guest = Guest::start(launcher, Job::Run(request.clone()))?;
+    let report = guest.attend(&mut watch, log, cancel)?;
+    let wall_milliseconds = milliseconds(watch.started.elapsed());
+    let (end, step, usage) = match report {
+        Report::Ended { ended, usage } => match watch.stopped {
+            // It ended by itself while we were about to end it, after it had written too much.
+            Some(End::LogLimit) => (End::LogLimit, None, usage),
+            _ => (ended.status.into(), Some(ended.step), usage),
+        },
+        Report::Killed { usage } => (watch.stopped.unwrap_or(End::Cancelled), None, usage),
+        Report::Failed(trouble) => return Err(trouble.into()),
+        Report::Done => return Err(SandboxError::Lost { who: "supervisor", status: "another job's report".into() }),
+    };
+    if let (End::Exit(0), RootFs::Layers { upper: Upper::Keep(folder), .. }) = (end, &request.root) {
+        keep(request.scratch.join("upper").as_path(), folder.as_path())?;
+    }
+    let Usage { cpu_milliseconds, peak_memory } = usage;
+    Ok(Outcome { end, step, wall_milliseconds, cpu_milliseconds, peak_memory })
+}
+
+/// Puts a finished upper layer in its place, whole or not at all.
+fn keep(upper: &Path, folder: &Path) -> Result<(), SandboxError> {
+    let failed = |source| SandboxError::File { doing: "keep the layer", path: folder.to_owned(), source };
+    // The overlay was mounted without syncs, so nothing of the layer is sure to be on the disk yet.
+    let opened = File::open(upper).map_err(failed)?;
+    nix::unistd::syncfs(&opened).map_err(|error| failed(error.into()))?;
+    std::fs::rename(upper, folder).map_err(failed)
+}
+
+/// Does what is no run, and waits for it.
+pub(super) fn order(launcher: &Launcher, job: Job) -> Result<(), SandboxError> {
+    let mut watch = Watch::new(Limits { wall_seconds: None, silence_seconds: None, log_bytes: u64::MAX });
+    let cancel = Cancel::new().map_err(|source| supervisor_failed(launcher, source))?;
+    match Guest::start(launcher, job)?.attend(&mut watch, &mut |_| (), &cancel)? {
+        Report::Failed(trouble) => Err(trouble.into()),
+        _ => Ok(()),
+    }
+}
+
+fn supervisor_failed(launcher: &Launcher, source: io::Error) -> SandboxError {
+    SandboxError::Supervisor { program: launcher.program.clone(), source }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What has passed of the limits.
+struct Watch {
+    limits: Limits,
+    started: Instant,
+    spoke: Instant,
+    logged: u64,
+    stopped: Option<End>,
+}
+
+impl Watch {
+    fn new(limits: Limits) -> Self {
+        let now = Instant::now();
+        Self { limits, started: now, spoke: now, logged: 0, stopped: None }
+    }
+
+    /// The earliest limit on time: when, and what it is. `None` once the guest is being stopped.
+    fn deadline(&self) -> Option<(Instant, End)> {
+        let after = |from: Instant, seconds: Option<u64>| from.checked_add(Duration::from_secs(seconds?));
+        let wall = after(self.started, self.limits.wall_seconds).map(|at| (at, End::WallLimit));
+        let silence = after(self.spoke, self.limits.silence_seconds).map(|at| (at, End::SilenceLimit));
+        let earliest = [wall, silence].into_iter().flatten().min_by_key(|(at, _)| *at);
+        earliest.filter(|_| self.stopped.is_none())
+    }
+
+    /// Counts output; gives what of it may still be passed on.
+    fn hear<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.spoke = Instant::now();
+        let room = usize::try_from(self.limits.log_bytes - self.logged).unwrap_or(usize::MAX);
+        let passed = bytes.get(..room).unwrap_or(bytes);
+        self.logged += passed.len() as u64;
+        if passed.len() < bytes.len() {
+            self.stopped.get_or_insert(End::LogLimit);
+        }
+        passed
+    }
+}
+
+/// A running supervisor.
+struct Guest {
+    child: Child,
+    socket: UnixStream,
+    log: Option<PipeReader>,
+}
+
+impl Guest {
+    fn start(launcher: &Launcher, job: Job) -> Result<Self, SandboxError> {
+        let failed = |source| supervisor_failed(launcher, source);
+        let (socket, theirs) = UnixStream::pair().map_err(failed)?;
+        let (log, log_writer) = io::pipe().map_err(failed)?;
+        let second_writer = log_writer.try_clone().map_err(failed)?;
+        let mut command = Command::new(&launcher.program);
+        command.args(&launcher.args).env_clear().current_dir("/");
+        command.stdin(OwnedFd::from(theirs)).stdout(log_writer).stderr(second_writer);
+        // A group of its own: Ctrl-C on the terminal reaches the caller only, who then ends it in order.
+        let child = command.process_group(0).spawn().map_err(failed)?;
+        // The command holds our copies of the other ends; as long as they are open nobody sees the guest's end.
+        drop(command);
+        let mut guest = Self { child, socket, log: Some(log) };
+        let order = Order { map: launcher.map.clone(), job };
+        if let Err(error) = wire::send(&mut guest.socket, &order) {
+            return Err(guest.lost().unwrap_or_else(|| failed(error)));
+        }
+        Ok(guest)
+    }
+
+    /// Passes the log on and minds the limits until the report is here and the supervisor gone.
+    fn attend(
+        &mut self,
+        watch: &mut Watch,
+        log: &mut dyn FnMut(&[u8]),
+        cancel: &Cancel,
+    ) -> Result<Report, SandboxError> {
+        let mut told = false;
+        loop {
+            if watch.stopped.is_some() && !told {
+                // The supervisor sees the end of its input. An error means that it is gone already.
+                let _ = self.socket.shutdown(Shutdown::Write);
+                told = true;
+            }
+            let heard = self.wait(watch.deadline(), (!told).then_some(&cancel.0.watched));
+            if heard.log {
+                self.pass_log(watch, log);
+            }
+            if heard.cancelled {
+                watch.stopped.get_or_insert(End::Cancelled);
+            }
+            if heard.report {
+                break;
+            }
+            if let Some((_, end)) = watch.deadline().filter(|(at, _)| *at <= Instant::now()) {
+                watch.stopped = Some(end);
+            }
+        }
+        let report = wire::receive(&mut self.socket);
+        let status = self.child.wait();
+        self.pass_rest(watch, log);
+        report.map_err(|_| SandboxError::Lost {
+            who: "supervisor",
+            status: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
+        })
+    }
+
+    /// Sleeps until something happens or a limit has come.
+    fn wait(&self, deadline: Option<(Instant, End)>, cancel: Option<&PipeReader>) -> Heard {
+        let timeout = deadline.map_or(PollTimeout::NONE, |(at, _)| {
+            // One more, so that it has certainly come when we wake.
+            let left = at.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
+            PollTimeout::try_from(i32::try_from(left).unwrap_or(i32::MAX)).unwrap_or(PollTimeout::MAX)
+        });
+        let watched: [Option<BorrowedFd<'_>>; 3] = [
+            Some(self.socket.as_fd()),
+            self.log.as_ref().map(std::os::fd::AsFd::as_fd),
+            cancel.map(std::os::fd::AsFd::as_fd),
+        ];
+        let mut asked: Vec<PollFd<'_>> =
+            watched.iter().flatten().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        if !matches!(poll(&mut asked, timeout), Ok(1..)) {
+            return Heard::default();
+        }
+        let mut answers = asked.iter().map(|fd| fd.any().unwrap_or(true));
+        let mut heard = |present: bool| present && answers.next().unwrap_or(false);
+        Heard { report: heard(true), log: heard(self.log.is_some()), cancelled: heard(cancel.is_some()) }
+    }
+
+    fn pass_log(&mut self, watch: &mut Watch, log: &mut dyn FnMut(&[u8])) -> bool {
+        let mut bytes = [0; 65_536];
+        match self.log.as_mut().map(|reader| reader.read(&mut bytes)) {
+            Some(Ok(count @ 1..)) => {
+                let passed = watch.hear(&bytes[..count]);
+                if !passed.is_empty() {
+                    log(passed);
+                }
+                true
+            }
+            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => true,
+            _ => {
+                self.log = None;
+                false
+            }
+        }
+    }
+
+    /// What is still in the pipe when all writers are gone; should one not be, it is not waited for.
+    fn pass_rest(&mut self, watch: &mut Watch, log: &mut dyn FnMut(&[u8])) {
+        if let Some(reader) = &self.log {
+            let _: Result<_, Errno> = fcntl(reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        }
+        while self.pass_log(watch, log) {}
+    }
+
+    /// Waits for a supervisor that no longer listens.
+    fn lost(&mut self) -> Option<SandboxError> {
+        let _ = self.socket.shutdown(Shutdown::Both);
+        let status = self.child.wait().ok()?;
+        Some(SandboxError::Lost { who: "supervisor", status: status.to_string() })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Only where `log` panicked: end the guest, and leave no zombie.
+        let _ = self.socket.shutdown(Shutdown::Both);
+        let _ = self.child.wait();
+    }
+}
+
+/// What woke us.
+#[derive(Default)]
+struct Heard {
+    report: bool,
+    log: bool,
+    cancelled: bool,
+}
+
+impl From<Status> for End {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Exit(code) => Self::Exit(code),
+            Status::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+impl From<Trouble> for SandboxError {
+    fn from(trouble: Trouble) -> Self {
+        let source = trouble.error();
+        let denied = matches!(trouble.errno, Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS));
+        match trouble.place {
+            Place::Namespaces | Place::SetUp if denied && !nix::unistd::geteuid().is_root() => {
+                forbidden().unwrap_or(Self::SetUp { doing: trouble.doing, source })
+            }
+            Place::Namespaces | Place::SetUp => Self::SetUp { doing: trouble.doing, source },
+            Place::Map => Self::MapRefused { program: trouble.doing, said: trouble.said },
+            Place::Step(step) => Self::Step { step, doing: trouble.doing, source },
+            Place::Lost => Self::Lost { who: "init", status: trouble.said },
+        }
+    }
+}
+
+/// The setting of the host that forbids user namespaces, if one does.
+fn forbidden() -> Option<SandboxError> {
+    let settings = [
+        ("user.max_user_namespaces", "0", "16384"),
+        ("kernel.unprivileged_userns_clone", "0", "1"),
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+    ];
+    settings.into_iter().find_map(|(sysctl, bad, wanted)| {
+        let value = std::fs::read_to_string(Path::new("/proc/sys").join(sysctl.replace('.', "/"))).ok()?;
+        let value = value.trim().to_owned();
+        (value == bad).then_some(SandboxError::Forbidden { sysctl, value, wanted })
+    })
+}

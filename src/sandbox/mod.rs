@@ -1,0 +1,347 @@
+//! One command in fresh namespaces over stacked layers, safe against what it runs.
+//!
+//! ```text
+//!  run() in opb ──socket, log pipe──► supervisor (`opb __sandbox`) ──clone──► init, pid 1 of the guest ──► a step
+//!  limits, log                        writes the id maps, kills init          mounts, reaps, collects
+//!                                     when the socket closes
+//! ```
+//! The same as root and as an ordinary user with ranges in `/etc/subuid`: inside, ids are 0 to 65535, `/` is an overlay or
+//! one folder, there is a `/proc` of this guest, a small `/dev`, no `/sys`, and no network but the loopback. Whoever is
+//! killed, nothing is left: the supervisor ends with its caller, init with its supervisor, all others with init; mounts
+//! live in the guest's own mount namespace. A step runs with few or no capabilities and under a filter of system calls.
+//!
+//! Knows nothing of derivations, stores or what a step is for. Does not limit memory or disk: that wants cgroups.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::diag::{Cause, Caused};
+use crate::path::{GuestPath, HostPath};
+
+mod collect;
+mod id_map;
+mod init;
+mod launch;
+mod mounts;
+mod remove;
+mod rights;
+mod step;
+mod supervise;
+mod unpack;
+mod walk;
+mod wire;
+
+pub use id_map::IdMap;
+pub use launch::{Cancel, Launcher, run};
+pub use remove::remove;
+pub use supervise::guest_main;
+
+/// The hidden verb that [`guest_main`] answers to.
+pub const HIDDEN_VERB: &str = "__sandbox";
+
+/// The host name inside.
+pub const HOST_NAME: &str = "opb";
+
+/// What to run, over what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Request {
+    /// What `/` is.
+    pub root: RootFs,
+    /// An empty folder made with [`IdMap::make_dir_for_guest`], on a file system that can hold an overlay's upper layer
+    /// (not itself an overlay). Its content is the caller's to [`remove()`] afterwards.
+    pub scratch: HostPath,
+    /// What else of the host is to be seen, in this order.
+    pub binds: Vec<Bind>,
+    /// What to do, in this order; the first that fails is the last.
+    pub steps: Vec<Step>,
+    /// When to end it from outside.
+    pub limits: Limits,
+}
+
+/// What `/` is inside.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum RootFs {
+    /// An overlay.
+    Layers {
+        /// Topmost first, at least one. Never written.
+        lowers: Vec<HostPath>,
+        /// What becomes of what the steps write.
+        upper: Upper,
+    },
+    /// This folder itself, writable: for making a base. Made with [`IdMap::make_dir_for_guest`].
+    Bare {
+        /// The folder.
+        folder: HostPath,
+    },
+}
+
+/// What becomes of what the steps write into an overlay.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Upper {
+    /// It stays in the scratch folder, to be removed with it.
+    Discard,
+    /// When every step succeeded it is made durable and renamed to this folder, which is then a lower for others; it may
+    /// be absent or empty before, and must be on scratch's file system. Otherwise as `Discard`.
+    Keep(HostPath),
+}
+
+/// A file or folder of the host seen inside, never honouring setuid bits or devices in it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Bind {
+    /// Where it is.
+    pub host: HostPath,
+    /// Where it is seen. Made if missing.
+    pub guest: GuestPath,
+    /// Whether the guest may write there, as far as modes and owners allow: a [`Step::MakeFolder`] at `guest` gives a folder
+    /// that is the guest root's to the builder.
+    pub writable: bool,
+    /// A folder of outputs: when the steps have ended (also by failing, but not by a limit) and nothing of the guest runs
+    /// any more, all in it becomes readable for, and owned by, the guest's root; in user mode that is the caller.
+    pub collect: bool,
+}
+
+/// One thing to do inside. Nothing a step started outlives it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Step {
+    /// Runs a command with stdin empty, stdout and stderr to the log, in a session of its own.
+    Run {
+        /// The program and its arguments, at least one. Without a `/` it is looked up in `env`'s `PATH`.
+        argv: Vec<String>,
+        /// The whole environment.
+        env: BTreeMap<String, String>,
+        /// The working directory.
+        cwd: GuestPath,
+        /// As whom.
+        user: GuestUser,
+    },
+    /// Extracts the files of Debian packages over `/`, in this order, without running anything of them. A folder's place
+    /// may be a link to a folder, which is written through (`/bin` as `usr/bin`).
+    UnpackDebs {
+        /// The packages.
+        debs: Vec<GuestPath>,
+    },
+    /// Makes a folder and its parents. One that is there gets mode and owner.
+    MakeFolder {
+        /// Where.
+        path: GuestPath,
+        /// Permission bits.
+        mode: u32,
+        /// Whose.
+        owner: GuestUser,
+    },
+    /// Makes a symbolic link of root's in place of any file there.
+    Symlink {
+        /// Where.
+        path: GuestPath,
+        /// What it holds.
+        target: String,
+    },
+    /// Makes a file of root's in place of any file there.
+    WriteFile {
+        /// Where.
+        path: GuestPath,
+        /// Permission bits.
+        mode: u32,
+        /// What it holds.
+        text: String,
+    },
+}
+
+/// Who a step is inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GuestUser {
+    /// uid and gid 0, with the capabilities that dpkg needs and no others.
+    Root,
+    /// uid and gid 1000, with no capabilities and no way to get any.
+    Builder,
+}
+
+impl GuestUser {
+    /// The uid, which is also the gid.
+    pub fn id(self) -> u32 {
+        match self {
+            Self::Root => 0,
+            Self::Builder => 1000,
+        }
+    }
+}
+
+/// When a run is ended from outside.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Limits {
+    /// Seconds that all steps together may take. `None`: any.
+    pub wall_seconds: Option<u64>,
+    /// Seconds without a byte of output. `None`: any.
+    pub silence_seconds: Option<u64>,
+    /// Bytes of output. No more are passed on.
+    pub log_bytes: u64,
+}
+
+/// How a run ended, and what it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// How. `Exit(0)`: every step succeeded.
+    pub end: End,
+    /// The step that ended it, counted from 0; `None` where a limit or a cancel did.
+    pub step: Option<usize>,
+    /// Milliseconds from the call on.
+    pub wall_milliseconds: u64,
+    /// Milliseconds of processor time, of all processes inside.
+    pub cpu_milliseconds: u64,
+    /// The largest resident set of any one process inside, in bytes.
+    pub peak_memory: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// A step exited.
+    Exit(i32),
+    /// A step died of a signal.
+    Signal(i32),
+    /// [`Limits::wall_seconds`].
+    WallLimit,
+    /// [`Limits::silence_seconds`].
+    SilenceLimit,
+    /// [`Limits::log_bytes`].
+    LogLimit,
+    /// [`Cancel::cancel`].
+    Cancelled,
+}
+
+/// Why a sandbox could not be made, or not be used to its end. A failing command is none of these but an [`End`].
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum SandboxError {
+    /// A program that ordinary users need is not there.
+    #[error("cannot find `{program}`, which gives an ordinary user the ids of a sandbox")]
+    #[diagnostic(code(opb::sandbox::helper_missing), help("install the package `uidmap`, or run as root"))]
+    HelperMissing {
+        /// `newuidmap` or `newgidmap`.
+        program: &'static str,
+    },
+    /// No range, or too small a one.
+    #[error("`{file}` gives `{user}` {found} ids where a sandbox needs {needed}")]
+    #[diagnostic(
+        code(opb::sandbox::no_range),
+        help(
+            "give it a range that nobody else has: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}`"
+        )
+    )]
+    NoRange {
+        /// `/etc/subuid` or `/etc/subgid`.
+        file: &'static str,
+        /// The login name, or the uid where it has none.
+        user: String,
+        /// How many ids its ranges hold together.
+        found: u64,
+        /// How many are needed.
+        needed: u32,
+    },
+    /// We are root of a namespace that lacks the ids which root hands out.
+    #[error("this root has no ids from {first} on to give to a sandbox")]
+    #[diagnostic(
+        code(opb::sandbox::range_unmapped),
+        help(
+            "add a line for root to `/etc/subuid` and `/etc/subgid` with 65536 ids that `/proc/self/uid_map` holds, or run on the host itself"
+        )
+    )]
+    RangeUnmapped {
+        /// The first id of the range.
+        first: u32,
+    },
+    /// The host's settings are against it.
+    #[error("the host forbids ordinary users their own namespaces: `{sysctl}` is {value}")]
+    #[diagnostic(
+        code(opb::sandbox::forbidden),
+        help("set it to {wanted} with `sysctl -w {sysctl}={wanted}`, or run as root")
+    )]
+    Forbidden {
+        /// The setting.
+        sysctl: &'static str,
+        /// What it is.
+        value: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// `newuidmap` or `newgidmap` said no.
+    #[error("cannot map ids with `{program}`: {said}")]
+    #[diagnostic(
+        code(opb::sandbox::map_refused),
+        help("compare `/etc/subuid` and `/etc/subgid` with your uid, and see that `{program}` is setuid root")
+    )]
+    MapRefused {
+        /// The program.
+        program: String,
+        /// Its message.
+        said: String,
+    },
+    /// A file could not be used.
+    #[error("cannot {doing} `{path}`")]
+    #[diagnostic(code(opb::sandbox::file), help("see that it is there and that you may use it"))]
+    File {
+        /// A verb.
+        doing: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The supervisor could not be started or talked to.
+    #[error("cannot start the sandbox's supervisor `{program}`")]
+    #[diagnostic(code(opb::sandbox::supervisor), help("see that the machine has processes and descriptors left"))]
+    Supervisor {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Namespaces or mounts failed.
+    #[error("cannot set up the sandbox: {doing}")]
+    #[diagnostic(
+        code(opb::sandbox::setup),
+        help(
+            "see that this is Linux 5.12 or newer, outside of a container that hides parts of `/proc`, and that the file system can hold an overlay"
+        )
+    )]
+    SetUp {
+        /// What was being done, with the path.
+        doing: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A step that could not be begun, or that is no command.
+    #[error("cannot do step {step} of the sandbox: {doing}")]
+    #[diagnostic(code(opb::sandbox::step), help("see whether the root holds what the step needs"))]
+    Step {
+        /// Which, counted from 0.
+        step: usize,
+        /// What was being done, with the path.
+        doing: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Supervisor or init ended without a word.
+    #[error("the sandbox was lost: its {who} ended with {status}")]
+    #[diagnostic(code(opb::sandbox::lost), help("see the kernel's log for a kill for want of memory, and try again"))]
+    Lost {
+        /// `supervisor` or `init`.
+        who: &'static str,
+        /// How, as the system says it.
+        status: String,
+    },
+}
+
+impl Caused for SandboxError {
+    fn fault(&self) -> Cause {
+        match self {
+            Self::Step { .. } => Cause::Build,
+            _ => Cause::Environment,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! One step, in a child of init of its own, with the rights of its user.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it works on the file system of the guest, or on files of the kernel, by their absolute paths"
+)]
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, NulError};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, PipeWriter, Write as _};
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{execve, setsid};
+use seccompiler::BpfProgram;
+
+use super::supervise::keep_only;
+use super::wire::{Doing as _, Trouble};
+use super::{GuestUser, Step, rights, unpack};
+
+/// Processes of one user of one guest: far above what builds need, and an end to fork bombs.
+const MAX_PROCESSES: u64 = 8_192;
+
+/// Descriptors of one process, as login sessions have; what scans all possible ones is slow with more.
+const MAX_DESCRIPTORS: u64 = 1_024;
+
+/// Where programs are sought if the environment has no `PATH`, as the shell does.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Closes what init has open, but the pipe for errors, which exec closes.
+pub(super) fn close_in(errors: RawFd) -> io::Result<PipeWriter> {
+    keep_only(&[errors]);
+    // SAFETY: it was made for this process; the value that owned it is never dropped here.
+    let errors = unsafe { OwnedFd::from_raw_fd(errors) };
+    Ok(PipeWriter::from(errors))
+}
+
+/// Does the step; a command's only returns if it could not be started.
+pub(super) fn perform(step: &Step, filters: &[BpfProgram]) -> Result<(), Trouble> {
+    reset_signals();
+    setsid().doing(|| "making a session".to_owned())?;
+    match step {
+        Step::Run { argv, env, cwd, user } => {
+            // Before the rights go: the working directory may be open to the guest's root only.
+            limit_resources();
+            std::env::set_current_dir(cwd.as_path()).doing(|| format!("entering `{cwd}`"))?;
+            rights::limit(*user, filters)?;
+            execute(argv, env)
+        }
+        Step::UnpackDebs { debs } => {
+            rights::limit(GuestUser::Root, filters)?;
+            debs.iter().try_for_each(|deb| {
+                let file = File::open(deb.as_path()).doing(|| format!("opening `{deb}`"))?;
+                unpack::unpack(file, Path::new("/")).doing(|| format!("unpacking `{deb}`"))
+            })
+        }
+        Step::MakeFolder { path, mode, owner } => {
+            rights::limit(GuestUser::Root, filters)?;
+            make_folder(path.as_path(), *mode, *owner).doing(|| format!("making `{path}`"))
+        }
+        Step::Symlink { path, target } => {
+            rights::limit(GuestUser::Root, filters)?;
+            let made = clear(path.as_path()).and_then(|()| symlink(target, path.as_path()));
+            made.doing(|| format!("linking `{path}`"))
+        }
+        Step::WriteFile { path, mode, text } => {
+            rights::limit(GuestUser::Root, filters)?;
+            write_file(path.as_path(), *mode, text).doing(|| format!("writing `{path}`"))
+        }
+    }
+}
+
+/// Gives every signal its default: what the caller ignores (a `nohup`, Rust's pipes) must not reach the build.
+fn reset_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: the default needs no handler. Fails for SIGKILL and SIGSTOP, which have no other.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
+}
+
+/// The same limits whoever calls, as far as the caller's own allow. None of them failing makes the guest less safe.
+fn limit_resources() {
+    let wanted = [
+        (Resource::RLIMIT_CORE, 0, 0),
+        (Resource::RLIMIT_NPROC, MAX_PROCESSES, MAX_PROCESSES),
+        (Resource::RLIMIT_NOFILE, MAX_DESCRIPTORS, u64::MAX),
+    ];
+    for (resource, soft, hard) in wanted {
+        let held = getrlimit(resource).map_or(hard, |(_, hard)| hard);
+        let _ = setrlimit(resource, soft.min(held), hard.min(held));
+    }
+}
+
+fn execute(argv: &[String], env: &BTreeMap<String, String>) -> Result<(), Trouble> {
+    let program = argv.first().map_or("", String::as_str);
+    let doing = || format!("starting `{program}`");
+    let whole = || -> Result<(Vec<CString>, Vec<CString>), NulError> {
+        let argv = argv.iter().map(|word| CString::new(word.as_str())).collect::<Result<_, _>>()?;
+        let env = env.iter().map(|(name, value)| CString::new(format!("{name}={value}"))).collect::<Result<_, _>>()?;
+        Ok((argv, env))
+    };
+    let (words, variables) = whole().doing(doing)?;
+    let mut result = Errno::ENOENT;
+    for file in candidates(program, env.get("PATH").map_or(DEFAULT_PATH, String::as_str)) {
+        let Ok(file) = CString::new(file.into_os_string().into_encoded_bytes()) else { continue };
+        match execve(&file, &words, &variables) {
+            Ok(never) => match never {},
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(error) => result = error,
+        }
+    }
+    Err(io::Error::from(result)).doing(doing)
+}
+
+/// The files that a program's name may mean.
+fn candidates(program: &str, path: &str) -> Vec<PathBuf> {
+    if program.is_empty() {
+        return Vec::new();
+    }
+    if program.contains('/') {
+        return vec![program.into()];
+    }
+    path.split(':').filter(|folder| folder.starts_with('/')).map(|folder| Path::new(folder).join(program)).collect()
+}
+
+fn make_folder(path: &Path, mode: u32, owner: GuestUser) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    chown(path, Some(owner.id()), Some(owner.id()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777))
+}
+
+/// Removes the file or link at `path`, if there is one; a folder is left for the caller to fail on.
+fn clear(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_dir() => fs::remove_file(path),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn write_file(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+    clear(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_permissions(fs::Permissions::from_mode(mode & 0o7777))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_sought_in_absolute_folders_only() {
+        assert_eq!(candidates("sh", "/usr/bin::./x:/bin"), [Path::new("/usr/bin/sh"), Path::new("/bin/sh")]);
+        assert_eq!(candidates("./sh", "/usr/bin"), [Path::new("./sh")]);
+        assert!(candidates("", "/usr/bin").is_empty());
+    }
+}
