@@ -40,5 +40,6 @@ pub mod repo;
 
 pub mod fetch;
 pub mod sandbox;
+pub mod sign;
 pub mod store;
 

@@ -1,0 +1,276 @@
+//! Keys that gpg-agent holds, also those on cards: the secret half never enters this process.
+//!
+//! gpg says what the key is, gpg-agent signs a hash with it. The agent speaks Assuan, a protocol of lines (GnuPG's manual,
+//! "Agent's Assuan Protocol"): `SIGKEY <keygrip>`, `SETHASH`, `PKSIGN`, answered by data and `OK`, or by `ERR`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use pgp::composed::{Deserializable as _, SignedPublicKey};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::crypto::public_key::PublicKeyAlgorithm;
+use pgp::types::{Mpi, SignatureBytes};
+
+use super::SignError;
+use super::certificate::{self, Part};
+
+/// A person may have to type a PIN into the agent's own window; nobody waits longer than this.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// An Assuan line is at most 1000 bytes; the rest is for agents that do not count well.
+const MAX_LINE: u64 = 4096;
+
+/// No signature is longer.
+const MAX_DATA: usize = 64 * 1024;
+
+/// A key in gpg-agent.
+pub struct AgentKey {
+    public: SignedPublicKey,
+    /// Keygrips by fingerprint: what the agent calls the parts of the key.
+    grips: BTreeMap<String, String>,
+    home: Option<PathBuf>,
+}
+
+impl AgentKey {
+    /// Asks gpg for the key with this fingerprint (of the primary key; spaces do not matter).
+    ///
+    /// `home` is GnuPG's folder; `None` is the usual one.
+    ///
+    /// # Errors
+    /// [`SignError::Fingerprint`], [`SignError::Tool`], [`SignError::Unknown`].
+    pub fn find(fingerprint: &str, home: Option<&Path>) -> Result<Self, SignError> {
+        let digits: String = fingerprint.split_whitespace().collect::<String>().to_ascii_uppercase();
+        // Only digits get into gpg's arguments: nothing here can be an option.
+        if digits.len() != 40 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(SignError::Fingerprint { text: fingerprint.escape_debug().to_string() });
+        }
+        let unknown = || SignError::Unknown { fingerprint: digits.clone() };
+        let exported = run("gpg", home, &["--batch", "--no-tty", "--export", &digits])?;
+        let public = SignedPublicKey::from_bytes(&exported[..]).map_err(|_| unknown())?;
+        if certificate::fingerprint(&public) != digits {
+            return Err(unknown());
+        }
+        let listed =
+            run("gpg", home, &["--batch", "--no-tty", "--with-colons", "--with-keygrip", "--list-keys", &digits])?;
+        let grips = read_grips(&String::from_utf8_lossy(&listed));
+        Ok(Self { public, grips, home: home.map(Path::to_owned) })
+    }
+
+    pub(super) fn public(&self) -> &SignedPublicKey {
+        &self.public
+    }
+
+    /// The first of `parts` whose secret half the agent has, with its keygrip.
+    pub(super) fn first_held<'a>(&self, parts: &[Part<'a>]) -> Result<Option<(Part<'a>, String)>, SignError> {
+        let mut agent = self.connect()?;
+        for part in parts {
+            let Some(grip) = self.grips.get(&part.fingerprint()) else { continue };
+            match agent.ask(&format!("HAVEKEY {grip}")) {
+                Ok(_) => return Ok(Some((*part, grip.clone()))),
+                Err(SignError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Has the agent sign `digest`.
+    pub(super) fn sign(
+        &self,
+        grip: &str,
+        algorithm: PublicKeyAlgorithm,
+        hash: HashAlgorithm,
+        digest: &[u8],
+    ) -> Result<SignatureBytes, SignError> {
+        let mut agent = self.connect()?;
+        let hash = match hash {
+            HashAlgorithm::Sha384 => "sha384",
+            HashAlgorithm::Sha512 => "sha512",
+            _ => "sha256",
+        };
+        let digits: String = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+        agent.ask(&format!("SIGKEY {grip}"))?;
+        agent.ask("SETKEYDESC opb+signs+a+repository+with+this+key")?;
+        agent.ask(&format!("SETHASH --hash={hash} {digits}"))?;
+        let answer = agent.ask("PKSIGN")?;
+        let names: &[&[u8]] = if algorithm == PublicKeyAlgorithm::RSA { &[b"s"] } else { &[b"r", b"s"] };
+        let numbers: Option<Vec<Mpi>> =
+            names.iter().map(|name| parameter(&answer, name).map(Mpi::from_slice)).collect();
+        numbers.map(SignatureBytes::from).ok_or_else(|| SignError::Refused { said: "not a signature".to_owned() })
+    }
+
+    /// Connects to the agent, and starts it where it is not there.
+    fn connect(&self) -> Result<Assuan, SignError> {
+        let listed = run("gpgconf", self.home.as_deref(), &["--list-dirs", "agent-socket"])?;
+        let socket = PathBuf::from(String::from_utf8_lossy(&listed).trim_end_matches('\n'));
+        let stream = match UnixStream::connect(&socket) {
+            Ok(stream) => stream,
+            Err(_) => {
+                run("gpgconf", self.home.as_deref(), &["--launch", "gpg-agent"])?;
+                UnixStream::connect(&socket).map_err(|source| SignError::Agent { socket: socket.clone(), source })?
+            }
+        };
+        let failed = |source| SignError::Agent { socket: socket.clone(), source };
+        stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+        let mut agent = Assuan { stream: BufReader::new(stream), socket: socket.clone() };
+        agent.answer()?;
+        Ok(agent)
+    }
+}
+
+impl fmt::Debug for AgentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AgentKey({})", certificate::fingerprint(&self.public))
+    }
+}
+
+/// A conversation with the agent.
+struct Assuan {
+    stream: BufReader<UnixStream>,
+    socket: PathBuf,
+}
+
+impl Assuan {
+    fn ask(&mut self, line: &str) -> Result<Vec<u8>, SignError> {
+        let sent = self.stream.get_mut().write_all(format!("{line}\n").as_bytes());
+        sent.map_err(|source| SignError::Agent { socket: self.socket.clone(), source })?;
+        self.answer()
+    }
+
+    /// Reads until `OK` or `ERR`; gives the data that came before.
+    fn answer(&mut self) -> Result<Vec<u8>, SignError> {
+        let socket = self.socket.clone();
+        let failed = |source| SignError::Agent { socket: socket.clone(), source };
+        let mut data = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            (&mut self.stream).take(MAX_LINE).read_until(b'\n', &mut line).map_err(failed)?;
+            if line.pop() != Some(b'\n') || data.len() > MAX_DATA {
+                return Err(failed(io::Error::from(io::ErrorKind::UnexpectedEof)));
+            }
+            if line == b"OK" || line.starts_with(b"OK ") {
+                return Ok(data);
+            } else if let Some(said) = line.strip_prefix(b"ERR ") {
+                return Err(SignError::Refused { said: String::from_utf8_lossy(said).escape_debug().to_string() });
+            } else if let Some(part) = line.strip_prefix(b"D ") {
+                unescape(part, &mut data);
+            } else if line.starts_with(b"INQUIRE ") {
+                // Nothing that an agent may ask is known here; without an answer it would wait for ever.
+                self.stream.get_mut().write_all(b"CAN\n").map_err(failed)?;
+            }
+            // Status lines (`S …`) and comments (`# …`) are passed over.
+        }
+    }
+}
+
+/// `%25`, `%0D` and `%0A` in data lines.
+fn unescape(part: &[u8], to: &mut Vec<u8>) {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let mut rest = part;
+    while let Some((first, tail)) = rest.split_first() {
+        if *first == b'%'
+            && let [high, low, tail @ ..] = tail
+            && let (Some(high), Some(low)) = (digit(high), digit(low))
+        {
+            to.push((high * 16 + low) as u8);
+            rest = tail;
+        } else {
+            to.push(*first);
+            rest = tail;
+        }
+    }
+}
+
+/// The value of the list `(name value)` somewhere in a canonical S-expression, such as
+/// `(7:sig-val(5:eddsa(1:r32:…)(1:s32:…)))`.
+fn parameter<'a>(expression: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = expression;
+    let mut opened = false;
+    let mut wanted = false;
+    while let Some((first, tail)) = rest.split_first() {
+        if matches!(first, b'(' | b')') {
+            opened = *first == b'(';
+            wanted = false;
+            rest = tail;
+            continue;
+        }
+        let colon = rest.iter().take(8).position(|byte| *byte == b':')?;
+        let length: usize = std::str::from_utf8(&rest[..colon]).ok()?.parse().ok()?;
+        let (atom, after) = rest[colon + 1..].split_at_checked(length)?;
+        if wanted {
+            return Some(atom);
+        }
+        wanted = opened && atom == name;
+        opened = false;
+        rest = after;
+    }
+    None
+}
+
+/// Reads `gpg --with-colons --with-keygrip` (GnuPG's doc/DETAILS): each `grp` record belongs to the `fpr` before it.
+fn read_grips(listed: &str) -> BTreeMap<String, String> {
+    let mut grips = BTreeMap::new();
+    let mut fingerprint = "";
+    for line in listed.lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        match (fields[0], fields.get(9)) {
+            ("fpr", Some(value)) => fingerprint = value,
+            ("grp", Some(value)) if value.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                grips.insert(fingerprint.to_owned(), (*value).to_owned());
+            }
+            _ => {}
+        }
+    }
+    grips
+}
+
+/// Runs a program of GnuPG and takes its output. Nothing secret is passed or comes back.
+fn run(tool: &'static str, home: Option<&Path>, arguments: &[&str]) -> Result<Vec<u8>, SignError> {
+    let mut command = Command::new(tool);
+    if let Some(home) = home {
+        command.arg("--homedir").arg(home);
+    }
+    command.args(arguments).env("LC_ALL", "C").stdin(Stdio::null());
+    let output = command.output().map_err(|source| SignError::Tool { tool, source })?;
+    // gpg says 2 for a key that it does not know; that shows as empty output.
+    if output.status.success() || tool == "gpg" {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().escape_debug().to_string();
+    Err(SignError::Tool { tool, source: io::Error::other(said) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_lines_and_expressions() {
+        let mut data = Vec::new();
+        unescape(b"a%25b%0A%zz%4", &mut data);
+        assert_eq!(data, b"a%b\n%zz%4");
+        let answer = b"(7:sig-val(5:eddsa(1:r3:()1)(1:s2::x)))";
+        assert_eq!(parameter(answer, b"r"), Some(&b"()1"[..]));
+        assert_eq!(parameter(answer, b"s"), Some(&b":x"[..]));
+        assert_eq!(parameter(answer, b"q"), None);
+        for cut in 0..answer.len() {
+            let _ = parameter(&answer[..cut], b"s");
+        }
+        assert_eq!(parameter(b"(99999999999999999999:r", b"r"), None);
+    }
+
+    #[test]
+    fn grips_belong_to_the_fingerprint_before() {
+        let listed =
+            "pub:u:\nfpr:::::::::AAAA:\ngrp:::::::::1111:\nuid:x\nsub:u:\nfpr:::::::::BBBB:\ngrp:::::::::2222:\n";
+        let grips = read_grips(listed);
+        assert_eq!(grips.get("AAAA").map(String::as_str), Some("1111"));
+        assert_eq!(grips.get("BBBB").map(String::as_str), Some("2222"));
+        assert!(read_grips("grp:\n\n:::\ngrp:::::::::--x:\n").is_empty());
+    }
+}

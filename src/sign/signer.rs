@@ -1,0 +1,244 @@
+//! What signs: a key file or gpg-agent, and the two forms of signature that apt reads.
+
+use std::cell::RefCell;
+
+use pgp::composed::{ArmorOptions, CleartextSignedMessage, Deserializable as _, DetachedSignature, SignedPublicKey};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::crypto::public_key::PublicKeyAlgorithm;
+use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::ser::Serialize as _;
+use pgp::types::{
+    Fingerprint, KeyDetails, KeyId, KeyVersion, Password, PublicParams, SignatureBytes, SigningKey, Timestamp,
+};
+
+use super::certificate::{self, Part};
+use super::{AgentKey, SecretKey, SignError, key};
+
+/// Something that signs.
+#[derive(Debug)]
+pub enum Signer {
+    /// A key in a file.
+    File(SecretKey),
+    /// A key that gpg-agent holds.
+    Agent(AgentKey),
+}
+
+impl Signer {
+    /// The public key.
+    pub(super) fn public(&self) -> &SignedPublicKey {
+        match self {
+            Self::File(key) => &key.public,
+            Self::Agent(key) => key.public(),
+        }
+    }
+
+    /// The primary key's fingerprint: 40 upper-case hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        certificate::fingerprint(self.public())
+    }
+
+    /// The public key as text, for a file named `.asc`.
+    ///
+    /// # Errors
+    /// [`SignError::Library`].
+    pub fn public_key_armored(&self) -> Result<String, SignError> {
+        self.public().to_armored_string(ArmorOptions::default()).map_err(|error| self.library(error))
+    }
+
+    /// The public key as bytes, for a file named `.gpg` or `.pgp`: what `Signed-By` and gpgv read.
+    ///
+    /// # Errors
+    /// [`SignError::Library`].
+    pub fn public_key_binary(&self) -> Result<Vec<u8>, SignError> {
+        self.public().to_bytes().map_err(|error| self.library(error))
+    }
+
+    /// Whether the key may sign at `time`, in seconds since 1970. What a run asks before it builds for an hour.
+    ///
+    /// # Errors
+    /// [`SignError::Unusable`], [`SignError::Time`].
+    pub fn check(&self, time: u64) -> Result<(), SignError> {
+        self.parts(key::timestamp(time)?).map(|_| ())
+    }
+
+    /// `text` with a signature around it, as in `InRelease`. White space at the ends of lines is not kept, since it is
+    /// not signed.
+    ///
+    /// # Errors
+    /// [`SignError`]: a key that may not sign at `time` (seconds since 1970), an agent that does not, a signature that
+    /// does not verify.
+    pub fn clear_sign(&self, text: &str, time: u64) -> Result<String, SignError> {
+        let time = key::timestamp(time)?;
+        // gpgv hashes lines without white space at their ends, and without the last line's end.
+        let text = text.lines().map(|line| line.trim_end_matches([' ', '\t', '\r'])).collect::<Vec<_>>().join("\n");
+        let (signed, part) = self.with_part(time, |hand| {
+            CleartextSignedMessage::new(&text, hand.config(SignatureType::Text, time)?, hand, &Password::empty())
+        })?;
+        let made = signed.to_armored_string(ArmorOptions::default()).map_err(|error| self.library(error))?;
+        let (read, _) = CleartextSignedMessage::from_string(&made).map_err(|error| self.library(error))?;
+        let lines = read.signed_text();
+        let same = lines == text.replace('\n', "\r\n");
+        if !same || read.signatures().len() != 1 || !part.verify(&read.signatures()[0], lines.as_bytes()) {
+            return Err(self.unverified());
+        }
+        Ok(made)
+    }
+
+    /// An armored signature of `text` as it is, as in `Release.gpg`.
+    ///
+    /// # Errors
+    /// As [`Signer::clear_sign`].
+    pub fn detached(&self, text: &str, time: u64) -> Result<String, SignError> {
+        let time = key::timestamp(time)?;
+        let (signature, part) = self.with_part(time, |hand| {
+            hand.config(SignatureType::Binary, time)?.sign(hand, &Password::empty(), text.as_bytes())
+        })?;
+        let made = DetachedSignature::new(signature)
+            .to_armored_string(ArmorOptions::default())
+            .map_err(|error| self.library(error))?;
+        let (read, _) = DetachedSignature::from_armor_single(made.as_bytes()).map_err(|error| self.library(error))?;
+        if part.verify(&read.signature, text.as_bytes()) { Ok(made) } else { Err(self.unverified()) }
+    }
+
+    fn parts(&self, time: Timestamp) -> Result<Vec<Part<'_>>, SignError> {
+        certificate::signing_parts(self.public(), time)
+            .map_err(|reason| SignError::Unusable { fingerprint: self.fingerprint(), reason })
+    }
+
+    /// Signs with the best part whose secret half is at hand.
+    fn with_part<T>(
+        &self,
+        time: Timestamp,
+        sign: impl FnOnce(&Hand<'_>) -> pgp::errors::Result<T>,
+    ) -> Result<(T, Part<'_>), SignError> {
+        let parts = self.parts(time)?;
+        let absent = || SignError::Absent { fingerprint: self.fingerprint() };
+        let failure = RefCell::new(None);
+        let (part, holder) = match self {
+            Self::File(key) => {
+                let part = parts.into_iter().next().ok_or_else(absent)?;
+                (part, file_holder(key, &part).ok_or_else(absent)?)
+            }
+            Self::Agent(key) => {
+                let (part, grip) = key.first_held(&parts)?.ok_or_else(absent)?;
+                (part, Holder::Agent { key, grip, failure: &failure })
+            }
+        };
+        let made = sign(&Hand { part, holder });
+        match (made, failure.take()) {
+            (Ok(made), _) => Ok((made, part)),
+            (Err(_), Some(error)) => Err(error),
+            (Err(error), None) => Err(self.library(error)),
+        }
+    }
+
+    fn library(&self, source: pgp::errors::Error) -> SignError {
+        SignError::Library { fingerprint: self.fingerprint(), source: Box::new(source) }
+    }
+
+    fn unverified(&self) -> SignError {
+        SignError::Unverified { fingerprint: self.fingerprint() }
+    }
+}
+
+fn file_holder<'a>(key: &'a SecretKey, part: &Part<'_>) -> Option<Holder<'a>> {
+    match part {
+        Part::Primary(_) => Some(Holder::Primary(&key.secret.primary_key)),
+        Part::Subkey(public) => {
+            let wanted = public.fingerprint();
+            let mut subkeys = key.secret.secret_subkeys.iter();
+            subkeys.find(|subkey| subkey.key.fingerprint() == wanted).map(|subkey| Holder::Subkey(&subkey.key))
+        }
+    }
+}
+
+/// Who has the secret half.
+enum Holder<'a> {
+    Primary(&'a pgp::packet::SecretKey),
+    Subkey(&'a pgp::packet::SecretSubkey),
+    /// `failure` carries the agent's error past rPGP, whose own error type has no place for it.
+    Agent {
+        key: &'a AgentKey,
+        grip: String,
+        failure: &'a RefCell<Option<SignError>>,
+    },
+}
+
+/// One part of a key together with its secret half, as rPGP wants it.
+struct Hand<'a> {
+    part: Part<'a>,
+    holder: Holder<'a>,
+}
+
+impl Hand<'_> {
+    fn details(&self) -> &dyn KeyDetails {
+        match &self.part {
+            Part::Primary(key) => *key,
+            Part::Subkey(key) => *key,
+        }
+    }
+
+    /// A version 4 signature with nothing random in it: the same text, key and time give the same bytes (Ed25519, RSA).
+    fn config(&self, typ: SignatureType, time: Timestamp) -> pgp::errors::Result<SignatureConfig> {
+        let mut config = SignatureConfig::v4(typ, self.algorithm(), self.hash_alg());
+        config.hashed_subpackets = vec![
+            Subpacket::regular(SubpacketData::SignatureCreationTime(time))?,
+            Subpacket::regular(SubpacketData::IssuerFingerprint(self.fingerprint()))?,
+        ];
+        config.unhashed_subpackets = vec![Subpacket::regular(SubpacketData::IssuerKeyId(self.legacy_key_id()))?];
+        Ok(config)
+    }
+}
+
+impl std::fmt::Debug for Hand<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Hand({})", self.part.fingerprint())
+    }
+}
+
+impl KeyDetails for Hand<'_> {
+    fn version(&self) -> KeyVersion {
+        self.details().version()
+    }
+
+    fn legacy_key_id(&self) -> KeyId {
+        self.details().legacy_key_id()
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.details().fingerprint()
+    }
+
+    fn algorithm(&self) -> PublicKeyAlgorithm {
+        self.details().algorithm()
+    }
+
+    fn created_at(&self) -> Timestamp {
+        self.details().created_at()
+    }
+
+    fn legacy_v3_expiration_days(&self) -> Option<u16> {
+        self.details().legacy_v3_expiration_days()
+    }
+
+    fn public_params(&self) -> &PublicParams {
+        self.details().public_params()
+    }
+}
+
+impl SigningKey for Hand<'_> {
+    fn sign(&self, password: &Password, hash: HashAlgorithm, data: &[u8]) -> pgp::errors::Result<SignatureBytes> {
+        match &self.holder {
+            Holder::Primary(key) => SigningKey::sign(*key, password, hash, data),
+            Holder::Subkey(key) => SigningKey::sign(*key, password, hash, data),
+            Holder::Agent { key, grip, failure } => key.sign(grip, self.algorithm(), hash, data).map_err(|error| {
+                *failure.borrow_mut() = Some(error);
+                pgp::errors::Error::from("gpg-agent did not sign".to_owned())
+            }),
+        }
+    }
+
+    fn hash_alg(&self) -> HashAlgorithm {
+        self.details().public_params().hash_alg()
+    }
+}
