@@ -43,3 +43,6 @@ pub mod sandbox;
 pub mod sign;
 pub mod store;
 
+pub mod exec;
+pub mod project;
+

@@ -1,0 +1,130 @@
+//! What every node that runs may use.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::archives::Archives;
+use super::error::NodeError;
+use crate::diag::Failure;
+use crate::digest::Digest;
+use crate::distro::Distro;
+use crate::drv::{ActionKey, Outputs};
+use crate::event::{Event, Sink};
+use crate::graph::{Graph, Node, NodeId};
+use crate::name::DistroName;
+use crate::sandbox::{Cancel, Launcher};
+use crate::solve::Universe;
+use crate::store::Store;
+use crate::tree::Tree;
+
+/// Puts a local source into the store.
+pub type Import<'a> = dyn Fn(&str) -> Result<Tree, Failure> + Sync + 'a;
+
+/// What every node that runs may use.
+pub struct Context<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// Puts a local source into the store: its folder below the project's root in, its tree out.
+    pub import: &'a Import<'a>,
+    /// The time, in seconds since 1970, for records.
+    pub now: fn() -> i64,
+    /// Its distros.
+    pub distros: &'a BTreeMap<DistroName, Distro>,
+    /// How sandboxes are started.
+    pub launcher: Launcher,
+    /// Ends sandboxes when the run is stopped.
+    pub cancel: Cancel,
+    /// Set when the run is stopped.
+    pub stop: &'a AtomicBool,
+    /// Archives of distributions.
+    pub archives: Archives<'a>,
+    /// Cores that one build may use.
+    pub cores: usize,
+    /// Where events go.
+    pub sink: &'a Sink<'a>,
+    /// Parsed indexes by the digest of their tree: read once, used by every `resolve`.
+    pub universes: Mutex<BTreeMap<Digest, Arc<Universe>>>,
+}
+
+impl Context<'_> {
+    /// Tells what a running node is at.
+    pub fn phase(&self, node: &Node, phase: impl Into<String>) {
+        (self.sink)(Event::NodePhase { node: node.name.clone(), phase: phase.into() });
+    }
+
+    /// Whether the run is being stopped.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The universe that `make` makes of the index tree `digest`, made once.
+    pub fn universe(
+        &self,
+        digest: Digest,
+        make: impl FnOnce() -> Result<Universe, Failure>,
+    ) -> Result<Arc<Universe>, Failure> {
+        // Held while it is made: two resolves that start together want one of them to read and the other to wait.
+        let mut universes = self.universes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = universes.get(&digest) {
+            return Ok(known.clone());
+        }
+        let made = Arc::new(make()?);
+        universes.insert(digest, made.clone());
+        Ok(made)
+    }
+}
+
+/// A node that is to run, with what is known of its inputs.
+pub struct Job<'a> {
+    /// The graph that it stands in.
+    pub graph: &'a Graph,
+    /// Which.
+    pub id: NodeId,
+    /// Whether it runs although it is realised.
+    pub again: bool,
+    /// Keys and outputs of all nodes that it reads from, directly or through one of those.
+    pub settled: BTreeMap<NodeId, (ActionKey, Outputs)>,
+}
+
+impl<'a> Job<'a> {
+    /// The node.
+    pub fn node(&self) -> &'a Node {
+        self.graph.node(self.id)
+    }
+
+    /// Content of the inputs, in their order.
+    ///
+    /// # Errors
+    /// [`NodeError::NoInput`], which is a bug: a node only runs when all are settled.
+    pub fn contents(&self) -> Result<Vec<Digest>, NodeError> {
+        let node = self.node();
+        std::iter::zip(&node.inputs, &node.derivation.inputs)
+            .map(|(id, input)| {
+                let (_, outputs) = self.settled.get(id)?;
+                outputs.get(&input.output).copied()
+            })
+            .collect::<Option<_>>()
+            .ok_or_else(|| NodeError::NoInput { role: node.name.to_string() })
+    }
+
+    /// The node behind the input `role`, and that input's content.
+    ///
+    /// # Errors
+    /// [`NodeError::NoInput`] where there is no such role.
+    pub fn input(&self, role: &str) -> Result<(NodeId, Digest), NodeError> {
+        let missing = || NodeError::NoInput { role: role.to_owned() };
+        let place = self.node().derivation.inputs.iter().position(|input| input.role == role).ok_or_else(missing)?;
+        Ok((self.node().inputs[place], self.contents()?[place]))
+    }
+
+    /// The inputs whose role starts with `start`: the rest of the role, and the content.
+    ///
+    /// # Errors
+    /// As [`Job::contents`].
+    pub fn inputs(&self, start: &str) -> Result<Vec<(&'a str, Digest)>, NodeError> {
+        let contents = self.contents()?;
+        let inputs = self.node().derivation.inputs.iter().zip(contents);
+        Ok(inputs.filter_map(|(input, digest)| Some((input.role.strip_prefix(start)?, digest))).collect())
+    }
+}

@@ -1,0 +1,135 @@
+//! What can go wrong with a node, beside what its parts say themselves.
+
+use crate::diag::{Cause, Caused, Failure};
+use crate::digest::Digest;
+
+/// Why a node has no result.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum NodeError {
+    /// A script in the sandbox failed.
+    #[error("{how}{telling}")]
+    #[diagnostic(code(opb::exec::script), help("read the whole log with `opb log {node}`"))]
+    Script {
+        /// The node.
+        node: String,
+        /// `the script failed with exit code 2` and the like.
+        how: String,
+        /// The telling lines of the log, each on a line of its own and indented; may be empty.
+        telling: String,
+        /// The log.
+        log: Option<Digest>,
+    },
+    /// A script in the sandbox failed because a disk was full.
+    #[error("{how}: no space was left on the disk{telling}")]
+    #[diagnostic(
+        code(opb::exec::space),
+        help("free space on the store's disk, or choose a store on another one with `--store`, and build again")
+    )]
+    NoSpace {
+        /// `the script failed with exit code 2` and the like.
+        how: String,
+        /// The telling lines of the log.
+        telling: String,
+    },
+    /// The run was stopped.
+    #[error("stopped")]
+    #[diagnostic(code(opb::exec::stopped), help("run `opb build` again: it goes on where this run ended"))]
+    Stopped,
+    /// A source is not what the lock says.
+    #[error("the source of `{name}` is not what `opb.lock` says: {what}")]
+    #[diagnostic(
+        code(opb::exec::contradiction),
+        help("run `opb update {name}` and look at what changes, if you did not expect it")
+    )]
+    Contradiction {
+        /// The component.
+        name: String,
+        /// What differs.
+        what: String,
+    },
+    /// A local source changed between evaluation and use.
+    #[error("the files in `{folder}` changed while they were being read")]
+    #[diagnostic(code(opb::exec::changed), help("run `opb build` again when nothing writes there"))]
+    Changed {
+        /// The folder below the project's root.
+        folder: String,
+    },
+    /// A package of a list is neither in the store nor in a pinned index.
+    #[error("`{package}` {version} is not in the pinned index, and its file is not in the store")]
+    #[diagnostic(code(opb::exec::no_package), help("run `opb build`, which makes the package list anew"))]
+    NoPackage {
+        /// The package.
+        package: String,
+        /// Its version.
+        version: String,
+    },
+    /// A build made other packages than `debian/control` promises.
+    #[error("the build made no package")]
+    #[diagnostic(code(opb::exec::no_output), help("read the log with `opb log {node}`"))]
+    NoOutput {
+        /// The node.
+        node: String,
+    },
+    /// Something that was made again came out different while others use the earlier content.
+    #[error("`{node}` was made again and came out different; its earlier files are lost")]
+    #[diagnostic(
+        code(opb::exec::differs),
+        help("run `opb build --again {node}`, which makes everything after it anew too")
+    )]
+    Differs {
+        /// The node.
+        node: String,
+    },
+    /// An input that the graph always gives is missing.
+    #[error("node without its input `{role}`")]
+    #[diagnostic(code(opb::exec::input))]
+    NoInput {
+        /// The role.
+        role: String,
+    },
+    /// Bytes that this program wrote cannot be read by it.
+    #[error("cannot read {what} of the store: {why}")]
+    #[diagnostic(code(opb::exec::unreadable), help("delete the realisation with `opb build --again`"))]
+    Unreadable {
+        /// What.
+        what: String,
+        /// Why.
+        why: String,
+    },
+    /// A file or folder at work could not be used.
+    #[error("cannot {doing} `{path}`")]
+    #[diagnostic(code(opb::exec::file), help("look at the space and the modes on the store's file system"))]
+    File {
+        /// A verb.
+        doing: &'static str,
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Caused for NodeError {
+    fn fault(&self) -> Cause {
+        match self {
+            Self::Script { .. } | Self::NoOutput { .. } => Cause::Build,
+            Self::Contradiction { .. } => Cause::Input,
+            Self::NoInput { .. } => Cause::Bug,
+            _ => Cause::Environment,
+        }
+    }
+}
+
+/// A failure as plain text: the error, what it came from, and what to do.
+pub fn told(failure: &Failure) -> String {
+    let mut text = failure.report.to_string();
+    for source in failure.report.chain().skip(1) {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+    }
+    if let Some(help) = failure.report.help() {
+        text.push_str(&format!("\nhelp: {help}"));
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! Sandboxes as nodes use them: their limits, their log, how they ended, and getting rid of what they leave.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+
+use super::context::Context;
+use super::error::NodeError;
+use super::telling::telling_lines;
+use crate::diag::Failure;
+use crate::digest::Digest;
+use crate::name::NodeName;
+use crate::path::{GuestPath, HostPath};
+use crate::sandbox::{self, Bind, End, Launcher, Limits, Outcome, Request};
+use crate::store::WorkDir;
+
+/// Six hours: the longest build of a distribution's main archive fits.
+const WALL_SECONDS: u64 = 6 * 3_600;
+
+/// Two hours without a line.
+const SILENCE_SECONDS: u64 = 2 * 3_600;
+
+/// The most bytes of a log.
+const LOG_BYTES: u64 = 256 << 20;
+
+/// The limits of a build.
+pub const LIMITS: Limits =
+    Limits { wall_seconds: Some(WALL_SECONDS), silence_seconds: Some(SILENCE_SECONDS), log_bytes: LOG_BYTES };
+
+/// Runs `request`; its outcome, its log in the store, and the log's last part as text.
+///
+/// # Errors
+/// Where the sandbox cannot be made or the log not be kept.
+pub fn logged(ctx: &Context<'_>, work: &WorkDir, request: &Request) -> Result<(Outcome, Digest, String), Failure> {
+    let path = work.path().join("log");
+    let failed = |source| NodeError::File { doing: "write", path: path.to_string(), source };
+    let mut file = File::options().read(true).write(true).create_new(true).open(path.as_path()).map_err(failed)?;
+    let mut written = Ok(());
+    let mut write = |bytes: &[u8]| {
+        if written.is_ok() {
+            written = file.write_all(bytes);
+        }
+    };
+    let outcome = sandbox::run(&ctx.launcher, request, &mut write, &ctx.cancel)?;
+    written.map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    let log = ctx.store.put_log(&mut file)?;
+    Ok((outcome, log, String::from_utf8_lossy(&last_part(&mut file).map_err(failed)?).into_owned()))
+}
+
+/// The last megabytes of a log: telling lines are looked for there.
+fn last_part(file: &mut File) -> std::io::Result<Vec<u8>> {
+    const PART: u64 = 4 << 20;
+    let length = file.metadata()?.len();
+    file.seek(std::io::SeekFrom::Start(length.saturating_sub(PART)))?;
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(file, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// An error unless the sandbox's steps all succeeded.
+///
+/// # Errors
+/// [`NodeError::Script`] with the telling lines, or [`NodeError::Stopped`].
+pub fn finished(node: &NodeName, outcome: Outcome, what: &'static str, log: Digest, text: &str) -> Result<(), Failure> {
+    let how = match outcome.end {
+        End::Exit(0) => return Ok(()),
+        End::Cancelled => return Err(NodeError::Stopped.into()),
+        End::Exit(code) => format!("failed with exit code {code}"),
+        End::Signal(signal) => format!("was ended by signal {signal}"),
+        End::WallLimit => format!("took longer than {} hours and was ended", WALL_SECONDS / 3_600),
+        End::SilenceLimit => format!("said nothing for {} hours and was ended", SILENCE_SECONDS / 3_600),
+        End::LogLimit => format!("wrote more than {} MiB of log and was ended", LOG_BYTES >> 20),
+    };
+    let telling: String = telling_lines(text).iter().map(|line| format!("\n    {line}")).collect();
+    if text.contains("No space left on device") {
+        return Err(NodeError::NoSpace { how: format!("{what} {how}"), telling }.into());
+    }
+    Err(NodeError::Script { node: node.to_string(), how: format!("{what} {how}"), telling, log: Some(log) }.into())
+}
+
+/// Gets rid of a work folder, also of what in it belongs to the sandbox's users.
+pub fn clean(launcher: &Launcher, work: WorkDir) {
+    if let Some(path) = work.remove() {
+        // What cannot be removed now is swept when the store is opened next.
+        let _ = sandbox::remove(launcher, &path);
+    }
+}
+
+/// The environment of scripts that run as root while a root is made.
+pub fn root_env() -> BTreeMap<String, String> {
+    [
+        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", "/root"),
+        ("LANG", "C.UTF-8"),
+        ("LC_ALL", "C.UTF-8"),
+        ("TZ", "UTC"),
+        ("TERM", "dumb"),
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// A folder of the host for the guest to read.
+pub fn read_only(host: HostPath, guest: &str) -> Bind {
+    Bind { host, guest: GuestPath::new(guest), writable: false, collect: false }
+}

@@ -1,0 +1,78 @@
+//! What the store knows, as planning asks for it.
+
+use super::numbering::Numbered;
+use crate::diag::Failure;
+use crate::digest::Digest;
+use crate::drv::{ActionKey, Fingerprint, Outputs};
+use crate::graph::Node;
+use crate::name::{Kind, OutputName};
+use crate::plan::Knowledge;
+use crate::sandbox::IdMap;
+use crate::store::Store;
+
+/// What a store knows.
+pub struct StoreKnowledge<'a> {
+    store: &'a Store,
+    /// Whose roots count as present.
+    root_owner: u32,
+}
+
+impl<'a> StoreKnowledge<'a> {
+    /// The knowledge of `store` for this process.
+    ///
+    /// # Errors
+    /// None today; a host that forbids sandboxes only shows when one is started.
+    pub fn new(store: &'a Store) -> Result<Self, Failure> {
+        let root_owner = root_owner(IdMap::of_this_process().ok().as_ref());
+        Ok(Self { store, root_owner })
+    }
+}
+
+/// The user whose roots a process with this mapping uses.
+pub fn root_owner(map: Option<&IdMap>) -> u32 {
+    map.map_or_else(|| nix::unistd::getuid().as_raw(), |map| map.guest_root().0)
+}
+
+/// Whether an output only records how a build went: it holds times, so it differs from run to run, and no node reads it.
+pub fn is_record(name: &OutputName) -> bool {
+    name.as_str() == "buildinfo"
+}
+
+/// Whether two results are the same to everybody who reads them.
+pub fn same_to_readers(one: &Outputs, other: &Outputs) -> bool {
+    let read = |outputs: &Outputs| -> Vec<(OutputName, Digest)> {
+        let outputs = outputs.iter().filter(|(name, _)| !is_record(name));
+        outputs.map(|(name, digest)| (name.clone(), *digest)).collect()
+    };
+    read(one) == read(other)
+}
+
+impl Knowledge for StoreKnowledge<'_> {
+    type Error = Failure;
+
+    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<Outputs>>, Failure> {
+        Ok(self.store.outputs_of(keys)?)
+    }
+
+    fn number(&self, node: &Node, fingerprint: Fingerprint) -> Result<Option<u32>, Failure> {
+        let Some(numbered) = Numbered::of(node) else { return Ok(None) };
+        let ledger = self.store.ledger(&numbered.distro, &numbered.component);
+        Ok(ledger.number_of(&numbered.version, &numbered.arch, fingerprint)?)
+    }
+
+    fn present(&self, node: &Node, key: ActionKey, outputs: &Outputs) -> Result<bool, Failure> {
+        if node.name.kind == Kind::Root {
+            return Ok(self.store.has_root(key, self.root_owner));
+        }
+        for (name, digest) in outputs {
+            if !is_record(name) && !self.store.present(*digest)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn last(&self, node: &Node) -> Result<Option<String>, Failure> {
+        Ok(self.store.last_of_node(&node.name.to_string())?.map(|realisation| realisation.derivation))
+    }
+}

@@ -1,0 +1,269 @@
+//! Execution: runs what is dirty, in parallel, and registers what comes out.
+//!
+//! ```text
+//! schedule ──ready node──► a thread of the pool ──► the runner of its kind ──► outputs in the store
+//!    ▲  (one thread)                                                             │
+//!    └──────────── settled: key and outputs ◄── realisation recorded ◄───────────┘
+//! ```
+//!
+//! The schedule belongs to the calling thread; workers only send it messages. Nothing is printed: what happens goes out
+//! as events.
+
+mod archives;
+mod context;
+mod error;
+mod guest;
+mod knowledge;
+mod node;
+mod numbering;
+mod packages;
+mod repository;
+mod resolving;
+mod roots;
+mod schedule;
+mod scripts;
+mod sources;
+mod telling;
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::time::Instant;
+
+pub use archives::{ArchiveFile, Archives};
+pub use context::{Context, Job};
+pub use error::{NodeError, told};
+pub use guest::{clean, root_env};
+use knowledge::same_to_readers;
+pub use knowledge::{StoreKnowledge, root_owner};
+pub use repository::{read_listing, settings_of};
+pub use roots::layers;
+use schedule::{Schedule, Stage};
+
+use crate::diag::{Cause, Failure};
+use crate::drv::{ActionKey, Outputs};
+use crate::event::{Counts, Done, Event};
+use crate::graph::{Graph, NodeId};
+use crate::name::Kind;
+
+/// What a run is to do.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    /// Nodes to settle, with all that they need.
+    pub wanted: Vec<NodeId>,
+    /// Nodes that run although they are realised.
+    pub again: Vec<NodeId>,
+    /// Nodes whose bytes are to be here afterwards.
+    pub here: Vec<NodeId>,
+    /// Nodes that run at once, at least one.
+    pub jobs: usize,
+    /// Start nothing new once a node has failed.
+    pub fail_fast: bool,
+    /// How many nodes a plan expects to run or to depend on others.
+    pub expected: usize,
+}
+
+/// What came out of a run.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// In numbers.
+    pub counts: Counts,
+    /// The nodes that failed, and whose fault each was.
+    pub failures: Vec<(NodeId, Cause)>,
+    /// Keys and outputs of the settled nodes.
+    pub settled: BTreeMap<NodeId, (ActionKey, Outputs)>,
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+}
+
+/// What a worker tells the schedule.
+struct Message {
+    node: NodeId,
+    result: Result<node::Ran, Failure>,
+    milliseconds: u64,
+}
+
+/// Runs `order`.
+///
+/// # Errors
+/// Where the store cannot be read, or no threads be had. What goes wrong with a node is an [`Outcome`].
+pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, Failure> {
+    let started = Instant::now();
+    let knows = StoreKnowledge::new(ctx.store)?;
+    let mut schedule = Schedule::new(graph, &order.wanted, &order.again, |id| usual_milliseconds(graph, id));
+    for id in &order.here {
+        schedule.want_bytes(*id);
+    }
+    let looked_at = graph.with_inputs(&order.wanted).len();
+    (ctx.sink)(Event::RunStarted { nodes: looked_at, will_run: order.expected });
+    let mut tally = Tally::default();
+    schedule.pump(&knows)?;
+    // Threads are not started for a run that has nothing to do, as most runs.
+    if schedule.has_ready() {
+        work_off(graph, order, ctx, &knows, &mut schedule, &mut tally)?;
+    }
+    let outcome = outcome(graph, order, &schedule, tally, looked_at, ctx.stopped());
+    let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    (ctx.sink)(Event::RunFinished { counts: outcome.counts, milliseconds });
+    Ok(outcome)
+}
+
+/// Runs what is ready, and what becomes ready through that, until nothing is.
+fn work_off(
+    graph: &Graph,
+    order: &Order,
+    ctx: &Context<'_>,
+    knows: &StoreKnowledge<'_>,
+    schedule: &mut Schedule<'_>,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(order.jobs.max(1));
+    let pool = threads.build().map_err(|error| NodeError::File {
+        doing: "start threads for",
+        path: "the run".to_owned(),
+        source: std::io::Error::other(error),
+    })?;
+    let (sender, messages) = mpsc::channel::<Message>();
+    pool.in_place_scope(|scope| -> Result<(), Failure> {
+        let mut running = 0;
+        loop {
+            schedule.pump(knows)?;
+            let halted = ctx.stopped() || (order.fail_fast && !tally.failures.is_empty());
+            while running < order.jobs.max(1) && !halted {
+                let Some(id) = schedule.next_ready() else { break };
+                running += 1;
+                let (sender, job) = (sender.clone(), job(graph, schedule, id, order.again.contains(&id)));
+                (ctx.sink)(Event::NodeStarted { node: graph.node(id).name.clone() });
+                scope.spawn(move |_| {
+                    let began = Instant::now();
+                    let result = node::run(ctx, &job);
+                    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    // The receiver only goes when the run is over.
+                    let _ = sender.send(Message { node: id, result, milliseconds });
+                });
+            }
+            if running == 0 {
+                return Ok(());
+            }
+            let Ok(message) = messages.recv() else { return Ok(()) };
+            running -= 1;
+            take(ctx, graph, schedule, message, tally);
+        }
+    })
+}
+
+#[derive(Default)]
+struct Tally {
+    ran: usize,
+    builds: usize,
+    found: usize,
+    failures: Vec<(NodeId, Cause)>,
+    stopped: usize,
+}
+
+fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: Message, tally: &mut Tally) {
+    let Message { node: id, result, milliseconds } = message;
+    let node = graph.node(id);
+    match result {
+        Ok(ran) => {
+            // Settled before, and now made again because its bytes were gone: others went on from what it was.
+            let differs = schedule.outputs(id).is_some_and(|before| !same_to_readers(before, &ran.outputs));
+            if differs {
+                let failure = Failure::from(NodeError::Differs { node: node.name.to_string() });
+                return fail(ctx, graph, schedule, id, &failure, tally);
+            }
+            if !ran.found {
+                tally.ran += 1;
+                tally.builds += usize::from(node.name.kind == Kind::Build);
+                (ctx.sink)(Event::NodeDone { node: node.name.clone(), how: ran.how, milliseconds });
+            } else {
+                tally.found += 1;
+                (ctx.sink)(Event::NodeDone { node: node.name.clone(), how: Done::Found, milliseconds });
+            }
+            schedule.done(id, ran.key, ran.outputs);
+        }
+        Err(_) if ctx.stopped() => {
+            tally.stopped += 1;
+            (ctx.sink)(Event::NodeStopped { node: node.name.clone() });
+            schedule.failed(id);
+        }
+        Err(failure) => fail(ctx, graph, schedule, id, &failure, tally),
+    }
+}
+
+fn fail(
+    ctx: &Context<'_>,
+    graph: &Graph,
+    schedule: &mut Schedule<'_>,
+    id: NodeId,
+    failure: &Failure,
+    tally: &mut Tally,
+) {
+    let log = match failure.report.downcast_ref::<NodeError>() {
+        Some(NodeError::Script { log, .. }) => *log,
+        _ => None,
+    };
+    let node = graph.node(id).name.clone();
+    (ctx.sink)(Event::NodeFailed { node, cause: failure.cause, message: told(failure), log });
+    tally.failures.push((id, failure.cause));
+    schedule.failed(id);
+}
+
+fn outcome(
+    graph: &Graph,
+    order: &Order,
+    schedule: &Schedule<'_>,
+    tally: Tally,
+    looked_at: usize,
+    stopped: bool,
+) -> Outcome {
+    let mut settled = BTreeMap::new();
+    let mut not_run = tally.stopped;
+    for id in graph.with_inputs(&order.wanted) {
+        match (schedule.stage(id), schedule.key(id), schedule.outputs(id)) {
+            (Stage::Settled | Stage::Done, Some(key), Some(outputs)) => {
+                settled.insert(id, (key, outputs.clone()));
+            }
+            (Stage::Failed, ..) => {}
+            _ => not_run += 1,
+        }
+    }
+    let counts = Counts {
+        nodes: looked_at,
+        clean: settled.len().saturating_sub(tally.ran),
+        ran: tally.ran,
+        builds: tally.builds,
+        cut_off: order.expected.saturating_sub(tally.ran + tally.found + tally.failures.len() + not_run),
+        failed: tally.failures.len(),
+        not_run,
+    };
+    Outcome { counts, failures: tally.failures, settled, stopped }
+}
+
+/// What a running node needs to know: keys and outputs of its inputs, and of theirs (a root wants the index behind its
+/// package list).
+fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, again: bool) -> Job<'a> {
+    let mut settled = BTreeMap::new();
+    let mut next: Vec<(NodeId, u8)> = vec![(id, 0)];
+    while let Some((reader, depth)) = next.pop() {
+        for input in &graph.node(reader).inputs {
+            if let (Some(key), Some(outputs)) = (schedule.key(*input), schedule.outputs(*input)) {
+                settled.insert(*input, (key, outputs.clone()));
+            }
+            if depth < 2 {
+                next.push((*input, depth + 1));
+            }
+        }
+    }
+    Job { graph, id, again, settled }
+}
+
+/// What a node of that kind usually takes: only its proportion to others matters, for their order.
+fn usual_milliseconds(graph: &Graph, id: NodeId) -> u64 {
+    match graph.node(id).name.kind {
+        Kind::Build => 30_000,
+        Kind::Root => 10_000,
+        Kind::Index => 5_000,
+        Kind::Source | Kind::SourcePackage => 2_000,
+        Kind::Resolve | Kind::Repo => 500,
+    }
+}

@@ -1,0 +1,235 @@
+//! One node, from its key to its realisation.
+
+use super::context::{Context, Job};
+use super::error::{NodeError, told};
+use super::knowledge::same_to_readers;
+use super::numbering::{Numbered, equal_before};
+use super::{repository, resolving, roots, scripts, sources};
+use crate::diag::{Cause, Failure};
+use crate::digest::Digest;
+use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs, text_of};
+use crate::event::{Done, Event};
+use crate::family::deb;
+use crate::name::OutputName;
+use crate::plan::Knowledge as _;
+use crate::store::{Attempt, Realisation, Recorded, Released};
+
+/// The name of the backend that runs scripts in our own namespaces.
+const BACKEND: &str = "namespaces";
+
+/// What a node came to.
+pub struct Ran {
+    /// Its key.
+    pub key: ActionKey,
+    /// Its outputs, in the store.
+    pub outputs: Outputs,
+    /// In what way.
+    pub how: Done,
+    /// Whether another process or node had made it meanwhile, so nothing ran.
+    pub found: bool,
+}
+
+/// What a runner brings back.
+struct Made {
+    outputs: Outputs,
+    log: Option<Digest>,
+    cpu_milliseconds: u64,
+    peak_memory: u64,
+}
+
+impl From<Outputs> for Made {
+    fn from(outputs: Outputs) -> Self {
+        Self { outputs, log: None, cpu_milliseconds: 0, peak_memory: 0 }
+    }
+}
+
+/// Runs the node of `job`, or finds that somebody else just has.
+///
+/// # Errors
+/// Whatever its runner says. A build's own failure is remembered as an attempt.
+pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
+    let node = job.node();
+    let contents = job.contents()?;
+    let numbered = Numbered::of(node);
+    let fingerprint = node.derivation.fingerprint(&contents);
+    let number = numbered.as_ref().map(|numbered| numbered.assign(ctx.store, fingerprint)).transpose()?;
+    let derivation = number.map_or_else(|| node.derivation.clone(), |number| node.derivation.numbered(number));
+    let key = derivation.action_key(&contents);
+    let lock = ctx.store.lock_key(key, &mut |holder| {
+        let whose = holder.map_or_else(|| "another".to_owned(), |holder| holder.to_string());
+        ctx.phase(node, format!("waiting for {whose}, which makes the same"));
+    })?;
+    let before = ctx.store.last_of_node(&node.name.to_string())?;
+    if let Some(ran) = found(ctx, job, key)? {
+        return Ok(ran);
+    }
+    let (started, began) = (after(ctx, job, before.as_ref())?, std::time::Instant::now());
+    let milliseconds = || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let made = match make(ctx, job, &derivation, key, number) {
+        Ok(made) => made,
+        Err(failure) => {
+            if let Some(numbered) = &numbered {
+                numbered.release(ctx.store, fingerprint, Released::Failed)?;
+            }
+            remember(ctx, job, key, &failure, started, milliseconds())?;
+            return Err(failure);
+        }
+    };
+    let kept = number.map(|number| equal_before(ctx.store, node, &made.outputs, number)).transpose()?.flatten();
+    let known: Vec<Option<Digest>> = contents.iter().copied().map(Some).collect();
+    let mut realisation = Realisation {
+        key,
+        node: node.name.to_string(),
+        fingerprint: number.map(|_| fingerprint),
+        number,
+        outputs: made.outputs,
+        derivation: text_of(&derivation, &known),
+        log: made.log,
+        started,
+        milliseconds: milliseconds(),
+        cpu_milliseconds: made.cpu_milliseconds,
+        peak_memory: made.peak_memory,
+        backend: BACKEND.to_owned(),
+        host: nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned()),
+        kept: None,
+    };
+    let how = settle_kept(ctx, numbered.as_ref(), fingerprint, &derivation, &mut realisation, kept, before)?;
+    let outputs = record(ctx, job, &realisation)?;
+    drop(lock);
+    Ok(Ran { key, outputs, how, found: false })
+}
+
+/// Now, in seconds since 1970, but later than the node's last result and last failure: which of them is the newest must
+/// be plain although builds may take less than a second and clocks are set back.
+fn after(ctx: &Context<'_>, job: &Job<'_>, before: Option<&Realisation>) -> Result<i64, Failure> {
+    let attempt = ctx.store.last_attempt_of_node(&job.node().name.to_string())?.map(|attempt| attempt.started);
+    let last = attempt.into_iter().chain(before.map(|before| before.started)).max();
+    Ok((ctx.now)().max(last.map_or(i64::MIN, |last| last.saturating_add(1))))
+}
+
+/// A node that is realised and here needs no run; one that was asked for again does.
+fn found(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<Option<Ran>, Failure> {
+    if job.again {
+        return Ok(None);
+    }
+    let node = job.node();
+    let knows = super::StoreKnowledge::new(ctx.store)?;
+    let outputs = ctx.store.outputs_of(&[key])?.pop().flatten().or_else(|| node.derivation.known_outputs(key));
+    match outputs {
+        Some(outputs) if knows.present(node, key, &outputs)? => {
+            Ok(Some(Ran { key, outputs, how: Done::Built, found: true }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Replaces the outputs by those of an equal earlier build, where there is one, and gives the number back.
+fn settle_kept(
+    ctx: &Context<'_>,
+    numbered: Option<&Numbered>,
+    fingerprint: Fingerprint,
+    derivation: &Derivation,
+    realisation: &mut Realisation,
+    kept: Option<Realisation>,
+    before: Option<Realisation>,
+) -> Result<Done, Failure> {
+    if let (Some(numbered), Some(kept)) = (numbered, kept) {
+        numbered.release(ctx.store, fingerprint, Released::Equivalent)?;
+        // Of a chain of equal rebuilds, the one whose packages these are.
+        let first = kept.kept.unwrap_or(kept.key);
+        let shown = ctx.store.realisation(first)?.and_then(|first| first.number).unwrap_or(1);
+        realisation.outputs = kept.outputs;
+        realisation.kept = Some(first);
+        if let Action::Build { script, .. } = &derivation.action {
+            return Ok(Done::Kept { version: deb::numbered_version(script, shown) });
+        }
+    }
+    let same = before.is_some_and(|before| same_to_readers(&before.outputs, &realisation.outputs));
+    Ok(if same { Done::Identical } else { Done::Built })
+}
+
+fn record(ctx: &Context<'_>, job: &Job<'_>, realisation: &Realisation) -> Result<Outputs, Failure> {
+    match ctx.store.record(realisation)? {
+        Recorded::New | Recorded::Same => Ok(realisation.outputs.clone()),
+        Recorded::Differs(earlier) if same_to_readers(&earlier.outputs, &realisation.outputs) => Ok(earlier.outputs),
+        Recorded::Differs(earlier) => {
+            let node = job.node();
+            if !super::StoreKnowledge::new(ctx.store)?.present(node, realisation.key, &earlier.outputs)? {
+                return Err(NodeError::Differs { node: node.name.to_string() }.into());
+            }
+            let name = &node.name;
+            let text = format!(
+                "{name} is not reproducible: built again from the same inputs, it came out different; the first result stays"
+            );
+            (ctx.sink)(Event::Notice { text });
+            Ok(earlier.outputs)
+        }
+    }
+}
+
+fn remember(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    key: ActionKey,
+    failure: &Failure,
+    started: i64,
+    milliseconds: u64,
+) -> Result<(), Failure> {
+    if failure.cause != Cause::Build {
+        return Ok(());
+    }
+    let log = match failure.report.downcast_ref::<NodeError>() {
+        Some(NodeError::Script { log, .. }) => *log,
+        _ => None,
+    };
+    let (node, message) = (job.node().name.to_string(), told(failure));
+    ctx.store.record_attempt(&Attempt { key, node, cause: failure.cause, log, started, milliseconds, message })?;
+    Ok(())
+}
+
+fn make(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    derivation: &Derivation,
+    key: ActionKey,
+    number: Option<u32>,
+) -> Result<Made, Failure> {
+    match &derivation.action {
+        Action::Source { .. } => sources::source(ctx, job).map(Made::from),
+        Action::Index { .. } => sources::index(ctx, job).map(Made::from),
+        Action::Resolve(resolve) => resolving::resolve(ctx, job, resolve).map(Made::from),
+        Action::Root { .. } => {
+            let (log, outcome) = roots::make(ctx, job, key)?;
+            let outputs = derivation.known_outputs(key).unwrap_or_default();
+            let (cpu_milliseconds, peak_memory) = (outcome.cpu_milliseconds, outcome.peak_memory);
+            Ok(Made { outputs, log: Some(log), cpu_milliseconds, peak_memory })
+        }
+        Action::SourcePackage { script: None } => Ok(sources::one("source", job.input("source")?.1).into()),
+        Action::SourcePackage { script: Some(script) } => {
+            let outputs = [OutputName::new("source").expect("a plain name")];
+            Ok(ran(scripts::run(ctx, job, script, &[], &outputs)?))
+        }
+        Action::Build { script, outputs, .. } => {
+            let env = [("OPB_NUMBER", number.unwrap_or(1).to_string()), ("OPB_CORES", ctx.cores.to_string())];
+            let made = ran(scripts::run(ctx, job, script, &env, outputs)?);
+            check_packages(ctx, job, &made.outputs)?;
+            Ok(made)
+        }
+        Action::Repo { .. } => repository::assemble(ctx, job).map(Made::from),
+    }
+}
+
+fn ran(ran: scripts::Ran) -> Made {
+    let (cpu_milliseconds, peak_memory) = (ran.outcome.cpu_milliseconds, ran.outcome.peak_memory);
+    Made { outputs: ran.outputs, log: Some(ran.log), cpu_milliseconds, peak_memory }
+}
+
+/// A build that ends well but makes nothing is a failed one.
+fn check_packages(ctx: &Context<'_>, job: &Job<'_>, outputs: &Outputs) -> Result<(), Failure> {
+    for (name, digest) in outputs {
+        if ["packages", "udebs"].contains(&name.as_str()) && ctx.store.get_tree(*digest)?.files().next().is_some() {
+            return Ok(());
+        }
+    }
+    Err(NodeError::NoOutput { node: job.node().name.to_string() }.into())
+}

@@ -1,0 +1,212 @@
+//! Packages of a package list, into the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::archives::ArchiveFile;
+use super::context::{Context, Job};
+use super::error::NodeError;
+use super::sources::suite_of;
+use crate::diag::Failure;
+use crate::digest::{Digest, Sha256};
+use crate::graph::{NodeId, Origin};
+use crate::package::list::{Layer, Listed, ListedFrom, PackageList};
+use crate::package::relation::Relations;
+use crate::package::{deb, index};
+
+/// The most bytes of a package list.
+const MAX_LIST: u64 = 64 << 20;
+
+/// The most bytes of a slim index.
+const MAX_INDEX: u64 = 1 << 30;
+
+/// A package that is in the store.
+pub struct Stored {
+    /// As the list has it.
+    pub listed: Listed,
+    /// Its `.deb`.
+    pub object: Digest,
+    /// Names in its `Pre-Depends`.
+    pub pre_depends: Vec<String>,
+    /// Whether an essential package cannot run its scripts before this one is unpacked.
+    pub bootstrap: bool,
+}
+
+impl Stored {
+    /// Its name as a file, unique in a list.
+    pub fn file_name(&self) -> String {
+        format!("{}_{}.deb", self.listed.name, self.listed.arch)
+    }
+}
+
+/// The package list in the tree `digest`.
+///
+/// # Errors
+/// Where it is not there or damaged.
+pub fn list(ctx: &Context<'_>, digest: Digest) -> Result<PackageList, Failure> {
+    let text = file(ctx, digest, "list")?;
+    Ok(PackageList::decode(&text)?)
+}
+
+/// The text of the file `name` in the tree `digest`.
+fn file(ctx: &Context<'_>, digest: Digest, name: &str) -> Result<String, Failure> {
+    let tree = ctx.store.get_tree(digest)?;
+    let unreadable = |why: &str| NodeError::Unreadable { what: format!("the file `{name}`"), why: why.to_owned() };
+    let (_, object, _) = tree
+        .files()
+        .find(|(path, ..)| path.as_bytes() == name.as_bytes())
+        .ok_or_else(|| unreadable("it is not there"))?;
+    let bytes = ctx.store.read_object(object, MAX_LIST)?;
+    String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8").into())
+}
+
+/// The packages of one layer of `list`, fetched where the store lacks them.
+///
+/// # Errors
+/// Where one can no longer be had.
+pub fn store(ctx: &Context<'_>, job: &Job<'_>, list: &PackageList, layer: Layer) -> Result<Vec<Stored>, Failure> {
+    let wanted: Vec<&Listed> = list.iter().filter(|listed| listed.layer == layer).collect();
+    let mut objects: BTreeMap<Sha256, Digest> = BTreeMap::new();
+    let mut lacking: BTreeMap<Sha256, &Listed> = BTreeMap::new();
+    for listed in &wanted {
+        match ctx.store.find_sha256(listed.sha256)? {
+            Some((object, _)) => drop(objects.insert(listed.sha256, object)),
+            None => drop(lacking.insert(listed.sha256, listed)),
+        }
+    }
+    if !lacking.is_empty() {
+        ctx.phase(job.node(), format!("fetching {} packages", lacking.len()));
+        objects.extend(fetch(ctx, job, &lacking)?);
+    }
+    let essential: BTreeSet<&str> =
+        list.iter().filter(|listed| listed.essential).map(|listed| listed.name.as_str()).collect();
+    let mut stored = Vec::with_capacity(wanted.len());
+    let mut needed_by_essential: BTreeSet<String> = BTreeSet::new();
+    for listed in wanted {
+        let object = objects.get(&listed.sha256).copied().ok_or_else(|| no_package(listed))?;
+        let read = std::io::BufReader::new(ctx.store.open_object(object)?);
+        let control = deb::read(read)?;
+        let paragraph = control.paragraph();
+        let names = |field: &str| names(paragraph.get(field).unwrap_or_default(), listed.arch.as_str());
+        let pre_depends = names("Pre-Depends");
+        if essential.contains(listed.name.as_str()) {
+            needed_by_essential.extend(pre_depends.iter().cloned());
+            needed_by_essential.extend(names("Depends"));
+        }
+        stored.push(Stored { listed: listed.clone(), object, pre_depends, bootstrap: false });
+    }
+    // What essential packages need, they need for their scripts: all of it is unpacked first, as far as it reaches.
+    spread(ctx, &mut stored, needed_by_essential)?;
+    Ok(stored)
+}
+
+/// Marks what is needed, directly or not, by the essential packages of a base.
+fn spread(ctx: &Context<'_>, stored: &mut [Stored], mut next: BTreeSet<String>) -> Result<(), Failure> {
+    while let Some(name) = next.pop_first() {
+        let Some(package) = stored.iter_mut().find(|package| package.listed.name.as_str() == name) else { continue };
+        if package.bootstrap || package.listed.essential {
+            continue;
+        }
+        package.bootstrap = true;
+        let read = std::io::BufReader::new(ctx.store.open_object(package.object)?);
+        let control = deb::read(read)?;
+        let paragraph = control.paragraph();
+        for field in ["Pre-Depends", "Depends"] {
+            next.extend(names(paragraph.get(field).unwrap_or_default(), package.listed.arch.as_str()));
+        }
+    }
+    Ok(())
+}
+
+fn names(field: &str, arch: &str) -> Vec<String> {
+    let relations = Relations::parse(field).unwrap_or_default().reduce(arch, &BTreeSet::new());
+    relations.0.iter().flat_map(|alternatives| &alternatives.0).map(|relation| relation.name.clone()).collect()
+}
+
+fn fetch(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    lacking: &BTreeMap<Sha256, &Listed>,
+) -> Result<BTreeMap<Sha256, Digest>, Failure> {
+    let mut found = BTreeMap::new();
+    let (resolve, _) = job.input("list")?;
+    let resolve_node = job.graph.node(resolve);
+    let inputs = || std::iter::zip(&resolve_node.inputs, &resolve_node.derivation.inputs);
+    for (id, input) in inputs() {
+        let Some((_, outputs)) = job.settled.get(id) else { continue };
+        let Some(digest) = outputs.get(&input.output).copied() else { continue };
+        if input.role.starts_with("packages of ") {
+            found.extend(own(ctx, digest, lacking)?);
+        } else if input.role == "index" {
+            let theirs: BTreeMap<Sha256, &Listed> = lacking
+                .iter()
+                .filter(|(_, listed)| listed.from == ListedFrom::Distribution)
+                .map(|(sha256, listed)| (*sha256, *listed))
+                .collect();
+            found.extend(from_archive(ctx, job, *id, digest, &theirs)?);
+        }
+    }
+    match lacking.values().find(|listed| !found.contains_key(&listed.sha256)) {
+        None => Ok(found),
+        Some(listed) => Err(no_package(listed).into()),
+    }
+}
+
+fn no_package(listed: &Listed) -> NodeError {
+    NodeError::NoPackage { package: listed.name.to_string(), version: listed.version.to_string() }
+}
+
+/// Packages of this project: in the store by their own digest, perhaps not yet known by their SHA-256.
+fn own(
+    ctx: &Context<'_>,
+    packages: Digest,
+    lacking: &BTreeMap<Sha256, &Listed>,
+) -> Result<BTreeMap<Sha256, Digest>, Failure> {
+    let mut found = BTreeMap::new();
+    for (_, object, size) in ctx.store.get_tree(packages)?.files() {
+        let sha256 = sha256_of(ctx, object)?;
+        if lacking.contains_key(&sha256) {
+            ctx.store.put_known_sha256(&mut ctx.store.open_object(object)?, sha256, size)?;
+            found.insert(sha256, object);
+        }
+    }
+    Ok(found)
+}
+
+/// The SHA-256 of an object.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn sha256_of(ctx: &Context<'_>, object: Digest) -> Result<Sha256, Failure> {
+    use sha2::Digest as _;
+    let mut hasher = sha2::Sha256::new();
+    let failed = |source| NodeError::File { doing: "read", path: format!("object {object}"), source };
+    std::io::copy(&mut ctx.store.open_object(object)?, &mut hasher).map_err(failed)?;
+    Ok(Sha256::from_bytes(hasher.finalize().into()))
+}
+
+fn from_archive(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    index_node: NodeId,
+    index_tree: Digest,
+    lacking: &BTreeMap<Sha256, &Listed>,
+) -> Result<BTreeMap<Sha256, Digest>, Failure> {
+    let Origin::Index { distro, files } = &job.graph.node(index_node).origin else { return Ok(BTreeMap::new()) };
+    let mut found = BTreeMap::new();
+    let tree = ctx.store.get_tree(index_tree)?;
+    for (label, (suite, _)) in files {
+        let name = label.replace('/', "_");
+        let Some((_, object, _)) = tree.files().find(|(path, ..)| path.as_bytes() == name.as_bytes()) else { continue };
+        let text = String::from_utf8_lossy(&ctx.store.read_object(object, MAX_INDEX)?).into_owned();
+        let wanted: Vec<ArchiveFile> = index::read(&text)?
+            .into_iter()
+            .filter(|entry| lacking.contains_key(&entry.sha256) && !found.contains_key(&entry.sha256))
+            .map(|entry| ArchiveFile { path: entry.filename, sha256: entry.sha256, size: Some(entry.size) })
+            .collect();
+        if !wanted.is_empty() {
+            let (distro, suite) = suite_of(ctx, distro, suite)?;
+            found.extend(ctx.archives.pool(distro, suite, &wanted)?);
+        }
+    }
+    Ok(found)
+}

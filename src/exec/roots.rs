@@ -1,0 +1,188 @@
+//! Nodes that make roots: a base from nothing, or a component's layer on a base.
+//!
+//! Both are made of packages in the store, without network, inside the sandbox: the essential packages of a base are
+//! unpacked, then dpkg installs all in batches. A package whose `Pre-Depends` are in the same layer goes into a later
+//! batch than those. At the end the root must hold exactly what the list says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::{Context, Job};
+use super::error::NodeError;
+use super::guest::{clean, finished, logged, read_only, root_env};
+use super::packages::{self, Stored};
+use crate::diag::Failure;
+use crate::digest::Digest;
+use crate::drv::ActionKey;
+use crate::graph::NodeId;
+use crate::package::list::{Layer, PackageList};
+use crate::path::{GuestPath, HostPath};
+use crate::sandbox::{GuestUser, Launcher, Limits, Outcome, Request, RootFs, Step, Upper};
+use crate::store::{ExportMode, Store, WorkDir};
+use crate::tree::{Entry, Tree};
+
+const SCRIPT: &str = include_str!("root.sh");
+
+/// The folders of the file system's root that are links into `/usr`, for every arch, and for 64-bit PCs.
+const MERGED: [&str; 3] = ["bin", "sbin", "lib"];
+
+/// The most seconds that making a root may take.
+const WALL_SECONDS: u64 = 3_600;
+
+/// The layers of `root`, topmost first.
+///
+/// # Errors
+/// [`NodeError::NoInput`], which is a bug.
+pub fn layers(store: &Store, launcher: &Launcher, job: &Job<'_>, root: NodeId) -> Result<Vec<HostPath>, NodeError> {
+    let owner = super::knowledge::root_owner(Some(&launcher.map));
+    let mut layers = Vec::new();
+    let mut next = Some(root);
+    while let Some(id) = next {
+        let (key, _) = job.settled.get(&id).ok_or_else(|| NodeError::NoInput { role: "root".to_owned() })?;
+        layers.push(store.root_path(*key, owner));
+        let node = job.graph.node(id);
+        let base = node.derivation.inputs.iter().position(|input| input.role == "base");
+        next = base.map(|place| node.inputs[place]);
+    }
+    Ok(layers)
+}
+
+/// Makes the root of `job`, whose key is `key`; returns its log and what it took.
+///
+/// # Errors
+/// Where a package cannot be had, or does not install.
+pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest, Outcome), Failure> {
+    let node = job.node();
+    let (_, list) = job.input("list")?;
+    let list = packages::list(ctx, list)?;
+    let base = job.input("base").ok();
+    let layer = if base.is_some() { Layer::Component } else { Layer::Base };
+    let stored = packages::store(ctx, job, &list, layer)?;
+    let batches = batches(&stored);
+    let work = ctx.store.new_work()?;
+    prepare(ctx, &work, &list, &stored, &batches)?;
+    let mut steps = Vec::new();
+    let root = match base {
+        Some((base, _)) => RootFs::Layers {
+            lowers: layers(ctx.store, &ctx.launcher, job, base)?,
+            upper: Upper::Keep(work.path().join("root")),
+        },
+        None => {
+            ctx.launcher.map.make_dir_for_guest(work.path().join("root").as_path())?;
+            steps.extend(bare_steps(&stored, node.name.arch().unwrap_or_default()));
+            RootFs::Bare { folder: work.path().join("root") }
+        }
+    };
+    steps.push(Step::Run {
+        argv: vec!["/bin/sh".to_owned(), "/opb/script".to_owned()],
+        env: root_env(),
+        cwd: GuestPath::new("/"),
+        user: GuestUser::Root,
+    });
+    let request = Request {
+        root,
+        scratch: work.path().join("scratch"),
+        binds: vec![read_only(work.path().join("opb"), "/opb")],
+        steps,
+        limits: Limits { wall_seconds: Some(WALL_SECONDS), silence_seconds: None, log_bytes: 64 << 20 },
+    };
+    ctx.phase(node, format!("installing {} packages", stored.len()));
+    let made = (|| -> Result<(Digest, Outcome), Failure> {
+        let (outcome, log, text) = logged(ctx, &work, &request)?;
+        finished(&node.name, outcome, "making the root", log, &text)?;
+        let owner = super::knowledge::root_owner(Some(&ctx.launcher.map));
+        ctx.store.commit_root(key, owner, &work, "root")?;
+        Ok((log, outcome))
+    })();
+    clean(&ctx.launcher, work);
+    made
+}
+
+/// Unpacks what dpkg itself needs to run, as debootstrap does.
+fn bare_steps(stored: &[Stored], arch: &str) -> Vec<Step> {
+    let link = |name: &str| {
+        [
+            Step::MakeFolder { path: GuestPath::new(format!("/usr/{name}")), mode: 0o755, owner: GuestUser::Root },
+            Step::Symlink { path: GuestPath::new(format!("/{name}")), target: format!("usr/{name}") },
+        ]
+    };
+    let wide = (arch == "amd64").then_some("lib64");
+    let mut steps: Vec<Step> = MERGED.into_iter().chain(wide).flat_map(link).collect();
+    let essential = stored.iter().filter(|package| package.listed.essential || package.bootstrap);
+    let debs = essential.map(|package| GuestPath::new(format!("/opb/debs/{}", package.file_name()))).collect();
+    steps.push(Step::UnpackDebs { debs });
+    steps
+}
+
+fn prepare(
+    ctx: &Context<'_>,
+    work: &WorkDir,
+    list: &PackageList,
+    stored: &[Stored],
+    batches: &[Vec<String>],
+) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let failed = |name: &str| {
+        let path = work.path().join(name).to_string();
+        move |source| NodeError::File { doing: "write", path, source }
+    };
+    ctx.launcher.map.make_dir_for_guest(work.path().join("scratch").as_path())?;
+    let make = |name: &str| -> std::io::Result<cap_std::fs::Dir> {
+        work.dir().create_dir(name)?;
+        let mode = cap_std::fs::Permissions::from_std(std::fs::Permissions::from_mode(0o755));
+        work.dir().set_permissions(name, mode)?;
+        work.dir().open_dir(name)
+    };
+    let own = make("opb").map_err(failed("opb"))?;
+    let mut debs = Tree::default();
+    for package in stored {
+        let entry = Entry::File { digest: package.object, size: package.listed.size, executable: false };
+        super::sources::insert(&mut debs, &package.file_name(), entry)?;
+    }
+    ctx.store.export_tree(&debs, &make("opb/debs").map_err(failed("opb/debs"))?, ExportMode::HardLink)?;
+    own.write("script", SCRIPT).map_err(failed("opb/script"))?;
+    for (turn, batch) in batches.iter().enumerate() {
+        let lines: String = batch.iter().map(|name| format!("/opb/debs/{name}\n")).collect();
+        own.write(format!("batch-{turn:03}"), lines).map_err(failed("opb/batch"))?;
+    }
+    // With ours in place of the distribution's where both are listed: a layer upgrades what its base has.
+    let mut expected: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    let layers: BTreeSet<Layer> = stored.iter().map(|package| package.listed.layer).collect();
+    for listed in list.iter().filter(|listed| listed.layer == Layer::Base || layers.contains(&listed.layer)) {
+        expected.insert((listed.name.as_str(), listed.arch.as_str()), listed.version.as_str());
+    }
+    let mut lines: Vec<String> =
+        expected.into_iter().map(|((name, arch), version)| format!("{name} {version} {arch}\n")).collect();
+    lines.sort();
+    own.write("expected", lines.concat()).map_err(failed("opb/expected"))?;
+    Ok(())
+}
+
+/// File names in the batches in which dpkg installs them.
+fn batches(stored: &[Stored]) -> Vec<Vec<String>> {
+    let here: BTreeSet<&str> = stored.iter().map(|package| package.listed.name.as_str()).collect();
+    let mut left: Vec<&Stored> = stored.iter().collect();
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    let mut batches = Vec::new();
+    // The essential ones are unpacked already and may name each other: together, first.
+    let (first, rest): (Vec<&Stored>, Vec<&Stored>) =
+        left.iter().partition(|package| package.listed.essential || package.bootstrap);
+    if !first.is_empty() {
+        done.extend(first.iter().map(|package| package.listed.name.as_str()));
+        batches.push(first.iter().map(|package| package.file_name()).collect());
+        left = rest;
+    }
+    while !left.is_empty() {
+        let waits = |package: &&Stored| {
+            package.pre_depends.iter().any(|name| here.contains(name.as_str()) && !done.contains(name.as_str()))
+        };
+        let (mut later, mut now): (Vec<&Stored>, Vec<&Stored>) = left.iter().partition(|package| waits(package));
+        if now.is_empty() {
+            // They wait for each other: dpkg may have a better idea than we do.
+            now = std::mem::take(&mut later);
+        }
+        done.extend(now.iter().map(|package| package.listed.name.as_str()));
+        batches.push(now.iter().map(|package| package.file_name()).collect());
+        left = later;
+    }
+    batches
+}

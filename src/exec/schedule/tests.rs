@@ -1,0 +1,210 @@
+//! What runs in which order, and what is spared.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::digest::Digest;
+use crate::graph::small::{add, chain, id};
+use crate::plan::in_memory::InMemory;
+
+/// Runs everything that becomes ready, one node after another; `make` says what a node makes, `None` that it fails.
+/// Returns what ran, in order.
+fn drive<'a>(
+    graph: &'a Graph,
+    mut schedule: Schedule<'a>,
+    knows: &mut InMemory,
+    make: impl Fn(&str) -> Option<String>,
+) -> (Vec<String>, Schedule<'a>) {
+    let mut ran = Vec::new();
+    loop {
+        let Ok(()) = schedule.pump(knows);
+        let Some(id) = schedule.next_ready() else { return (ran, schedule) };
+        let node = graph.node(id);
+        let name = node.name.to_string();
+        for input in &node.inputs {
+            assert_eq!(schedule.stage(*input), Stage::Done, "{name} began before its inputs were here");
+        }
+        let contents = contents(node, |input| schedule.outputs(input)).expect("all inputs are settled");
+        match make(&name) {
+            Some(content) => {
+                let (key, outputs) = knows.run(node, &contents, &content);
+                schedule.done(id, key, outputs);
+            }
+            None => schedule.failed(id),
+        }
+        ran.push(name);
+    }
+}
+
+fn all(graph: &Graph) -> Schedule<'_> {
+    Schedule::new(graph, &graph.ids().collect::<Vec<_>>(), &[], |_| 1)
+}
+
+fn itself(name: &str) -> Option<String> {
+    Some(name.to_owned())
+}
+
+/// A store in which `graph` is realised and all bytes are here.
+fn realised(graph: &Graph) -> (InMemory, BTreeMap<NodeId, Outputs>) {
+    let mut knows = InMemory::default();
+    let all = knows.run_all(graph);
+    (knows, all)
+}
+
+#[test]
+fn everything_runs_once_and_then_nothing() {
+    let graph = chain("1");
+    let mut knows = InMemory::default();
+    let (ran, schedule) = drive(&graph, all(&graph), &mut knows, itself);
+    // Sources are known and here; they never run.
+    assert_eq!(ran, ["build:a@d/amd64", "root:b@d/amd64", "build:b@d/amd64", "build:c@d/amd64", "repo:nightly@d"]);
+    assert!(graph.ids().all(|id| schedule.outputs(id).is_some() && schedule.key(id).is_some()));
+    let (ran, _) = drive(&graph, all(&graph), &mut knows, itself);
+    assert_eq!(ran, Vec::<String>::new());
+}
+
+#[test]
+fn the_longest_path_goes_first() {
+    let mut graph = Graph::default();
+    let short = add(&mut graph, "build:short@d/amd64", "", &[]);
+    let long = add(&mut graph, "build:long@d/amd64", "", &[]);
+    add(&mut graph, "build:next@d/amd64", "", &[long]);
+    let dear = add(&mut graph, "build:dear@d/amd64", "", &[]);
+    let wanted: Vec<NodeId> = graph.ids().collect();
+    let milliseconds = |id: NodeId| if id == dear { 10 } else { 1 };
+    let schedule = Schedule::new(&graph, &wanted, &[], milliseconds);
+    let (ran, _) = drive(&graph, schedule, &mut InMemory::default(), itself);
+    assert_eq!(ran, ["build:dear@d/amd64", "build:long@d/amd64", "build:short@d/amd64", "build:next@d/amd64"]);
+    assert_eq!(short.index(), 0);
+}
+
+#[test]
+fn an_output_as_before_spares_what_follows() {
+    let (mut knows, _) = realised(&chain("1"));
+    let graph = chain("2");
+    let (ran, schedule) = drive(&graph, all(&graph), &mut knows, itself);
+    assert_eq!(ran, ["build:a@d/amd64"]);
+    assert_eq!(schedule.stage(id(&graph, "repo:nightly@d")), Stage::Settled);
+    let (mut knows, _) = realised(&chain("1"));
+    let (ran, _) = drive(&graph, all(&graph), &mut knows, |name| Some(format!("new {name}")));
+    assert_eq!(ran, ["build:a@d/amd64", "root:b@d/amd64", "build:b@d/amd64", "repo:nightly@d"], "never build:c");
+}
+
+#[test]
+fn a_failure_blocks_what_depends_on_it_and_nothing_else() {
+    let graph = chain("1");
+    let fails = |name: &str| (name != "build:a@d/amd64").then(|| name.to_owned());
+    let (ran, schedule) = drive(&graph, all(&graph), &mut InMemory::default(), fails);
+    assert_eq!(ran, ["build:a@d/amd64", "build:c@d/amd64"]);
+    let stage = |name: &str| schedule.stage(id(&graph, name));
+    assert_eq!(stage("build:a@d/amd64"), Stage::Failed);
+    for name in ["root:b@d/amd64", "build:b@d/amd64", "repo:nightly@d"] {
+        assert_eq!(stage(name), Stage::Blocked, "{name}");
+        assert_eq!(schedule.outputs(id(&graph, name)), None);
+    }
+    assert_eq!(stage("build:c@d/amd64"), Stage::Done);
+}
+
+#[test]
+fn bytes_are_wanted_only_by_what_runs() {
+    let graph = chain("1");
+    let (mut knows, made) = realised(&graph);
+    knows.absent = made.values().flat_map(Outputs::values).copied().collect();
+    let (ran, _) = drive(&graph, all(&graph), &mut knows.clone(), itself);
+    assert_eq!(ran, Vec::<String>::new(), "nothing is fetched that nobody reads");
+    // build:c reads nothing, so nothing but it is made again.
+    let c = id(&graph, "build:c@d/amd64");
+    let mut schedule = all(&graph);
+    schedule.want_bytes(c);
+    let (ran, schedule) = drive(&graph, schedule, &mut knows, itself);
+    assert_eq!(ran, ["build:c@d/amd64"]);
+    assert_eq!(schedule.stage(c), Stage::Done);
+    assert_eq!(schedule.stage(id(&graph, "build:a@d/amd64")), Stage::Settled);
+}
+
+#[test]
+fn what_is_gone_is_made_again_from_its_own_inputs() {
+    let graph = chain("1");
+    let (mut knows, made) = realised(&graph);
+    let gone = ["source:a", "build:a@d/amd64"].map(|name| id(&graph, name));
+    knows.absent = gone.iter().flat_map(|id| made[id].values()).copied().collect();
+    // Its reader's bytes are gone as well, so it runs, and reads those of build:a.
+    let root = id(&graph, "root:b@d/amd64");
+    knows.absent.extend(made[&root].values());
+    let mut schedule = all(&graph);
+    schedule.want_bytes(root);
+    let (ran, _) = drive(&graph, schedule, &mut knows, itself);
+    assert_eq!(ran, ["source:a", "build:a@d/amd64", "root:b@d/amd64"]);
+}
+
+#[test]
+fn a_node_that_cannot_be_had_again_blocks_its_readers_alone() {
+    let graph = chain("1");
+    let (mut knows, made) = realised(&graph);
+    let (a, root) = (id(&graph, "build:a@d/amd64"), id(&graph, "root:b@d/amd64"));
+    knows.absent = [a, root].iter().flat_map(|id| made[id].values()).copied().collect();
+    let mut schedule = all(&graph);
+    schedule.want_bytes(root);
+    let (ran, schedule) = drive(&graph, schedule, &mut knows, |_| None);
+    assert_eq!(ran, ["build:a@d/amd64"]);
+    assert_eq!(schedule.stage(root), Stage::Blocked);
+    assert_eq!(schedule.outputs(root), None);
+}
+
+#[test]
+fn again_runs_what_is_realised_and_its_consumers_only_if_it_differs() {
+    let graph = chain("1");
+    let (mut knows, _) = realised(&graph);
+    let a = id(&graph, "build:a@d/amd64");
+    let wanted: Vec<NodeId> = graph.ids().collect();
+    let (ran, _) = drive(&graph, Schedule::new(&graph, &wanted, &[a], |_| 1), &mut knows, itself);
+    assert_eq!(ran, ["build:a@d/amd64"]);
+    let (ran, _) =
+        drive(&graph, Schedule::new(&graph, &wanted, &[a], |_| 1), &mut knows, |name| Some(format!("new {name}")));
+    assert_eq!(ran[..2], ["build:a@d/amd64", "root:b@d/amd64"]);
+}
+
+#[test]
+fn a_build_without_a_number_runs() {
+    let graph = chain("1");
+    let (mut knows, _) = realised(&graph);
+    knows.numbers.clear();
+    let (ran, _) = drive(&graph, all(&graph), &mut knows, itself);
+    assert_eq!(
+        ran,
+        ["build:a@d/amd64", "build:b@d/amd64", "build:c@d/amd64"],
+        "the same content spares roots and repo"
+    );
+}
+
+#[test]
+fn only_what_is_wanted_runs() {
+    let graph = chain("1");
+    let root = id(&graph, "root:b@d/amd64");
+    let schedule = Schedule::new(&graph, &[root], &[], |_| 1);
+    let (ran, schedule) = drive(&graph, schedule, &mut InMemory::default(), itself);
+    assert_eq!(ran, ["build:a@d/amd64"], "nobody reads the root");
+    assert_eq!(schedule.stage(root), Stage::Settled);
+    assert_eq!(schedule.stage(id(&graph, "build:c@d/amd64")), Stage::Idle);
+}
+
+#[test]
+fn two_run_at_once_where_neither_reads_the_other() {
+    let graph = chain("1");
+    let mut schedule = all(&graph);
+    let Ok(()) = schedule.pump(&InMemory::default());
+    let mut names = Vec::new();
+    while let Some(id) = schedule.next_ready() {
+        assert_eq!(schedule.stage(id), Stage::Running);
+        names.push(graph.node(id).name.to_string());
+    }
+    assert_eq!(names, ["build:a@d/amd64", "build:c@d/amd64"]);
+    // One ends: what waits for it goes on, the other still runs.
+    let a = id(&graph, "build:a@d/amd64");
+    let source = Digest::of(b"source:a ");
+    let (key, outputs) = InMemory::default().run(graph.node(a), &[source], "a");
+    schedule.done(a, key, outputs);
+    let Ok(()) = schedule.pump(&InMemory::default());
+    assert_eq!(schedule.next_ready(), Some(id(&graph, "root:b@d/amd64")));
+    assert_eq!(schedule.stage(id(&graph, "build:c@d/amd64")), Stage::Running);
+}

@@ -1,0 +1,140 @@
+//! Nodes that run a script in a sandbox: source packages and builds.
+//!
+//! A script sees `/in/source` (read-only), `/opb` (itself and small files), `/out` (where its outputs go, a folder for
+//! each) and works as the user `builder` in `/build`. Outputs are imported when nothing of the sandbox runs any more.
+
+use cap_std::fs::Dir;
+
+use super::context::{Context, Job};
+use super::error::NodeError;
+use super::guest::{LIMITS, clean, finished, logged};
+use super::roots::layers;
+use crate::diag::Failure;
+use crate::digest::Digest;
+use crate::drv::{Outputs, Script};
+use crate::name::OutputName;
+use crate::path::GuestPath;
+use crate::sandbox::{Bind, GuestUser, Outcome, Request, RootFs, Step, Upper};
+use crate::store::{ExportMode, ImportRules, WorkDir};
+use crate::tree::Tree;
+
+/// What a script came to.
+pub struct Ran {
+    /// Its outputs, in the store.
+    pub outputs: Outputs,
+    /// Its log, in the store.
+    pub log: Digest,
+    /// What it took.
+    pub outcome: Outcome,
+}
+
+/// Runs `script` over the root of the input `root`, with the tree of the input `source`.
+///
+/// # Errors
+/// Where the sandbox cannot be made, the script fails, or an output may not enter the store.
+pub fn run(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    script: &Script,
+    more_env: &[(&str, String)],
+    outputs: &[OutputName],
+) -> Result<Ran, Failure> {
+    let node = job.node();
+    let work = ctx.store.new_work()?;
+    let (root, _) = job.input("root")?;
+    let (_, source) = job.input("source")?;
+    prepare(ctx, &work, script, source)?;
+    let mut env = script.env.clone();
+    env.extend(more_env.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    let request = Request {
+        root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
+        scratch: work.path().join("scratch"),
+        binds: vec![
+            bind(&work, "source", "/in/source", false),
+            bind(&work, "opb", "/opb", false),
+            Bind { collect: true, ..bind(&work, "out", "/out", true) },
+        ],
+        steps: vec![
+            folder("/build"),
+            folder("/out"),
+            Step::Run {
+                argv: vec!["/bin/sh".to_owned(), "/opb/script".to_owned()],
+                env,
+                cwd: GuestPath::new("/build"),
+                user: GuestUser::Builder,
+            },
+        ],
+        limits: LIMITS,
+    };
+    ctx.phase(node, "running");
+    let (outcome, log, text) = logged(ctx, &work, &request)?;
+    let checked = finished(&node.name, outcome, "the script", log, &text);
+    let ran = checked.and_then(|()| {
+        ctx.phase(node, "storing outputs");
+        Ok(Ran { outputs: collect(ctx, &work, outputs)?, log, outcome })
+    });
+    clean(&ctx.launcher, work);
+    ran
+}
+
+fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, source: Digest) -> Result<(), Failure> {
+    let failed = |name: &str| {
+        let path = work.path().join(name).to_string();
+        move |source| NodeError::File { doing: "write", path, source }
+    };
+    for name in ["scratch", "out"] {
+        ctx.launcher.map.make_dir_for_guest(work.path().join(name).as_path())?;
+    }
+    let make = |name: &str| -> Result<Dir, NodeError> {
+        work.dir().create_dir(name).map_err(failed(name))?;
+        world_readable(work, name).map_err(failed(name))?;
+        work.dir().open_dir(name).map_err(failed(name))
+    };
+    let tree: Tree = ctx.store.get_tree(source)?;
+    ctx.store.export_tree(&tree, &make("source")?, ExportMode::HardLink)?;
+    let own = make("opb")?;
+    own.write("script", &script.text).map_err(failed("opb/script"))?;
+    make("opb/files")?;
+    for (name, content) in &script.files {
+        own.write(format!("files/{name}"), content).map_err(failed("opb/files"))?;
+    }
+    Ok(())
+}
+
+/// Folders that the guest reads get their mode here, whatever the umask.
+fn world_readable(work: &WorkDir, name: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = cap_std::fs::Permissions::from_std(std::fs::Permissions::from_mode(0o755));
+    work.dir().set_permissions(name, mode)
+}
+
+fn collect(ctx: &Context<'_>, work: &WorkDir, outputs: &[OutputName]) -> Result<Outputs, Failure> {
+    let failed = |source| NodeError::File { doing: "read", path: work.path().join("out").to_string(), source };
+    let out = work.dir().open_dir("out").map_err(failed)?;
+    let mut stored = Outputs::new();
+    for name in outputs {
+        let tree = match open_folder(&out, name.as_str()) {
+            Ok(folder) => ctx.store.import_folder(&folder, &ImportRules::default())?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Tree::default(),
+            Err(source) => return Err(failed(source).into()),
+        };
+        stored.insert(name.clone(), ctx.store.put_tree(&tree)?);
+    }
+    Ok(stored)
+}
+
+/// Opens a folder that a build made: a link in its place is refused, not followed.
+fn open_folder(out: &Dir, name: &str) -> std::io::Result<Dir> {
+    use cap_std::fs::OpenOptionsExt as _;
+    let mut options = cap_std::fs::OpenOptions::new();
+    options.read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW);
+    Ok(Dir::from_std_file(out.open_with(name, &options)?.into_std()))
+}
+
+fn bind(work: &WorkDir, name: &str, guest: &str, writable: bool) -> Bind {
+    Bind { host: work.path().join(name), guest: GuestPath::new(guest), writable, collect: false }
+}
+
+fn folder(path: &str) -> Step {
+    Step::MakeFolder { path: GuestPath::new(path), mode: 0o755, owner: GuestUser::Builder }
+}

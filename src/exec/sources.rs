@@ -1,0 +1,149 @@
+//! Nodes that bring content in from outside: sources and package indexes.
+
+use std::io::Read as _;
+
+use super::archives::ArchiveFile;
+use super::context::{Context, Job};
+use super::error::NodeError;
+use crate::diag::Failure;
+use crate::digest::{Digest, Sha256};
+use crate::distro::{Distro, Suite};
+use crate::drv::{Action, Outputs};
+use crate::graph::Origin;
+use crate::lock::PinnedFile;
+use crate::name::{DistroName, OutputName};
+use crate::package::compression::Compression;
+use crate::package::index;
+use crate::path::TreePath;
+use crate::tree::{Entry, Tree};
+
+/// The most bytes of an index, uncompressed: Debian's largest has 60 MB.
+const MAX_INDEX: u64 = 1 << 30;
+
+/// Fetches a source: its tree must be what the derivation says.
+///
+/// # Errors
+/// Where it cannot be fetched or is another one.
+pub fn source(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
+    let node = job.node();
+    let Action::Source { tree: expected } = node.derivation.action else {
+        return Err(NodeError::NoInput { role: "tree".to_owned() }.into());
+    };
+    let tree = match &node.origin {
+        Origin::Dsc { distro, suite, directory, files } => {
+            ctx.phase(node, format!("fetching {} files", files.len()));
+            let tree = dsc(ctx, distro, suite, directory, files)?;
+            if tree.digest() != expected {
+                let what = format!("its tree is {}, and {} was pinned", tree.digest().short(), expected.short());
+                return Err(NodeError::Contradiction { name: node.name.subject.clone(), what }.into());
+            }
+            tree
+        }
+        Origin::Folder(folder) => {
+            let tree = (ctx.import)(folder)?;
+            if tree.digest() != expected {
+                return Err(NodeError::Changed { folder: folder.clone() }.into());
+            }
+            tree
+        }
+        _ => return Err(NodeError::NoInput { role: "origin".to_owned() }.into()),
+    };
+    let digest = ctx.store.put_tree(&tree)?;
+    Ok(one("tree", digest))
+}
+
+fn dsc(
+    ctx: &Context<'_>,
+    distro: &DistroName,
+    suite: &str,
+    directory: &str,
+    files: &std::collections::BTreeMap<String, PinnedFile>,
+) -> Result<Tree, Failure> {
+    let (distro, suite) = suite_of(ctx, distro, suite)?;
+    let wanted: Vec<ArchiveFile> = files
+        .iter()
+        .map(|(name, file)| ArchiveFile {
+            path: format!("{directory}/{name}"),
+            sha256: file.sha256,
+            size: Some(file.size),
+        })
+        .collect();
+    let objects = ctx.archives.pool(distro, suite, &wanted)?;
+    let mut tree = Tree::default();
+    for (name, file) in files {
+        let digest = objects.get(&file.sha256).copied().ok_or_else(|| NodeError::NoInput { role: name.clone() })?;
+        insert(&mut tree, name, Entry::File { digest, size: file.size, executable: false })?;
+    }
+    Ok(tree)
+}
+
+/// Fetches a distro's pinned index and keeps of it what choosing and fetching packages needs.
+///
+/// # Errors
+/// Where a file cannot be fetched or understood.
+pub fn index(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
+    let node = job.node();
+    let (Action::Index { files }, Origin::Index { distro, files: places }) = (&node.derivation.action, &node.origin)
+    else {
+        return Err(NodeError::NoInput { role: "index".to_owned() }.into());
+    };
+    let mut tree = Tree::default();
+    for (turn, file) in files.iter().enumerate() {
+        let (suite, path) = places.get(&file.label).ok_or_else(|| NodeError::NoInput { role: file.label.clone() })?;
+        ctx.phase(node, format!("fetching index {} of {}: {suite}", turn + 1, files.len()));
+        let (distro, suite) = suite_of(ctx, distro, suite)?;
+        let wanted = ArchiveFile { path: path.clone(), sha256: file.sha256, size: None };
+        let objects = ctx.archives.indexes(distro, suite, &[wanted])?;
+        let object =
+            objects.get(&file.sha256).copied().ok_or_else(|| NodeError::NoInput { role: file.label.clone() })?;
+        let text = unpacked(ctx, object, path, file.sha256)?;
+        let slim = index::slim(&text)?;
+        let digest = ctx.store.put_bytes(slim.as_bytes())?;
+        let name = file.label.replace('/', "_");
+        insert(&mut tree, &name, Entry::File { digest, size: slim.len() as u64, executable: false })?;
+    }
+    let digest = ctx.store.put_tree(&tree)?;
+    Ok(one("packages", digest))
+}
+
+/// The text of a compressed index in the store.
+///
+/// # Errors
+/// Where it is damaged or no text.
+pub fn unpacked(ctx: &Context<'_>, object: Digest, path: &str, sha256: Sha256) -> Result<String, Failure> {
+    let file = ctx.store.open_object(object)?;
+    let unreadable = |why: String| NodeError::Unreadable { what: format!("the index {path} ({sha256})"), why };
+    let mut bytes = Vec::new();
+    let reader = Compression::of_name(path).reader(file).map_err(|error| unreadable(error.to_string()))?;
+    reader.take(MAX_INDEX).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()).into())
+}
+
+/// A distro and one of its suites, by name.
+///
+/// # Errors
+/// Where the distro's file no longer has that suite.
+pub fn suite_of<'a>(ctx: &Context<'a>, distro: &DistroName, suite: &str) -> Result<(&'a Distro, &'a Suite), NodeError> {
+    let missing = || NodeError::Contradiction {
+        name: format!("@{distro}"),
+        what: format!("it pins the suite `{suite}`, which `distros/{distro}.rhai` does not have"),
+    };
+    let distro = ctx.distros.get(distro).ok_or_else(missing)?;
+    let suite = distro.suites.iter().find(|known| known.name == suite).ok_or_else(missing)?;
+    Ok((distro, suite))
+}
+
+/// Puts a file with a plain name into a tree.
+///
+/// # Errors
+/// Where the name is no plain one.
+pub fn insert(tree: &mut Tree, name: &str, entry: Entry) -> Result<(), NodeError> {
+    let unreadable = |why: String| NodeError::Unreadable { what: format!("`{name}`"), why };
+    let path: TreePath = name.parse().map_err(|error: crate::path::TreePathError| unreadable(error.to_string()))?;
+    tree.insert_with_folders(path, entry).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Outputs with one tree.
+pub fn one(name: &'static str, digest: Digest) -> Outputs {
+    Outputs::from([(OutputName::new(name).expect("a plain name"), digest)])
+}

@@ -1,0 +1,207 @@
+//! The project: finds its root folder, and opens everything below it once.
+//!
+//! This is the only place that looks at the ambient world: the current folder, the environment, the clock, where the
+//! user's configuration lies. Everything below is handed opened folders and values. Evaluation sees the project through
+//! [`Files`](crate::eval::Files) and [`weave::LookAt`](crate::eval::weave::LookAt), both answered here.
+
+mod files;
+mod local;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+use crate::diag::{Cause, Caused, Failure};
+use crate::lock::{LOCK_VERSION, Lock};
+use crate::path::HostPath;
+use crate::settings::{Settings, SettingsError};
+
+pub use files::ProjectFiles;
+pub use local::host_apt;
+
+/// The name of the lock file.
+pub const LOCK_FILE: &str = "opb.lock";
+
+/// A project's folder, opened.
+pub struct Project {
+    /// Where it is.
+    pub path: HostPath,
+    /// What `opb.toml` says.
+    pub settings: Settings,
+    root: Dir,
+}
+
+/// What is wrong with a project's folder.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ProjectError {
+    /// There is none.
+    #[error("no project at `{start}` or in a folder above it")]
+    #[diagnostic(
+        code(opb::project::none),
+        help("go to a folder that has `recipes/` or `opb.toml`, or name one with `-C DIR`")
+    )]
+    None {
+        /// Where the search began.
+        start: PathBuf,
+    },
+    /// The search cannot begin.
+    #[error("there is no folder `{start}`")]
+    #[diagnostic(code(opb::project::no_folder), help("correct the path after `-C`"))]
+    NoFolder {
+        /// Where it was to begin.
+        start: PathBuf,
+    },
+    /// A file or folder cannot be read or written.
+    #[error("cannot {deed} `{path}`")]
+    #[diagnostic(code(opb::project::file), help("look at its owner and mode, and at the space on its file system"))]
+    File {
+        /// `read`, `open` or `write`.
+        deed: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The lock cannot be understood.
+    #[error("cannot read `{LOCK_FILE}`: {message}")]
+    #[diagnostic(
+        code(opb::project::lock),
+        help("take it from version control again, or remove it and let `opb update` make a new one")
+    )]
+    Lock {
+        /// What the parser said.
+        message: String,
+        /// The lock's text.
+        #[source_code]
+        text: miette::NamedSource<String>,
+        /// Where.
+        #[label("here")]
+        place: Option<miette::SourceSpan>,
+    },
+    /// The lock was written by a newer version.
+    #[error("`{LOCK_FILE}` has version {found}, and this opb knows versions up to {LOCK_VERSION}")]
+    #[diagnostic(code(opb::project::lock_version), help("use a newer opb"))]
+    LockVersion {
+        /// What it says.
+        found: u32,
+    },
+}
+
+impl Caused for ProjectError {
+    fn fault(&self) -> Cause {
+        match self {
+            Self::File { .. } => Cause::Environment,
+            _ => Cause::Input,
+        }
+    }
+}
+
+impl Project {
+    /// Opens the project that `start` lies in: the nearest folder upwards with `opb.toml` or `recipes/`.
+    ///
+    /// # Errors
+    /// [`ProjectError`] where there is none or `start` is no folder, and [`Failure`] where its `opb.toml` is wrong.
+    pub fn open(start: &Path) -> Result<Self, Failure> {
+        let file_error = |deed, path: &Path| {
+            let path = path.to_owned();
+            move |source| ProjectError::File { deed, path, source }
+        };
+        let start = std::path::absolute(start).map_err(file_error("open", start))?;
+        // Without this, a mistyped folder would quietly mean the project around it.
+        if !start.is_dir() {
+            return Err(ProjectError::NoFolder { start }.into());
+        }
+        let marks = ["opb.toml", "recipes"];
+        let found = start.ancestors().find(|folder| marks.iter().any(|mark| folder.join(mark).exists()));
+        let path = found.ok_or_else(|| ProjectError::None { start: start.clone() })?;
+        let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(file_error("open", path))?;
+        let settings = match root.read_to_string("opb.toml") {
+            Ok(text) => Settings::parse(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Settings::default(),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(SettingsError::not_text().into()),
+            Err(source) => return Err(file_error("read", &path.join("opb.toml"))(source).into()),
+        };
+        Ok(Self { path: HostPath::new(path), settings, root })
+    }
+
+    /// The project's root folder.
+    pub fn root(&self) -> &Dir {
+        &self.root
+    }
+
+    /// The store's folder: `chosen`, else the environment's `OPB_STORE`, else `store/` of the project.
+    #[expect(clippy::disallowed_methods, reason = "the project is where the environment is read")]
+    pub fn store_path(&self, chosen: Option<&Path>) -> HostPath {
+        // An empty variable is one that is not set, as elsewhere.
+        let set = || std::env::var_os("OPB_STORE").map(PathBuf::from);
+        let chosen = chosen.map(Path::to_owned).or_else(set).filter(|path| !path.as_os_str().is_empty());
+        match chosen {
+            Some(path) => HostPath::new(std::path::absolute(&path).unwrap_or(path)),
+            None => self.path.join("store"),
+        }
+    }
+
+    /// The lock; an empty one where there is no file.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or understood.
+    pub fn lock(&self) -> Result<Lock, ProjectError> {
+        let text = match self.root.read_to_string(LOCK_FILE) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Lock::default()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let text = miette::NamedSource::new(LOCK_FILE, String::new());
+                return Err(ProjectError::Lock { message: "it is not UTF-8 text".to_owned(), text, place: None });
+            }
+            Err(source) => return Err(self.file_error("read", LOCK_FILE, source)),
+        };
+        let version = toml::from_str::<toml::Table>(&text).ok().and_then(|table| table.get("version")?.as_integer());
+        if let Some(found) = version.filter(|found| *found > i64::from(LOCK_VERSION)) {
+            return Err(ProjectError::LockVersion { found: u32::try_from(found).unwrap_or(u32::MAX) });
+        }
+        toml::from_str(&text).map_err(|error| ProjectError::Lock {
+            message: error.message().to_owned(),
+            place: error.span().map(Into::into),
+            text: miette::NamedSource::new(LOCK_FILE, text.clone()),
+        })
+    }
+
+    /// Writes the lock: the old one or the new one is there, never a part.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write_lock(&self, lock: &Lock) -> Result<(), ProjectError> {
+        let text = toml::to_string(lock).expect("a lock has only string keys");
+        let text =
+            format!("# Written by `opb update`. Keep it under version control: it says what was built from.\n{text}");
+        let written = || -> io::Result<()> {
+            let mut file = cap_tempfile::TempFile::new(&self.root)?;
+            io::Write::write_all(&mut file, text.as_bytes())?;
+            file.as_file().sync_all()?;
+            file.replace(LOCK_FILE)
+        };
+        written().map_err(|source| self.file_error("write", LOCK_FILE, source))
+    }
+
+    fn file_error(&self, deed: &'static str, path: &str, source: io::Error) -> ProjectError {
+        ProjectError::File { deed, path: self.path.join(path).as_path().to_owned(), source }
+    }
+}
+
+/// The user's folder for this program: `$XDG_CONFIG_HOME/opb`, or `~/.config/opb`. Secret keys lie below it.
+#[expect(clippy::disallowed_methods, reason = "the project is where the environment is read")]
+pub fn config_folder() -> Option<HostPath> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))?;
+    Some(HostPath::new(base.join("opb")))
+}
+
+/// Seconds since 1970. Only for records, dates of Release files and what has expired; never part of an identity.
+#[expect(clippy::disallowed_methods, reason = "the project is where the clock is read")]
+pub fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}

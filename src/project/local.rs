@@ -1,0 +1,144 @@
+//! Folders of the project that are sources: looked at for evaluation, imported when a node needs their content.
+//!
+//! What `.gitignore` names is left out, and so are version control's own folders and the store.
+
+use std::io::Read as _;
+
+use super::Project;
+use crate::diag::Failure;
+use crate::digest::Digest;
+use crate::eval::weave::{LocalError, LocalSource};
+use crate::family::deb::facts::facts;
+use crate::fetch::{self, LocalKind, local_tree_paths};
+use crate::store::Store;
+use crate::tree::{Entry, Tree};
+
+/// The most bytes of a text in `debian/`.
+const MAX_TEXT: u64 = 16 << 20;
+
+/// Takes a file's content: hashes it, or stores it too. Gives its digest and length in bytes.
+type Take<'a> = dyn FnMut(&mut std::fs::File) -> Result<(Digest, u64), Failure> + 'a;
+
+impl Project {
+    /// What evaluation must know of the source in `folder`, below the project's root.
+    ///
+    /// # Errors
+    /// [`LocalError`] where it is no source with a `debian/` folder.
+    pub fn look_at(&self, folder: &str) -> Result<LocalSource, LocalError> {
+        let wrong = |message: String, help: &str| LocalError { message, help: help.to_owned() };
+        let is_folder = folder == "." || self.root.metadata(folder).is_ok_and(|metadata| metadata.is_dir());
+        if !is_folder {
+            return Err(wrong(
+                format!("there is no folder `{folder}` in the project"),
+                "write a path from the project's root to a folder in it, such as `path(\"sources/logax\")`",
+            ));
+        }
+        let text = |name: &str| -> Result<Option<String>, LocalError> {
+            let path = format!("{folder}/debian/{name}");
+            let read = self.root.open(&path).and_then(|file| {
+                let mut text = String::new();
+                file.take(MAX_TEXT).read_to_string(&mut text).map(|_| text)
+            });
+            match read {
+                Ok(text) => Ok(Some(text)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(error) => {
+                    Err(wrong(format!("cannot read `{path}`: {error}"), "look at the file's mode and content"))
+                }
+            }
+        };
+        let needed = |name: &str| {
+            let missing = || {
+                let message = format!("the folder `{folder}` has no `debian/{name}`");
+                wrong(message, "add Debian packaging to the source, or name the folder that has it")
+            };
+            text(name)?.ok_or_else(missing)
+        };
+        let facts = facts(&needed("control")?, &needed("changelog")?, text("source/format")?.as_deref())
+            .map_err(|error| wrong(told(&error), "mend the file in the source's `debian/` folder"))?;
+        let tree = self.walk(folder, &mut hash).map_err(|failure| {
+            wrong(format!("cannot read the folder `{folder}`: {failure}"), "look at the modes of its files")
+        })?;
+        Ok(LocalSource { tree: tree.digest(), facts })
+    }
+
+    /// Puts the files of `folder` into the store; returns the tree that the folder is.
+    ///
+    /// # Errors
+    /// Where a file cannot be read or stored.
+    pub fn import(&self, folder: &str, store: &Store) -> Result<Tree, Failure> {
+        self.walk(folder, &mut |file| Ok(store.put_file(file, u64::MAX)?))
+    }
+
+    fn walk(&self, folder: &str, take: &mut Take<'_>) -> Result<Tree, Failure> {
+        let below = if folder == "." { "" } else { folder };
+        let mut tree = Tree::default();
+        for found in local_tree_paths(&self.root, below)? {
+            // The project's own folder may be the source; what builds put into it is no part of it.
+            if below.is_empty() && is_own(&found.path.to_string()) {
+                continue;
+            }
+            let place = if below.is_empty() {
+                found.path.as_path().to_owned()
+            } else {
+                std::path::Path::new(below).join(found.path.as_path())
+            };
+            let entry = match found.kind {
+                LocalKind::Folder => Entry::Folder,
+                LocalKind::Link { target } => Entry::Link { target },
+                LocalKind::File { executable, .. } => {
+                    let failed = |source| self.file_error("read", &place.to_string_lossy(), source);
+                    let mut file = self.root.open(&place).map_err(failed)?.into_std();
+                    let (digest, size) = take(&mut file)?;
+                    Entry::File { digest, size, executable }
+                }
+            };
+            let twice = |error: crate::tree::TreeError| {
+                self.file_error("read", &place.to_string_lossy(), std::io::Error::other(error.to_string()))
+            };
+            if tree.get(&found.path).is_none() {
+                tree.insert_with_folders(found.path, entry).map_err(twice)?;
+            }
+        }
+        Ok(tree)
+    }
+}
+
+/// What this program itself writes into a project.
+fn is_own(path: &str) -> bool {
+    path == super::LOCK_FILE || path.starts_with("store/")
+}
+
+fn hash(file: &mut std::fs::File) -> Result<(Digest, u64), Failure> {
+    let mut hasher = blake3::Hasher::new();
+    let size = std::io::copy(file, &mut hasher).map_err(|source| super::ProjectError::File {
+        deed: "read",
+        path: "a file of a local source".into(),
+        source,
+    })?;
+    Ok((Digest::from_bytes(*hasher.finalize().as_bytes()), size))
+}
+
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}
+
+/// The host's own apt configuration, and which distribution it is.
+///
+/// # Errors
+/// Where apt's configuration cannot be read.
+#[expect(clippy::disallowed_methods, reason = "os-release(5) has fixed places")]
+pub fn host_apt() -> Result<fetch::HostApt, Failure> {
+    let os_release = ["/etc/os-release", "/usr/lib/os-release"]
+        .into_iter()
+        .find_map(|path| std::fs::read_to_string(path).ok())
+        .unwrap_or_default();
+    Ok(fetch::read_host(None, &os_release)?)
+}
