@@ -46,3 +46,6 @@ pub mod store;
 pub mod exec;
 pub mod project;
 
+pub mod publish;
+pub mod report;
+

@@ -1,0 +1,62 @@
+//! Events as plain lines, for pipes and logs: one line when a node starts, one when it ends.
+
+use super::{count, duration, plain};
+use crate::event::{Counts, Done, Event};
+
+/// How much to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Failures and the result.
+    Quiet,
+    /// What was done.
+    Normal,
+    /// Starts and phases too.
+    Verbose,
+}
+
+/// The lines of an event, without the last newline; `None` where `verbosity` leaves it out.
+pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
+    let at = |least: Verbosity, text: String| (verbosity >= least).then_some(text);
+    match event {
+        Event::RunStarted { .. } => None,
+        Event::Notice { text } => at(Verbosity::Normal, format!("note: {}", plain(text))),
+        Event::NodeStarted { node } => at(Verbosity::Verbose, format!("start   {node}")),
+        Event::NodePhase { node, phase } => at(Verbosity::Verbose, format!("        {node}: {}", plain(phase))),
+        Event::NodeDone { node, how, milliseconds } => {
+            let (word, more) = match how {
+                Done::Built => ("done", String::new()),
+                Done::Identical => {
+                    ("same", " (output as before: what follows is not rebuilt because of it)".to_owned())
+                }
+                Done::Found => ("found", " (the same was just made for another)".to_owned()),
+                Done::Kept { version } => ("kept", format!(" (rebuilt, equivalent, kept {})", plain(version))),
+            };
+            at(Verbosity::Normal, format!("{word:<7} {node}  {}{more}", duration(*milliseconds)))
+        }
+        Event::NodeFailed { node, message, .. } => {
+            Some(format!("failed  {node}\n  {}", plain(message).trim_end().replace('\n', "\n  ")))
+        }
+        Event::NodeStopped { node } => at(Verbosity::Normal, format!("stopped {node}")),
+        Event::RunFinished { counts, milliseconds } => Some(result(counts, *milliseconds)),
+    }
+}
+
+/// The last line of a run.
+pub fn result(counts: &Counts, milliseconds: u64) -> String {
+    let time = duration(milliseconds);
+    if counts.ran + counts.failed + counts.not_run == 0 {
+        return format!("nothing to do: {}, all clean ({time})", count(counts.nodes, "node"));
+    }
+    let mut parts = vec![format!("{} ran ({})", count(counts.ran, "node"), count(counts.builds, "package build"))];
+    if counts.cut_off > 0 {
+        parts.push(format!("{} spared because an input came out as before", count(counts.cut_off, "node")));
+    }
+    parts.push(format!("{} clean", counts.clean));
+    if counts.failed > 0 {
+        parts.push(format!("{} failed", counts.failed));
+    }
+    if counts.not_run > 0 {
+        parts.push(format!("{} not run", counts.not_run));
+    }
+    format!("{}, in {time}", parts.join(", "))
+}

@@ -1,0 +1,13 @@
+//! Renderers: of graphs, plans and events, as text for people and data for programs.
+//!
+//! They turn values into text or lines and decide nothing. Text goes to stdout or stderr only from here and from the
+//! program itself.
+
+pub mod graph;
+pub mod lines;
+pub mod live;
+pub mod plan;
+pub mod why;
+mod words;
+
+pub use words::{count, duration, plain};
