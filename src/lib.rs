@@ -49,3 +49,4 @@ pub mod project;
 pub mod publish;
 pub mod report;
 
+pub mod ops;

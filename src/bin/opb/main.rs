@@ -1,3 +1,28 @@
-//! The program; its verbs come later.
+//! The program: reads arguments, asks `ops` for one deed, renders what comes out, and decides the exit code.
 
-fn main() {}
+mod cli;
+mod commands;
+mod exit;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // The sandbox starts this program again, under a name that no person types, before any thread exists.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == opb::sandbox::HIDDEN_VERB) {
+        opb::sandbox::guest_main();
+    }
+    // A reader that goes away (`opb eval | head`) ends the program quietly, as with other tools.
+    output::end_quietly_on_closed_pipe();
+    let cli = cli::Cli::parse();
+    output::set_up(&cli.global);
+    match commands::run(&cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            output::show(&failure);
+            exit::code(failure.cause)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `opb key`: makes and shows signing keys.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use opb::diag::Failure;
+use opb::name::ChannelName;
+use opb::ops::key;
+
+use crate::cli::Global;
+use crate::output;
+
+/// Make and show signing keys. They lie outside of project and store, readable by their owner alone.
+#[derive(Debug, Args)]
+pub struct Key {
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Make a key without asking anything, or take one that gpg-agent holds.
+    Init(Init),
+    /// Show the keys that there are, as name, fingerprint and place.
+    List,
+    /// Write a public key to stdout.
+    Export {
+        /// Its name.
+        #[arg(default_value = "nightly")]
+        name: ChannelName,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    /// Its name: that of the channel it signs.
+    #[arg(long, default_value = "nightly")]
+    name: ChannelName,
+    /// Who signs: stands in the public key.
+    #[arg(long, value_name = "USER", default_value = "opb package signing")]
+    user: String,
+    /// Use the key with this fingerprint (40 hexadecimal digits) from gpg-agent instead of making one.
+    #[arg(long, value_name = "FINGERPRINT")]
+    agent: Option<String>,
+    /// Do nothing where there is a key of that name already.
+    #[arg(long)]
+    if_missing: bool,
+}
+
+pub fn run(_global: &Global, args: &Key) -> Result<ExitCode, Failure> {
+    match &args.deed {
+        Deed::Init(init) => {
+            if init.if_missing && key::list()?.iter().any(|known| known.name == init.name.as_str()) {
+                return Ok(ExitCode::SUCCESS);
+            }
+            let made = match &init.agent {
+                Some(fingerprint) => key::use_agent(&init.name, fingerprint)?,
+                None => key::init(&init.name, &init.user)?,
+            };
+            output::data(&format!("key {} {} in {}\n", made.name, made.fingerprint, made.kept));
+        }
+        Deed::List => {
+            for known in key::list()? {
+                output::data(&format!("{} {} {}\n", known.name, known.fingerprint, known.kept));
+            }
+        }
+        Deed::Export { name } => {
+            let signer = key::signer(name)?;
+            output::data(&signer.public_key_armored()?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

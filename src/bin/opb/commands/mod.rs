@@ -1,0 +1,86 @@
+//! One file for each verb: its arguments, one deed of `ops`, and how the result is shown.
+
+pub mod build;
+pub mod eval;
+pub mod key;
+pub mod log;
+pub mod plan;
+pub mod repo;
+pub mod run;
+pub mod update;
+pub mod why;
+
+use std::process::ExitCode;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use opb::diag::Failure;
+use opb::exec::{NodeError, StoreKnowledge};
+use opb::ops::build::Means;
+use opb::ops::session::Session;
+use opb::sandbox::Cancel;
+use opb::store::Store;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::cli::{Cli, Global, Verb};
+use crate::output;
+
+/// Does what the arguments ask for.
+pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    let global = &cli.global;
+    match &cli.verb {
+        Verb::Eval(args) => eval::run(global, args),
+        Verb::Plan(args) => plan::run(global, args),
+        Verb::Build(args) => build::run(global, args),
+        Verb::Log(args) => log::run(global, args),
+        Verb::Why(args) => why::run(global, args),
+        Verb::Update(args) => update::run(global, args),
+        Verb::Key(args) => key::run(global, args),
+        Verb::Repo(args) => repo::run(global, args),
+        Verb::Run(args) => run::run(global, args),
+    }
+}
+
+/// The evaluated project, its notices shown.
+fn open(global: &Global) -> Result<Session, Failure> {
+    let mut session = Session::open(&global.directory)?;
+    output::warnings(global, std::mem::take(&mut session.warnings));
+    output::asides(global, &session.notices);
+    Ok(session)
+}
+
+/// The store that the arguments mean.
+fn open_store(global: &Global, session: &Session) -> Result<Store, Failure> {
+    Ok(Store::open(&session.project.store_path(global.store.as_deref()))?)
+}
+
+/// How a run may use the machine. Ctrl-C and termination end it in order; a second one ends the program at once.
+fn means(global: &Global) -> Result<Means<'static>, Failure> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let failed = |doing| move |source| NodeError::File { doing, path: "signals".to_owned(), source };
+    let cancel = Cancel::new().map_err(failed("prepare for"))?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed("listen to"))?;
+    let ends = cancel.clone();
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if STOP.swap(true, Ordering::Relaxed) {
+                // What runs in sandboxes ends with this process; the store is sound at any moment.
+                std::process::exit(i32::from(crate::exit::STOPPED));
+            }
+            ends.cancel();
+        }
+    });
+    Ok(Means {
+        jobs: global.jobs.map(usize::from),
+        fail_fast: global.fail_fast,
+        offline: global.offline,
+        stop: &STOP,
+        cancel,
+    })
+}
+
+/// What the store knows, for planning.
+fn knowledge(store: &Store) -> Result<StoreKnowledge<'_>, Failure> {
+    StoreKnowledge::new(store)
+}

@@ -1,0 +1,70 @@
+//! `opb update`: moves pins.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use opb::diag::Failure;
+use opb::eval;
+use opb::exec::Archives;
+use opb::ops::plan::{Wish, plan};
+use opb::ops::session::Session;
+use opb::ops::update::{Move, selection, update};
+use opb::project::{Project, ProjectFiles, host_apt};
+use opb::report;
+use opb::store::Store;
+
+use super::{knowledge, means};
+use crate::cli::Global;
+use crate::output;
+
+/// Move pins: each distro's package index and each distribution source, recorded in `opb.lock`.
+///
+/// The first time, the release of the machine itself is pinned; name others as `@debian-13`, or `@debian-13/arm64`.
+#[derive(Debug, Args)]
+pub struct Update {
+    /// Components, or distros as `@debian-12`; everything that is pinned if left out.
+    #[arg(value_name = "WHAT")]
+    what: Vec<String>,
+    /// Show what would move and what that would run, and leave `opb.lock` as it is.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
+    let project = Project::open(&global.directory)?;
+    let evaluated = eval::evaluate(&ProjectFiles(project.root()))?;
+    let selection = selection(&args.what, &evaluated)?;
+    let store = Store::open(&project.store_path(global.store.as_deref()))?;
+    let means = means(global)?;
+    let archives = Archives::new(&store, &project.settings.mirrors, means.offline, means.stop, host_apt);
+    let updated = update(&project, &evaluated, selection, &store, &archives)?;
+    output::notices(global, &updated.notices);
+    for moved in &updated.moves {
+        output::data(&line(moved));
+    }
+    if updated.moves.is_empty() {
+        output::data("nothing moved: all pins are what the archives have now\n");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let session = Session::with_lock(project, evaluated, updated.lock)?;
+    if !args.dry_run {
+        session.project.write_lock(&session.lock)?;
+    }
+    let wish = Wish { wanted: session.graph.ids().collect(), again: Vec::new() };
+    let planned = plan(&session.graph, &wish, &knowledge(&store)?)?;
+    let would = report::plan::summary(&planned);
+    let first = if args.dry_run { "opb.lock stays as it is; with these pins" } else { "opb.lock is written; now" };
+    output::data(&format!("{first} {would} (`opb plan` shows them)\n"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(moved: &Move) -> String {
+    let Move { what, before, now } = moved;
+    match (before, now) {
+        (None, Some(now)) => format!("pinned  {what}  {now}\n"),
+        (Some(before), Some(now)) if before == now => format!("moved   {what}  {now} (other content)\n"),
+        (Some(before), Some(now)) => format!("moved   {what}  {before} → {now}\n"),
+        (Some(before), None) => format!("dropped {what}  {before}\n"),
+        (None, None) => String::new(),
+    }
+}

@@ -1,0 +1,29 @@
+//! Exit codes. The table is in the manual; scripts rely on it.
+
+use std::process::ExitCode;
+
+use opb::diag::Cause;
+use opb::exec::Outcome;
+
+/// Stopped by Ctrl-C or a termination signal.
+pub const STOPPED: u8 = 130;
+
+/// The exit code of a run: a bug before a failed build, that before a wrong input, that before the environment.
+pub fn of_run(outcome: &Outcome) -> ExitCode {
+    if outcome.stopped {
+        return ExitCode::from(STOPPED);
+    }
+    let order = [Cause::Bug, Cause::Build, Cause::Input, Cause::Environment];
+    let met = |cause: &Cause| outcome.failures.iter().any(|(_, failed)| failed == cause);
+    order.into_iter().find(met).map_or(ExitCode::SUCCESS, code)
+}
+
+/// The exit code for a cause.
+pub fn code(cause: Cause) -> ExitCode {
+    ExitCode::from(match cause {
+        Cause::Bug => 1,
+        Cause::Input => 2,
+        Cause::Environment => 3,
+        Cause::Build => 4,
+    })
+}

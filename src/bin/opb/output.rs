@@ -1,0 +1,156 @@
+//! What goes to the terminal: colours, errors, events. Data goes to stdout, everything for people to stderr.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::OnceLock;
+
+use opb::diag::Failure;
+use opb::eval::RecipeWarning;
+use opb::event::Event;
+use opb::report::lines::{Verbosity, line};
+use opb::report::live::Live;
+
+use crate::cli::{Color, Global};
+
+static COLOR: OnceLock<bool> = OnceLock::new();
+
+/// Ends the program by SIGPIPE instead of an error when stdout's reader is gone.
+pub fn end_quietly_on_closed_pipe() {
+    // SAFETY: no thread exists yet, and the default action is always a valid one.
+    unsafe {
+        let _ = nix::sys::signal::signal(nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl);
+    }
+}
+
+/// Takes the wishes for colour.
+pub fn set_up(global: &Global) {
+    let color = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            std::io::stderr().is_terminal() && !unwanted
+        }
+    };
+    let _ = COLOR.set(color);
+    // As for the help: on a terminal its own width counts, elsewhere what the environment says.
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    // Where neither says anything, lines stay whole: what is in them can be searched for and copied.
+    let width = if std::io::stderr().is_terminal() {
+        None
+    } else {
+        Some(columns().map_or(10_000, |width: usize| width.clamp(20, 1_000)))
+    };
+    // Only fails when called twice.
+    let _ = miette::set_hook(Box::new(move |_| {
+        let mut handler = miette::MietteHandlerOpts::new()
+            .color(color)
+            .unicode(true)
+            .terminal_links(false)
+            // Paths and digests are not cut in two.
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        if let Some(width) = width {
+            handler = handler.width(width);
+        }
+        Box::new(handler.build())
+    }));
+}
+
+/// Shows an error on stderr.
+pub fn show(failure: &Failure) {
+    eprint!("{}", harmless(&format!("{:?}", failure.report)));
+    if failure.cause == opb::diag::Cause::Bug {
+        eprintln!("\n  this is a mistake in opb; please report it with the lines above");
+    }
+}
+
+/// A report without what could harm a terminal: file names and foreign texts are in it. Our own colours stay.
+fn harmless(report: &str) -> String {
+    let mut parts = report.split('\u{1b}');
+    let mut text = opb::report::plain(parts.next().unwrap_or_default());
+    for part in parts {
+        let code = part.strip_prefix('[').and_then(|rest| rest.split_once('m')).map(|(code, _)| code);
+        let is_color = code.is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'));
+        text.push_str(if is_color && COLOR.get() == Some(&true) { "\u{1b}" } else { "\\u{1b}" });
+        text.push_str(&opb::report::plain(part));
+    }
+    text
+}
+
+/// Writes data to stdout.
+pub fn data(text: &str) {
+    // A full disk or closed pipe behind stdout: the exit of the program tells.
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes bytes to stdout as they are.
+pub fn bytes(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+}
+
+/// Where a run's events go: a live view on a terminal, plain lines elsewhere.
+pub enum Events {
+    /// A terminal.
+    Live(Live),
+    /// A pipe or a file.
+    Lines(Verbosity),
+}
+
+impl Events {
+    /// As the arguments and stderr want it.
+    pub fn new(global: &Global) -> Self {
+        let verbosity = verbosity(global);
+        if std::io::stderr().is_terminal() && verbosity != Verbosity::Quiet {
+            Self::Live(Live::new(verbosity))
+        } else {
+            Self::Lines(verbosity)
+        }
+    }
+
+    /// Shows `event`.
+    pub fn show(&self, event: &Event) {
+        match self {
+            Self::Live(live) => live.show(event),
+            Self::Lines(verbosity) => {
+                if let Some(line) = line(event, *verbosity) {
+                    eprintln!("{line}");
+                }
+            }
+        }
+    }
+}
+
+/// Warnings about recipes, as errors are shown.
+pub fn warnings(global: &Global, warnings: Vec<RecipeWarning>) {
+    if verbosity(global) > Verbosity::Quiet {
+        for warning in warnings {
+            eprint!("{}", harmless(&format!("{:?}", miette::Report::new(warning))));
+        }
+    }
+}
+
+/// Lines that only those want who asked for more.
+pub fn asides(global: &Global, notices: &[String]) {
+    if verbosity(global) == Verbosity::Verbose {
+        self::notices(global, notices);
+    }
+}
+
+/// Lines that everybody wants.
+pub fn notices(global: &Global, notices: &[String]) {
+    if verbosity(global) > Verbosity::Quiet {
+        for notice in notices {
+            eprintln!("note: {}", opb::report::plain(notice));
+        }
+    }
+}
+
+fn verbosity(global: &Global) -> Verbosity {
+    match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
+}

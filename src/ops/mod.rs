@@ -1,0 +1,12 @@
+//! What people can have done, one deed a file. Deeds take values and give values; they print nothing and parse no
+//! arguments, so that a program, a daemon and a test can all ask for the same ones.
+
+pub mod build;
+pub mod history;
+pub mod key;
+mod pin;
+pub mod plan;
+pub mod publish;
+pub mod run;
+pub mod session;
+pub mod update;

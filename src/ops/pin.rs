@@ -1,0 +1,202 @@
+//! One pin: a distro's index, or a source package.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use super::update::UpdateError;
+use crate::diag::Failure;
+use crate::digest::{Digest, Sha256};
+use crate::distro::{Distro, Suite};
+use crate::exec::{ArchiveFile, Archives, NodeError};
+use crate::family::deb::facts::facts;
+use crate::fetch;
+use crate::lock::{DistroPin, DscPin, PinnedFile, SourceFacts, SuitePin};
+use crate::name::{Arch, PackageName};
+use crate::package::compression::Compression;
+use crate::package::sources::{SourceEntry, newest};
+use crate::package::{archive, patch};
+use crate::project::{self, Project};
+use crate::sign::{VerifyError, verify_inrelease};
+use crate::store::Store;
+use crate::tree::{Entry, Tree};
+
+/// The most bytes of an index of sources, uncompressed.
+const MAX_INDEX: u64 = 1 << 30;
+
+/// Makes pins.
+pub(super) struct Pinner<'a> {
+    pub project: &'a Project,
+    pub store: &'a Store,
+    pub archives: &'a Archives<'a>,
+    pub notices: &'a mut Vec<String>,
+}
+
+/// The indexes of sources of a distro: each suite with the texts of its areas.
+pub(super) struct SourceIndex(Vec<(String, String)>);
+
+impl Pinner<'_> {
+    /// Pins a distro's suites as its archive has them now.
+    pub fn pin_distro(&mut self, distro: &Distro, arches: &BTreeSet<Arch>) -> Result<DistroPin, Failure> {
+        let keyring = self.keyring(distro)?;
+        let arches: Vec<Arch> = arches.iter().cloned().collect();
+        let mut pins = Vec::new();
+        for suite in &distro.suites {
+            let (bytes, mirror) = self.archives.release(distro, suite)?;
+            let now = project::now();
+            let seconds = u64::try_from(now).unwrap_or(0);
+            let verified = verify_inrelease(&bytes, &keyring, seconds).map_err(|source| match source {
+                VerifyError::NoTool => Failure::from(source),
+                source => {
+                    let (distro, suite) = (distro.name.to_string(), suite.name.clone());
+                    UpdateError::Signature { distro, suite, source }.into()
+                }
+            })?;
+            let release = fetch::parse_release(&verified.text, &suite.name)?;
+            let expired = distro.lifecycle.expired_release_files;
+            let today = jiff::Timestamp::from_second(now).unwrap_or_default();
+            if let Some(notice) = fetch::check_dates(&release, &suite.name, mirror.stance, expired, today)? {
+                self.notices.push(notice.0);
+            }
+            let indexes = fetch::indexes(&release, &suite.name, &suite.areas, &arches, true)?;
+            pins.push(SuitePin {
+                name: suite.name.clone(),
+                release: Sha256::of(&bytes),
+                date: release.date.0.clone(),
+                index: indexes.into_iter().map(|index| (index.path, index.sha256)).collect(),
+            });
+        }
+        Ok(DistroPin { suite: pins })
+    }
+
+    /// Reads the pinned indexes of sources.
+    pub fn source_index(&mut self, distro: &Distro, pins: &[SuitePin]) -> Result<SourceIndex, Failure> {
+        let mut texts = Vec::new();
+        for suite in &distro.suites {
+            let Some(pin) = pins.iter().find(|pin| pin.name == suite.name) else { continue };
+            for (path, sha256) in pin.index.iter().filter(|(path, _)| path.contains("/source/")) {
+                let file = ArchiveFile { path: path.clone(), sha256: *sha256, size: None };
+                let objects = self.archives.indexes(distro, suite, &[file])?;
+                if let Some(object) = objects.get(sha256) {
+                    texts.push((suite.name.clone(), self.unpacked(*object, path)?));
+                }
+            }
+        }
+        Ok(SourceIndex(texts))
+    }
+
+    fn unpacked(&self, object: Digest, path: &str) -> Result<String, Failure> {
+        let unreadable = |why: String| NodeError::Unreadable { what: format!("the index {path}"), why };
+        let mut bytes = Vec::new();
+        let reader = Compression::of_name(path).reader(self.store.open_object(object)?);
+        let reader = reader.map_err(|error| unreadable(error.to_string()))?;
+        reader.take(MAX_INDEX).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
+        String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()).into())
+    }
+
+    /// Pins the newest version of a source package; fetches it unless it is `known`.
+    pub fn pin_source(
+        &mut self,
+        distro: &Distro,
+        index: &SourceIndex,
+        name: &PackageName,
+        known: Option<&DscPin>,
+        recipe: &str,
+    ) -> Result<DscPin, Failure> {
+        let mut best: Option<(&str, SourceEntry)> = None;
+        for (suite, text) in &index.0 {
+            if let Some(entry) = newest(text, name.as_str())?
+                && best.as_ref().is_none_or(|(_, best)| best.version < entry.version)
+            {
+                best = Some((suite, entry));
+            }
+        }
+        let (suite, entry) = best.ok_or_else(|| UpdateError::NoSource {
+            distro: distro.name.to_string(),
+            name: name.to_string(),
+            file: recipe.to_owned(),
+        })?;
+        let files: BTreeMap<String, PinnedFile> = entry
+            .files
+            .iter()
+            .map(|(name, file)| (name.clone(), PinnedFile { size: file.size, sha256: file.sha256 }))
+            .collect();
+        if let Some(known) = known.filter(|known| known.files == files) {
+            return Ok(DscPin { suite: suite.to_owned(), directory: entry.directory, ..known.clone() });
+        }
+        let suite = distro.suites.iter().find(|known| known.name == suite);
+        let suite = suite.ok_or_else(|| NodeError::NoInput { role: "suite".to_owned() })?;
+        let (tree, facts) = self.fetch_source(distro, suite, &entry)?;
+        Ok(DscPin { suite: suite.name.clone(), directory: entry.directory, tree, files, facts })
+    }
+
+    fn fetch_source(
+        &mut self,
+        distro: &Distro,
+        suite: &Suite,
+        entry: &SourceEntry,
+    ) -> Result<(Digest, SourceFacts), Failure> {
+        let wanted: Vec<ArchiveFile> = entry
+            .files
+            .iter()
+            .map(|(name, file)| ArchiveFile {
+                path: format!("{}/{name}", entry.directory),
+                sha256: file.sha256,
+                size: Some(file.size),
+            })
+            .collect();
+        let objects = self.archives.pool(distro, suite, &wanted)?;
+        let mut tree = Tree::default();
+        let mut texts = BTreeMap::new();
+        for (name, file) in &entry.files {
+            let digest = objects.get(&file.sha256).copied().ok_or_else(|| NodeError::NoInput { role: name.clone() })?;
+            let path = name.parse().map_err(|_| NodeError::NoInput { role: name.clone() })?;
+            let entry = Entry::File { digest, size: file.size, executable: false };
+            tree.insert(path, entry).map_err(|_| NodeError::NoInput { role: name.clone() })?;
+            texts.extend(self.debian_files(name, digest)?);
+        }
+        self.store.put_tree(&tree)?;
+        let incomplete = |missing: &str| UpdateError::Incomplete {
+            distro: distro.name.to_string(),
+            name: entry.package.clone(),
+            missing: missing.to_owned(),
+        };
+        let text = |name: &str| texts.get(name).ok_or_else(|| incomplete(name));
+        let format = texts.get("debian/source/format").map(String::as_str);
+        let facts = facts(text("debian/control")?, text("debian/changelog")?, format)?;
+        Ok((tree.digest(), facts))
+    }
+
+    /// The texts of `debian/` that facts are made of, as far as the archive `name` has them.
+    fn debian_files(&self, name: &str, object: Digest) -> Result<BTreeMap<String, String>, Failure> {
+        const FILES: [&str; 3] = ["control", "changelog", "source/format"];
+        let mut texts = BTreeMap::new();
+        let file = self.store.open_object(object)?;
+        if name.ends_with(".diff.gz") {
+            let found = patch::added_files(
+                Compression::Gzip.reader(file).map_err(|source| NodeError::File {
+                    doing: "read",
+                    path: name.to_owned(),
+                    source,
+                })?,
+                &FILES.map(|file| format!("debian/{file}")),
+            );
+            texts.extend(found);
+        } else if name.contains(".tar.") && !name.contains(".orig") && !name.ends_with(".asc") {
+            let wanted = |path: &str| FILES.iter().any(|file| archive::is_debian_file(path, file));
+            for (path, bytes) in archive::files(file, name, &wanted)? {
+                let place = path.find("debian/").map_or(path.as_str(), |start| &path[start..]).to_owned();
+                texts.insert(place, String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        Ok(texts)
+    }
+
+    /// The distro's keyring: the project's own, else the system's.
+    fn keyring(&self, distro: &Distro) -> Result<PathBuf, UpdateError> {
+        let own = self.project.path.join("distros/keyrings").as_path().to_owned();
+        let folders = [own, "/usr/share/keyrings".into(), "/etc/apt/keyrings".into(), "/etc/apt/trusted.gpg.d".into()];
+        let found = folders.into_iter().map(|folder| folder.join(&distro.keyring)).find(|path| path.is_file());
+        found.ok_or_else(|| UpdateError::Keyring { distro: distro.name.to_string(), keyring: distro.keyring.clone() })
+    }
+}

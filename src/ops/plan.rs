@@ -1,0 +1,57 @@
+//! What a build would do.
+
+use crate::diag::Failure;
+use crate::exec::StoreKnowledge;
+use crate::graph::{Graph, NodeId};
+use crate::name::Kind;
+use crate::plan::{self, Plan};
+
+/// What of a graph is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Nodes to settle, with all that they need.
+    pub wanted: Vec<NodeId>,
+    /// Nodes among them that run although they are realised.
+    pub again: Vec<NodeId>,
+}
+
+/// How the wish follows from what was selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scope {
+    /// Whether anything was selected at all; if not, everything is meant.
+    pub selected: bool,
+    /// Run the selected nodes' builds although they are realised.
+    pub again: bool,
+    /// Leave out what depends on the selected nodes.
+    pub only: bool,
+}
+
+/// What to settle for `selected` nodes: they, and unless `only` what depends on them. Repositories are assembled when
+/// everything is built, or when they are named.
+pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
+    let is_repo = |id: &NodeId| graph.node(*id).name.kind == Kind::Repo;
+    let wanted = if !scope.selected || scope.only {
+        selected.to_vec()
+    } else {
+        let mut wanted = graph.with_consumers(selected);
+        wanted.retain(|id| !is_repo(id) || selected.contains(id));
+        wanted
+    };
+    let mut again = Vec::new();
+    if scope.again {
+        let builds = selected.iter().copied().filter(|id| graph.node(*id).name.kind == Kind::Build);
+        again = builds.collect();
+        if again.is_empty() {
+            again = selected.to_vec();
+        }
+    }
+    Wish { wanted, again }
+}
+
+/// Plans a wish.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn plan(graph: &Graph, wish: &Wish, knows: &StoreKnowledge<'_>) -> Result<Plan, Failure> {
+    plan::plan(graph, &wish.wanted, &wish.again, knows)
+}

@@ -1,0 +1,125 @@
+//! Running a command of one's own in a disposable copy of a root.
+
+use super::build::Means;
+use super::session::Session;
+use crate::diag::{Cause, Caused, Failure};
+use crate::event::Sink;
+use crate::exec::{self, Job, Order, layers, root_env};
+use crate::graph::NodeId;
+use crate::name::Kind;
+use crate::path::{GuestPath, HostPath};
+use crate::sandbox::{self, Bind, Cancel, End, GuestUser, Launcher, Limits, Outcome, Request, RootFs, Step, Upper};
+use crate::store::Store;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Files and folders of the host to be seen, read-only.
+    pub binds: Vec<(HostPath, GuestPath)>,
+    /// As root, or as `builder`.
+    pub user: GuestUser,
+}
+
+/// Why a command cannot be run.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum RunError {
+    /// It is no root.
+    #[error("`{node}` is no root")]
+    #[diagnostic(
+        code(opb::run::no_root),
+        help("name a root, such as `root:base@debian-12/amd64`; `opb eval` lists them")
+    )]
+    NoRoot {
+        /// The node.
+        node: String,
+    },
+    /// The root could not be made.
+    #[error("the root `{node}` could not be made")]
+    #[diagnostic(code(opb::run::not_made), help("read the errors above"))]
+    NotMade {
+        /// The node.
+        node: String,
+    },
+}
+
+impl Caused for RunError {
+    fn fault(&self) -> Cause {
+        match self {
+            Self::NoRoot { .. } => Cause::Input,
+            Self::NotMade { .. } => Cause::Environment,
+        }
+    }
+}
+
+/// Makes sure that the root `id` is here, runs `command` in a copy of it, and throws the copy away. There is no network.
+///
+/// `output` gets what the command writes. `None` where it was stopped.
+///
+/// # Errors
+/// Where `id` is no root or cannot be made, or no sandbox be started.
+pub fn run(
+    session: &Session,
+    store: &Store,
+    id: NodeId,
+    command: &Command,
+    means: &Means<'_>,
+    sink: &Sink<'_>,
+    output: &mut dyn FnMut(&[u8]),
+) -> Result<Option<i32>, Failure> {
+    let node = session.graph.node(id).name.clone();
+    if node.kind != Kind::Root {
+        return Err(RunError::NoRoot { node: node.to_string() }.into());
+    }
+    let expected = 0;
+    let jobs = means.jobs.unwrap_or(2);
+    let order = Order { wanted: vec![id], again: Vec::new(), here: vec![id], jobs, fail_fast: false, expected };
+    let outcome = super::build::run(session, &order, store, means, sink, 1)?;
+    if !outcome.settled.contains_key(&id) {
+        return Err(RunError::NotMade { node: node.to_string() }.into());
+    }
+    let launcher = Launcher::this_program()?;
+    let job = Job { graph: &session.graph, id, again: false, settled: outcome.settled };
+    let lowers = layers(store, &launcher, &job, id)?;
+    let ended = start(store, &launcher, lowers, command, &means.cancel, output)?;
+    Ok(match ended.end {
+        End::Exit(code) => Some(code),
+        End::Signal(signal) => Some(128 + signal),
+        _ => None,
+    })
+}
+
+fn start(
+    store: &Store,
+    launcher: &Launcher,
+    lowers: Vec<HostPath>,
+    command: &Command,
+    cancel: &Cancel,
+    output: &mut dyn FnMut(&[u8]),
+) -> Result<Outcome, Failure> {
+    let work = store.new_work()?;
+    let scratch = work.path().join("scratch");
+    launcher.map.make_dir_for_guest(scratch.as_path())?;
+    let binds = command.binds.iter().map(|(host, guest)| Bind {
+        host: host.clone(),
+        guest: guest.clone(),
+        writable: false,
+        collect: false,
+    });
+    let request = Request {
+        root: RootFs::Layers { lowers, upper: Upper::Discard },
+        scratch,
+        binds: binds.collect(),
+        steps: vec![Step::Run {
+            argv: command.argv.clone(),
+            env: root_env(),
+            cwd: GuestPath::new("/"),
+            user: command.user,
+        }],
+        limits: Limits { wall_seconds: None, silence_seconds: None, log_bytes: u64::MAX },
+    };
+    let ended = sandbox::run(launcher, &request, output, cancel);
+    exec::clean(launcher, work);
+    Ok(ended?)
+}

@@ -1,0 +1,367 @@
+//! Moving pins: what each distro's index and each distribution source is pinned to.
+//!
+//! A distro's pin is the digest of each suite's verified `InRelease` file, with the digests of the index files that it
+//! names. A source package's pin follows from the pinned index of sources; its files are fetched once, to record what
+//! evaluation must know of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::pin::{Pinner, SourceIndex};
+use crate::component::SourceSpec;
+use crate::diag::{Cause, Caused, Failure};
+use crate::eval;
+use crate::exec::Archives;
+use crate::lock::Lock;
+use crate::name::{Arch, ComponentName, DistroName, PackageName};
+use crate::project::Project;
+use crate::store::Store;
+
+/// What to move.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Distros, each with the arches to add; an empty set: those that are pinned already.
+    pub distros: BTreeMap<DistroName, BTreeSet<Arch>>,
+    /// Components: their sources are looked up again in the pinned index.
+    pub components: BTreeSet<ComponentName>,
+}
+
+/// A pin that moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// What is pinned, such as `debian-12 bookworm-updates` or `libmd@debian-12`.
+    pub what: String,
+    /// What it was pinned to; `None` where it was not.
+    pub before: Option<String>,
+    /// What it is pinned to now; `None` where nothing uses it any more.
+    pub now: Option<String>,
+}
+
+/// What an update came to.
+#[derive(Debug, Clone)]
+pub struct Updated {
+    /// The new lock.
+    pub lock: Lock,
+    /// What moves, in order.
+    pub moves: Vec<Move>,
+    /// Lines for people, such as accepted expired release files.
+    pub notices: Vec<String>,
+}
+
+/// Why pins cannot be moved.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum UpdateError {
+    /// Nothing is pinned, nothing was named, and the host is no distro of the project.
+    #[error("nothing is pinned yet, and this machine ({host}) is none of the project's distros")]
+    #[diagnostic(code(opb::update::no_host_distro), help("name what to pin, such as `opb update @{example}`"))]
+    NoHostDistro {
+        /// What the machine says it is.
+        host: String,
+        /// A distro that there is.
+        example: String,
+    },
+    /// A selector that means neither a distro nor a component.
+    #[error("`{selector}` is neither a component nor a distro of this project")]
+    #[diagnostic(
+        code(opb::update::unknown),
+        help("write a component's name, or a distro as in `@debian-12` or `@debian-12/amd64`{close}")
+    )]
+    Unknown {
+        /// What was given.
+        selector: String,
+        /// `; did you mean …?`, or empty.
+        close: String,
+    },
+    /// An arch that the distro does not have.
+    #[error("`{distro}` has no arch `{arch}`")]
+    #[diagnostic(code(opb::update::arch), help("choose one of {known}, or add it to `distros/{distro}.rhai`"))]
+    Arch {
+        /// The distro.
+        distro: String,
+        /// The arch.
+        arch: String,
+        /// Those that it has.
+        known: String,
+    },
+    /// The keyring that a distribution signs with is not on this machine.
+    #[error("the keyring `{keyring}` of {distro} is not on this machine")]
+    #[diagnostic(
+        code(opb::update::keyring),
+        help(
+            "install the package that has it (`debian-archive-keyring`, `ubuntu-keyring`), or put the file into `distros/keyrings/`"
+        )
+    )]
+    Keyring {
+        /// The distro.
+        distro: String,
+        /// The file.
+        keyring: String,
+    },
+    /// A release file that is not signed as it must be.
+    #[error("the release file of suite `{suite}` of {distro} is not to be trusted")]
+    #[diagnostic(
+        code(opb::update::signature),
+        help("check the mirror; if the distribution has a new key, install its newest keyring package")
+    )]
+    Signature {
+        /// The distro.
+        distro: String,
+        /// The suite.
+        suite: String,
+        /// What is wrong with its signature.
+        #[source]
+        source: crate::sign::VerifyError,
+    },
+    /// A source package that no pinned index has.
+    #[error("{distro} has no source package `{name}`")]
+    #[diagnostic(
+        code(opb::update::no_source),
+        help("correct the name in `{file}`, or leave {distro} out there with `targets`")
+    )]
+    NoSource {
+        /// The distro.
+        distro: String,
+        /// The source package.
+        name: String,
+        /// The recipe's file.
+        file: String,
+    },
+    /// A source package that lacks a file that every source package has.
+    #[error("the source package `{name}` of {distro} has no `{missing}`")]
+    #[diagnostic(code(opb::update::incomplete), help("leave it out: opb cannot build it"))]
+    Incomplete {
+        /// The distro.
+        distro: String,
+        /// The source package.
+        name: String,
+        /// What it lacks.
+        missing: String,
+    },
+    /// Several source packages cannot be pinned.
+    #[error("cannot pin {count} sources, so all pins stay as they are{list}")]
+    #[diagnostic(
+        code(opb::update::sources),
+        help("leave them out there with `targets` or `skip`, use another mirror, or try again later")
+    )]
+    Sources {
+        /// How many.
+        count: usize,
+        /// Each with its reason, on a line of its own.
+        list: String,
+    },
+    /// A keyring that cannot be used.
+    #[error("cannot read the keyring `{path}`")]
+    #[diagnostic(code(opb::update::keyring_file), help("look at its mode"))]
+    KeyringFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Caused for UpdateError {
+    fn fault(&self) -> Cause {
+        match self {
+            Self::Keyring { .. } | Self::Signature { .. } | Self::KeyringFile { .. } | Self::Sources { .. } => {
+                Cause::Environment
+            }
+            _ => Cause::Input,
+        }
+    }
+}
+
+/// Reads what people write after `opb update`: components, and distros as `@debian-12` or `@debian-12/arm64`.
+///
+/// # Errors
+/// [`UpdateError`] for a word that is neither.
+pub fn selection(words: &[String], evaluated: &eval::Project) -> Result<Selection, UpdateError> {
+    let mut selection = Selection::default();
+    for word in words {
+        let close = |known: Vec<&str>| {
+            let at = if word.starts_with('@') { "@" } else { "" };
+            let close = crate::diag::did_you_mean(word.trim_start_matches('@'), known);
+            close.map_or(String::new(), |close| format!("; did you mean `{at}{close}`?"))
+        };
+        if let Some(place) = word.strip_prefix('@') {
+            let (distro, arch) = place.split_once('/').unwrap_or((place, "*"));
+            let known = DistroName::new(distro).ok().and_then(|name| evaluated.distros.get(&name));
+            let distro = known.ok_or_else(|| UpdateError::Unknown {
+                selector: word.clone(),
+                close: close(evaluated.distros.keys().map(DistroName::as_str).collect()),
+            })?;
+            let arches = selection.distros.entry(distro.name.clone()).or_default();
+            if arch != "*" {
+                let found = distro.arches.iter().find(|known| known.as_str() == arch);
+                let known = || distro.arches.iter().map(Arch::as_str).collect::<Vec<_>>().join(", ");
+                arches.insert(found.cloned().ok_or_else(|| UpdateError::Arch {
+                    distro: distro.name.to_string(),
+                    arch: arch.to_owned(),
+                    known: known(),
+                })?);
+            }
+        } else {
+            let name = ComponentName::new(word.clone()).ok().filter(|name| evaluated.components.contains_key(name));
+            selection.components.insert(name.ok_or_else(|| UpdateError::Unknown {
+                selector: word.clone(),
+                close: close(evaluated.components.keys().map(ComponentName::as_str).collect()),
+            })?);
+        }
+    }
+    Ok(selection)
+}
+
+/// Works out the new lock. Writes nothing but what it fetches, into the store.
+///
+/// # Errors
+/// Where an index or a source cannot be fetched, is not signed as it must be, or is not there. All pins then stay.
+pub fn update(
+    project: &Project,
+    evaluated: &eval::Project,
+    selection: Selection,
+    store: &Store,
+    archives: &Archives<'_>,
+) -> Result<Updated, Failure> {
+    let before = project.lock()?;
+    let mut lock = before.clone();
+    let mut notices = Vec::new();
+    let mut pinner = Pinner { project, store, archives, notices: &mut notices };
+    let mut failed: Vec<(String, Failure)> = Vec::new();
+    let distros = wanted_distros(&selection, evaluated, &before, archives)?;
+    for (name, arches) in &distros {
+        let Some(distro) = evaluated.distros.get(name) else { continue };
+        lock.distro.insert(name.clone(), pinner.pin_distro(distro, arches)?);
+    }
+    for name in lock.distro.keys().cloned().collect::<Vec<_>>() {
+        let Some(distro) = evaluated.distros.get(&name) else { continue };
+        let pins = lock.distro[&name].suite.clone();
+        let mut wanted: BTreeMap<PackageName, String> = BTreeMap::new();
+        for work in evaluated.work.iter().filter(|work| work.target.distro == name && work.component.skip.is_none()) {
+            if let SourceSpec::Dsc { name } = &work.component.source {
+                wanted.insert(name.clone(), work.component.file.clone());
+            }
+        }
+        let again = |source: &PackageName| {
+            let named = |component: &ComponentName| {
+                evaluated.work.iter().any(|work| {
+                    work.component.name == *component
+                        && matches!(&work.component.source, SourceSpec::Dsc { name } if name == source)
+                })
+            };
+            distros.contains_key(&name) || selection.components.iter().any(named)
+        };
+        let known = lock.dsc.entry(name.clone()).or_default();
+        known.retain(|source, _| wanted.contains_key(source));
+        let mut index: Option<SourceIndex> = None;
+        for (source, file) in &wanted {
+            if known.contains_key(source) && !again(source) {
+                continue;
+            }
+            let index = match &mut index {
+                Some(index) => index,
+                none => none.insert(pinner.source_index(distro, &pins)?),
+            };
+            // The others are looked at all the same, so that one run tells of all that cannot be had.
+            match pinner.pin_source(distro, index, source, known.get(source), file) {
+                Ok(pin) => drop(known.insert(source.clone(), pin)),
+                Err(failure) => failed.push((format!("{source}@{name}"), failure)),
+            }
+        }
+    }
+    lock.dsc.retain(|_, pins| !pins.is_empty());
+    match failed.len() {
+        0 => {}
+        1 => return Err(failed.remove(0).1),
+        count => {
+            let told = |(what, failure): &(String, Failure)| format!("\n  {what}: {}", failure.report);
+            return Err(UpdateError::Sources { count, list: failed.iter().map(told).collect() }.into());
+        }
+    }
+    let moves = moves(&before, &lock);
+    Ok(Updated { lock, moves, notices })
+}
+
+/// The distros to move with all arches that are to be pinned then.
+fn wanted_distros(
+    selection: &Selection,
+    evaluated: &eval::Project,
+    lock: &Lock,
+    archives: &Archives<'_>,
+) -> Result<BTreeMap<DistroName, BTreeSet<Arch>>, Failure> {
+    let mut wanted = selection.distros.clone();
+    if wanted.is_empty() && selection.components.is_empty() {
+        wanted = lock.distro.keys().map(|name| (name.clone(), BTreeSet::new())).collect();
+        if wanted.is_empty() {
+            let name = host_distro(evaluated, archives)?;
+            wanted.insert(name, BTreeSet::new());
+        }
+    }
+    for (name, arches) in &mut wanted {
+        let Some(distro) = evaluated.distros.get(name) else { continue };
+        if let Some(pin) = lock.distro.get(name) {
+            arches.extend(eval::weave::pinned_arches(distro, pin).into_iter().cloned());
+        }
+        if arches.is_empty() {
+            let native = native_arch();
+            let known = distro.arches.iter().find(|arch| arch.as_str() == native);
+            arches.insert(known.unwrap_or(&distro.indep_on).clone());
+        }
+    }
+    Ok(wanted)
+}
+
+fn host_distro(evaluated: &eval::Project, archives: &Archives<'_>) -> Result<DistroName, Failure> {
+    let host = archives.host()?;
+    let found = evaluated.distros.values().find(|distro| {
+        Some(distro.vendor.as_str()) == host.vendor.as_deref()
+            && Some(distro.codename.as_str()) == host.codename.as_deref()
+    });
+    let unknown = || {
+        let words = [host.vendor.as_deref(), host.codename.as_deref()];
+        let host = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let example = evaluated.distros.keys().next().map_or_else(|| "debian-12".to_owned(), ToString::to_string);
+        UpdateError::NoHostDistro { host: if host.is_empty() { "unknown".to_owned() } else { host }, example }
+    };
+    Ok(found.map(|distro| distro.name.clone()).ok_or_else(unknown)?)
+}
+
+/// This machine's arch in Debian's spelling.
+fn native_arch() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "i386",
+        other => other,
+    }
+}
+
+fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
+    let facts = |lock: &Lock| -> BTreeMap<String, (String, String)> {
+        let mut facts = BTreeMap::new();
+        for (name, pin) in &lock.distro {
+            for suite in &pin.suite {
+                let indexes: Vec<String> =
+                    suite.index.iter().map(|(path, sha256)| format!("{path}={sha256}")).collect();
+                let identity = format!("{} {}", suite.release, indexes.join(" "));
+                facts.insert(format!("{name} {}", suite.name), (suite.date.clone(), identity));
+            }
+        }
+        for (distro, pins) in &lock.dsc {
+            for (source, pin) in pins {
+                facts.insert(format!("{source}@{distro}"), (pin.facts.version.clone(), pin.tree.to_string()));
+            }
+        }
+        facts
+    };
+    let (mut old, new) = (facts(before), facts(now));
+    let mut moves = Vec::new();
+    for (what, (shown, identity)) in new {
+        let was = old.remove(&what);
+        if was.as_ref().is_none_or(|(_, was)| *was != identity) {
+            moves.push(Move { what, before: was.map(|(shown, _)| shown), now: Some(shown) });
+        }
+    }
+    moves.extend(old.into_iter().map(|(what, (shown, _))| Move { what, before: Some(shown), now: None }));
+    moves
+}
