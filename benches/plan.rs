@@ -1,0 +1,142 @@
+//! Plans of a large graph: 70 components for 62 targets, 4,340 builds with their roots, package lists and sources. What
+//! is known is in memory, so that the time is ours, not the disk's.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use opb::digest::{Digest, Sha256};
+use opb::drv::{Action, ActionKey, Derivation, Fingerprint, IndexFile, Outputs, Script};
+use opb::graph::{Graph, Needed, Node, NodeId, Origin};
+use opb::name::{Kind, NodeName, OutputName};
+use opb::plan::{Knowledge, Standing, contents, plan, standing};
+
+const COMPONENTS: usize = 70;
+const TARGETS: usize = 62;
+
+#[derive(Default)]
+struct InMemory {
+    realised: BTreeMap<ActionKey, Outputs>,
+    numbers: BTreeMap<Fingerprint, u32>,
+    /// The walk of each node's last realisation.
+    last: BTreeMap<String, String>,
+}
+
+impl Knowledge for InMemory {
+    type Error = Infallible;
+
+    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<Outputs>>, Infallible> {
+        Ok(keys.iter().map(|key| self.realised.get(key).cloned()).collect())
+    }
+
+    fn number(&self, _: &Node, fingerprint: Fingerprint) -> Result<Option<u32>, Infallible> {
+        Ok(self.numbers.get(&fingerprint).copied())
+    }
+
+    fn present(&self, _: &Node, _: ActionKey, _: &Outputs) -> Result<bool, Infallible> {
+        Ok(true)
+    }
+
+    fn last(&self, node: &Node) -> Result<Option<String>, Infallible> {
+        Ok(self.last.get(&node.name.to_string()).cloned())
+    }
+}
+
+fn name(kind: Kind, subject: &str, place: &str) -> NodeName {
+    NodeName { kind, subject: subject.to_owned(), place: place.to_owned() }
+}
+
+fn script(value: &str) -> Script {
+    let env = (0..20).map(|n| (format!("VARIABLE_{n}"), value.to_owned())).collect();
+    Script { sandbox_contract: 1, text: "dpkg-buildpackage\n".repeat(100), env, files: BTreeMap::new() }
+}
+
+fn of(action: Action) -> Derivation {
+    Derivation { action, inputs: Vec::new() }
+}
+
+fn settings(value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("value".to_owned(), value.to_owned())])
+}
+
+/// Each component needs the one before it; `changed` is a variable of the builds of the component in the middle.
+fn graph(changed: &str) -> Graph {
+    let mut graph = Graph::default();
+    for target in 0..TARGETS {
+        let place = format!("mirage-{target}/amd64");
+        let file = IndexFile { label: place.clone(), sha256: Sha256::of(place.as_bytes()) };
+        let action = Action::Index { files: vec![file] };
+        let index = graph.add(name(Kind::Index, "base", &place), of(action), Vec::new(), None, Origin::Made);
+        let mut before: Option<NodeId> = None;
+        for component in 0..COMPONENTS {
+            let subject = format!("component-{component}");
+            let source = name(Kind::Source, &subject, &format!("mirage-{target}"));
+            let tree = Digest::of(source.to_string().as_bytes());
+            let source = graph.add(source, of(Action::Source { tree }), Vec::new(), None, Origin::Made);
+            let mut needs = vec![Needed::new("index", index, "packages")];
+            needs.extend(before.map(|before| Needed::new("packages", before, "packages")));
+            let action = Action::Repo { settings: settings(&subject) };
+            let list = graph.add(name(Kind::Resolve, &subject, &place), of(action), needs, None, Origin::Made);
+            let action = Action::Root { layer_format: 1, settings: settings("") };
+            let needs = vec![Needed::new("list", list, "packages")];
+            let root = graph.add(name(Kind::Root, &subject, &place), of(action), needs, None, Origin::Made);
+            let script = script(if component == COMPONENTS / 2 { changed } else { "" });
+            let outputs = vec![OutputName::new("packages").expect("a name")];
+            let needs = vec![Needed::new("root", root, "root"), Needed::new("source", source, "tree")];
+            let action = Action::Build { script, number: None, outputs };
+            before = Some(graph.add(name(Kind::Build, &subject, &place), of(action), needs, None, Origin::Made));
+        }
+    }
+    graph
+}
+
+/// All of `graph`, run.
+fn run(graph: &Graph) -> InMemory {
+    let mut knows = InMemory::default();
+    let mut all: BTreeMap<NodeId, Outputs> = BTreeMap::new();
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let contents = contents(node, |input| all.get(&input)).expect("inputs come first");
+        let Ok(found) = standing(node, &contents, &knows);
+        let key = match found {
+            Standing::Keyed(key) => key,
+            Standing::Unnumbered(fingerprint) => {
+                knows.numbers.insert(fingerprint, 1);
+                node.derivation.numbered(1).action_key(&contents)
+            }
+        };
+        let outputs = node.derivation.known_outputs(key).unwrap_or_else(|| {
+            let digest = Digest::of(node.name.to_string().as_bytes());
+            Outputs::from([(OutputName::new("packages").expect("a name"), digest)])
+        });
+        knows.realised.insert(key, outputs.clone());
+        let known: Vec<Option<Digest>> = contents.into_iter().map(Some).collect();
+        knows.last.insert(node.name.to_string(), opb::drv::text_of(&node.derivation, &known));
+        all.insert(id, outputs);
+    }
+    knows
+}
+
+fn plans(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("plan");
+    group.sample_size(10);
+    let (clean, changed) = (graph("1"), graph("2"));
+    let builds = clean.ids().filter(|id| clean.node(*id).name.kind == Kind::Build).count();
+    assert_eq!(builds, 4_340);
+    let knows = run(&clean);
+    let counts = |graph: &Graph| {
+        let Ok(plan) = plan(graph, &graph.ids().collect::<Vec<_>>(), &[], black_box(&knows));
+        plan.counts()
+    };
+    // A change is noticed: the builds of one component run, and what stands behind them depends on what comes out.
+    assert_eq!(counts(&clean), (clean.len(), 0, 0));
+    let behind = (COMPONENTS - COMPONENTS / 2 - 1) * 3 * TARGETS;
+    assert_eq!(counts(&changed), (clean.len() - behind - TARGETS, TARGETS, behind));
+    group.bench_function("4340 builds, all clean", |bencher| bencher.iter(|| counts(&clean)));
+    group.bench_function("4340 builds, one component changed", |bencher| bencher.iter(|| counts(&changed)));
+    group.finish();
+}
+
+criterion_group!(benches, plans);
+criterion_main!(benches);

@@ -1,0 +1,24 @@
+//! The whole program on real builds in chroots: what people see, and what is on disk afterwards.
+//!
+//! Needs a mirror that this machine's apt is set to use, and root or ranges in `/etc/subuid`; says so where it is skipped.
+
+mod space;
+
+#[path = "building/chain.rs"]
+mod chain;
+#[path = "building/failing.rs"]
+mod failing;
+#[path = "building/full_disk.rs"]
+mod full_disk;
+#[path = "building/pins.rs"]
+mod pins;
+#[path = "building/publishing.rs"]
+mod publishing;
+#[path = "building/real.rs"]
+mod real;
+#[path = "building/sources.rs"]
+mod sources;
+#[path = "building/stopping.rs"]
+mod stopping;
+#[path = "building/user.rs"]
+mod user;

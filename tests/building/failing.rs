@@ -1,0 +1,116 @@
+//! Builds that fail, and what they cannot do.
+
+use crate::space::sources::Tiny;
+use crate::space::{Space, space};
+
+/// a fails, b needs a, c does not.
+fn half_broken(space: &Space, fill: &str) {
+    Tiny { fill, ..Tiny::PLAIN }.with_recipe(space, "");
+    let fields = "Rules-Requires-Root: no\nBuild-Depends: a-TAG\n";
+    Tiny { name: "b", fields, ..Tiny::PLAIN }.with_recipe(space, "");
+    Tiny { name: "c", ..Tiny::PLAIN }.with_recipe(space, "");
+}
+
+#[test]
+fn a_failing_build_takes_only_its_dependants_with_it() {
+    let Some(space) = space("failing") else { return };
+    half_broken(&space, "echo before; echo 'main.c:3:1: error: no such thing' >&2; echo after; exit 3");
+    let failed = space.opb(&["build", "-j1"]).exits(4);
+    let from = failed.err.find("failed  build:").expect("says what failed");
+    let part = |(at, line): &(usize, &str)| *at == 0 || line.starts_with(' ');
+    let told: Vec<&str> = failed.err[from..].lines().enumerate().take_while(part).map(|(_, line)| line).collect();
+    insta::assert_snapshot!(space.shown(&told.join("\n")), @r"
+    failed  build:a-TAG@DISTRO/all
+      the script failed with exit code 2
+          main.c:3:1: error: no such thing
+          after
+          make: *** [debian/rules:7: binary-indep] Error 3
+          dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+    ");
+    let last = failed.err.lines().last().expect("a last line");
+    assert!(last.contains("(1 package build)") && last.contains("1 failed") && last.contains("4 not run"), "{last}");
+    assert_eq!([space.times("build:c-TAG@DISTRO/all"), space.times("build:b-TAG@DISTRO/all")], [1, 0]);
+    // A failure is an attempt and no realisation.
+    assert_eq!(space.times("build:a-TAG@DISTRO/all"), 0);
+    let attempt = space.open_store().last_attempt_of_node(&space.own("build:a-TAG@DISTRO/all")).expect("reads");
+    assert!(attempt.is_some_and(|attempt| attempt.message.contains("main.c:3:1: error: no such thing")));
+    let log = space.opb(&["log", "a-TAG"]).fine().out;
+    assert!(log.contains("before\nmain.c:3:1: error: no such thing\nafter\n"), "{log}");
+    insta::assert_snapshot!(space.shown(&space.opb(&["why", "a-TAG"]).fine().out), @r"
+    build:a-TAG@DISTRO/all
+      was never built
+      failed on DATE: the script failed with exit code 2
+      now it would run: never built
+    ");
+
+    // Quiet runs still say what failed; a second try fails the same way.
+    let quiet = space.opb(&["build", "-q"]).exits(4);
+    assert!(quiet.err.starts_with("failed  build:") && quiet.err.contains("error: no such thing"), "{}", quiet.err);
+
+    // Mended: the number was not used up.
+    half_broken(&space, "echo mended > $d/x");
+    space.opb(&["build"]).fine();
+    assert_eq!(space.packages("build:a-TAG@DISTRO/all"), ["a-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
+    assert_eq!(space.packages("build:b-TAG@DISTRO/all"), ["b-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
+    insta::assert_snapshot!(space.shown(&space.opb(&["build"]).fine().err), @"nothing to do: 19 nodes, all clean (TIME)");
+    let log = space.opb(&["log", "a-TAG"]).fine().out;
+    assert!(!log.contains("no such thing"), "{log}");
+}
+
+#[test]
+fn the_first_failure_can_be_the_last() {
+    let Some(space) = space("fail-fast") else { return };
+    half_broken(&space, "exit 1");
+    // The failing one first: c is only begun when it has failed.
+    space.opb(&["build", "-j1", "--only", "source-package:a-TAG", "root:a-TAG@DISTRO/all"]).fine();
+    let failed = space.opb(&["build", "-j1", "--fail-fast"]).exits(4);
+    let last = failed.err.lines().last().expect("a last line");
+    assert!(last.contains("1 failed") && last.contains("not run"), "{last}");
+    assert_eq!(space.times("build:c-TAG@DISTRO/all"), 0, "{}", failed.err);
+}
+
+#[test]
+fn builds_are_alone() {
+    let Some(space) = space("alone") else { return };
+    // Perl is in every base; each line says what it found.
+    let fill = "
+perl -e 'use IO::Socket::INET; my $s = IO::Socket::INET->new(PeerAddr => \"192.0.2.1:80\", Timeout => 2);
+    print $s ? \"network: yes\\n\" : \"network: no, $!\\n\"'
+getent hosts example.org && echo 'names: yes' || echo 'names: no'
+echo \"interfaces: $(sed -n 's/^ *\\([a-z0-9]*\\):.*/\\1/p' /proc/net/dev | tr -d '\\n')\"
+echo \"first: $(tr '\\0' ' ' < /proc/1/cmdline)\"
+echo \"processes: $(ls -d /proc/[0-9]* | wc -l)\"
+echo \"who: $(id -u):$(id -g) $(id -G) on $(hostname) in $(pwd)\"
+echo \"rights: $(grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status | sed 's/0\\{16\\}/none/' | tr -s '\\t\\n' '  ')\"
+touch /usr/mine 2>/dev/null && echo 'system: writable' || echo 'system: not writable'
+ls -d /sys/kernel /home/* /root/.* 2>/dev/null | sed 's/^/host: /'
+env | grep -E '^(HOME|USER|LANG|LC_ALL|TZ|TERM|XDG_CONFIG_HOME|OPB_STORE)=' | sort
+echo \"umask: $(umask)\"";
+    Tiny { fill, ..Tiny::PLAIN }.with_recipe(&space, "");
+    let mut command = space.command(&["build", "-q"]);
+    let ran: crate::space::Ran = command.env("SECRET_OF_HOST", "yes").output().expect("runs").into();
+    ran.fine();
+    let log = space.opb(&["log", "a-TAG"]).fine().out;
+    let from = log.find("network: ").expect("the script ran");
+    let told: Vec<&str> = log[from..].lines().take_while(|line| !line.starts_with("umask")).collect();
+    let processes = told.iter().find_map(|line| line.strip_prefix("processes: ")).expect("counted");
+    assert!(processes.parse::<u32>().expect("a number") < 30, "{processes}");
+    let rest: Vec<&str> = told.into_iter().filter(|line| !line.starts_with("processes: ")).collect();
+    insta::assert_snapshot!(space.shown(&rest.join("\n")), @r"
+    network: no, Network is unreachable
+    names: no
+    interfaces: lo
+    first: /proc/self/exe __sandbox 
+    who: 1000:1000 1000 on opb in /build/tree
+    rights: CapEff: none CapBnd: none NoNewPrivs: 1 Seccomp: 2 
+    system: not writable
+    HOME=/nonexistent
+    LANG=C.UTF-8
+    LC_ALL=C.UTF-8
+    TERM=dumb
+    TZ=UTC
+    USER=builder
+    ");
+    assert!(!log.contains("SECRET_OF_HOST"));
+}

@@ -1,0 +1,47 @@
+//! A store on a disk that is full.
+
+use std::fs;
+use std::process::Command;
+
+use crate::space::sources::Tiny;
+use crate::space::{Ran, space};
+
+/// Runs a build on a store on a small disk, then gives that space, and builds again. Roots are shown from elsewhere.
+const SCRIPT: &str = "set -e
+shared=$1; disk=$2; shift 2
+mkdir \"$disk\"
+mount -t tmpfs -o size=8g tmpfs \"$disk\"
+mkdir \"$disk/store\" \"$disk/store/roots\"
+for part in format objects trees sha256 realised locks; do cp -R \"$shared/$part\" \"$disk/store/\"; done
+mount --bind \"$shared/roots\" \"$disk/store/roots\"
+\"$@\" --store \"$disk/store\" plan > /dev/null
+used=$(du -sm --one-file-system \"$disk\" | cut -f1)
+mount -o \"remount,size=$((used + 12))m\" \"$disk\"
+code=0; \"$@\" --store \"$disk/store\" build -j1 > /dev/null 2> \"$disk.full\" || code=$?
+echo \"full: $code\"
+mount -o remount,size=8g \"$disk\"
+code=0; \"$@\" --store \"$disk/store\" build -j1 2>&1 || code=$?
+echo \"space: $code\"";
+
+#[test]
+fn a_full_disk_is_told_and_space_is_all_that_it_takes() {
+    let Some(space) = space("full") else { return };
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can mount a small disk");
+        return;
+    }
+    Tiny::PLAIN.with_recipe(&space, "");
+    // More than the disk has, in the source: the store is what cannot be written.
+    fs::write(space.folder.join("a/large"), vec![b'x'; 40 << 20]).expect("writes");
+    let disk = space.folder.join("disk");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", SCRIPT, "sh"]).arg(&space.store).arg(&disk);
+    command.arg(env!("CARGO_BIN_EXE_opb")).arg("-C").arg(&space.folder);
+    let ran = Ran::from(command.env("NO_COLOR", "1").output().expect("runs"));
+    let full = fs::read_to_string(space.folder.join("disk.full")).unwrap_or_default();
+    assert!(ran.out.contains("full: 3\n"), "{full}\n{}{}", ran.out, ran.err);
+    let told = space.shown(&full);
+    assert!(told.contains("no space is left for `PROJECT/disk/store/"), "{told}");
+    assert!(told.contains("help: free space on that disk, or choose a store on another one"), "{told}");
+    assert!(ran.out.ends_with("space: 0\n"), "{}{}", ran.out, ran.err);
+}

@@ -1,0 +1,220 @@
+//! Channels: generations that apt takes, whatever happens to the publisher.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::space::sources::Tiny;
+use crate::space::{Ran, Space, space};
+
+/// A project with one component and a key.
+fn ready(name: &str, env: &str) -> Option<Space> {
+    let space = space(name)?;
+    Tiny::PLAIN.with_recipe(&space, env);
+    space.opb(&["key", "init", "--name", "c-TAG"]).fine();
+    Some(space)
+}
+
+fn publish(space: &Space) -> Ran {
+    space.opb(&["build", "-q"]).fine();
+    space.opb(&["repo", "publish", "c-TAG"])
+}
+
+/// Whether gpgv accepts the `InRelease` that is current, and all that it names is there.
+fn verify(space: &Space) {
+    let current = fs::canonicalize(space.current()).expect("a generation is current");
+    let suite = current.join("dists").join(&space.shared.codename);
+    let keyring = space.folder.join("keyring.pgp");
+    let key = current.join(space.own("opb-c-TAG.asc"));
+    let dearmored =
+        Command::new("gpg").args(["--dearmor", "--yes", "-o"]).arg(&keyring).arg(&key).output().expect("runs");
+    assert!(dearmored.status.success(), "{}", String::from_utf8_lossy(&dearmored.stderr));
+    let release = space.folder.join("release");
+    for names in [&["InRelease"][..], &["Release.gpg", "Release"][..]] {
+        let mut gpgv = Command::new("gpgv");
+        gpgv.arg("--keyring").arg(&keyring);
+        if names.len() == 1 {
+            gpgv.arg("--output").arg(&release);
+            let _ = fs::remove_file(&release);
+        }
+        let ran: Ran = gpgv.args(names.iter().map(|name| suite.join(name))).output().expect("runs").into();
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+    }
+    let text = fs::read_to_string(&release).expect("reads");
+    let listed: Vec<Vec<&str>> = text
+        .lines()
+        .skip_while(|line| *line != "SHA256:")
+        .skip(1)
+        .take_while(|line| line.starts_with(' '))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert!(!listed.is_empty(), "{text}");
+    for entry in listed {
+        let [sha256, size, path] = entry[..] else { panic!("{entry:?}") };
+        let by_hash = Path::new(path).parent().expect("a folder").join("by-hash/SHA256").join(sha256);
+        let file = [suite.join(path), suite.join(by_hash)].into_iter().find(|path| path.exists());
+        // Uncompressed indexes are listed for their digests and need not be there.
+        if let Some(file) = file {
+            let bytes = fs::read(file).expect("reads");
+            assert_eq!(bytes.len().to_string(), size, "{path}");
+            assert_eq!(opb::digest::Sha256::of(&bytes).to_string(), sha256, "{path}");
+        } else {
+            assert!(!path.ends_with("z"), "{path} is listed and not there");
+        }
+    }
+}
+
+fn pool(space: &Space) -> Vec<String> {
+    let found = Command::new("find").arg("-L").arg(space.current()).args(["-name", "*.deb"]).output().expect("runs");
+    let mut names: Vec<String> = String::from_utf8(found.stdout).expect("text").lines().map(str::to_owned).collect();
+    names.sort();
+    names.iter().map(|name| space.shown(name.rsplit('/').next().expect("a name"))).collect()
+}
+
+const APT: &str = "rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*
+mkdir -p /etc/apt/sources.list.d /etc/apt/keyrings
+cp /repo/opb-c-TAG.asc /etc/apt/keyrings/
+sed 's,^URIs:.*,URIs: file:/repo,' /repo/opb-c-TAG-CODENAME.sources > /etc/apt/sources.list.d/opb.sources
+apt-get update -q -o APT::Update::Error-Mode=any > /tmp/told 2>&1 || { cat /tmp/told; exit 1; }
+if grep '^[WE]:' /tmp/told; then exit 1; fi
+";
+
+/// Runs `script` in a copy of the base root whose apt knows only the channel.
+fn with_apt(space: &Space, script: &str) -> Ran {
+    let current = space.current();
+    let place = space.own("root:base@DISTRO/ARCH");
+    space.in_base(&place, &[(&current, "/repo")], &space.own(&format!("{APT}{script}")))
+}
+
+#[test]
+fn generations_follow_each_other() {
+    let Some(space) = ready("publish", "env: #{ X: \"1\" }") else { return };
+    let unbuilt = space.opb(&["repo", "publish", "c-TAG"]).exits(2);
+    unbuilt.says(&space.own("`repo:c-TAG@DISTRO` is not built")).says("run `opb build`, then publish again");
+    let first = publish(&space).fine();
+    insta::assert_snapshot!(space.shown(&first.out), @"published generation 1 of c-TAG: 1 package, in STORE/channels/c-TAG/current");
+    verify(&space);
+    assert_eq!(pool(&space), ["a-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
+    let one = fs::canonicalize(space.current()).expect("published");
+    insta::assert_snapshot!(space.shown(&publish(&space).fine().out), @"nothing to publish: generation 1 of c-TAG has all of it already: 1 package, in STORE/channels/c-TAG/current");
+
+    Tiny::PLAIN.with_recipe(&space, "env: #{ X: \"2\" }");
+    insta::assert_snapshot!(space.shown(&publish(&space).fine().out), @"published generation 2 of c-TAG: 1 package, in STORE/channels/c-TAG/current");
+    verify(&space);
+    let two = fs::canonicalize(space.current()).expect("published");
+    assert_ne!(one, two);
+    assert!(one.join("pool").is_dir(), "the generation before stays");
+    // Somebody who has read the former index can still fetch what it names.
+    assert_eq!(pool(&space), ["a-TAG_1.0-1~SUFFIX+opb1_all.deb", "a-TAG_1.0-1~SUFFIX+opb2_all.deb"]);
+
+    let installed = with_apt(
+        &space,
+        "apt-get install -q -y --no-install-recommends a-TAG > /tmp/told 2>&1 || { cat /tmp/told; exit 1; }
+dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n' a-TAG; cat /usr/share/a-TAG/x
+apt-get download -q a-TAG=1.0-1~SUFFIX+opb1 > /dev/null 2>&1 && echo 'the former is offered' || echo 'the former is not offered'
+cd /tmp && sed -i 's/Types: deb/Types: deb deb-src/' /etc/apt/sources.list.d/opb.sources && apt-get update -q > /dev/null
+apt-get source -q --download-only a-TAG > /dev/null 2>&1 && ls *.dsc",
+    );
+    insta::assert_snapshot!(space.shown(&installed.fine().out), @r"
+    a-TAG 1.0-1~SUFFIX+opb2 installed
+    2
+    the former is not offered
+    a-TAG_1.0-1~SUFFIX.dsc
+    ");
+
+    let unknown = space.opb(&["repo", "publish", "weekly"]).exits(2);
+    unknown.says("there is no channel `weekly`");
+}
+
+#[test]
+fn a_name_never_gets_other_bytes() {
+    let Some(space) = ready("names", "env: #{ X: \"1\" }") else { return };
+    publish(&space).fine();
+    // With its ledger gone, the store gives number 1 again, to something else.
+    fs::remove_file(space.store.join(space.own("ledger/DISTRO/a-TAG.jsonl"))).expect("a ledger");
+    Tiny::PLAIN.with_recipe(&space, "env: #{ X: \"2\" }");
+    let refused = publish(&space).exits(2);
+    let refused = refused.says("was published before with other content").says("give the package a new version: ");
+    let told = space.shown(&refused.err);
+    assert!(told.contains("a-TAG_1.0-1~SUFFIX+opb1_all.deb"), "{told}");
+    verify(&space);
+    assert!(fs::canonicalize(space.current()).expect("published").ends_with("1"));
+}
+
+#[test]
+fn an_empty_channel_is_a_repository() {
+    let Some(space) = space("empty") else { return };
+    space.opb(&["key", "init", "--name", "c-TAG"]).fine();
+    insta::assert_snapshot!(space.shown(&publish(&space).fine().out), @"published generation 1 of c-TAG: 0 packages, in STORE/channels/c-TAG/current");
+    verify(&space);
+    with_apt(&space, "apt-cache stats > /dev/null && echo fine").fine();
+}
+
+#[test]
+fn a_killed_publisher_leaves_a_whole_repository() {
+    let Some(space) = ready("torn", "") else { return };
+    let label = |turn: u32| space.write("opb.toml", &format!("[channel.c-TAG]\nlabel = \"turn {turn}\"\n"));
+    publish(&space).fine();
+    // The first time is slower than those that follow.
+    let usual = (0..3).map(|turn| {
+        label(1_000 + turn);
+        space.opb(&["build", "-q"]).fine();
+        let began = std::time::Instant::now();
+        publish(&space).fine();
+        began.elapsed()
+    });
+    let usual = usual.min().expect("three times");
+    let mut killed = 0;
+    for turn in 1..=20 {
+        label(turn);
+        space.opb(&["build", "-q"]).fine();
+        let mut child = space.start(&["repo", "publish", "c-TAG"]);
+        // Spread over all that publishing does; the last ones may come to their end.
+        std::thread::sleep(usual * turn / 18);
+        child.kill().expect("sent");
+        killed += u32::from(child.wait().expect("ends").code().is_none());
+        verify(&space);
+    }
+    assert!(killed > 5, "only {killed} of 20 publishers were killed");
+    label(100);
+    let last = publish(&space).fine();
+    assert!(last.out.starts_with("published generation "), "{}", last.out);
+    verify(&space);
+    let current = fs::canonicalize(space.current()).expect("published");
+    let text = fs::read_to_string(current.join("dists").join(&space.shared.codename).join("Release")).expect("reads");
+    assert!(text.contains("\nLabel: turn 100\n"), "{text}");
+    // What the killed ones left half-made is gone.
+    let folder = current.parent().expect("a folder");
+    let partial = fs::read_dir(folder).expect("reads").flatten().map(|entry| entry.file_name());
+    assert!(!partial.into_iter().any(|name| name.to_string_lossy().contains("partial")));
+}
+
+#[test]
+fn a_key_of_the_agent_signs() {
+    let Some(space) = space("agent") else { return };
+    Tiny::PLAIN.with_recipe(&space, "");
+    // Sockets have short paths.
+    let home = tempfile::tempdir().expect("a folder");
+    let gpg = |args: &[&str]| -> Ran {
+        let mut gpg = Command::new("gpg");
+        gpg.env("GNUPGHOME", home.path())
+            .args(["--batch", "--passphrase", ""])
+            .args(args)
+            .output()
+            .expect("runs")
+            .into()
+    };
+    gpg(&["--quick-gen-key", "opb test", "ed25519", "sign", "1d"]).fine();
+    let listed = gpg(&["--with-colons", "--list-secret-keys"]).fine().out;
+    let fingerprint = listed.lines().find_map(|line| line.strip_prefix("fpr:::::::::")).expect("a key");
+    let fingerprint = fingerprint.trim_end_matches(':');
+    let opb =
+        |args: &[&str]| -> Ran { space.command(args).env("GNUPGHOME", home.path()).output().expect("runs").into() };
+    opb(&["key", "init", "--name", "c-TAG", "--agent", fingerprint]).fine();
+    assert!(opb(&["key", "list"]).fine().out.to_lowercase().contains(&fingerprint.to_lowercase()));
+    space.opb(&["build", "-q"]).fine();
+    opb(&["repo", "publish", "c-TAG"]).fine();
+    verify(&space);
+    with_apt(&space, "apt-get install -q -y --no-install-recommends a-TAG > /dev/null 2>&1 && dpkg -s a-TAG").fine();
+    let _ = Command::new("gpgconf").env("GNUPGHOME", home.path()).args(["--kill", "all"]).output();
+}

@@ -1,0 +1,84 @@
+//! The same builds as an ordinary user, from nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use crate::space::sources::Tiny;
+use crate::space::{Ran, space};
+
+/// Beyond the ids that root's own builds use here, so that the two can be told apart.
+const SCRIPT: &str = "set -e
+cd \"$1\"
+for file in passwd subuid; do mount --bind $file /etc/$file; done
+mount --bind subuid /etc/subgid
+export HOME=$1/home XDG_CONFIG_HOME=$1/home/config
+exec setpriv --reuid=23456 --regid=23456 --clear-groups --inh-caps=-all ./opb -C project --store store build";
+
+#[test]
+fn an_ordinary_user_makes_the_same_packages() {
+    let Some(space) = space("user") else { return };
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: this is an ordinary user already");
+        return;
+    }
+    let needed = [
+        "/usr/bin/newuidmap",
+        "/usr/bin/newgidmap",
+        "/usr/bin/setpriv",
+        "/usr/bin/unshare",
+        "/etc/subuid",
+        "/etc/subgid",
+    ];
+    if let Some(missing) = needed.into_iter().find(|path| !Path::new(path).is_file()) {
+        println!("skipped: no `{missing}` to be an ordinary user with");
+        return;
+    }
+    let source = Tiny {
+        packages: &[("one", "any"), ("data", "all")],
+        fields: "Rules-Requires-Root: binary-targets\n",
+        fill: "echo text > $d/x; chmod 4755 $d/x; ln -s x $d/y; mkdir $d/z; chmod 2775 $d/z; chown 0:7 $d/z",
+        ..Tiny::PLAIN
+    };
+    source.with_recipe(&space, "");
+    space.opb(&["build"]).fine();
+
+    // Outside of the tests' folder, since an ordinary user may not pass through all folders above that.
+    let folder = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    fs::copy(env!("CARGO_BIN_EXE_opb"), at("opb")).expect("copied");
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    fs::write(at("passwd"), format!("{passwd}opbtest:x:23456:23456::/:/bin/sh\n")).expect("written");
+    fs::write(at("subuid"), "opbtest:400000:70000\n").expect("written");
+    let shell = |script: &str| -> Ran {
+        let mut command = Command::new("sh");
+        command.args(["-euc", script, "sh"]).arg(folder.path()).arg(&space.folder).arg(&space.store);
+        command.output().expect("runs").into()
+    };
+    // The archive's files need not be fetched twice: what is known by SHA-256 is copied, and nothing that was built.
+    shell(
+        "cd \"$1\"; cp -R \"$2\" project; mkdir home; ./opb -C project --store store plan
+        cp -R \"$3/sha256\" \"$3/objects\" store/
+        chown -R 23456:23456 project home store; chmod 755 opb",
+    )
+    .fine();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", SCRIPT, "sh"]).arg(folder.path()).env("NO_COLOR", "1").env_remove("OPB_STORE");
+    let ran = Ran::from(command.output().expect("runs"));
+    let ran = ran.fine();
+    assert!(ran.nodes("done").iter().any(|node| node.starts_with("root:base@")), "{}", ran.err);
+
+    let theirs = opb::store::Store::open(&opb::path::HostPath::new(at("store"))).expect("opens");
+    for (node, output) in [
+        ("source-package:a-TAG@DISTRO", "source"),
+        ("build:a-TAG@DISTRO/ARCH", "packages"),
+        ("build:a-TAG@DISTRO/all", "packages"),
+    ] {
+        let last = theirs.last_of_node(&space.own(node)).expect("reads").expect("built");
+        let output = output.parse().expect("an output");
+        assert_eq!(last.outputs[&output], space.last(node).outputs[&output], "{node}");
+        // Nothing of root's was found: the user's was run.
+        assert!(last.log.is_some());
+    }
+}

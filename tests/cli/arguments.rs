@@ -1,0 +1,138 @@
+//! Wrong arguments, colours, closed pipes.
+
+use super::help::help;
+use super::*;
+
+#[test]
+fn wrong_arguments_exit_with_2() {
+    insta::assert_snapshot!(help(&["evil"]), @r###"
+    exit 2
+    --- stderr
+    error: unrecognized subcommand 'evil'
+
+      tip: a similar subcommand exists: 'eval'
+
+    Usage: opb [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    "###);
+    insta::assert_snapshot!(help(&[]), @r###"
+    exit 2
+    --- stderr
+    Builds packages for many distributions from one set of recipes, incrementally, into signed
+    repositories
+
+    Usage: opb [OPTIONS] <COMMAND>
+
+    Commands:
+      eval    Show the graph: every step from sources to repositories, evaluated without network and
+              without the store
+      plan    Show what `opb build` would run, and why
+      build   Run what is dirty: fetch, make chroots, build packages, assemble repositories
+      log     Show the newest log of a node: of the failed attempt, if it failed since it was last
+              realised
+      why     Tell why a node ran last, and why it would run now
+      update  Move pins: each distro's package index and each distribution source, recorded in
+              `opb.lock`
+      key     Make and show signing keys. They lie outside of project and store, readable by their owner
+              alone
+      repo    Publish channels: signed repositories
+      run     Run a command in a disposable copy of a root: no network, nothing stays
+      help    Print this message or the help of the given subcommand(s)
+
+    Options:
+      -C <DIR>            Work in the project that DIR lies in [default: .]
+      -j, --jobs <N>      Run at most N nodes at once [default: the number of cores]
+      -k, --keep-going    Keep going when something fails (the default; see --fail-fast)
+          --fail-fast     Start nothing new once something has failed
+          --offline       Use no network: only what the store has
+          --store <DIR>   The store's folder [default: $OPB_STORE, else `store/` of the project]
+      -q, --quiet         Say less: failures and results only
+      -v, --verbose       Say more: what starts, and what it is at
+          --color <WHEN>  Use colours. NO_COLOR in the environment means `never` [default: auto]
+                          [possible values: auto, always, never]
+      -h, --help          Print help (see more with '--help')
+      -V, --version       Print version
+
+    Exit codes: 0 done, 1 a bug in opb, 2 wrong input, 3 the environment (network, disk, a missing
+    tool), 4 a build failed, 130 stopped.
+    "###);
+    insta::assert_snapshot!(help(&["eval", "--format", "xml"]), @r###"
+    exit 2
+    --- stderr
+    error: invalid value 'xml' for '--format <FORMAT>'
+      [possible values: tree, json, jsonl, dot]
+
+    For more information, try '--help'.
+    "###);
+    insta::assert_snapshot!(help(&["eval", "-q", "-v"]), @r###"
+    exit 2
+    --- stderr
+    error: the argument '--quiet' cannot be used with '--verbose'
+
+    Usage: opb eval --quiet [SELECTOR]...
+
+    For more information, try '--help'.
+    "###);
+    insta::assert_snapshot!(help(&["plan", "-j", "0"]), @r###"
+    exit 2
+    --- stderr
+    error: invalid value '0' for '--jobs <N>': 0 is not in 1..=1024
+
+    For more information, try '--help'.
+    "###);
+    insta::assert_snapshot!(help(&["why"]), @r###"
+    exit 2
+    --- stderr
+    error: the following required arguments were not provided:
+      <NODE>
+
+    Usage: opb why <NODE>
+
+    For more information, try '--help'.
+    "###);
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_ask() {
+    let space = Space::two();
+    let raw = |args: &[&str], no_color: &str| {
+        let output = space.command(args).env("NO_COLOR", no_color).output().expect("runs");
+        String::from_utf8(output.stderr).expect("text").contains('\u{1b}')
+    };
+    assert!(!raw(&["eval", "nothing"], ""), "a pipe is no terminal");
+    assert!(raw(&["eval", "nothing", "--color", "always"], ""));
+    assert!(!raw(&["eval", "nothing", "--color", "never"], ""));
+    assert!(!raw(&["eval", "nothing", "--color", "auto"], "1"));
+    assert!(raw(&["eval", "nothing", "--color", "always"], "1"), "the argument is nearer than the environment");
+}
+
+#[test]
+fn what_files_hold_harms_no_terminal() {
+    let space = Space::two();
+    space.file("opb.lock", "version = 1\n\"\u{1b}]0;evil\u{7}\u{1b}[2J\" = \u{1b}[31m\n");
+    let raw = |color: &str| {
+        let output = space.command(&["eval", "--color", color]).output().expect("runs");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    assert!(!raw("never").chars().any(|c| c.is_control() && c != '\n'), "{:?}", raw("never"));
+    let colored = raw("always");
+    assert!(colored.contains("\u{1b}["), "no colours: {colored:?}");
+    assert!(
+        !colored.contains("\u{1b}]") && !colored.contains("\u{1b}[2J") && !colored.contains('\u{7}'),
+        "{colored:?}"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_program_quietly() {
+    use std::io::Read as _;
+    let space = Space::two();
+    let mut child = space.command(&["eval", "--format", "json"]);
+    let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("read");
+    child.wait().expect("ends");
+    assert_eq!(said, "");
+}

@@ -1,0 +1,356 @@
+//! Help of the program and of each verb.
+
+use super::*;
+
+pub(super) fn help(args: &[&str]) -> String {
+    Space::bare().seen(args)
+}
+
+#[test]
+fn the_program() {
+    insta::assert_snapshot!(help(&["--help"]), @r###"
+    exit 0
+    --- stdout
+    Builds packages for many distributions from one set of recipes, incrementally, into signed
+    repositories
+
+    Usage: opb [OPTIONS] <COMMAND>
+
+    Commands:
+      eval    Show the graph: every step from sources to repositories, evaluated without network and
+              without the store
+      plan    Show what `opb build` would run, and why
+      build   Run what is dirty: fetch, make chroots, build packages, assemble repositories
+      log     Show the newest log of a node: of the failed attempt, if it failed since it was last
+              realised
+      why     Tell why a node ran last, and why it would run now
+      update  Move pins: each distro's package index and each distribution source, recorded in
+              `opb.lock`
+      key     Make and show signing keys. They lie outside of project and store, readable by their owner
+              alone
+      repo    Publish channels: signed repositories
+      run     Run a command in a disposable copy of a root: no network, nothing stays
+      help    Print this message or the help of the given subcommand(s)
+
+    Options:
+      -C <DIR>
+              Work in the project that DIR lies in
+
+              [default: .]
+
+      -j, --jobs <N>
+              Run at most N nodes at once [default: the number of cores]
+
+      -k, --keep-going
+              Keep going when something fails (the default; see --fail-fast)
+
+          --fail-fast
+              Start nothing new once something has failed
+
+          --offline
+              Use no network: only what the store has
+
+          --store <DIR>
+              The store's folder [default: $OPB_STORE, else `store/` of the project]
+
+      -q, --quiet
+              Say less: failures and results only
+
+      -v, --verbose
+              Say more: what starts, and what it is at
+
+          --color <WHEN>
+              Use colours. NO_COLOR in the environment means `never`
+
+              Possible values:
+              - auto:   On a terminal
+              - always: Always
+              - never:  Never
+
+              [default: auto]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Exit codes: 0 done, 1 a bug in opb, 2 wrong input, 3 the environment (network, disk, a missing
+    tool), 4 a build failed, 130 stopped.
+    "###);
+    assert_eq!(help(&["help"]), help(&["--help"]));
+    assert_eq!(help(&["--version"]), format!("exit 0\n--- stdout\nopb {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// The help of a verb less the options that all have.
+fn verb(args: &[&str]) -> String {
+    let common =
+        ["-C <", "-j, ", "-k, ", "--fail-fast", "--offline", "--store", "-q, ", "-v, ", "--color", "-h, ", "-V, "];
+    let mut kept = Vec::new();
+    let mut skipping = false;
+    for line in help(args).lines() {
+        let text = line.trim_start();
+        if text.starts_with('-') && line.len() - text.len() <= 6 {
+            skipping = common.iter().any(|start| text.starts_with(start));
+        } else if !line.starts_with(' ') && !line.is_empty() {
+            skipping = false;
+        }
+        if !skipping {
+            kept.push(line.to_owned());
+        }
+    }
+    kept.join("\n")
+}
+
+#[test]
+fn each_verb() {
+    insta::assert_snapshot!(verb(&["eval", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Show the graph: every step from sources to repositories, evaluated without network and without the
+    store
+
+    Usage: opb eval [OPTIONS] [SELECTOR]...
+
+    Arguments:
+      [SELECTOR]...
+              Show only these nodes, such as `libbsd`, `@debian-12/amd64`, `build:lib*@debian-12/*`
+
+    Options:
+          --format <FORMAT>
+              How to show it. JSON is versioned and described in the manual
+
+              Possible values:
+              - tree:  What reads what, for people
+              - json:  One JSON object
+              - jsonl: One JSON object a node
+              - dot:   For Graphviz
+
+              [default: tree]
+
+          --state
+              Look into the store and add each node's state: clean, runs, depends
+    "###);
+    insta::assert_snapshot!(verb(&["plan", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Show what `opb build` would run, and why
+
+    Usage: opb plan [OPTIONS] [SELECTOR]...
+
+    Arguments:
+      [SELECTOR]...
+              What to build; everything if left out
+
+    Options:
+          --again
+              Run what was selected although it is realised
+
+          --only
+              Leave out what depends on the selected nodes
+    "###);
+    insta::assert_snapshot!(verb(&["build", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Run what is dirty: fetch, make chroots, build packages, assemble repositories.
+
+    Without selectors everything is built and every repository assembled. With them, the selected nodes
+    are, what they need, and what depends on them.
+
+    Usage: opb build [OPTIONS] [SELECTOR]...
+
+    Arguments:
+      [SELECTOR]...
+              What to build; everything if left out
+
+    Options:
+          --again
+              Run what was selected although it is realised
+
+          --only
+              Leave out what depends on the selected nodes
+    "###);
+    insta::assert_snapshot!(verb(&["log", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Show the newest log of a node: of the failed attempt, if it failed since it was last realised
+
+    Usage: opb log [OPTIONS] <NODE>
+
+    Arguments:
+      <NODE>
+              The node, such as `libbsd`, which means its build where it has one
+
+    Options:
+          --raw
+              Leave control characters as they are. They are made harmless otherwise
+    "###);
+    insta::assert_snapshot!(verb(&["why", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Tell why a node ran last, and why it would run now
+
+    Usage: opb why [OPTIONS] <NODE>
+
+    Arguments:
+      <NODE>
+              The node, such as `libbsd`, which means its build where it has one
+
+    Options:
+    "###);
+    insta::assert_snapshot!(verb(&["update", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Move pins: each distro's package index and each distribution source, recorded in `opb.lock`.
+
+    The first time, the release of the machine itself is pinned; name others as `@debian-13`, or
+    `@debian-13/arm64`.
+
+    Usage: opb update [OPTIONS] [WHAT]...
+
+    Arguments:
+      [WHAT]...
+              Components, or distros as `@debian-12`; everything that is pinned if left out
+
+    Options:
+          --dry-run
+              Show what would move and what that would run, and leave `opb.lock` as it is
+    "###);
+    insta::assert_snapshot!(verb(&["run", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Run a command in a disposable copy of a root: no network, nothing stays
+
+    Usage: opb run [OPTIONS] <ROOT> -- <COMMAND>...
+
+    Arguments:
+      <ROOT>
+              The root, such as `root:base@debian-12/amd64`
+
+      <COMMAND>...
+              The command and its arguments
+
+    Options:
+          --as-root
+              As root of the copy, as dpkg wants it, instead of as the user `builder`
+
+          --bind <HOST:GUEST>
+              Show a file or folder of this machine inside, read-only
+    "###);
+}
+
+#[test]
+fn each_verb_with_verbs_of_its_own() {
+    insta::assert_snapshot!(verb(&["key", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Make and show signing keys. They lie outside of project and store, readable by their owner alone
+
+    Usage: opb key [OPTIONS] <COMMAND>
+
+    Commands:
+      init    Make a key without asking anything, or take one that gpg-agent holds
+      list    Show the keys that there are, as name, fingerprint and place
+      export  Write a public key to stdout
+      help    Print this message or the help of the given subcommand(s)
+
+    Options:
+    "###);
+    insta::assert_snapshot!(verb(&["key", "init", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Make a key without asking anything, or take one that gpg-agent holds
+
+    Usage: opb key init [OPTIONS]
+
+    Options:
+          --name <NAME>
+              Its name: that of the channel it signs
+
+              [default: nightly]
+
+          --user <USER>
+              Who signs: stands in the public key
+
+              [default: "opb package signing"]
+
+          --agent <FINGERPRINT>
+              Use the key with this fingerprint (40 hexadecimal digits) from gpg-agent instead of making
+              one
+
+          --if-missing
+              Do nothing where there is a key of that name already
+    "###);
+    insta::assert_snapshot!(verb(&["key", "list", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Show the keys that there are, as name, fingerprint and place
+
+    Usage: opb key list [OPTIONS]
+
+    Options:
+    "###);
+    insta::assert_snapshot!(verb(&["key", "export", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Write a public key to stdout
+
+    Usage: opb key export [OPTIONS] [NAME]
+
+    Arguments:
+      [NAME]
+              Its name
+
+              [default: nightly]
+
+    Options:
+    "###);
+    insta::assert_snapshot!(verb(&["repo", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Publish channels: signed repositories
+
+    Usage: opb repo [OPTIONS] <COMMAND>
+
+    Commands:
+      publish  Sign what is built of a channel and switch to it, all at once. Nothing happens where
+               nothing changed
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+    "###);
+    insta::assert_snapshot!(verb(&["repo", "publish", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed
+
+    Usage: opb repo publish [OPTIONS] [CHANNEL]
+
+    Arguments:
+      [CHANNEL]
+              The channel
+
+              [default: nightly]
+
+    Options:
+    "###);
+}
+
+#[test]
+fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
+    let manual = include_str!("../../docs/manual.md");
+    let help = help(&["--help"]);
+    let verbs: Vec<&str> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    assert_eq!(verbs, ["eval", "plan", "build", "log", "why", "update", "key", "repo", "run"]);
+    for verb in verbs {
+        assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");
+    }
+}

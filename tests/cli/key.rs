@@ -1,0 +1,193 @@
+//! `opb key` and `opb repo publish`: keys, and channels that cannot be published.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+
+fn keys(space: &Space) -> PathBuf {
+    space.folder.path().join("home/.config/opb/keys")
+}
+
+#[test]
+fn a_key_is_made_once_and_listed_and_exported() {
+    let space = Space::two();
+    assert_eq!(space.seen(&["key", "list"]), "exit 0\n");
+    insta::assert_snapshot!(space.seen(&["key", "init"]), @r###"
+    exit 0
+    --- stdout
+    key nightly [DIGEST] in [HERE]/home/.config/opb/keys/nightly.key
+    "###);
+    insta::assert_snapshot!(space.seen(&["key", "init"]), @r###"
+    exit 2
+    --- stderr
+    opb::sign::exists
+
+      × there is a signing key `[HERE]/home/.config/opb/keys/nightly.key` already
+      help: choose another name, or move the old key away if it is not used any more
+    "###);
+    assert_eq!(space.seen(&["key", "init", "--if-missing"]), "exit 0\n");
+    insta::assert_snapshot!(space.seen(&["key", "list"]), @r###"
+    exit 0
+    --- stdout
+    nightly [DIGEST] [HERE]/home/.config/opb/keys/nightly.key
+    "###);
+    let public = space.stdout(&["key", "export"]);
+    assert!(public.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----\n"), "{public}");
+    let mode = fs::metadata(keys(&space).join("nightly.key")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn keys_lie_where_the_environment_says() {
+    let space = Space::two();
+    let config = space.folder.path().join("config");
+    assert!(space.command(&["key", "init"]).env("XDG_CONFIG_HOME", &config).output().expect("runs").status.success());
+    assert!(config.join("opb/keys/nightly.key").is_file());
+    assert!(!keys(&space).exists());
+    insta::assert_snapshot!(space.seen_of(space.command(&["key", "list"]).env("HOME", "nowhere")), @r###"
+    exit 3
+    --- stderr
+    opb::key::no_home
+
+      × there is no folder for keys: neither XDG_CONFIG_HOME nor HOME is set to an absolute path
+      help: set one of them
+    "###);
+}
+
+#[test]
+fn no_key() {
+    let space = Space::two();
+    insta::assert_snapshot!(space.seen(&["key", "export"]), @r###"
+    exit 3
+    --- stderr
+    opb::sign::no_key
+
+      × there is no signing key `[HERE]/home/.config/opb/keys/nightly.key`
+      help: make one with `opb key init --name nightly`
+    "###);
+    insta::assert_snapshot!(space.seen(&["key", "export", "no/name"]), @r###"
+    exit 2
+    --- stderr
+    error: invalid value 'no/name' for '[NAME]': `no/name` is not a channel name: lower-case letters, digits, `-`, starting with a letter or digit
+
+    For more information, try '--help'.
+    "###);
+}
+
+#[test]
+fn a_key_that_others_can_read() {
+    let space = Space::two();
+    space.stdout(&["key", "init"]);
+    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changed");
+    open(&keys(&space).join("nightly.key"), 0o640);
+    insta::assert_snapshot!(space.seen(&["key", "export"]), @r###"
+    exit 3
+    --- stderr
+    opb::sign::open
+
+      × `[HERE]/home/.config/opb/keys/nightly.key` can be read or changed by others (its mode is 0640)
+      help: run `chmod go= [HERE]/home/.config/opb/keys/nightly.key`, and make a new key if others can have read it
+    "###);
+    open(&keys(&space), 0o755);
+    insta::assert_snapshot!(space.seen(&["key", "export"]), @r###"
+    exit 3
+    --- stderr
+    opb::sign::open
+
+      × `[HERE]/home/.config/opb/keys` can be read or changed by others (its mode is 0755)
+      help: run `chmod go= [HERE]/home/.config/opb/keys`, and make a new key if others can have read it
+    "###);
+}
+
+#[test]
+fn a_file_that_is_no_key() {
+    let space = Space::two();
+    space.stdout(&["key", "init"]);
+    fs::write(keys(&space).join("nightly.key"), "hello\n").expect("written");
+    insta::assert_snapshot!(space.seen(&["key", "list"]), @r###"
+    exit 3
+    --- stderr
+    opb::sign::format
+
+      × `[HERE]/home/.config/opb/keys/nightly.key` does not hold an OpenPGP secret key
+      help: restore it from a backup, or move it away and make one with `opb key init`
+    "###);
+    fs::write(keys(&space).join("other.agent"), "hello\n").expect("written");
+    insta::assert_snapshot!(space.seen(&["key", "export", "other"]), @r###"
+    exit 3
+    --- stderr
+    opb::key::note
+
+      × cannot understand `[HERE]/home/.config/opb/keys/other.agent`: key with no value, expected `=`
+      help: write `fingerprint = "…"` into it, or remove it and run `opb key init --agent FINGERPRINT` again
+    "###);
+}
+
+#[test]
+fn a_user_that_cannot_stand_in_a_key() {
+    insta::assert_snapshot!(Space::two().seen(&["key", "init", "--user", "a\nb"]), @r###"
+    exit 2
+    --- stderr
+    opb::sign::user_id
+
+      × `a\nb` cannot be the user id of a key
+      help: use one line of at most 200 characters, such as `opb nightly`
+    "###);
+}
+
+#[test]
+fn an_unknown_channel() {
+    insta::assert_snapshot!(Space::two().seen(&["repo", "publish", "nightli"]), @r###"
+    exit 2
+    --- stderr
+    opb::publish::no_channel
+
+      × there is no channel `nightli`
+      help: name one of `nightly`, or add `[channel.nightli]` to `opb.toml`
+    "###);
+}
+
+#[test]
+fn a_channel_without_a_key_and_one_that_is_not_built() {
+    let space = Space::two();
+    insta::assert_snapshot!(space.seen(&["repo", "publish"]), @r###"
+    exit 3
+    --- stderr
+    opb::sign::no_key
+
+      × there is no signing key `[HERE]/home/.config/opb/keys/nightly.key`
+      help: make one with `opb key init --name nightly`
+    "###);
+    space.stdout(&["key", "init"]);
+    insta::assert_snapshot!(space.seen(&["repo", "publish"]), @r###"
+    exit 2
+    --- stderr
+    opb::publish::not_built
+
+      × `repo:nightly@mirage-1` is not built
+      help: run `opb build`, then publish again; what is published now stays
+    "###);
+    space.file("opb.toml", "[channel.nightly]\nkey = \"vendor\"\n");
+    insta::assert_snapshot!(space.seen(&["repo", "publish"]), @r###"
+    exit 3
+    --- stderr
+    opb::sign::no_key
+
+      × there is no signing key `[HERE]/home/.config/opb/keys/vendor.key`
+      help: make one with `opb key init --name vendor`
+    "###);
+}
+
+#[test]
+fn nothing_is_pinned_for_the_channel() {
+    let space = Space::bare();
+    space.stdout(&["key", "init"]);
+    insta::assert_snapshot!(space.seen(&["repo", "publish"]), @r###"
+    exit 2
+    --- stderr
+    opb::publish::empty
+
+      × the channel `nightly` has no pinned distro to publish for
+      help: run `opb update` first, or widen the channel's `targets` in `opb.toml`
+    "###);
+}

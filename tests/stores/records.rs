@@ -1,0 +1,178 @@
+//! Realisations, attempts, logs, and the index.
+
+use super::*;
+
+#[test]
+fn the_first_realisation_wins() {
+    let space = Space::new();
+    let store = space.open();
+    let first = realisation("a", 10);
+    assert_eq!(store.record(&first).expect("recorded"), Recorded::New);
+    assert_eq!(store.record(&Realisation { started: 20, ..first.clone() }).expect("recorded"), Recorded::Same);
+    let other = Realisation { outputs: realisation("b", 1).outputs, ..first.clone() };
+    assert_eq!(store.record(&other).expect("recorded"), Recorded::Differs(Box::new(first.clone())));
+    assert_eq!(store.realised(&[key("a"), key("b")]).expect("reads"), [Some(first.clone()), None]);
+    assert_eq!(store.outputs_of(&[key("b"), key("a")]).expect("reads"), [None, Some(first.outputs.clone())]);
+    assert!(store.forget(key("a")).expect("removed"));
+    assert!(!store.forget(key("a")).expect("removed"));
+    assert_eq!(store.outputs_of(&[key("a")]).expect("reads"), [None]);
+    assert_eq!(store.record(&other).expect("recorded"), Recorded::New);
+}
+
+#[test]
+fn a_node_has_a_history() {
+    let space = Space::new();
+    let store = space.open();
+    assert_eq!(store.last_of_node("build:hello@debian-12/amd64").expect("reads"), None);
+    for (name, started) in [("a", 10), ("c", 30), ("b", 20)] {
+        store.record(&realisation(name, started)).expect("recorded");
+    }
+    let names = |store: &Store| {
+        let history = store.history_of_node("build:hello@debian-12/amd64").expect("reads");
+        history.into_iter().map(|realisation| realisation.started).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&store), [30, 20, 10]);
+    assert_eq!(store.last_of_node("build:hello@debian-12/amd64").expect("reads"), Some(realisation("c", 30)));
+    // Another process wrote, and one was deleted by hand under the index.
+    space.open().record(&realisation("d", 40)).expect("recorded");
+    assert_eq!(names(&store), [40, 30, 20, 10]);
+    fs::remove_file(record_file(&store, key("d"))).expect("removed");
+    assert_eq!(names(&store), [30, 20, 10]);
+}
+
+#[test]
+fn a_deleted_record_is_noticed_by_the_next_process() {
+    let space = Space::new();
+    let store = space.open();
+    for name in ["a", "b"] {
+        store.record(&realisation(name, 1)).expect("recorded");
+    }
+    fs::remove_file(record_file(&store, key("a"))).expect("removed");
+    drop(store);
+    let store = space.open();
+    let found = store.outputs_of(&[key("a"), key("b")]).expect("reads");
+    assert_eq!((found[0].is_some(), found[1].is_some()), (false, true));
+    assert_eq!(store.take_notices(), []);
+}
+
+#[test]
+fn a_lost_or_damaged_index_is_rebuilt() {
+    let space = Space::new();
+    let store = space.open();
+    let names: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+    for name in &names {
+        store.record(&realisation(name, 1)).expect("recorded");
+    }
+    let keys: Vec<ActionKey> = names.iter().map(|name| key(name)).collect();
+    drop(store);
+    let index = space.path("store/index.sqlite");
+    let remove = || {
+        for ending in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(space.path(&format!("store/index.sqlite{ending}")));
+        }
+    };
+    let damages: [(&str, &dyn Fn()); 5] = [
+        ("lost", &remove),
+        ("garbage", &|| fs::write(&index, "garbage".repeat(5_000)).expect("written")),
+        ("empty", &|| fs::write(&index, "").expect("written")),
+        ("cut", &|| {
+            let bytes = fs::read(&index).expect("reads");
+            fs::write(&index, &bytes[..bytes.len() / 2 / 4096 * 4096]).expect("written");
+        }),
+        ("overwritten in the middle", &|| {
+            let mut bytes = fs::read(&index).expect("reads");
+            bytes[4096..].fill(0xa5);
+            fs::write(&index, bytes).expect("written");
+        }),
+    ];
+    for (name, damage) in damages {
+        damage();
+        let store = space.open();
+        let found = store.outputs_of(&keys).expect("reads");
+        assert!(found.iter().all(Option::is_some), "{name}");
+        assert_eq!(store.history_of_node("build:hello@debian-12/amd64").expect("reads").len(), 300, "{name}");
+        assert_eq!(store.take_notices(), [Notice::IndexRebuilt], "{name}");
+    }
+    // An index of which nothing can be made: one in memory answers.
+    remove();
+    fs::create_dir(&index).expect("made");
+    let store = space.open();
+    assert!(store.outputs_of(&keys).expect("reads").iter().all(Option::is_some));
+    assert!(matches!(store.take_notices()[..], [Notice::IndexInMemory { .. }, Notice::IndexRebuilt]));
+}
+
+#[test]
+fn a_damaged_realisation_is_absent_and_reported() {
+    let space = Space::new();
+    let store = space.open();
+    store.record(&realisation("a", 1)).expect("recorded");
+    let file = record_file(&store, key("a"));
+    let bytes = fs::read(&file).expect("reads");
+    let mut flipped = bytes.clone();
+    let at = bytes.windows(8).position(|part| part == b"packages").expect("there") + 13;
+    flipped[at] = if flipped[at] == b'0' { b'1' } else { b'0' };
+    for damaged in [&bytes[..bytes.len() / 2], b"", &flipped] {
+        fs::write(&file, damaged).expect("written");
+        assert_eq!(store.realisation(key("a")).expect("reads"), None);
+        assert_eq!(store.take_notices(), [Notice::DamagedRecord(HostPath::new(&file))]);
+    }
+    // What is there under another name is not that key's either.
+    fs::create_dir_all(record_file(&store, key("b")).parent().expect("has one")).expect("made");
+    fs::write(record_file(&store, key("b")), &bytes).expect("written");
+    assert_eq!(store.realisation(key("b")).expect("reads"), None);
+    // And a new result replaces it.
+    assert_eq!(store.record(&realisation("a", 2)).expect("recorded"), Recorded::New);
+    assert_eq!(store.realisation(key("a")).expect("reads"), Some(realisation("a", 2)));
+}
+
+#[test]
+fn attempts_are_remembered_until_forgotten() {
+    let space = Space::new();
+    let store = space.open();
+    let attempt = Attempt {
+        key: key("a"),
+        node: "build:hello@debian-12/amd64".to_owned(),
+        cause: Cause::Build,
+        log: Some(Digest::of(b"log")),
+        started: 5,
+        milliseconds: 6,
+        message: "it failed".to_owned(),
+    };
+    assert_eq!(store.attempt(key("a")).expect("reads"), None);
+    store.record_attempt(&attempt).expect("written");
+    let later = Attempt { started: 9, cause: Cause::Environment, ..attempt };
+    store.record_attempt(&later).expect("written");
+    assert_eq!(store.attempt(key("a")).expect("reads"), Some(later));
+    assert!(store.forget_attempt(key("a")).expect("removed"));
+    assert_eq!(store.attempt(key("a")).expect("reads"), None);
+}
+
+#[test]
+fn logs_come_back() {
+    let space = Space::new();
+    let store = space.open();
+    let text = "a line of a log\n".repeat(10_000);
+    let digest = store.put_log(&mut text.as_bytes()).expect("stored");
+    assert_eq!(digest, Digest::of(text.as_bytes()));
+    assert_eq!(store.read_log(digest, 1 << 20).expect("there"), text.as_bytes());
+    let file = space.path(&format!("store/log/{digest}.zst"));
+    assert!(fs::metadata(&file).expect("there").len() < 2_000);
+    let mut start = [0; 6];
+    store.open_log(digest).expect("there").read_exact(&mut start).expect("reads");
+    assert_eq!(&start, b"a line");
+    assert!(matches!(store.read_log(digest, 100), Err(StoreError::TooLarge { .. })));
+    fs::write(&file, "garbage").expect("written");
+    assert!(matches!(store.read_log(digest, 100), Err(StoreError::Altered { what: "log", .. })));
+    assert!(matches!(store.read_log(Digest::of(b""), 100), Err(StoreError::Missing { what: "log", .. })));
+}
+
+#[test]
+fn an_index_that_fails_in_every_way_is_our_bug() {
+    let source = rusqlite::Error::InvalidQuery;
+    let error = StoreError::Index { path: HostPath::new("/store"), source };
+    assert_eq!(error.fault(), Cause::Bug);
+    assert_eq!(
+        shown(&error),
+        "the index of the store `/store` fails: Query is not read-only | report this as a bug, with the cause"
+    );
+}
