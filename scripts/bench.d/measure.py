@@ -1,0 +1,108 @@
+"""Times whole commands in turn, and compares their medians."""
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+TICKS = os.sysconf("SC_CLK_TCK")
+CORES = os.cpu_count() or 1
+
+
+class Fault(Exception):
+    """Something that makes the figures void."""
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+@dataclass
+class Command:
+    """What is timed, and what is not."""
+
+    argv: list
+    # Run before and after each timed run, untimed.
+    before: object = lambda: None
+    after: object = lambda: None
+    # Given what the command wrote; raises Fault where it did not do its work.
+    check: object = lambda text: None
+    env: dict = None
+
+
+@dataclass
+class Row:
+    """One line of the table. Times in seconds."""
+
+    id: str
+    what: str
+    ours: float
+    peer: float
+    bar: float
+
+    @property
+    def ratio(self):
+        return self.ours / self.peer
+
+    @property
+    def holds(self):
+        return self.ratio <= self.bar
+
+    def summary(self):
+        figures = {"ours": self.ours, "peer": self.peer, "ratio": self.ratio, "bar": self.bar}
+        return {"id": self.id, **{name: round(value, 5) for name, value in figures.items()}, "holds": self.holds}
+
+
+def busy_seconds():
+    """Processor time that the whole machine has used."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _, _, irq, softirq = map(int, stat.readline().split()[1:8])
+    return (user + nice + system + irq + softirq) / TICKS
+
+
+def once(name, command, log):
+    """Wall and processor seconds of one run, and the share of the machine that went to anything else meanwhile."""
+    command.before()
+    # What earlier runs left to be written must not fall into this one.
+    os.sync()
+    with open(log, "w+b") as out:
+        busy, began = busy_seconds(), time.monotonic()
+        process = subprocess.Popen(
+            command.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=command.env, start_new_session=True
+        )
+        # Waits for it alone; its usage holds that of all descendants that were waited for.
+        _, status, usage = os.wait4(process.pid, 0)
+        wall, busy = time.monotonic() - began, busy_seconds() - busy
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        text = out.read().decode(errors="replace")
+    if process.returncode != 0:
+        raise Fault(f"{name} ended with {process.returncode}: see {log}")
+    command.check(text)
+    command.after()
+    cpu = usage.ru_utime + usage.ru_stime
+    return wall, cpu, max(0.0, busy - cpu) / (wall * CORES)
+
+
+def in_turn(commands, rounds, place):
+    """Runs each of `commands` (by name) once to warm up, then once in each round; medians (wall, cpu) by name."""
+    taken = {name: [] for name in commands}
+    names = list(commands)
+    for turn in range(rounds + 1):
+        # Each comes first equally often: a clock that changes favours nobody.
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            figures = once(name, commands[name], place / f"{name}.log")
+            if turn > 0:
+                taken[name].append(figures)
+    medians = {}
+    for name, figures in taken.items():
+        walls, cpus, others = zip(*figures)
+        wall, cpu = statistics.median(walls), statistics.median(cpus)
+        say(
+            f"{name}: wall {wall:.4f} s ({min(walls):.4f} to {max(walls):.4f}), cpu {cpu:.4f} s "
+            f"({min(cpus):.4f} to {max(cpus):.4f}), {rounds} rounds, others {statistics.median(others):.0%} of the machine"
+        )
+        medians[name] = (wall, cpu)
+    return medians
