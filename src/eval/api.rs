@@ -1,4 +1,4 @@
-//! The functions of recipes. A new one: an entry in [`FUNCTIONS`], a line in [`register`], a case in `tests/recipes/`.
+//! The functions of recipes. A new one: an entry in `functions.rs`, a line in [`register`], a case in `tests/recipes/`.
 
 use rhai::{Engine, EvalAltResult};
 
@@ -7,14 +7,6 @@ use super::mistake::{Complaint, Mistake};
 use crate::component::{BuildSpec, SourceSpec};
 use crate::name::PackageName;
 use crate::path::TreePath;
-
-/// Each function with a call of it that works.
-pub(super) const FUNCTIONS: [(&str, &str); 4] = [
-    ("dsc", "dsc(\"libmd\")"),
-    ("path", "path(\"folder\")"),
-    ("native", "native()"),
-    ("pkg", "pkg(\"help2man (>= 1.40)\")"),
-];
 
 /// What `pkg(…)` gives: a Debian relation, checked.
 #[derive(Debug, Clone)]

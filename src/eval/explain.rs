@@ -9,7 +9,7 @@ use std::sync::Arc;
 use miette::SourceSpan;
 use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
-use super::api::FUNCTIONS;
+use super::functions::{FUNCTIONS, function};
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::scan::{Kind, Text};
 use crate::diag::did_you_mean;
@@ -215,8 +215,8 @@ fn unknown_variable(text: &Text, at: usize, name: &str) -> Complaint {
     if in_back_ticks {
         return complaint.help(RAW_STRINGS);
     }
-    if let Some((_, call)) = FUNCTIONS.iter().find(|(function, _)| *function == name) {
-        return complaint.help(format!("call the function: `{call}`"));
+    if let Some(known) = function(name) {
+        return complaint.help(format!("call the function: `{}`", known.example));
     }
     let declared: Vec<(&str, &str)> = (1..text.tokens().len())
         .filter(|token| matches!(text.str(token - 1), "let" | "const"))
@@ -251,10 +251,10 @@ fn unknown_function(text: &Text, signature: &str) -> Complaint {
     let given = signature[name.len()..].trim().replace("&str | ImmutableString | String", "string");
     let given = given.replace("i64", "number").replace("f64", "number");
     let given = given.trim_start_matches('(').trim_end_matches(')');
-    if let Some((_, call)) = FUNCTIONS.iter().find(|(function, _)| *function == name) {
+    if let Some(known) = function(name) {
         let given = if given.is_empty() { "nothing".to_owned() } else { format!("({given})") };
         return Complaint::new(Mistake::Script, format!("`{name}` cannot be called with {given}"))
-            .help(format!("call it as in `{call}`"));
+            .help(format!("call it as in `{}`", known.example));
     }
     let own = (1..text.tokens().len()).filter(|token| text.str(token - 1) == "fn").map(|token| text.str(token));
     if own.clone().any(|own| own == name) {
@@ -262,7 +262,7 @@ fn unknown_function(text: &Text, signature: &str) -> Complaint {
         return Complaint::new(Mistake::Script, format!("`{name}` does not take {count} arguments"))
             .help("give as many as its `fn` line has");
     }
-    let known = FUNCTIONS.iter().map(|(function, _)| *function).chain(own);
+    let known = FUNCTIONS.iter().map(|function| function.name).chain(own);
     if name.contains("::") {
         return Complaint::new(Mistake::Script, format!("there is no function `{name}` for ({given})"))
             .help("look at the `fn` lines of the file that is imported under that name");
@@ -275,7 +275,7 @@ fn unknown_function(text: &Text, signature: &str) -> Complaint {
     match did_you_mean(name, known) {
         Some(word) => complaint.help(format!("did you mean `{word}`?")),
         None => {
-            let list: Vec<&str> = FUNCTIONS.iter().map(|(function, _)| *function).collect();
+            let list: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
             complaint.help(format!("use those of the language, of this file, or one of `{}`", list.join("`, `")))
         }
     }

@@ -16,6 +16,7 @@ mod distro;
 mod engine;
 mod explain;
 mod files;
+pub mod functions;
 mod imports;
 mod mistake;
 mod pattern;

@@ -1,0 +1,92 @@
+//! What the functions of recipes are for: the words that editors, help and error messages show.
+//!
+//! `api.rs` makes them; a test holds that each one of either is one of the other. A function that can be called in
+//! several ways has one entry, with all ways.
+
+/// A function of recipes, as people read of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// A call of it that works.
+    pub example: &'static str,
+    /// The ways to call it, each as in a definition file of Rhai: `pkg(relation: String) -> Package`.
+    pub signatures: &'static [&'static str],
+    /// What it is, in a few lines. The first is one sentence.
+    pub text: &'static str,
+}
+
+/// All of them, those for sources first.
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "dsc",
+        example: "dsc(\"libmd\")",
+        signatures: &["dsc(name: String) -> Source"],
+        text: "A source package of the distro itself.\n\nEach distro has its own version of it: the one in its package \
+               index, pinned in `opb.lock` by `opb update`.",
+    },
+    Function {
+        name: "path",
+        example: "path(\"folder\")",
+        signatures: &["path(folder: String) -> Source"],
+        text: "A folder of the project that has packaging in it.\n\nThe path is relative to the project's root; \
+               `path(\".\")` is the root itself, without what belongs to opb there. What `.gitignore` files name is left \
+               out. Its content is its identity, so there is no pin to move.",
+    },
+    Function {
+        name: "native",
+        example: "native()",
+        signatures: &["native() -> Build"],
+        text: "Builds with the packaging that comes with the source.\n\nThis is also what a recipe without `build` does.",
+    },
+    Function {
+        name: "pkg",
+        example: "pkg(\"help2man (>= 1.40)\")",
+        signatures: &["pkg(relation: String) -> Package"],
+        text: "A package of the distro, for `needs`.\n\nOne package with an optional version, as in a `Build-Depends` \
+               field, without alternatives.",
+    },
+];
+
+/// The function `name`.
+pub fn function(name: &str) -> Option<&'static Function> {
+    FUNCTIONS.iter().find(|function| function.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Names that `api.rs` registers, but for those that it registers to refuse them.
+    fn registered() -> BTreeSet<&'static str> {
+        let text = include_str!("api.rs");
+        let names = text
+            .split("register_fn(")
+            .skip(1)
+            .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+        names.filter(|name| !["sleep", "timestamp"].contains(name)).collect()
+    }
+
+    #[test]
+    fn each_function_is_documented_and_each_documented_one_is_there() {
+        let documented: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+        assert_eq!(registered(), documented, "functions of api.rs (left), of the table in functions.rs (right)");
+        assert_eq!(documented.len(), FUNCTIONS.len(), "a name stands twice");
+    }
+
+    #[test]
+    fn each_is_whole() {
+        for Function { name, example, signatures, text } in FUNCTIONS {
+            assert!(example.starts_with(&format!("{name}(")), "{name}: {example}");
+            assert!(
+                !signatures.is_empty() && text.split('\n').next().is_some_and(|line| line.ends_with('.')),
+                "{name}"
+            );
+            for signature in *signatures {
+                assert!(signature.starts_with(&format!("{name}(")) && signature.contains(") -> "), "{signature}");
+            }
+        }
+    }
+}
