@@ -6,6 +6,7 @@
 
 mod files;
 mod local;
+mod revision;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::settings::{Settings, SettingsError};
 
 pub use files::ProjectFiles;
 pub use local::host_apt;
+pub use revision::Revision;
 
 /// The name of the lock file.
 pub const LOCK_FILE: &str = "opb.lock";
@@ -153,20 +155,11 @@ impl Project {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Lock::default()),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                let text = miette::NamedSource::new(LOCK_FILE, String::new());
-                return Err(ProjectError::Lock { message: "it is not UTF-8 text".to_owned(), text, place: None });
+                return Err(not_text());
             }
             Err(source) => return Err(self.file_error("read", LOCK_FILE, source)),
         };
-        let version = toml::from_str::<toml::Table>(&text).ok().and_then(|table| table.get("version")?.as_integer());
-        if let Some(found) = version.filter(|found| *found > i64::from(LOCK_VERSION)) {
-            return Err(ProjectError::LockVersion { found: u32::try_from(found).unwrap_or(u32::MAX) });
-        }
-        toml::from_str(&text).map_err(|error| ProjectError::Lock {
-            message: error.message().to_owned(),
-            place: error.span().map(Into::into),
-            text: miette::NamedSource::new(LOCK_FILE, text.clone()),
-        })
+        read_lock(&text)
     }
 
     /// Writes the lock: the old one or the new one is there, never a part.
@@ -189,6 +182,25 @@ impl Project {
     fn file_error(&self, deed: &'static str, path: &str, source: io::Error) -> ProjectError {
         ProjectError::File { deed, path: self.path.join(path).as_path().to_owned(), source }
     }
+}
+
+/// The lock is no text at all.
+fn not_text() -> ProjectError {
+    let text = miette::NamedSource::new(LOCK_FILE, String::new());
+    ProjectError::Lock { message: "it is not UTF-8 text".to_owned(), text, place: None }
+}
+
+/// The lock that `text` is.
+fn read_lock(text: &str) -> Result<Lock, ProjectError> {
+    let version = toml::from_str::<toml::Table>(text).ok().and_then(|table| table.get("version")?.as_integer());
+    if let Some(found) = version.filter(|found| *found > i64::from(LOCK_VERSION)) {
+        return Err(ProjectError::LockVersion { found: u32::try_from(found).unwrap_or(u32::MAX) });
+    }
+    toml::from_str(text).map_err(|error| ProjectError::Lock {
+        message: error.message().to_owned(),
+        place: error.span().map(Into::into),
+        text: miette::NamedSource::new(LOCK_FILE, text.to_owned()),
+    })
 }
 
 /// The user's folder for this program: `$XDG_CONFIG_HOME/opb`, or `~/.config/opb`. Secret keys lie below it.

@@ -9,7 +9,7 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 /// The most bytes of one `.gitignore` that are read.
-const MAX_RULES: u64 = 1 << 20;
+pub(super) const MAX_RULES: u64 = 1 << 20;
 
 /// Rules of several files, the outermost first.
 #[derive(Default)]
@@ -75,11 +75,16 @@ pub(super) fn rules_of(dir: &Dir) -> std::io::Result<Gitignore> {
     }
     let mut bytes = Vec::new();
     dir.open(".gitignore")?.take(MAX_RULES).read_to_end(&mut bytes)?;
+    Ok(rules_from(&bytes))
+}
+
+/// The rules of a `.gitignore` with that content.
+pub(super) fn rules_from(bytes: &[u8]) -> Gitignore {
     let mut builder = GitignoreBuilder::new("");
-    let text = String::from_utf8_lossy(&bytes);
+    let text = String::from_utf8_lossy(bytes);
     for line in text.trim_start_matches('\u{feff}').lines() {
         // git takes no offence at a line that it does not understand.
         let _ = builder.add_line(None, line);
     }
-    Ok(builder.build().unwrap_or_else(|_| Gitignore::empty()))
+    builder.build().unwrap_or_else(|_| Gitignore::empty())
 }

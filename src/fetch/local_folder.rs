@@ -21,7 +21,7 @@ const MAX_ENTRIES: usize = 1_000_000;
 const MAX_DEPTH: usize = 200;
 
 /// Folders (or files: work trees, submodules) of version control, which are no source.
-const VERSION_CONTROL: [&str; 3] = [".git", ".hg", ".svn"];
+pub(super) const VERSION_CONTROL: [&str; 3] = [".git", ".hg", ".svn"];
 
 /// Something in a source folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Getting files of distributions' archives with the host's own apt, and reading local source folders.
+//! Getting files of distributions' archives with the host's own apt, and reading local source folders and commits.
 //!
 //! ```text
 //! apt_config, sources   what this machine's apt is set to        ─┐
@@ -8,6 +8,8 @@
 //! download, helper,     files by address and digest, checked     ─┘
 //!   failure             and why one could not be got
 //! local_folder          what a local folder holds, but what .gitignore leaves out (ignore_rules)
+//! git, git_objects,     what a commit of the project's git repository holds, and what of it
+//!   git_folder            a folder there holds as a source
 //! ```
 //!
 //! There is no HTTP here: apt's helper does it, with the host's proxies, credentials and certificates. Knows nothing of
@@ -19,6 +21,10 @@ mod apt_config;
 mod download;
 mod failure;
 mod fields;
+mod git;
+mod git_error;
+mod git_folder;
+mod git_objects;
 mod helper;
 mod ignore_rules;
 mod index;
@@ -33,6 +39,9 @@ pub use address::{Address, AddressError, redact};
 pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources};
 pub use download::{Access, Wanted, bases, download};
 pub use failure::FetchError;
+pub use git::{Commit, Committed, CommittedKind};
+pub use git_error::GitError;
+pub use git_folder::committed_tree_paths;
 pub use index::{Index, by_hash, indexes, suite_address};
 pub use local_folder::{LocalEntry, LocalError, LocalKind, local_tree_paths};
 pub use mirror::{Mirror, MirrorError, Overrides, mirrors};

@@ -4,6 +4,7 @@
 pub mod build;
 pub mod history;
 pub mod key;
+pub mod past;
 mod pin;
 pub mod plan;
 pub mod publish;

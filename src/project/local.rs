@@ -14,10 +14,22 @@ use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
 /// The most bytes of a text in `debian/`.
-const MAX_TEXT: u64 = 16 << 20;
+pub(super) const MAX_TEXT: u64 = 16 << 20;
 
 /// Takes a file's content: hashes it, or stores it too. Gives its digest and length in bytes.
 type Take<'a> = dyn FnMut(&mut std::fs::File) -> Result<(Digest, u64), Failure> + 'a;
+
+/// A folder of files as [`look_at`] sees it: the project's own, or what it was at a revision.
+pub(super) trait SourceFiles {
+    /// Whether there is a folder at `folder`.
+    fn is_folder(&self, folder: &str) -> bool;
+
+    /// The text at `path`, at most [`MAX_TEXT`] bytes of it; `None` where there is none.
+    fn text(&self, path: &str) -> std::io::Result<Option<String>>;
+
+    /// The tree that `folder` (`.`: all) is as a source.
+    fn tree(&self, folder: &str) -> Result<Tree, Failure>;
+}
 
 impl Project {
     /// What evaluation must know of the source in `folder`, below the project's root.
@@ -25,41 +37,7 @@ impl Project {
     /// # Errors
     /// [`LocalError`] where it is no source with a `debian/` folder.
     pub fn look_at(&self, folder: &str) -> Result<LocalSource, LocalError> {
-        let wrong = |message: String, help: &str| LocalError { message, help: help.to_owned() };
-        let is_folder = folder == "." || self.root.metadata(folder).is_ok_and(|metadata| metadata.is_dir());
-        if !is_folder {
-            return Err(wrong(
-                format!("there is no folder `{folder}` in the project"),
-                "write a path from the project's root to a folder in it, such as `path(\"sources/logax\")`",
-            ));
-        }
-        let text = |name: &str| -> Result<Option<String>, LocalError> {
-            let path = format!("{folder}/debian/{name}");
-            let read = self.root.open(&path).and_then(|file| {
-                let mut text = String::new();
-                file.take(MAX_TEXT).read_to_string(&mut text).map(|_| text)
-            });
-            match read {
-                Ok(text) => Ok(Some(text)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                Err(error) => {
-                    Err(wrong(format!("cannot read `{path}`: {error}"), "look at the file's mode and content"))
-                }
-            }
-        };
-        let needed = |name: &str| {
-            let missing = || {
-                let message = format!("the folder `{folder}` has no `debian/{name}`");
-                wrong(message, "add Debian packaging to the source, or name the folder that has it")
-            };
-            text(name)?.ok_or_else(missing)
-        };
-        let facts = facts(&needed("control")?, &needed("changelog")?, text("source/format")?.as_deref())
-            .map_err(|error| wrong(told(&error), "mend the file in the source's `debian/` folder"))?;
-        let tree = self.walk(folder, &mut hash).map_err(|failure| {
-            wrong(format!("cannot read the folder `{folder}`: {failure}"), "look at the modes of its files")
-        })?;
-        Ok(LocalSource { tree: tree.digest(), facts })
+        look_at(self, folder)
     }
 
     /// Puts the files of `folder` into the store; returns the tree that the folder is.
@@ -104,8 +82,63 @@ impl Project {
     }
 }
 
+impl SourceFiles for Project {
+    fn is_folder(&self, folder: &str) -> bool {
+        self.root.metadata(folder).is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    fn text(&self, path: &str) -> std::io::Result<Option<String>> {
+        let read = self.root.open(path).and_then(|file| {
+            let mut text = String::new();
+            file.take(MAX_TEXT).read_to_string(&mut text).map(|_| text)
+        });
+        match read {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn tree(&self, folder: &str) -> Result<Tree, Failure> {
+        self.walk(folder, &mut hash)
+    }
+}
+
+/// What evaluation must know of the source in `folder` of `files`.
+///
+/// # Errors
+/// [`LocalError`] where it is no source with a `debian/` folder.
+pub(super) fn look_at(files: &dyn SourceFiles, folder: &str) -> Result<LocalSource, LocalError> {
+    let wrong = |message: String, help: &str| LocalError { message, help: help.to_owned() };
+    if folder != "." && !files.is_folder(folder) {
+        return Err(wrong(
+            format!("there is no folder `{folder}` in the project"),
+            "write a path from the project's root to a folder in it, such as `path(\"sources/logax\")`",
+        ));
+    }
+    let text = |name: &str| {
+        let path = format!("{folder}/debian/{name}");
+        let failed = |error| wrong(format!("cannot read `{path}`: {error}"), "look at the file's mode and content");
+        files.text(&path).map_err(failed)
+    };
+    let needed = |name: &str| {
+        let missing = || {
+            let message = format!("the folder `{folder}` has no `debian/{name}`");
+            wrong(message, "add Debian packaging to the source, or name the folder that has it")
+        };
+        text(name)?.ok_or_else(missing)
+    };
+    let facts = facts(&needed("control")?, &needed("changelog")?, text("source/format")?.as_deref())
+        .map_err(|error| wrong(told(&error), "mend the file in the source's `debian/` folder"))?;
+    let tree = files.tree(folder).map_err(|failure| {
+        let message = format!("cannot read the folder `{folder}`: {}", told(&*failure.report));
+        wrong(message, "look at the modes of its files")
+    })?;
+    Ok(LocalSource { tree: tree.digest(), facts })
+}
+
 /// What this program itself writes into a project.
-fn is_own(path: &str) -> bool {
+pub(super) fn is_own(path: &str) -> bool {
     path == super::LOCK_FILE || path.starts_with("store/")
 }
 
