@@ -50,9 +50,9 @@ impl Facts {
     pub fn new(target: &Target, distro: &Distro) -> Self {
         let value = |fact: &str| match fact {
             "arch" => target.arch.to_string(),
-            "codename" => distro.codename.clone(),
+            "codename" => distro.codename().to_owned(),
             "distro" => target.distro.to_string(),
-            "family" => distro.family.as_str().to_owned(),
+            "family" => distro.family().as_str().to_owned(),
             "release" => distro.release.clone(),
             "vendor" => distro.vendor.clone(),
             _ => target.to_string(),

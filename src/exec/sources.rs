@@ -129,7 +129,7 @@ pub fn suite_of<'a>(ctx: &Context<'a>, distro: &DistroName, suite: &str) -> Resu
         what: format!("it pins the suite `{suite}`, which `distros/{distro}.rhai` does not have"),
     };
     let distro = ctx.distros.get(distro).ok_or_else(missing)?;
-    let suite = distro.suites.iter().find(|known| known.name == suite).ok_or_else(missing)?;
+    let suite = distro.deb().and_then(|deb| deb.suites.iter().find(|known| known.name == suite)).ok_or_else(missing)?;
     Ok((distro, suite))
 }
 

@@ -163,7 +163,7 @@ fn is_keyring_of(path: &str, distro: &Distro) -> bool {
     }
     let name = path.rsplit('/').next().unwrap_or(path);
     let fragment = |kind: &str| name.strip_prefix(distro.vendor.as_str()).is_some_and(|rest| rest.starts_with(kind));
-    name == distro.keyring || fragment("-archive-") || fragment("-keyring-")
+    distro.deb().is_some_and(|deb| name == deb.keyring) || fragment("-archive-") || fragment("-keyring-")
 }
 
 /// How well a host's suite tells where `wanted` is: 0 the same suite, 1 the same pocket of another release, 2 the main
@@ -221,23 +221,25 @@ pub(super) fn parse_mirror_list(text: &str) -> Vec<Address> {
 mod tests {
     use super::super::sources::{parse_deb822, parse_list};
     use super::*;
-    use crate::distro::{Base, Expired, Family, Lifecycle, Options};
+    use crate::distro::{Base, Deb, Expired, Lifecycle, Options, Packaging};
 
     fn distro(name: &str, vendor: &str, codename: &str) -> Distro {
         Distro {
             name: name.parse().expect("name"),
-            family: Family::Deb,
             vendor: vendor.into(),
             release: String::new(),
-            codename: codename.into(),
             suffix: String::new(),
             arches: vec!["amd64".parse().expect("arch")],
             indep_on: "amd64".parse().expect("arch"),
-            suites: Vec::new(),
-            keyring: format!("{vendor}-archive-keyring.gpg"),
-            base: Base { variant: "buildd".into(), add: Vec::new() },
-            lifecycle: Lifecycle { end: String::new(), archived: false, expired_release_files: Expired::Refuse },
-            options: Options { first_alternative: true, rules_need_no_root: false },
+            lifecycle: Lifecycle { end: String::new(), archived: false },
+            packaging: Packaging::Deb(Deb {
+                codename: codename.into(),
+                suites: Vec::new(),
+                keyring: format!("{vendor}-archive-keyring.gpg"),
+                base: Base { variant: "buildd".into(), add: Vec::new() },
+                expired_release_files: Expired::Refuse,
+                options: Options { first_alternative: true, rules_need_no_root: false },
+            }),
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::update::UpdateError;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::distro::{Distro, Suite};
+use crate::distro::{Deb, Distro, Suite};
 use crate::exec::{ArchiveFile, Archives, NodeError};
 use crate::family::deb::facts::facts;
 use crate::fetch;
@@ -37,11 +37,11 @@ pub(super) struct SourceIndex(Vec<(String, String)>);
 
 impl Pinner<'_> {
     /// Pins a distro's suites as its archive has them now.
-    pub fn pin_distro(&mut self, distro: &Distro, arches: &BTreeSet<Arch>) -> Result<DistroPin, Failure> {
-        let keyring = self.keyring(distro)?;
+    pub fn pin_distro(&mut self, distro: &Distro, deb: &Deb, arches: &BTreeSet<Arch>) -> Result<DistroPin, Failure> {
+        let keyring = self.keyring(distro, deb)?;
         let arches: Vec<Arch> = arches.iter().cloned().collect();
         let mut pins = Vec::new();
-        for suite in &distro.suites {
+        for suite in &deb.suites {
             let (bytes, mirror) = self.archives.release(distro, suite)?;
             let now = project::now();
             let seconds = u64::try_from(now).unwrap_or(0);
@@ -53,7 +53,7 @@ impl Pinner<'_> {
                 }
             })?;
             let release = fetch::parse_release(&verified.text, &suite.name)?;
-            let expired = distro.lifecycle.expired_release_files;
+            let expired = deb.expired_release_files;
             let today = jiff::Timestamp::from_second(now).unwrap_or_default();
             if let Some(notice) = fetch::check_dates(&release, &suite.name, mirror.stance, expired, today)? {
                 self.notices.push(notice.0);
@@ -70,9 +70,9 @@ impl Pinner<'_> {
     }
 
     /// Reads the pinned indexes of sources.
-    pub fn source_index(&mut self, distro: &Distro, pins: &[SuitePin]) -> Result<SourceIndex, Failure> {
+    pub fn source_index(&mut self, distro: &Distro, deb: &Deb, pins: &[SuitePin]) -> Result<SourceIndex, Failure> {
         let mut texts = Vec::new();
-        for suite in &distro.suites {
+        for suite in &deb.suites {
             let Some(pin) = pins.iter().find(|pin| pin.name == suite.name) else { continue };
             for (path, sha256) in pin.index.iter().filter(|(path, _)| path.contains("/source/")) {
                 let file = ArchiveFile { path: path.clone(), sha256: *sha256, size: None };
@@ -97,7 +97,7 @@ impl Pinner<'_> {
     /// Pins the newest version of a source package; fetches it unless it is `known`.
     pub fn pin_source(
         &mut self,
-        distro: &Distro,
+        (distro, deb): (&Distro, &Deb),
         index: &SourceIndex,
         name: &PackageName,
         known: Option<&DscPin>,
@@ -124,7 +124,7 @@ impl Pinner<'_> {
         if let Some(known) = known.filter(|known| known.files == files) {
             return Ok(DscPin { suite: suite.to_owned(), directory: entry.directory, ..known.clone() });
         }
-        let suite = distro.suites.iter().find(|known| known.name == suite);
+        let suite = deb.suites.iter().find(|known| known.name == suite);
         let suite = suite.ok_or_else(|| NodeError::NoInput { role: "suite".to_owned() })?;
         let (tree, facts) = self.fetch_source(distro, suite, &entry)?;
         Ok(DscPin { suite: suite.name.clone(), directory: entry.directory, tree, files, facts })
@@ -193,10 +193,10 @@ impl Pinner<'_> {
     }
 
     /// The distro's keyring: the project's own, else the system's.
-    fn keyring(&self, distro: &Distro) -> Result<PathBuf, UpdateError> {
+    fn keyring(&self, distro: &Distro, deb: &Deb) -> Result<PathBuf, UpdateError> {
         let own = self.project.path.join("distros/keyrings").as_path().to_owned();
         let folders = [own, "/usr/share/keyrings".into(), "/etc/apt/keyrings".into(), "/etc/apt/trusted.gpg.d".into()];
-        let found = folders.into_iter().map(|folder| folder.join(&distro.keyring)).find(|path| path.is_file());
-        found.ok_or_else(|| UpdateError::Keyring { distro: distro.name.to_string(), keyring: distro.keyring.clone() })
+        let found = folders.into_iter().map(|folder| folder.join(&deb.keyring)).find(|path| path.is_file());
+        found.ok_or_else(|| UpdateError::Keyring { distro: distro.name.to_string(), keyring: deb.keyring.clone() })
     }
 }

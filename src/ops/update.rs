@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::pin::{Pinner, SourceIndex};
 use crate::component::SourceSpec;
 use crate::diag::{Cause, Caused, Failure};
+use crate::distro::Family;
 use crate::eval;
 use crate::exec::Archives;
 use crate::lock::Lock;
@@ -82,6 +83,16 @@ pub enum UpdateError {
         arch: String,
         /// Those that it has.
         known: String,
+    },
+    /// A distro whose repositories this program cannot pin.
+    #[error("cannot pin `{distro}`: pinning RPM repositories is not supported yet")]
+    #[diagnostic(
+        code(opb::update::rpm),
+        help("name a distro of the family `deb`; what `opb.lock` says of `{distro}` already stays as it is")
+    )]
+    Rpm {
+        /// The distro.
+        distro: String,
     },
     /// The keyring that a distribution signs with is not on this machine.
     #[error("the keyring `{keyring}` of {distro} is not on this machine")]
@@ -191,6 +202,9 @@ pub fn selection(words: &[String], evaluated: &eval::Project) -> Result<Selectio
                 selector: word.clone(),
                 close: close(evaluated.distros.keys().map(DistroName::as_str).collect()),
             })?;
+            if distro.family() == Family::Rpm {
+                return Err(UpdateError::Rpm { distro: distro.name.to_string() });
+            }
             let arches = selection.distros.entry(distro.name.clone()).or_default();
             if arch != "*" {
                 let found = distro.arches.iter().find(|known| known.as_str() == arch);
@@ -231,10 +245,15 @@ pub fn update(
     let distros = wanted_distros(&selection, evaluated, &before, archives)?;
     for (name, arches) in &distros {
         let Some(distro) = evaluated.distros.get(name) else { continue };
-        lock.distro.insert(name.clone(), pinner.pin_distro(distro, arches)?);
+        let Some(deb) = distro.deb() else {
+            pinner.notices.push(format!("the pins of {name} stay as they are: RPM repositories cannot be pinned yet"));
+            continue;
+        };
+        lock.distro.insert(name.clone(), pinner.pin_distro(distro, deb, arches)?);
     }
     for name in lock.distro.keys().cloned().collect::<Vec<_>>() {
         let Some(distro) = evaluated.distros.get(&name) else { continue };
+        let Some(deb) = distro.deb() else { continue };
         let pins = lock.distro[&name].suite.clone();
         let mut wanted: BTreeMap<PackageName, String> = BTreeMap::new();
         for work in evaluated.work.iter().filter(|work| work.target.distro == name && work.component.skip.is_none()) {
@@ -260,10 +279,10 @@ pub fn update(
             }
             let index = match &mut index {
                 Some(index) => index,
-                none => none.insert(pinner.source_index(distro, &pins)?),
+                none => none.insert(pinner.source_index(distro, deb, &pins)?),
             };
             // The others are looked at all the same, so that one run tells of all that cannot be had.
-            match pinner.pin_source(distro, index, source, known.get(source), file) {
+            match pinner.pin_source((distro, deb), index, source, known.get(source), file) {
                 Ok(pin) => drop(known.insert(source.clone(), pin)),
                 Err(failure) => failed.push((format!("{source}@{name}"), failure)),
             }
@@ -315,7 +334,7 @@ fn host_distro(evaluated: &eval::Project, archives: &Archives<'_>) -> Result<Dis
     let host = archives.host()?;
     let found = evaluated.distros.values().find(|distro| {
         Some(distro.vendor.as_str()) == host.vendor.as_deref()
-            && Some(distro.codename.as_str()) == host.codename.as_deref()
+            && distro.deb().is_some_and(|deb| Some(deb.codename.as_str()) == host.codename.as_deref())
     });
     let unknown = || {
         let words = [host.vendor.as_deref(), host.codename.as_deref()];

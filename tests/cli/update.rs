@@ -123,3 +123,27 @@ fn a_local_project_without_pins_needs_a_distro() {
     let seen = space.seen(&["update", "@mirage-1"]);
     assert!(seen.starts_with("exit 2\n") && seen.contains("sorce"), "recipes are read first: {seen}");
 }
+
+#[test]
+fn a_distro_of_rpm_packages() {
+    let space = Space::bare();
+    space.file("distros/mirror-9.rhai", RPM);
+    insta::assert_snapshot!(space.seen(&["update", "@mirror-9"]), @r###"
+    exit 2
+    --- stderr
+    opb::update::rpm
+
+      × cannot pin `mirror-9`: pinning RPM repositories is not supported yet
+      help: name a distro of the family `deb`; what `opb.lock` says of `mirror-9` already stays as it is
+    "###);
+    assert!(!space.path("opb.lock").exists());
+}
+
+const RPM: &str = r##"#{
+    family: "rpm", vendor: "mirror", release: "9", suffix: "mr9", arches: ["amd64"], indep_on: "amd64",
+    repositories: ["base"], keys: ["RPM-GPG-KEY-mirror"],
+    base: #{ groups: ["buildsys-build"], bootstrap: "two-stage", db: #{ backend: "sqlite", path: "/var/lib/rpm" }, weak: false },
+    modules: #{ enable: [], hotfixes: true }, signing: #{ key: "rsa", digest: "sha256" }, repodata: "gz", payload: "w19.zstdio",
+    version: #{ caret: true }, macros: #{ rhel: "9" }, lifecycle: #{ end: "2032-05-31", archived: false },
+}
+"##;

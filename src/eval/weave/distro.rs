@@ -46,13 +46,13 @@ pub(super) fn weave(scene: &Scene<'_>, order: &Order<'_>, graph: &mut Graph, mad
 fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Graph) -> Base {
     let place = format!("{}/{arch}", scene.distro.name);
     let name = |kind| NodeName { kind, subject: "base".to_owned(), place: place.clone() };
-    let files = deb::index_files(scene.distro, &scene.pin.suite, arch);
+    let files = deb::index_files(scene.deb, &scene.pin.suite, arch);
     let places = files.iter().map(|(label, (_, suite, path))| (label.clone(), (suite.clone(), path.clone()))).collect();
     let origin = Origin::Index { distro: scene.distro.name.clone(), files: places };
     let derivation = deb::index(files.into_values().map(|(file, ..)| file));
     let index = graph.add(name(Kind::Index), derivation, Vec::new(), None, origin);
     let needs = vec![Needed::new("index", index, "packages")];
-    let list = graph.add(name(Kind::Resolve), deb::resolve_base(scene.distro, arch), needs, None, Origin::Made);
+    let list = graph.add(name(Kind::Resolve), deb::resolve_base(scene.deb, arch), needs, None, Origin::Made);
     let root = graph.add(
         name(Kind::Root),
         deb::root(),
@@ -94,7 +94,7 @@ fn component(
         .iter()
         .map(|(place, arch, component, part)| {
             let ours = order.makers.iter().map(|(package, maker)| (package.clone(), maker.to_string()));
-            let derivation = deb::resolve(component, scene.distro, &member.facts, *part, arch, ours.collect());
+            let derivation = deb::resolve(component, scene.deb, &member.facts, *part, arch, ours.collect());
             let base = &bases[arch];
             let mut needs = vec![Needed::new("index", base.index, "packages"), Needed::new("base", base.list, "list")];
             let empty = BTreeSet::new();

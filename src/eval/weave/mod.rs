@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Project, RecipeError, RecipeErrors};
 use crate::component::{Component, SourceSpec};
 use crate::digest::Digest;
-use crate::distro::Distro;
+use crate::distro::{Deb, Distro};
 use crate::graph::Graph;
 use crate::lock::{DistroPin, Lock, SourceFacts};
 use crate::name::{Arch, ComponentName, DistroName};
@@ -64,6 +64,8 @@ struct Scene<'a> {
     project: &'a Project,
     settings: &'a Settings,
     distro: &'a Distro,
+    /// What it has as a distro of `.deb` packages.
+    deb: &'a Deb,
     pin: &'a DistroPin,
     lock: &'a Lock,
     /// Arches whose index is pinned, in the distro's order.
@@ -83,8 +85,9 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
     let mut made = BTreeMap::new();
     for (name, pin) in &lock.distro {
         let Some(distro) = project.distros.get(name) else { continue };
+        let Some(deb) = distro.deb() else { continue };
         let arches = pinned_arches(distro, pin);
-        let mut scene = Scene { project, settings, distro, pin, lock, arches, members: BTreeMap::new() };
+        let mut scene = Scene { project, settings, distro, deb, pin, lock, arches, members: BTreeMap::new() };
         let members = members(&scene, look_at, &mut local, &mut errors);
         scene.members = members;
         match needs::order(&scene) {
@@ -101,7 +104,9 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
 
 /// The arches of a distro whose index is pinned, in the distro's order.
 pub fn pinned_arches<'a>(distro: &'a Distro, pin: &DistroPin) -> Vec<&'a Arch> {
-    let pinned = |arch: &&Arch| !crate::family::deb::index_files(distro, &pin.suite, arch).is_empty();
+    let pinned = |arch: &&Arch| {
+        distro.deb().is_some_and(|deb| !crate::family::deb::index_files(deb, &pin.suite, arch).is_empty())
+    };
     distro.arches.iter().filter(pinned).collect()
 }
 

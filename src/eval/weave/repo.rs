@@ -78,8 +78,8 @@ pub(super) fn weave(
             let values = [
                 ("origin", text(&channel.origin, "opb")),
                 ("label", text(&channel.label, name.as_str())),
-                ("suite", distro.codename.clone()),
-                ("codename", distro.codename.clone()),
+                ("suite", distro.codename().to_owned()),
+                ("codename", distro.codename().to_owned()),
                 ("areas", "main".to_owned()),
                 ("arches", arches.join(" ")),
                 ("description", format!("Packages for {distro_name} built by opb")),

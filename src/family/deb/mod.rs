@@ -17,7 +17,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::component::{Component, Need, SourceSpec};
-use crate::distro::Distro;
+use crate::distro::{Deb, Distro};
 use crate::drv::{Action, Derivation, IndexFile, Resolve, Script};
 use crate::lock::{SourceFacts, SuitePin};
 use crate::name::{Arch, OutputName};
@@ -38,7 +38,7 @@ pub const BUILD_OUTPUTS: [&str; 4] = ["buildinfo", "debug", "packages", "udebs"]
 /// The pinned index of `arch` in a distro: every area of every suite. Labels are `<suite>/<area>/binary-<arch>`.
 ///
 /// Empty where the pin does not hold that arch.
-pub fn index_files(distro: &Distro, pins: &[SuitePin], arch: &Arch) -> BTreeMap<String, (IndexFile, String, String)> {
+pub fn index_files(distro: &Deb, pins: &[SuitePin], arch: &Arch) -> BTreeMap<String, (IndexFile, String, String)> {
     let mut files = BTreeMap::new();
     for (place, suite) in distro.suites.iter().enumerate() {
         let Some(pin) = pins.iter().find(|pin| pin.name == suite.name) else { continue };
@@ -61,7 +61,7 @@ pub fn index(files: impl Iterator<Item = IndexFile>) -> Derivation {
 }
 
 /// The package list of a distro's base root.
-pub fn resolve_base(distro: &Distro, arch: &Arch) -> Derivation {
+pub fn resolve_base(distro: &Deb, arch: &Arch) -> Derivation {
     derivation(Action::Resolve(Resolve {
         arch: arch.to_string(),
         needs: Vec::new(),
@@ -79,7 +79,7 @@ pub fn resolve_base(distro: &Distro, arch: &Arch) -> Derivation {
 /// `ours` names every binary package that the project makes for the distro, with its component.
 pub fn resolve(
     component: &Component,
-    distro: &Distro,
+    distro: &Deb,
     facts: &SourceFacts,
     part: Part,
     arch: &Arch,
@@ -223,7 +223,7 @@ pub fn parts(facts: &SourceFacts, profiles: &BTreeSet<String>, arch: &Arch) -> B
     parts
 }
 
-fn needs_fakeroot(facts: &SourceFacts, distro: &Distro) -> bool {
+fn needs_fakeroot(facts: &SourceFacts, distro: &Deb) -> bool {
     match facts.rules_requires_root.as_deref() {
         Some(value) => value != "no",
         None => !distro.options.rules_need_no_root,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::component::BuildSpec;
-use crate::distro::{Base, Expired, Family, Lifecycle, Options};
+use crate::distro::{Base, Deb, Expired, Lifecycle, Options, Packaging};
 use crate::lock::BinaryFacts;
 use crate::name::DistroName;
 use crate::package::version::Version;
@@ -10,17 +10,23 @@ use crate::package::version::Version;
 fn distro() -> Distro {
     Distro {
         name: DistroName::new("mirage-1").expect("a name"),
-        family: Family::Deb,
         vendor: "mirage".into(),
         release: "1".into(),
-        codename: "oasis".into(),
         suffix: "mir1".into(),
         arches: vec!["amd64".parse().expect("an arch")],
         indep_on: "amd64".parse().expect("an arch"),
+        lifecycle: Lifecycle { end: "2030-01-01".into(), archived: false },
+        packaging: Packaging::Deb(deb_distro()),
+    }
+}
+
+fn deb_distro() -> Deb {
+    Deb {
+        codename: "oasis".into(),
         suites: Vec::new(),
         keyring: "k".into(),
         base: Base { variant: "buildd".into(), add: Vec::new() },
-        lifecycle: Lifecycle { end: "2030-01-01".into(), archived: false, expired_release_files: Expired::Refuse },
+        expired_release_files: Expired::Refuse,
         options: Options { first_alternative: true, rules_need_no_root: false },
     }
 }
@@ -139,7 +145,7 @@ fn formulas_of_profiles() {
 
 #[test]
 fn a_root_has_what_the_part_needs() {
-    let distro = distro();
+    let distro = deb_distro();
     let arch = "amd64".parse().expect("an arch");
     let needs = |part, root: Option<&str>| {
         let facts = SourceFacts { rules_requires_root: root.map(str::to_owned), ..facts("1", &[]) };

@@ -1,4 +1,9 @@
-//! Reads `distros/<vendor>-<release>.rhai`: plain data about one release.
+//! Reads `distros/<name>.rhai`: plain data about one release.
+//!
+//! What every release has is read here, what one family alone has in `deb` and `rpm`.
+
+mod deb;
+mod rpm;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,25 +12,12 @@ use rhai::{Dynamic, Map};
 
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::places::{FieldPlaces, Step, key};
-use super::read::Reader;
+use super::read::{Reader, present};
 use super::scan::Text;
-use crate::distro::{Base, Distro, Expired, Family, Lifecycle, Options, Suite};
+use crate::distro::{Distro, Family, Lifecycle, Packaging};
 use crate::name::{Arch, DistroName, PackageName};
 
-const FIELDS: [&str; 12] = [
-    "family",
-    "vendor",
-    "release",
-    "codename",
-    "suffix",
-    "arches",
-    "indep_on",
-    "suites",
-    "keyring",
-    "base",
-    "lifecycle",
-    "options",
-];
+const FIELDS: [&str; 8] = ["family", "vendor", "release", "platform", "suffix", "arches", "indep_on", "lifecycle"];
 
 /// The distro `name` that `value`, a file's value, describes; or everything that is wrong with it.
 pub(super) fn read(text: &Arc<Text>, name: &DistroName, value: &Dynamic) -> Result<Distro, Vec<RecipeError>> {
@@ -39,49 +31,59 @@ pub(super) fn read(text: &Arc<Text>, name: &DistroName, value: &Dynamic) -> Resu
 
 fn fields(reader: &mut Reader, name: &DistroName, value: &Dynamic) -> Option<Distro> {
     let map = reader.map(value, &[])?;
-    reader.only(&map, &[], &FIELDS);
-    let family = choice(reader, &map, &[], "family", &[("deb", Family::Deb)]);
+    // Which fields there are depends on the family, so without one nothing else can be judged.
+    let family = choice(reader, &map, &[], "family", &[("deb", Family::Deb), ("rpm", Family::Rpm)])?;
+    let more: &[&str] = match family {
+        Family::Deb => &deb::FIELDS,
+        Family::Rpm => &rpm::FIELDS,
+    };
+    reader.only(&map, &[], &[&FIELDS[..], more].concat());
     let vendor = word(reader, &map, &[], "vendor", "debian");
     let release = word(reader, &map, &[], "release", "12");
-    let codename = word(reader, &map, &[], "codename", "bookworm");
+    let platform = match present(&map, "platform") {
+        None => Some(None),
+        Some(_) => word(reader, &map, &[], "platform", "el").map(Some),
+    };
     let suffix = word(reader, &map, &[], "suffix", "deb12");
     let arches = arches(reader, &map);
     let indep_on =
         reader.required(&map, &[], "indep_on", "\"amd64\"").and_then(|value| arch(reader, value, &way("indep_on")));
-    let suites = suites(reader, &map);
-    let keyring = word(reader, &map, &[], "keyring", "debian-archive-keyring.gpg");
-    let base = base(reader, &map);
-    let lifecycle = lifecycle(reader, &map);
-    let options = options(reader, &map);
+    let packaging = match family {
+        Family::Deb => deb::read(reader, &map).map(Packaging::Deb),
+        Family::Rpm => rpm::read(reader, &map).map(Packaging::Rpm),
+    };
+    let lifecycle = lifecycle(reader, &map, family);
+    let (release, vendor, platform) = (release?, vendor?, platform?);
     let distro = Distro {
         name: name.clone(),
-        family: family?,
-        vendor: vendor?,
-        release: release?,
-        codename: codename?,
+        vendor,
+        release,
         suffix: suffix?,
         arches: arches?,
         indep_on: indep_on?,
-        suites: suites?,
-        keyring: keyring?,
-        base: base?,
         lifecycle: lifecycle?,
-        options: options?,
+        packaging: packaging?,
     };
-    let called = format!("{}-{}", distro.vendor, distro.release);
-    if called != name.as_str() {
-        let complaint =
-            Complaint::new(Mistake::Name, format!("vendor and release make `{called}`, but the file is `{name}.rhai`"));
-        reader.refuse(
-            &way("release"),
-            complaint.help(format!("rename the file to `{called}.rhai`, or mend `vendor` or `release`")),
-        );
-    }
+    called(reader, &distro, platform.as_deref());
     if !distro.arches.contains(&distro.indep_on) {
         let complaint = Complaint::new(Mistake::Field, format!("`{}` is not one of `arches`", distro.indep_on));
         reader.refuse(&way("indep_on"), complaint.help("name the arch that makes the arch-independent packages"));
     }
     Some(distro)
+}
+
+/// The file is called after what it says: a copied file whose release was forgotten would make another release's packages.
+fn called(reader: &mut Reader, distro: &Distro, platform: Option<&str>) {
+    let (field, head) = match platform {
+        Some(platform) => ("platform", platform),
+        None => ("vendor", distro.vendor.as_str()),
+    };
+    let called = format!("{head}-{}", distro.release);
+    if called != distro.name.as_str() {
+        let message = format!("{field} and release make `{called}`, but the file is `{}.rhai`", distro.name);
+        let help = format!("rename the file to `{called}.rhai`, or mend `{field}` or `release`");
+        reader.refuse(&way("release"), Complaint::new(Mistake::Name, message).help(help));
+    }
 }
 
 fn way(name: &str) -> Vec<Step> {
@@ -146,50 +148,9 @@ fn arches(reader: &mut Reader, map: &Map) -> Option<Vec<Arch>> {
     Some(arches)
 }
 
-fn suites(reader: &mut Reader, map: &Map) -> Option<Vec<Suite>> {
-    let before = reader.errors.len();
-    let value = reader.required(map, &[], "suites", "[ #{ name: \"bookworm\", areas: [\"main\"] } ]")?;
-    let suites = reader.list(value, &way("suites"), |reader, value, way| {
-        let map = reader.map(value, way)?;
-        reader.only(&map, way, &["name", "areas", "security"]);
-        let plain_word = |reader: &mut Reader, value: &Dynamic, way: &[Step]| {
-            reader.checked(value, way, plain, "use the name in the archive, as in `bookworm-updates`")
-        };
-        let name = reader
-            .required(&map, way, "name", "\"bookworm\"")
-            .and_then(|value| plain_word(reader, value, &key(way, "name")));
-        let areas = reader
-            .required(&map, way, "areas", "[\"main\"]")
-            .and_then(|value| reader.list(value, &key(way, "areas"), plain_word));
-        let security = super::read::present(&map, "security")
-            .map_or(Some(false), |value| reader.flag(value, &key(way, "security")));
-        Some(Suite { name: name?, areas: areas?, security: security? })
-    })?;
-    let names: BTreeSet<&str> = suites.iter().map(|suite| suite.name.as_str()).collect();
-    if (suites.is_empty() || names.len() != suites.len()) && reader.errors.len() == before {
-        let complaint = Complaint::new(Mistake::Field, "`suites` must name at least one suite, and none twice");
-        reader.refuse_key(&way("suites"), complaint.help("list the release's suite first"));
-    }
-    Some(suites)
-}
-
-fn base(reader: &mut Reader, map: &Map) -> Option<Base> {
-    let base = section(reader, map, "base", &["variant", "add"])?;
-    let before = way("base");
-    let variant = choice(reader, &base, &before, "variant", &[("buildd", "buildd")])?.to_owned();
-    let add = match super::read::present(&base, "add") {
-        None => Vec::new(),
-        Some(value) => reader.list(value, &key(&before, "add"), |reader, value, way| {
-            reader
-                .checked(value, way, str::parse::<PackageName>, "name a package of the distro")
-                .map(|name| name.to_string())
-        })?,
-    };
-    Some(Base { variant, add })
-}
-
-fn lifecycle(reader: &mut Reader, map: &Map) -> Option<Lifecycle> {
-    let lifecycle = section(reader, map, "lifecycle", &["end", "archived", "expired_release_files"])?;
+fn lifecycle(reader: &mut Reader, map: &Map, family: Family) -> Option<Lifecycle> {
+    let more: &[&str] = if family == Family::Deb { &["expired_release_files"] } else { &[] };
+    let lifecycle = section(reader, map, "lifecycle", &[&["end", "archived"], more].concat())?;
     let before = way("lifecycle");
     let date = |text: &str| match text.parse::<jiff::civil::Date>() {
         Ok(date) if date.to_string() == text => Ok(text.to_owned()),
@@ -198,32 +159,22 @@ fn lifecycle(reader: &mut Reader, map: &Map) -> Option<Lifecycle> {
     let end = reader.required(&lifecycle, &before, "end", "\"2028-06-30\"").and_then(|value| {
         reader.checked(value, &key(&before, "end"), date, "write year, month and day, as in `2028-06-30`")
     });
-    let archived = reader
-        .required(&lifecycle, &before, "archived", "false")
-        .and_then(|value| reader.flag(value, &key(&before, "archived")));
-    let known = [("refuse", Expired::Refuse), ("accept", Expired::Accept)];
-    let expired = choice(reader, &lifecycle, &before, "expired_release_files", &known);
-    Some(Lifecycle { end: end?, archived: archived?, expired_release_files: expired? })
+    let archived = flag(reader, &lifecycle, &before, "archived", "false");
+    Some(Lifecycle { end: end?, archived: archived? })
 }
 
-fn options(reader: &mut Reader, map: &Map) -> Option<Options> {
-    let options = section(reader, map, "options", &["alternatives", "recommends", "rules_need_no_root"])?;
-    let before = way("options");
-    let first_alternative = choice(reader, &options, &before, "alternatives", &[("first", true)]);
-    let recommends = reader
-        .required(&options, &before, "recommends", "false")
-        .and_then(|value| reader.flag(value, &key(&before, "recommends")));
-    if recommends == Some(true) {
-        let complaint = Complaint::new(Mistake::Field, "`recommends` cannot be `true`");
-        reader.refuse(
-            &key(&before, "recommends"),
-            complaint.help("write `false`: roots for builds have no recommended packages"),
-        );
-    }
-    let rules_need_no_root = reader
-        .required(&options, &before, "rules_need_no_root", "false")
-        .and_then(|value| reader.flag(value, &key(&before, "rules_need_no_root")));
-    Some(Options { first_alternative: first_alternative?, rules_need_no_root: rules_need_no_root? })
+fn flag(reader: &mut Reader, map: &Map, before: &[Step], name: &str, example: &str) -> Option<bool> {
+    reader.required(map, before, name, example).and_then(|value| reader.flag(value, &key(before, name)))
+}
+
+/// Names of packages at `name`, none where the field is missing.
+fn packages(reader: &mut Reader, map: &Map, before: &[Step], name: &str) -> Option<Vec<String>> {
+    let Some(value) = present(map, name) else { return Some(Vec::new()) };
+    reader.list(value, &key(before, name), |reader, value, way| {
+        reader
+            .checked(value, way, str::parse::<PackageName>, "name a package of the distro")
+            .map(|name| name.to_string())
+    })
 }
 
 fn section(reader: &mut Reader, map: &Map, name: &str, known: &[&str]) -> Option<Map> {
