@@ -92,6 +92,11 @@ name_type!(
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')
 );
 name_type!(
+    /// An area of a repository, such as `main` or `contrib` (what Debian calls a component of its archive).
+    AreaName, "repository area", "lower-case letters, digits, `-`, starting with a letter or digit",
+    |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')
+);
+name_type!(
     /// A named output of a derivation, such as `packages`.
     OutputName, "output name", "lower-case letters, digits, `-`, starting with a letter or digit",
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')
@@ -109,6 +114,13 @@ fn is_lower(byte: u8) -> bool {
 
 fn starts_plain(text: &str) -> bool {
     text.bytes().next().is_some_and(is_lower) && !text.contains("..")
+}
+
+impl AreaName {
+    /// The area of what says no other.
+    pub fn main() -> Self {
+        Self("main".to_owned())
+    }
 }
 
 impl Arch {

@@ -1,7 +1,8 @@
 //! The documentation's examples and links: every recipe on a page evaluates, and every link leads somewhere.
 //!
-//! A block marked `rhai` is a recipe by itself; one that names a file (`rhai recipes/libmd.rhai`) is that file, there for all
-//! blocks of its page. The distros are the project's own.
+//! A block marked `rhai` is a recipe by itself; one that names a file (`rhai recipes/libmd.rhai`, `diff recipes/libmd/a.patch`)
+//! is that file, there for all blocks of its page, as are files below `recipes/` that its text names in back ticks. The
+//! distros are the project's own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,6 +58,16 @@ fn blocks(page: &str) -> Vec<Block> {
     found
 }
 
+/// Files beside recipes that a page says are there; of a folder, one file in it.
+fn beside(page: &str) -> Vec<(String, String)> {
+    let named = page.lines().filter(|line| line.starts_with("Beside it lie")).flat_map(|line| line.split('`'));
+    let paths = named.filter(|word| word.starts_with("recipes/"));
+    paths
+        .map(|path| if path.ends_with('/') { format!("{path}file") } else { path.to_owned() })
+        .map(|path| (path, String::new()))
+        .collect()
+}
+
 fn distros() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(root().join("distros")).expect("the project has distros").flatten() {
@@ -79,6 +90,11 @@ fn recipes_on_pages_evaluate() {
         let blocks = blocks(&read(&page));
         let recipes = || blocks.iter().filter_map(|block| Some((block, block.mark.strip_prefix("rhai")?.trim())));
         let mut shared = distros();
+        shared.extend(blocks.iter().filter_map(|block| {
+            let (_, file) = block.mark.split_once(' ')?;
+            file.starts_with("recipes/").then(|| (file.to_owned(), block.text.clone()))
+        }));
+        shared.extend(beside(&read(&page)));
         shared.extend(
             recipes().filter(|(_, file)| !file.is_empty()).map(|(block, file)| (file.to_owned(), block.text.clone())),
         );

@@ -199,8 +199,9 @@ fn what_people_see() {
        ·       ╰── here
      3 │     needs: "a",
        ╰────
-      help: did you mean `source`? The fields are `name`, `source`, `build`, `needs`, `targets`,
-            `env`, `profiles`, `stamp`, `on`, `skip`
+      help: did you mean `source`? The fields are `name`, `source`, `sources`, `build`, `needs`,
+            `targets`, `env`, `profiles`, `stamp`, `patches`, `files`, `area`, `aliases`, `modules`,
+            `stage`, `skip`, `may_fail`, `expires`, `on`
 
     Error: opb::eval::field
 
@@ -337,7 +338,8 @@ fn overrides_apply_in_order() {
         .work
         .iter()
         .map(|Work { target, component: it }| {
-            format!("{target} {:?} {:?} needs {} skip {:?}", it.env, it.profiles, it.needs.len(), it.skip)
+            let env: BTreeMap<&String, String> = it.env.iter().map(|(name, text)| (name, text.to_string())).collect();
+            format!("{target} {env:?} {:?} needs {} skip {:?}", it.profiles, it.needs.len(), it.skip)
         })
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @r###"
@@ -347,9 +349,52 @@ fn overrides_apply_in_order() {
     debian-13/arm64 {"V": "2"} {"nodoc"} needs 0 skip None
     "###);
     let first = &project.work[0].component;
-    assert_eq!(first.needs[1], Need::Package("help2man (>= 1.40)".to_owned()));
+    assert_eq!(first.needs[1].to_string(), "help2man (>= 1.40)");
+    assert!(matches!(first.needs[1], Need::Package { .. }));
     assert_eq!(first.source, SourceSpec::Path { folder: None });
     assert_eq!(first.stamp[0].to_string(), "a/version");
+}
+
+#[test]
+fn closures_say_what_changes_for_a_target() {
+    let recipe = r##"
+        let n = 0;
+        let flags = #{ LEVEL: "2" };
+        #{
+            source: path("."), profiles: ["nodoc"], env: #{ A: "a" },
+            on: [
+                ["@debian-*", |target| { n += 1; flags["N"] = n.to_string(); #{ env: flags, area: target.codename } }],
+                [["@*", "!@*/arm64"], |target, it| #{ profiles: it.profiles + [it.area], env: #{ A: it.env.A + "!" } }],
+                ["@*/i386", |target| #{ skip: `no ${target.arch}`, env: #{ A: () } }],
+            ],
+        }"##;
+    let shown = |Work { target, component: it }: &Work| {
+        let env: BTreeMap<&String, String> = it.env.iter().map(|(name, text)| (name, text.to_string())).collect();
+        format!("{target} {} {env:?} {:?} skip {:?}", it.area, it.profiles, it.skip)
+    };
+    let shown: Vec<String> = one(recipe).expect("a project").work.iter().map(shown).collect();
+    // What a closure changed of its surroundings is gone when the next target asks.
+    insta::assert_snapshot!(shown.join("\n"), @r###"
+    debian-12/amd64 bookworm {"A": "a!", "LEVEL": "2", "N": "1"} {"bookworm", "nodoc"} skip None
+    debian-12/arm64 bookworm {"A": "a", "LEVEL": "2", "N": "1"} {"nodoc"} skip None
+    debian-12/i386 bookworm {"LEVEL": "2", "N": "1"} {"bookworm", "nodoc"} skip Some("no i386")
+    debian-13/amd64 trixie {"A": "a!", "LEVEL": "2", "N": "1"} {"nodoc", "trixie"} skip None
+    debian-13/arm64 trixie {"A": "a", "LEVEL": "2", "N": "1"} {"nodoc"} skip None
+    ubuntu-24.04/amd64 main {"A": "a!"} {"main", "nodoc"} skip None
+    "###);
+}
+
+#[test]
+fn targets_that_agree_share_a_component() {
+    let recipe = r##"#{
+        source: path("."),
+        on: [["@debian-12", #{ profiles: ["nodoc"] }], ["@debian-*", |target| #{ env: #{ V: target.vendor } }]],
+    }"##;
+    let work = one(recipe).expect("a project").work;
+    let same = |one: usize, other: usize| std::sync::Arc::ptr_eq(&work[one].component, &work[other].component);
+    // debian-12 on three arches, debian-13 on two, ubuntu-24.04 on one.
+    assert!(same(0, 1) && same(1, 2) && same(3, 4));
+    assert!(!same(2, 3) && !same(4, 5));
 }
 
 #[test]
@@ -366,8 +411,8 @@ fn a_recipe_runs_once_for_targets_that_agree() {
 fn nothing_of_one_evaluation_is_left_for_the_next() {
     let recipe = "let n = 1; n += 1; #{ source: dsc(\"a\"), env: #{ N: n.to_string(), T: target.name } }";
     for work in one(recipe).expect("a project").work {
-        assert_eq!(work.component.env["N"], "2");
-        assert_eq!(work.component.env["T"], work.target.to_string());
+        assert_eq!(work.component.env["N"].plain(), Some("2"));
+        assert_eq!(work.component.env["T"].plain(), Some(work.target.to_string().as_str()));
     }
 }
 

@@ -98,6 +98,11 @@ impl Stage {
         (state.reads, state.printed)
     }
 
+    /// The value of the variable `target`.
+    pub fn target(&self) -> Dynamic {
+        Dynamic::from(TargetView(self.clone()))
+    }
+
     fn read(&self, fact: &str) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut state = self.lock();
         let known = state.facts.as_ref().and_then(|facts| facts.0.get_key_value(fact));
@@ -186,7 +191,7 @@ fn watch(engine: &mut Engine, stage: &Stage) {
                     .help("use `target` inside a `fn`, which recipes call; a distro's file is plain data"),
             ));
         }
-        Ok(Some(Dynamic::from(TargetView(resolving.clone()))))
+        Ok(Some(resolving.target()))
     });
     let printing = stage.clone();
     engine.on_print(move |text| printing.print(text));

@@ -42,6 +42,16 @@ pub(super) fn explain(text: &Arc<Text>, shared: &Texts, error: Box<EvalAltResult
     }
 }
 
+/// Where the first error happened, as far as the engine knows.
+pub(super) fn innermost_place(error: &EvalAltResult) -> Position {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => {
+            innermost_place(inner)
+        }
+        error => error.position(),
+    }
+}
+
 /// The first error and the file that it happened in.
 fn innermost(file: String, error: EvalAltResult) -> (String, EvalAltResult) {
     match error {

@@ -40,11 +40,61 @@ pub const FUNCTIONS: &[Function] = &[
         text: "Builds with the packaging that comes with the source.\n\nThis is also what a recipe without `build` does.",
     },
     Function {
+        name: "debian",
+        example: "debian(\"packaging/debian\")",
+        signatures: &["debian() -> Build", "debian(folder: String) -> Build"],
+        text: "Builds `.deb` packages with a folder of Debian packaging.\n\nThe folder is relative to the source's root; \
+               without one it is `debian/`.",
+    },
+    Function {
+        name: "spec",
+        example: "spec(\"rpm/tool.spec\", #{ bcond: [\"-docs\"] })",
+        signatures: &[
+            "spec() -> Build",
+            "spec(file: String) -> Build",
+            "spec(switches: Map) -> Build",
+            "spec(file: String, switches: Map) -> Build",
+        ],
+        text: "Builds `.rpm` packages with a spec.\n\nThe file is relative to the source's root; without one it is the \
+               only `rpm/*.spec`. Switches are `bcond`, a list of conditions to turn on (`\"+tests\"`) or off \
+               (`\"-docs\"`), and `define`, a map of macros.",
+    },
+    Function {
         name: "pkg",
         example: "pkg(\"help2man (>= 1.40)\")",
         signatures: &["pkg(relation: String) -> Package"],
         text: "A package of the distro, for `needs`.\n\nOne package with an optional version, as in a `Build-Depends` \
                field, without alternatives.",
+    },
+    Function {
+        name: "pkgconfig",
+        example: "pkgconfig(\"libmd\", \">= 1.1\")",
+        signatures: &["pkgconfig(name: String) -> Package", "pkgconfig(name: String, version: String) -> Package"],
+        text: "Whatever package has this `.pc` file, for `needs`.",
+    },
+    Function {
+        name: "tool",
+        example: "tool(\"help2man\")",
+        signatures: &["tool(name: String) -> Package", "tool(name: String, version: String) -> Package"],
+        text: "Whatever package has this program in `/usr/bin`, for `needs`.",
+    },
+    Function {
+        name: "cmake",
+        example: "cmake(\"Qt6Core\")",
+        signatures: &["cmake(name: String) -> Package", "cmake(name: String, version: String) -> Package"],
+        text: "Whatever package lets CMake find this, for `needs`.",
+    },
+    Function {
+        name: "python",
+        example: "python(\"yaml\")",
+        signatures: &["python(name: String) -> Package", "python(name: String, version: String) -> Package"],
+        text: "Whatever package has this Python distribution, for `needs`.",
+    },
+    Function {
+        name: "perl",
+        example: "perl(\"Text::Template\")",
+        signatures: &["perl(name: String) -> Package", "perl(name: String, version: String) -> Package"],
+        text: "Whatever package has this Perl module, for `needs`.",
     },
 ];
 

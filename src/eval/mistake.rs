@@ -128,6 +128,11 @@ impl RecipeError {
         Self { cause: error.fault(), ..Self::placeless(file, complaint) }
     }
 
+    /// The same at another place of its file.
+    pub(super) fn moved(self, span: SourceSpan) -> Self {
+        Self { span: Some(span), ..self }
+    }
+
     /// What kind of mistake.
     pub fn mistake(&self) -> Mistake {
         self.mistake

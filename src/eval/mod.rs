@@ -5,13 +5,14 @@
 //!
 //! ```text
 //! distros/*.rhai ─► distro.rs ─► targets ──────────┐
-//! recipes/*.rhai ─► imports.rs ─► engine.rs (api.rs) ─► recipe.rs ─► one Work for each component × target
+//! recipes/*.rhai ─► imports.rs ─► engine.rs (api.rs) ─► recipe/ ─► one Work for each component × target
 //!                        └──────────┴─ explain.rs ───────┴─► mistake.rs, underlined by scan.rs and places.rs
 //! ```
 //!
 //! A recipe is run once for all targets that agree on what it read of `target`.
 
 mod api;
+mod closure;
 mod distro;
 mod engine;
 mod explain;
@@ -29,7 +30,7 @@ pub mod weave;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Scope};
 
 pub use files::{Files, FilesError, MAX_FILE, MemoryFiles};
 pub use mistake::{Mistake, RecipeError, RecipeErrors, RecipeWarning};
@@ -42,7 +43,7 @@ use engine::{Facts, Reads, Stage, agrees};
 use explain::explain;
 use imports::{Loader, RECIPES, Ready};
 use mistake::Complaint;
-use recipe::Recipe;
+use recipe::{Lines, Place, Recipe};
 use scan::Text;
 
 /// The folder of distro files.
@@ -75,8 +76,8 @@ pub struct ComponentInfo {
 pub struct Work {
     /// The distro and a real arch of it (never `all`).
     pub target: Target,
-    /// The component, after overrides.
-    pub component: Component,
+    /// The component, after overrides. One for all targets that come to the same.
+    pub component: Arc<Component>,
 }
 
 impl Project {
@@ -116,7 +117,15 @@ struct Script<N> {
 }
 
 /// An evaluation of one recipe, and what it read.
-type Shared = (Reads, Vec<Arc<Recipe>>);
+struct Shared {
+    reads: Reads,
+    recipes: Vec<Arc<Recipe>>,
+    /// What its recipes come to where some of their lines concern a target, and what closures read of that target then.
+    components: Vec<(*const Recipe, Lines, Reads, Option<Arc<Component>>)>,
+}
+
+/// A recipe and what it comes to for a target; `None` where it is not for it, or wrong.
+type Came = (Arc<Recipe>, Option<Arc<Component>>);
 
 struct Evaluation<'a> {
     files: &'a dyn Files,
@@ -140,31 +149,29 @@ impl<'a> Evaluation<'a> {
 
     fn run(mut self) -> Result<Project, RecipeErrors> {
         let distros = self.distros();
-        let targets = targets(&distros);
         let scripts = self.recipes();
-        let facts: Vec<Arc<Facts>> = targets
-            .iter()
-            .filter_map(|target| Some(Arc::new(Facts::new(target, distros.get(&target.distro)?))))
-            .collect();
+        let known = |target: Target| {
+            let distro = distros.get(&target.distro)?;
+            Some((Arc::new(Facts::new(&target, distro)), (target, distro.family())))
+        };
+        let (facts, places): (Vec<Arc<Facts>>, Vec<Place>) = targets(&distros).into_iter().filter_map(known).unzip();
         // Where a distro is broken, patterns that match nothing are its fault.
         let all_targets_known = self.errors.is_empty();
         let mut components: BTreeMap<ComponentName, ComponentInfo> = BTreeMap::new();
         let mut work = Vec::new();
         for script in &scripts {
-            let by_target = self.run_for_all(script, &facts);
+            let by_target = self.run_for_all(script, &facts, &places);
             let mut seen: Vec<*const Recipe> = Vec::new();
-            for (target, recipes) in targets.iter().zip(&by_target) {
-                for recipe in recipes {
-                    if !seen.contains(&Arc::as_ptr(recipe)) {
-                        seen.push(Arc::as_ptr(recipe));
-                        self.enter(recipe, &mut components);
+            for ((target, _), came) in places.iter().zip(by_target) {
+                for (recipe, component) in came {
+                    if !seen.contains(&Arc::as_ptr(&recipe)) {
+                        seen.push(Arc::as_ptr(&recipe));
+                        self.enter(&recipe, &mut components);
                         if all_targets_known {
-                            recipe.check_patterns(&targets, &mut self.errors, &mut self.warnings);
+                            recipe.check_patterns(&places, &mut self.errors, &mut self.warnings);
                         }
                     }
-                    if recipe.is_for(target) {
-                        work.push(Work { target: target.clone(), component: recipe.component(target) });
-                    }
+                    work.extend(component.map(|component| Work { target: target.clone(), component }));
                 }
             }
         }
@@ -246,8 +253,13 @@ impl<'a> Evaluation<'a> {
         run.map_err(|error| explain(text, &self.loader.texts, error))
     }
 
-    /// What a recipe comes to for each target, in their order. Empty for targets where it failed.
-    fn run_for_all(&mut self, script: &Script<ComponentName>, facts: &[Arc<Facts>]) -> Vec<Vec<Arc<Recipe>>> {
+    /// What a recipe comes to for each target, in their order. Ends early where it failed.
+    fn run_for_all(
+        &mut self,
+        script: &Script<ComponentName>,
+        facts: &[Arc<Facts>],
+        places: &[Place],
+    ) -> Vec<Vec<Came>> {
         let mut shared: Vec<Shared> = Vec::new();
         let mut by_target = Vec::new();
         let text = &script.text;
@@ -262,28 +274,70 @@ impl<'a> Evaluation<'a> {
             }
         };
         ast.set_source(text.name());
-        for facts in facts {
-            if let Some((_, recipes)) = shared.iter().find(|(reads, _)| agrees(reads, facts)) {
-                by_target.push(recipes.clone());
-                continue;
-            }
-            self.stage.begin(Some(facts.clone()));
-            let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast);
-            let (reads, printed) = self.stage.end();
-            self.warnings.extend(printed.iter().map(|line| printing(text, line)));
-            let recipes = match value {
-                Ok(value) => recipe::read(text, &script.name, &value, &mut self.errors),
-                Err(error) => {
+        for (facts, place) in facts.iter().zip(places) {
+            let at = match shared.iter().position(|shared| agrees(&shared.reads, facts)) {
+                Some(at) => at,
+                None => {
                     // Once is enough: what stops for one target mostly stops for all, at some cost each time.
-                    self.errors.push(explain(text, &self.loader.texts, error));
-                    return by_target;
+                    let Some(new) = self.run_for(script, &ast, facts) else { return by_target };
+                    shared.push(new);
+                    shared.len() - 1
                 }
             };
-            let recipes: Vec<Arc<Recipe>> = recipes.into_iter().map(Arc::new).collect();
-            by_target.push(recipes.clone());
-            shared.push((reads, recipes));
+            let came = shared[at].recipes.clone().into_iter().map(|recipe| {
+                let component = if recipe.is_for(place) {
+                    self.component(&recipe, &mut shared[at], &ast, (facts, &place.0))
+                } else {
+                    None
+                };
+                (recipe, component)
+            });
+            by_target.push(came.collect());
         }
         by_target
+    }
+
+    /// Runs a recipe for one target, and for all that agree with it. `None` where it stopped.
+    fn run_for(&mut self, script: &Script<ComponentName>, ast: &AST, facts: &Arc<Facts>) -> Option<Shared> {
+        let text = &script.text;
+        self.stage.begin(Some(facts.clone()));
+        let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), ast);
+        let (reads, printed) = self.stage.end();
+        self.warnings.extend(printed.iter().map(|line| printing(text, line)));
+        let value = value.map_err(|error| self.errors.push(explain(text, &self.loader.texts, error))).ok()?;
+        let recipes = recipe::read(text, &script.name, &value, self.files, &mut self.errors);
+        Some(Shared { reads, recipes: recipes.into_iter().map(Arc::new).collect(), components: Vec::new() })
+    }
+
+    /// What `recipe` comes to for a target, as it came to for one that agrees with it, or anew.
+    fn component(
+        &mut self,
+        recipe: &Arc<Recipe>,
+        shared: &mut Shared,
+        ast: &AST,
+        (facts, target): (&Arc<Facts>, &Target),
+    ) -> Option<Arc<Component>> {
+        let lines = recipe.lines(target);
+        let same = |(of, with, reads, _): &&(*const Recipe, Lines, Reads, Option<Arc<Component>>)| {
+            *of == Arc::as_ptr(recipe) && *with == lines && agrees(reads, facts)
+        };
+        if let Some((.., component)) = shared.components.iter().find(same) {
+            return component.clone();
+        }
+        let text = recipe.places.text();
+        self.stage.begin(Some(facts.clone()));
+        let (engine, stage, texts) = (&self.engine, &self.stage, &self.loader.texts);
+        let mut call = |closure: &FnPtr, view: Map| {
+            closure::call(engine, ast, stage, closure, view).map_err(|error| {
+                let has_place = !explain::innermost_place(&error).is_none();
+                (explain(text, texts, error), has_place)
+            })
+        };
+        let component = recipe.component(&lines, &mut call, self.files, &mut self.errors).map(Arc::new);
+        let (reads, printed) = self.stage.end();
+        self.warnings.extend(printed.iter().map(|line| printing(text, line)));
+        shared.components.push((Arc::as_ptr(recipe), lines, reads, component.clone()));
+        component
     }
 
     /// Puts a component into the table; complains where another file has it too.

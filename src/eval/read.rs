@@ -8,18 +8,30 @@ use rhai::{Array, Dynamic, ImmutableString, Map};
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::places::{FieldPlaces, Step, Way, index, key};
 use crate::diag::did_you_mean;
+use crate::path::TreePath;
 
 /// Reads one map.
 pub(super) struct Reader {
     pub places: FieldPlaces,
     pub errors: Vec<RecipeError>,
+    /// Files beside the recipe that it names.
+    pub beside: Vec<Beside>,
     /// Fields that a misspelt one was probably meant to be: they are not missing as well.
     meant: Vec<Way>,
 }
 
+/// A file or folder beside the recipe.
+pub(super) struct Beside {
+    /// Where it is named.
+    pub way: Way,
+    /// From the folder beside the recipe.
+    pub path: TreePath,
+    pub is_folder: bool,
+}
+
 impl Reader {
     pub fn new(places: FieldPlaces) -> Self {
-        Self { places, errors: Vec::new(), meant: Vec::new() }
+        Self { places, errors: Vec::new(), beside: Vec::new(), meant: Vec::new() }
     }
 
     /// Complains about the value at `way`.
@@ -158,6 +170,14 @@ pub(super) fn present<'m>(map: &'m Map, name: &str) -> Option<&'m Dynamic> {
     map.get(name).filter(|value| !value.is_unit())
 }
 
+/// A day, as in `2027-01-15`.
+pub(super) fn date(text: &str) -> Result<String, String> {
+    match text.parse::<jiff::civil::Date>() {
+        Ok(date) if date.to_string() == text => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is not a date")),
+    }
+}
+
 /// The innermost field of a way, as messages name it.
 fn name_of(way: &[Step]) -> String {
     let of_list = matches!(way.last(), Some(Step::Index(_)));
@@ -185,8 +205,9 @@ pub(super) fn describe(value: &Dynamic) -> String {
         "char" => "a character".to_owned(),
         name if name.ends_with("SourceSpec") => "a source".to_owned(),
         name if name.ends_with("BuildSpec") => "a way to build".to_owned(),
-        name if name.ends_with("Relation") => "a package".to_owned(),
+        name if name.ends_with("Packaged") => "a package".to_owned(),
         name if name.ends_with("TargetView") => "the target itself".to_owned(),
+        name if name.ends_with("Handle") => "what a probe finds".to_owned(),
         other => format!("a value of type {other}"),
     }
 }

@@ -5,3 +5,16 @@
 //! business (`eval/weave`), running them that of `exec/`.
 
 pub mod deb;
+
+use crate::component::BuildSpec;
+use crate::distro::Family;
+
+/// Whether a build makes packages of a family at all.
+pub fn makes(build: &BuildSpec, family: Family) -> bool {
+    match (build, family) {
+        (BuildSpec::Native, _) | (BuildSpec::Debian { .. }, Family::Deb) | (BuildSpec::Spec { .. }, Family::Rpm) => {
+            true
+        }
+        (BuildSpec::Debian { .. }, Family::Rpm) | (BuildSpec::Spec { .. }, Family::Deb) => false,
+    }
+}

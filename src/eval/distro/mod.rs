@@ -152,12 +152,8 @@ fn lifecycle(reader: &mut Reader, map: &Map, family: Family) -> Option<Lifecycle
     let more: &[&str] = if family == Family::Deb { &["expired_release_files"] } else { &[] };
     let lifecycle = section(reader, map, "lifecycle", &[&["end", "archived"], more].concat())?;
     let before = way("lifecycle");
-    let date = |text: &str| match text.parse::<jiff::civil::Date>() {
-        Ok(date) if date.to_string() == text => Ok(text.to_owned()),
-        _ => Err(format!("`{text}` is not a date")),
-    };
     let end = reader.required(&lifecycle, &before, "end", "\"2028-06-30\"").and_then(|value| {
-        reader.checked(value, &key(&before, "end"), date, "write year, month and day, as in `2028-06-30`")
+        reader.checked(value, &key(&before, "end"), super::read::date, "write year, month and day, as in `2028-06-30`")
     });
     let archived = flag(reader, &lifecycle, &before, "archived", "false");
     Some(Lifecycle { end: end?, archived: archived? })

@@ -124,7 +124,7 @@ fn members<'a>(
             && work.component.skip.is_none()
     };
     for work in scene.project.work.iter().filter(of_distro) {
-        let component = &work.component;
+        let component: &'a Component = &work.component;
         if wrong.contains(&component.name) {
             continue;
         }

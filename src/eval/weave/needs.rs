@@ -34,8 +34,8 @@ pub(super) fn order<'a>(scene: &Scene<'a>) -> Result<Order<'a>, Vec<RecipeError>
             .filter_map(|(name, member)| {
                 let component = member.on.get(arch)?;
                 let said = component.needs.iter().filter_map(|need| match need {
-                    Need::Component(name) => Some(name),
-                    Need::Package(_) => None,
+                    Need::Component { name, .. } => Some(name),
+                    Need::Package { .. } | Need::Capability { .. } => None,
                 });
                 let known = Known { facts: &member.facts, profiles: &component.profiles, needs: said.collect() };
                 Some(((*name).clone(), known))
@@ -59,7 +59,7 @@ fn unknown_needs(scene: &Scene<'_>) -> Vec<RecipeError> {
         let needs =
             member.on.iter().flat_map(|(arch, component)| component.needs.iter().map(move |need| (*arch, need)));
         for (arch, need) in needs {
-            if let Need::Component(needed) = need
+            if let Need::Component { name: needed, .. } = need
                 && !said.contains(&needed)
                 && let Some(place) = lacks(scene, needed, arch)
             {

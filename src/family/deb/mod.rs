@@ -94,8 +94,8 @@ pub fn resolve(
         Part::Indep => &facts.build_depends_indep,
     }));
     for need in &component.needs {
-        if let Need::Package(relation) = need {
-            needs.push(relation.clone());
+        if let Need::Package { .. } = need {
+            needs.push(need.to_string());
         }
     }
     if needs_fakeroot(facts, distro) {
@@ -182,7 +182,7 @@ pub fn build(
         let options: Vec<&str> = profiles.into_iter().filter(|name| ["nocheck", "nodoc"].contains(name)).collect();
         env.insert("DEB_BUILD_OPTIONS".into(), options.join(" "));
     }
-    env.extend(component.env.clone());
+    env.extend(component.env.iter().map(|(name, text)| (name.clone(), text.to_string())));
     let script = Script { sandbox_contract: SANDBOX_CONTRACT, text: BUILD.to_owned(), env, files: BTreeMap::new() };
     let outputs = BUILD_OUTPUTS.map(|name| OutputName::new(name).expect("a plain name")).to_vec();
     derivation(Action::Build { script, number: None, outputs })

@@ -1,7 +1,6 @@
 //! Versions, parts, profiles, and what a build is told.
 
 use super::*;
-use crate::component::BuildSpec;
 use crate::distro::{Base, Deb, Expired, Lifecycle, Options, Packaging};
 use crate::lock::BinaryFacts;
 use crate::name::DistroName;
@@ -32,17 +31,9 @@ fn deb_distro() -> Deb {
 }
 
 fn component(source: SourceSpec, profiles: &[&str]) -> Component {
-    Component {
-        name: "tool".parse().expect("a name"),
-        file: "recipes/tool.rhai".into(),
-        source,
-        build: BuildSpec::Native,
-        needs: Vec::new(),
-        env: BTreeMap::new(),
-        profiles: profiles.iter().map(|name| (*name).to_owned()).collect(),
-        stamp: Vec::new(),
-        skip: None,
-    }
+    let mut component = Component::new("tool".parse().expect("a name"), "recipes/tool.rhai", source);
+    component.profiles = profiles.iter().map(|name| (*name).to_owned()).collect();
+    component
 }
 
 fn dsc() -> SourceSpec {
@@ -150,7 +141,10 @@ fn a_root_has_what_the_part_needs() {
     let needs = |part, root: Option<&str>| {
         let facts = SourceFacts { rules_requires_root: root.map(str::to_owned), ..facts("1", &[]) };
         let mut component = component(dsc(), &["nocheck"]);
-        component.needs = vec![Need::Package("help2man".into()), Need::Component("libmd".parse().expect("a name"))];
+        component.needs = vec![
+            Need::Package { name: "help2man".into(), version: None },
+            Need::Component { name: "libmd".parse().expect("a name"), version: None },
+        ];
         match resolve(&component, &distro, &facts, part, &arch, BTreeMap::new()).action {
             Action::Resolve(resolve) => (resolve.needs, resolve.conflicts, resolve.profiles),
             other => panic!("{other:?}"),
@@ -167,7 +161,7 @@ fn a_root_has_what_the_part_needs() {
 #[test]
 fn a_build_is_told_its_part_profiles_and_variables() {
     let mut component = component(dsc(), &["nocheck", "nodoc", "stage1"]);
-    component.env = BTreeMap::from([("V".to_owned(), "1".to_owned()), ("TERM".to_owned(), "xterm".to_owned())]);
+    component.env = BTreeMap::from([("V".to_owned(), "1".into()), ("TERM".to_owned(), "xterm".into())]);
     let build = build(&component, &distro(), &facts("1.0-1", &[]), (Part::Indep, false), "M <m@example.org>");
     let env = &script(&build).env;
     let get = |key: &str| env.get(key).map_or("", String::as_str);

@@ -1,0 +1,119 @@
+//! Files that lie beside a recipe, in `recipes/<name>/`: patches, and what is laid into the source.
+//!
+//! Evaluation looks only whether they are there. What is in them becomes part of the source package.
+
+use rhai::Dynamic;
+
+use super::super::files::{Files, FilesError};
+use super::super::mistake::{Complaint, Mistake, RecipeError, is_harmful};
+use super::super::places::{Step, key};
+use super::super::read::{Beside, Reader};
+use crate::component::LaidFile;
+use crate::diag::did_you_mean;
+use crate::path::TreePath;
+
+/// Complains about files that are named and not there, in `folder` below the project's root.
+pub(super) fn check(reader: &mut Reader, files: &dyn Files, folder: &str) {
+    for Beside { way, path, is_folder } in std::mem::take(&mut reader.beside) {
+        match found_folder(files, folder, &path) {
+            Ok(found) if found == is_folder => {}
+            Ok(found) => {
+                let (what, written) = if found { ("folder", format!("{path}/")) } else { ("file", path.to_string()) };
+                let complaint = Complaint::new(Mistake::File, format!("`{folder}/{path}` is a {what}"));
+                reader.refuse(
+                    &way,
+                    complaint.help(format!("write `{written}`: a folder's path ends in `/`, a file's does not")),
+                );
+            }
+            Err(Ok(complaint)) => reader.refuse(&way, complaint),
+            Err(Err(error)) => reader.errors.push(RecipeError::of_files(folder, &error)),
+        }
+    }
+}
+
+/// Whether what lies at `path` is a folder.
+fn found_folder(files: &dyn Files, folder: &str, path: &TreePath) -> Result<bool, Result<Complaint, FilesError>> {
+    let around = path.parent().map_or_else(|| folder.to_owned(), |parent| format!("{folder}/{parent}"));
+    let name = String::from_utf8_lossy(path.file_name()).into_owned();
+    let names = match files.list(&around) {
+        Ok(names) => names,
+        Err(FilesError::Missing { .. }) => Vec::new(),
+        Err(error) => return Err(Err(error)),
+    };
+    if names.contains(&name) {
+        return Ok(false);
+    }
+    if names.iter().any(|other| other.strip_suffix('/') == Some(&name)) {
+        return Ok(true);
+    }
+    let known = names.iter().map(|name| name.trim_end_matches('/')).filter(|name| *name != "recipe.rhai");
+    let help = match did_you_mean(&name, known) {
+        Some(near) => {
+            let near = path.parent().map_or_else(|| near.to_owned(), |parent| format!("{parent}/{near}"));
+            format!("did you mean `{near}`?")
+        }
+        None => format!("put it into the folder beside the recipe, `{folder}/`, and name it relative to that"),
+    };
+    Err(Ok(Complaint::new(Mistake::File, format!("there is no `{folder}/{path}`")).help(help)))
+}
+
+/// A path as it may be written: relative, without `.` and `..`; a folder's ends in `/`.
+fn checked(text: &str) -> Result<(TreePath, bool), Complaint> {
+    let (plain, is_folder) = text.strip_suffix('/').map_or((text, false), |plain| (plain, true));
+    let harmful = text.contains('\\') || text.chars().any(is_harmful);
+    match plain.parse() {
+        Ok(path) if !harmful => Ok((path, is_folder)),
+        _ => Err(Complaint::new(Mistake::File, format!("`{text}` is not a path of a file"))
+            .help("write it relative, without `.` and `..`, as in `fix.patch` or `debian/`")),
+    }
+}
+
+/// Patches beside the recipe, in their order.
+pub(super) fn patches(reader: &mut Reader, value: &Dynamic, way: &[Step]) -> Option<Vec<TreePath>> {
+    let mut seen: Vec<TreePath> = Vec::new();
+    reader.list(value, way, |reader, value, way| {
+        let text = reader.text(value, way)?;
+        let (path, _) = checked(&text).map_err(|complaint| reader.refuse(way, complaint)).ok()?;
+        if seen.contains(&path) {
+            let complaint = Complaint::new(Mistake::File, format!("the patch `{path}` is named twice"));
+            reader.refuse(way, complaint.help("keep one of them: it can be applied only once"));
+            return None;
+        }
+        seen.push(path.clone());
+        reader.beside.push(Beside { way: way.to_vec(), path: path.clone(), is_folder: false });
+        Some(path)
+    })
+}
+
+/// Files beside the recipe by where they go.
+pub(super) fn files(reader: &mut Reader, value: &Dynamic, way: &[Step]) -> Option<Vec<LaidFile>> {
+    let map = reader.map(value, way)?;
+    let mut laid: Vec<LaidFile> = Vec::new();
+    for (written, value) in &map {
+        let way = key(way, written);
+        let Some(from) = reader.text(value, &way) else { continue };
+        let (to, from) = match (checked(written), checked(&from)) {
+            (Ok(to), Ok(from)) => (to, from),
+            (Err(complaint), _) => {
+                reader.refuse_key(&way, complaint);
+                continue;
+            }
+            (_, Err(complaint)) => {
+                reader.refuse(&way, complaint);
+                continue;
+            }
+        };
+        if to.1 != from.1 {
+            let complaint = Complaint::new(
+                Mistake::File,
+                format!("`{written}` and `{}` are not both files or both folders", from.0),
+            );
+            reader.refuse_key(&way, complaint.help("end both with `/` for a folder, neither for a file"));
+            continue;
+        }
+        reader.beside.push(Beside { way, path: from.0.clone(), is_folder: from.1 });
+        laid.push(LaidFile { to: to.0, from: from.0, is_folder: from.1 });
+    }
+    laid.sort();
+    Some(laid)
+}
