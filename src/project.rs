@@ -20,7 +20,7 @@ use crate::path::HostPath;
 use crate::settings::{Settings, SettingsError};
 
 pub use files::ProjectFiles;
-pub use local::host_apt;
+pub use local::{OWN_FILES, OWN_FOLDERS, host_apt};
 pub use revision::Revision;
 
 /// The name of the lock file.

@@ -1,6 +1,7 @@
 //! Folders of the project that are sources: looked at for evaluation, imported when a node needs their content.
 //!
-//! What `.gitignore` names is left out, and so are version control's own folders and the store.
+//! What `.gitignore` names is left out, and so are version control's own folders. Where the project's root is itself the
+//! source, what belongs to this program there is no part of it either.
 
 use std::io::Read as _;
 
@@ -9,12 +10,18 @@ use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::eval::weave::{LocalError, LocalSource};
 use crate::family::deb::facts::facts;
-use crate::fetch::{self, LocalKind, local_tree_paths};
+use crate::fetch::{self, LocalKind, local_tree_paths_without};
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
 /// The most bytes of a text in `debian/`.
 pub(super) const MAX_TEXT: u64 = 16 << 20;
+
+/// Files in a project's root that are this program's.
+pub const OWN_FILES: [&str; 2] = ["opb.toml", super::LOCK_FILE];
+
+/// Folders there.
+pub const OWN_FOLDERS: [&str; 3] = ["distros", "recipes", "store"];
 
 /// Takes a file's content: hashes it, or stores it too. Gives its digest and length in bytes.
 type Take<'a> = dyn FnMut(&mut std::fs::File) -> Result<(Digest, u64), Failure> + 'a;
@@ -51,11 +58,7 @@ impl Project {
     fn walk(&self, folder: &str, take: &mut Take<'_>) -> Result<Tree, Failure> {
         let below = if folder == "." { "" } else { folder };
         let mut tree = Tree::default();
-        for found in local_tree_paths(&self.root, below)? {
-            // The project's own folder may be the source; what builds put into it is no part of it.
-            if below.is_empty() && is_own(&found.path.to_string()) {
-                continue;
-            }
+        for found in local_tree_paths_without(&self.root, below, &|path| below.is_empty() && is_own(path))? {
             let place = if below.is_empty() {
                 found.path.as_path().to_owned()
             } else {
@@ -137,9 +140,11 @@ pub(super) fn look_at(files: &dyn SourceFiles, folder: &str) -> Result<LocalSour
     Ok(LocalSource { tree: tree.digest(), facts })
 }
 
-/// What this program itself writes into a project.
+/// Whether the file at `path` below the root (a folder, where it ends in `/`) belongs to this program and not to a source
+/// that is the root itself: another recipe or setting does not make another source.
 pub(super) fn is_own(path: &str) -> bool {
-    path == super::LOCK_FILE || path.starts_with("store/")
+    OWN_FILES.contains(&path)
+        || OWN_FOLDERS.iter().any(|own| path.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')))
 }
 
 fn hash(file: &mut std::fs::File) -> Result<(Digest, u64), Failure> {

@@ -280,3 +280,23 @@ fn broken_packaging() {
       help: mend the file in the source's `debian/` folder
     "###);
 }
+
+#[test]
+fn the_root_is_a_source_without_what_is_opbs() {
+    let space = Space::pinned();
+    space.file("recipes/logax.rhai", "#{ source: path(\".\") }\n");
+    space.source(".", CONTROL);
+    let before = id(&space);
+    space.file("recipes/logax.rhai", "#{ source: path(\".\"), env: #{ V: \"1\" } }\n");
+    space.file("recipes/lib/flags.rhai", "fn f() { 1 }\n");
+    space.file("distros/keyrings/mirage-keyring.gpg", "x");
+    space.file("opb.toml", "[channel.nightly]\nlabel = \"x\"\n");
+    space.file("store/objects/ab/cd", "x");
+    let _socket = std::os::unix::net::UnixListener::bind(space.path("store/socket")).expect("made");
+    assert_eq!(before, id(&space), "what is opb's counts");
+    for (path, what) in [("src/recipes/x", "a folder of that name further in"), ("recipe", "another name")] {
+        let before = id(&space);
+        space.file(path, "x");
+        assert_ne!(before, id(&space), "{what} does not count");
+    }
+}
