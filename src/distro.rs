@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+pub mod known;
+
 use serde::Serialize;
 
 use crate::name::{Arch, DistroName};
