@@ -189,7 +189,12 @@ fn notices(project: &Project, lock: &Lock) -> Vec<String> {
         project.distros.keys().filter(|name| !lock.distro.contains_key(*name)).map(DistroName::as_str).collect();
     let mut notices = Vec::new();
     if !without.is_empty() && !lock.distro.is_empty() {
-        notices.push(format!("not pinned, so left out: {} (`opb update @NAME` pins one)", without.join(", ")));
+        // A project has files for many more releases than most people build for: a long list would bury what matters.
+        let which = match without.as_slice() {
+            few if few.len() <= 3 => few.join(", "),
+            many => format!("{} of {} distros", many.len(), project.distros.len()),
+        };
+        notices.push(format!("not pinned, so left out: {which} (`opb update @NAME` pins one)"));
     }
     notices
 }

@@ -265,6 +265,18 @@ fn distros_without_a_pin_are_left_out_with_a_note() {
 }
 
 #[test]
+fn many_distros_without_a_pin_are_counted() {
+    let mut files = files(&[("libmd", "#{ source: dsc(\"libmd\") }")]);
+    for release in ["2", "3", "4", "5"] {
+        let other = MIRAGE.replace("\"1\"", &format!("\"{release}\""));
+        files.0.insert(format!("distros/mirage-{release}.rhai"), other);
+    }
+    let project = evaluate(&files).expect("sound");
+    let woven = weave(&project, &lock(&["amd64"], &[LIBMD]), &Settings::default(), &nowhere).expect("sound");
+    assert_eq!(woven.notices, ["not pinned, so left out: 4 of 5 distros (`opb update @NAME` pins one)"]);
+}
+
+#[test]
 fn channels_read_what_they_hold() {
     let project = evaluate(&files(&[("libmd", "#{ source: dsc(\"libmd\") }")])).expect("sound");
     let channel = |targets: &[&str]| Channel {
