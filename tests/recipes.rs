@@ -385,6 +385,34 @@ fn closures_say_what_changes_for_a_target() {
 }
 
 #[test]
+fn probes_are_handed_on() {
+    let recipe = r##"
+        let gcc = probe("gcc -dumpversion");
+        #{
+            source: path("."),
+            env: #{ A: gcc, B: "-DGCC=" + gcc + ";", C: `${target.arch}: \n${gcc} "${1 + 1}"#${""}`, D: `
+x${gcc}` },
+            on: [["@debian-12", |target, it| #{ env: #{ A: `${it.env.A}!` } }]],
+        }"##;
+    let project = one(recipe).expect("a project");
+    let shown: Vec<String> = project.work[0]
+        .component
+        .env
+        .values()
+        .map(|text| text.filled(|probe| format!("<{}>", probe.command)))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "<gcc -dumpversion>!",
+            "-DGCC=<gcc -dumpversion>;",
+            "amd64: \\n<gcc -dumpversion> \"2\"#",
+            "x<gcc -dumpversion>"
+        ]
+    );
+}
+
+#[test]
 fn targets_that_agree_share_a_component() {
     let recipe = r##"#{
         source: path("."),

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
 
-use super::engine::raise;
+use super::engine::{TargetView, raise};
+
 use super::functions::function;
+use super::handle::probe;
 use super::mistake::{Complaint, Mistake};
 use super::read::describe;
-use crate::component::{Bound, BuildSpec, Capability, CapabilityKind, Need, SourceSpec, Text};
+use crate::component::{Bound, BuildSpec, Capability, CapabilityKind, Need, SourceSpec};
 use crate::diag::did_you_mean;
 use crate::name::PackageName;
 use crate::path::TreePath;
@@ -16,10 +18,6 @@ use crate::path::TreePath;
 /// A need that is a package or a capability, checked.
 #[derive(Debug, Clone)]
 pub(super) struct Packaged(pub Need);
-
-/// Text that holds what a probe finds.
-#[derive(Debug, Clone)]
-pub(super) struct Handle(pub Text);
 
 type Made<T> = Result<T, Box<EvalAltResult>>;
 
@@ -39,6 +37,8 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("spec", |switches: Map| spec(None, switches).map_err(raise))
         .register_fn("spec", |file: &str, switches: Map| spec(Some(file), switches).map_err(raise))
         .register_fn("pkg", |relation: &str| pkg(relation).map_err(raise))
+        .register_fn("probe", |command: &str| probe(command).map_err(raise))
+        .register_fn("probe", |_: TargetView, command: &str| probe(command).map_err(raise))
         .register_fn("sleep", |_: i64| no_clock())
         .register_fn("sleep", |_: f64| no_clock())
         .register_fn("timestamp", no_clock);

@@ -13,6 +13,7 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel, Position};
 
+use super::handle::unknown_yet;
 use super::mistake::{Complaint, Mistake};
 use crate::diag::did_you_mean;
 use crate::distro::Distro;
@@ -22,7 +23,7 @@ use crate::name::Target;
 /// below, so steps times size bounds the memory (the engine does not count what is assigned to `map[key]`).
 const MAX_OPERATIONS: u64 = 50_000;
 /// Bytes of all strings in one value.
-const MAX_STRING: usize = 16 * 1024;
+pub(super) const MAX_STRING: usize = 16 * 1024;
 /// Items of all lists in one value. Larger ones would also be slow: every change counts them.
 const MAX_LIST: usize = 1_000;
 /// Entries of all maps in one value.
@@ -76,6 +77,8 @@ struct State {
     facts: Option<Arc<Facts>>,
     reads: Reads,
     printed: Vec<String>,
+    /// Where the engine made text of a handle, which it does not tell.
+    shown: Option<Position>,
 }
 
 /// The engine's side of what goes on.
@@ -101,6 +104,19 @@ impl Stage {
     /// The value of the variable `target`.
     pub fn target(&self) -> Dynamic {
         Dynamic::from(TargetView(self.clone()))
+    }
+
+    /// Notes that a handle was to become text at `place`.
+    pub fn handle_shown(&self, place: Position) {
+        self.lock().shown.get_or_insert(place);
+    }
+
+    /// `value`, or an error where something that is not known was used while it was made.
+    pub fn sound(&self, value: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
+        match self.lock().shown.take() {
+            Some(place) => Err(EvalAltResult::ErrorRuntime(Dynamic::from(unknown_yet()), place).into()),
+            None => Ok(value),
+        }
     }
 
     fn read(&self, fact: &str) -> Result<Dynamic, Box<EvalAltResult>> {

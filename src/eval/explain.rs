@@ -10,6 +10,7 @@ use miette::SourceSpan;
 use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
 use super::functions::{FUNCTIONS, function};
+use super::handle::unknown_yet;
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::scan::{Kind, Text};
 use crate::diag::did_you_mean;
@@ -205,6 +206,11 @@ fn runtime(text: &Text, at: usize, mut error: EvalAltResult) -> Complaint {
             "make the value smaller, or put it into a file of the source",
         ),
         EvalAltResult::ErrorPropertyNotFound(name, _) => unknown_property(text, name),
+        EvalAltResult::ErrorMismatchDataType(_, actual, _) | EvalAltResult::ErrorIndexingType(actual, _)
+            if actual.ends_with("Handle") =>
+        {
+            unknown_yet()
+        }
         EvalAltResult::ErrorModuleNotFound(name, _) => {
             Complaint::new(Mistake::Import, format!("`{name}` was not imported as a plain string"))
                 .help("write `import \"lib/name\" as name;`")
@@ -261,6 +267,9 @@ fn unknown_function(text: &Text, signature: &str) -> Complaint {
     let given = signature[name.len()..].trim().replace("&str | ImmutableString | String", "string");
     let given = given.replace("i64", "number").replace("f64", "number");
     let given = given.trim_start_matches('(').trim_end_matches(')');
+    if given.split(", ").any(|kind| kind == "probe") {
+        return unknown_yet();
+    }
     if let Some(known) = function(name) {
         let given = if given.is_empty() { "nothing".to_owned() } else { format!("({given})") };
         return Complaint::new(Mistake::Script, format!("`{name}` cannot be called with {given}"))

@@ -96,6 +96,13 @@ pub const FUNCTIONS: &[Function] = &[
         signatures: &["perl(name: String) -> Package", "perl(name: String, version: String) -> Package"],
         text: "Whatever package has this Perl module, for `needs`.",
     },
+    Function {
+        name: "probe",
+        example: "probe(\"gcc -dumpversion\")",
+        signatures: &["probe(command: String) -> Probe", "probe(target: Target, command: String) -> Probe"],
+        text: "What a command says in the base root of the target, for `env`.\n\nIt is not known while recipes run: it \
+               can be joined with text, but nothing can be decided on it.",
+    },
 ];
 
 /// The function `name`.

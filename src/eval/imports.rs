@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use miette::SourceSpan;
 use rhai::module_resolvers::ModuleResolver;
-use rhai::{Engine, EvalAltResult, Module, Position, Scope, Shared};
+use rhai::{Dynamic, Engine, EvalAltResult, Module, Position, Scope, Shared};
 
 use super::engine::Stage;
 use super::explain::explain;
@@ -125,9 +125,11 @@ impl<'a> Loader<'a> {
 
     fn make(&mut self, engine: &Engine, name: &str, text: &Arc<Text>) -> bool {
         self.stage.begin(None);
-        let made = engine.compile(text.raw()).map_err(Into::into).and_then(|mut ast| {
+        let made = engine.compile(text.code()).map_err(Into::into).and_then(|mut ast| {
             ast.set_source(text.name());
-            Module::eval_ast_as_new(Scope::new(), &ast, engine)
+            let module = Module::eval_ast_as_new(Scope::new(), &ast, engine)?;
+            self.stage.sound(Dynamic::UNIT)?;
+            Ok(module)
         });
         self.stage.end();
         match made {

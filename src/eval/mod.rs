@@ -13,11 +13,13 @@
 
 mod api;
 mod closure;
+mod code;
 mod distro;
 mod engine;
 mod explain;
 mod files;
 pub mod functions;
+mod handle;
 mod imports;
 mod mistake;
 mod pattern;
@@ -142,6 +144,7 @@ impl<'a> Evaluation<'a> {
         let ready = Ready::default();
         let mut engine = engine::engine(&stage);
         api::register(&mut engine);
+        handle::register(&mut engine, &stage);
         engine.set_module_resolver(ready.clone());
         let loader = Loader::new(files, stage.clone(), ready);
         Self { files, engine, stage, loader, errors: Vec::new(), warnings: Vec::new() }
@@ -244,7 +247,7 @@ impl<'a> Evaluation<'a> {
 
     /// Runs a text that has no target.
     fn run_once(&mut self, text: &Arc<Text>, facts: Option<Arc<Facts>>) -> Result<Dynamic, RecipeError> {
-        let ast = self.engine.compile(text.raw()).map_err(Box::<EvalAltResult>::from);
+        let ast = self.engine.compile(text.code()).map_err(Box::<EvalAltResult>::from);
         let run = ast.and_then(|mut ast| {
             ast.set_source(text.name());
             self.stage.begin(facts);
@@ -266,7 +269,7 @@ impl<'a> Evaluation<'a> {
         if !self.loader.load_for(&self.engine, text) {
             return by_target;
         }
-        let mut ast = match self.engine.compile(text.raw()) {
+        let mut ast = match self.engine.compile(text.code()) {
             Ok(ast) => ast,
             Err(error) => {
                 self.errors.push(explain(text, &self.loader.texts, error.into()));
@@ -302,6 +305,7 @@ impl<'a> Evaluation<'a> {
         let text = &script.text;
         self.stage.begin(Some(facts.clone()));
         let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), ast);
+        let value = value.and_then(|value| self.stage.sound(value));
         let (reads, printed) = self.stage.end();
         self.warnings.extend(printed.iter().map(|line| printing(text, line)));
         let value = value.map_err(|error| self.errors.push(explain(text, &self.loader.texts, error))).ok()?;
@@ -328,7 +332,7 @@ impl<'a> Evaluation<'a> {
         self.stage.begin(Some(facts.clone()));
         let (engine, stage, texts) = (&self.engine, &self.stage, &self.loader.texts);
         let mut call = |closure: &FnPtr, view: Map| {
-            closure::call(engine, ast, stage, closure, view).map_err(|error| {
+            closure::call(engine, ast, stage, closure, view).and_then(|value| stage.sound(value)).map_err(|error| {
                 let has_place = !explain::innermost_place(&error).is_none();
                 (explain(text, texts, error), has_place)
             })

@@ -5,6 +5,7 @@
 
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
+use super::handle::Handle;
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::places::{FieldPlaces, Step, Way, index, key};
 use crate::diag::did_you_mean;
@@ -55,7 +56,12 @@ impl Reader {
     fn wrong_type(&mut self, way: &[Step], wanted: &str, example: &str, value: &Dynamic) {
         let name = name_of(way);
         let complaint = Complaint::new(Mistake::Field, format!("{name} must be {wanted}, not {}", describe(value)));
-        self.refuse(way, complaint.help(format!("write it as in `{example}`")));
+        let help = if value.is::<Handle>() {
+            "use it in a value of `env`: nothing else may depend on what a probe finds".to_owned()
+        } else {
+            format!("write it as in `{example}`")
+        };
+        self.refuse(way, complaint.help(help));
     }
 
     /// Complains about keys of `map` that are not in `known`.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use miette::SourceSpan;
 
+use super::code::Code;
 use super::mistake::is_harmful;
 
 /// What a token is.
@@ -38,12 +39,18 @@ pub(super) struct Text {
     raw: String,
     shown: Arc<str>,
     tokens: Vec<Token>,
+    code: Option<Code>,
 }
 
 impl Text {
     pub fn new(name: impl Into<String>, raw: String) -> Self {
         let tokens = scan(&raw);
-        Self { name: name.into(), shown: shown(&raw), tokens, raw }
+        Self { name: name.into(), shown: shown(&raw), code: Code::new(&raw, &tokens), tokens, raw }
+    }
+
+    /// What the engine runs.
+    pub fn code(&self) -> &str {
+        self.code.as_ref().map_or(&self.raw, |code| &code.text)
     }
 
     pub fn name(&self) -> &str {
@@ -87,11 +94,13 @@ impl Text {
         (end - width, width).into()
     }
 
-    /// The byte at a line and column, both from 1, the column in characters.
+    /// The byte at a line and column of the code, both from 1, the column in characters.
     pub fn offset(&self, line: usize, column: usize) -> usize {
-        let start: usize = self.raw.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-        let rest = &self.raw[start.min(self.raw.len())..];
-        start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(place, _)| place)
+        let code = self.code();
+        let start: usize = code.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let rest = &code[start.min(code.len())..];
+        let offset = start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(place, _)| place);
+        self.code.as_ref().map_or(offset, |code| code.raw_offset(offset)).min(self.raw.len())
     }
 
     /// The token at `offset`, or the last one before it.
@@ -153,52 +162,72 @@ fn shown(raw: &str) -> Arc<str> {
     raw.chars().map(replace).collect::<String>().into()
 }
 
-fn scan(raw: &str) -> Vec<Token> {
-    let bytes = raw.as_bytes();
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(character) = raw[at..].chars().next() {
-        let start = at;
-        let next = bytes.get(at + 1).copied();
-        let kind = match character {
-            c if c.is_whitespace() => {
-                at += c.len_utf8();
-                continue;
-            }
-            '/' if next == Some(b'/') => {
-                at += raw[at..].find('\n').unwrap_or(raw.len() - at);
-                continue;
-            }
-            '/' if next == Some(b'*') => {
-                at = after_comment(bytes, at);
-                continue;
-            }
-            '"' | '\'' | '`' => string(raw, &mut at),
-            '#' if raw_string(bytes, at).is_some() => string(raw, &mut at),
-            '#' if next == Some(b'{') => {
-                at += 2;
-                Kind::Mark
-            }
-            ':' if next == Some(b':') => {
-                at += 2;
-                Kind::Mark
-            }
-            c if c.is_alphabetic() || c == '_' => {
-                at += raw[at..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(raw.len() - at);
-                Kind::Word
-            }
-            c if c.is_ascii_digit() => {
-                at += raw[at..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(raw.len() - at);
-                Kind::Number
-            }
-            c => {
-                at += c.len_utf8();
-                Kind::Mark
-            }
-        };
-        tokens.push(Token { kind, start, end: at });
+/// All tokens of a text.
+pub(super) fn scan(raw: &str) -> Vec<Token> {
+    Scanner::new(raw).collect()
+}
+
+/// The tokens of a text, one after the other.
+pub(super) struct Scanner<'a> {
+    raw: &'a str,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(raw: &'a str) -> Self {
+        Self { raw, at: 0 }
     }
-    tokens
+}
+
+impl Iterator for Scanner<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let (raw, bytes) = (self.raw, self.raw.as_bytes());
+        loop {
+            let at = &mut self.at;
+            let character = raw[*at..].chars().next()?;
+            let start = *at;
+            let next = bytes.get(*at + 1).copied();
+            let kind = match character {
+                c if c.is_whitespace() => {
+                    *at += c.len_utf8();
+                    continue;
+                }
+                '/' if next == Some(b'/') => {
+                    *at += raw[*at..].find('\n').unwrap_or(raw.len() - *at);
+                    continue;
+                }
+                '/' if next == Some(b'*') => {
+                    *at = after_comment(bytes, *at);
+                    continue;
+                }
+                '"' | '\'' | '`' => string(raw, at),
+                '#' if raw_string(bytes, *at).is_some() => string(raw, at),
+                '#' if next == Some(b'{') => {
+                    *at += 2;
+                    Kind::Mark
+                }
+                ':' if next == Some(b':') => {
+                    *at += 2;
+                    Kind::Mark
+                }
+                c if c.is_alphabetic() || c == '_' => {
+                    *at += raw[*at..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(raw.len() - *at);
+                    Kind::Word
+                }
+                c if c.is_ascii_digit() => {
+                    *at += raw[*at..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(raw.len() - *at);
+                    Kind::Number
+                }
+                c => {
+                    *at += c.len_utf8();
+                    Kind::Mark
+                }
+            };
+            return Some(Token { kind, start, end: *at });
+        }
+    }
 }
 
 /// A string or character that begins at `at`, which moves behind it.

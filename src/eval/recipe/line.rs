@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, FnPtr, Map};
 
-use super::super::api::Handle;
+use super::super::handle::Handle;
 use super::super::mistake::{Complaint, Mistake, RecipeError};
 use super::super::pattern::{Pattern, selects};
 use super::super::places::{Step, index, key};

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{Dynamic, Map};
 
-use super::super::api::{Handle, Packaged, name_and_bound};
+use super::super::api::{Packaged, name_and_bound};
+use super::super::handle::Handle;
 use super::super::mistake::{Complaint, Mistake};
 use super::super::places::{Step, key};
 use super::super::read::{Reader, describe, present};
