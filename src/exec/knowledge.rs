@@ -6,9 +6,12 @@ use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs};
 use crate::graph::Node;
 use crate::name::{Kind, OutputName};
-use crate::plan::Knowledge;
+use crate::plan::{Earlier, Knowledge, Walked};
 use crate::sandbox::IdMap;
-use crate::store::Store;
+use crate::store::{Realisation, Store};
+
+/// How many earlier realisations of a node a plan compares it with: `opb why` looks at all of them.
+const MOST_EARLIER: usize = 32;
 
 /// What a store knows.
 pub struct StoreKnowledge<'a> {
@@ -47,6 +50,12 @@ pub fn same_to_readers(one: &Outputs, other: &Outputs) -> bool {
     read(one) == read(other)
 }
 
+/// A realisation as plans compare it.
+pub fn walked(realisation: Realisation) -> Walked {
+    let earlier = Earlier { key: realisation.key, started: realisation.started };
+    Walked { earlier, walk: realisation.derivation }
+}
+
 impl Knowledge for StoreKnowledge<'_> {
     type Error = Failure;
 
@@ -72,7 +81,8 @@ impl Knowledge for StoreKnowledge<'_> {
         Ok(true)
     }
 
-    fn last(&self, node: &Node) -> Result<Option<String>, Failure> {
-        Ok(self.store.last_of_node(&node.name.to_string())?.map(|realisation| realisation.derivation))
+    fn earlier(&self, node: &Node) -> Result<Vec<Walked>, Failure> {
+        let history = self.store.latest_of_node(&node.name.to_string(), MOST_EARLIER)?;
+        Ok(history.into_iter().map(walked).collect())
     }
 }

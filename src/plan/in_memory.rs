@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
-use super::{Knowledge, Standing, contents, standing};
+use super::{Earlier, Knowledge, Standing, Walked, contents, standing};
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs, text_of};
 use crate::graph::small::output_of;
@@ -17,7 +17,8 @@ pub(crate) struct InMemory {
     pub realised: BTreeMap<ActionKey, Outputs>,
     pub absent: BTreeSet<Digest>,
     pub numbers: BTreeMap<Fingerprint, u32>,
-    pub last: BTreeMap<NodeName, String>,
+    /// The latest first.
+    pub earlier: BTreeMap<NodeName, Vec<Walked>>,
     /// How many batches of keys were asked for.
     pub batches: Cell<usize>,
 }
@@ -42,8 +43,8 @@ impl Knowledge for InMemory {
         Ok(!outputs.values().any(|digest| self.absent.contains(digest)))
     }
 
-    fn last(&self, node: &Node) -> Result<Option<String>, Infallible> {
-        Ok(self.last.get(&node.name).cloned())
+    fn earlier(&self, node: &Node) -> Result<Vec<Walked>, Infallible> {
+        Ok(self.earlier.get(&node.name).cloned().unwrap_or_default())
     }
 }
 
@@ -66,7 +67,9 @@ impl InMemory {
         self.absent.retain(|digest| !outputs.values().any(|made| made == digest));
         self.realised.insert(key, outputs.clone());
         let known: Vec<Option<Digest>> = contents.iter().copied().map(Some).collect();
-        self.last.insert(node.name.clone(), text_of(&node.derivation, &known));
+        let walked = |started| Walked { earlier: Earlier { key, started }, walk: text_of(&node.derivation, &known) };
+        let history = self.earlier.entry(node.name.clone()).or_default();
+        history.insert(0, walked(i64::try_from(history.len()).expect("few")));
         (key, outputs)
     }
 

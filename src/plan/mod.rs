@@ -7,13 +7,19 @@
 //! A node is *settled* when the content of its outputs is known. Bytes matter only to a consumer that runs: a fetched
 //! source that is absent stays absent as long as nobody who runs reads it.
 
+mod causes;
+#[cfg(test)]
+mod causes_tests;
 #[cfg(test)]
 pub(crate) mod in_memory;
 mod reason;
 #[cfg(test)]
 mod tests;
+mod theme;
 
-pub use reason::{Change, Reason, changes, describe};
+pub use causes::{Cause, Causes, causes, causes_reaching, roots_reaching};
+pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, nearest, reason, tell};
+pub use theme::Theme;
 
 use crate::digest::Digest;
 use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs};
@@ -42,11 +48,11 @@ pub trait Knowledge {
     /// Where the store cannot be read.
     fn present(&self, node: &Node, key: ActionKey, outputs: &Outputs) -> Result<bool, Self::Error>;
 
-    /// The walk of the latest realisation of a node of that name, to say what changed since.
+    /// Realisations of a node of that name, the latest first, to say what changed since the nearest of them.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn last(&self, node: &Node) -> Result<Option<String>, Self::Error>;
+    fn earlier(&self, node: &Node) -> Result<Vec<Walked>, Self::Error>;
 }
 
 /// What can be said of a node whose inputs are all settled.
@@ -208,10 +214,7 @@ fn settle_level<K: Knowledge>(
 
 fn why<K: Knowledge>(node: &Node, contents: &[Digest], knows: &K) -> Result<Reason, K::Error> {
     let now: Vec<Option<Digest>> = contents.iter().copied().map(Some).collect();
-    Ok(match knows.last(node)? {
-        None => Reason::New,
-        Some(before) => Reason::Changed(changes(&before, &crate::drv::text_of(&node.derivation, &now))),
-    })
+    Ok(reason(&knows.earlier(node)?, &crate::drv::text_of(&node.derivation, &now)))
 }
 
 /// Turns clean nodes whose bytes are absent into running ones where a consumer that certainly runs reads them.

@@ -3,10 +3,11 @@
 //! A realisation keeps the walk of its derivation as text, one `field = value` a line; the answer is the difference
 //! between that and the walk of today, so it cannot drift from what is hashed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::drv::ActionKey;
 use crate::graph::{Graph, NodeId};
 
 /// Why a node runs.
@@ -21,12 +22,40 @@ pub enum Reason {
         /// The first node that reads them.
         reader: NodeId,
     },
-    /// These fields differ from the latest realisation. Empty where only the number does.
-    Changed(Vec<Change>),
+    /// The same was realised before, but the record is gone, or only its number is another one.
+    Gone {
+        /// The realisation that it was compared with.
+        since: Earlier,
+    },
+    /// These fields differ from the nearest earlier realisation; never empty.
+    Changed {
+        /// The fields.
+        changes: Vec<Change>,
+        /// The realisation that it was compared with.
+        since: Earlier,
+    },
+}
+
+/// An earlier realisation, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its key.
+    pub key: ActionKey,
+    /// When it started, in seconds since 1970.
+    pub started: i64,
+}
+
+/// An earlier realisation of a node, with its walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walked {
+    /// Which.
+    pub earlier: Earlier,
+    /// The walk of its derivation ([`crate::drv::text_of`]).
+    pub walk: String,
 }
 
 /// A field that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Change {
     /// The field, such as `env V` or `input source`.
     pub field: String,
@@ -34,6 +63,22 @@ pub struct Change {
     pub before: Option<String>,
     /// Its value today; `None` where it is gone.
     pub now: Option<String>,
+}
+
+/// Of `history`, latest first, the realisation whose walk differs from `now` in the fewest fields, and those fields. Of
+/// several the latest. `None` where there is none.
+pub fn nearest(history: &[Walked], now: &str) -> Option<(Earlier, Vec<Change>)> {
+    let compared = history.iter().map(|walked| (walked.earlier, changes(&walked.walk, now)));
+    compared.min_by_key(|(_, changes)| changes.len())
+}
+
+/// Why a node runs whose walk is `now` and that has this history.
+pub fn reason(history: &[Walked], now: &str) -> Reason {
+    match nearest(history, now) {
+        None => Reason::New,
+        Some((since, changes)) if changes.is_empty() => Reason::Gone { since },
+        Some((since, changes)) => Reason::Changed { changes, since },
+    }
 }
 
 /// The fields in which two walks differ, in the order of today's. Fields that only count others are left out, as is the
@@ -66,6 +111,7 @@ pub fn changes(before: &str, now: &str) -> Vec<Change> {
 fn differing(before: Option<&[String]>, now: &[String]) -> (Option<String>, Option<String>) {
     let Some(before) = before else { return (None, Some(now.join(", "))) };
     let without = |these: &[String], those: &[String]| -> Option<String> {
+        let those: BTreeSet<&String> = those.iter().collect();
         let left: Vec<&str> = these.iter().filter(|value| !those.contains(value)).map(String::as_str).collect();
         (!left.is_empty()).then(|| left.join(", "))
     };
@@ -81,18 +127,23 @@ pub fn describe(reason: &Reason, graph: &Graph) -> String {
         Reason::New => "never built".to_owned(),
         Reason::Again => "asked for again".to_owned(),
         Reason::Absent { reader } => format!("its files are not here, and {} reads them", graph.node(*reader).name),
-        Reason::Changed(changes) if changes.is_empty() => "its realisation is gone".to_owned(),
-        Reason::Changed(changes) => changes.iter().map(describe_change).collect::<Vec<_>>().join("; "),
+        Reason::Gone { .. } => "its realisation is gone".to_owned(),
+        Reason::Changed { changes, .. } => changes.iter().map(tell).collect::<Vec<_>>().join("; "),
     }
 }
 
-fn describe_change(change: &Change) -> String {
+/// Whether the values of a field say nothing to people, or are too long for a line: that they changed is enough.
+pub fn is_opaque(field: &str) -> bool {
+    field.starts_with("input ") || field.starts_with("file ") || ["script", "tree"].contains(&field)
+}
+
+/// A change in a few words.
+pub fn tell(change: &Change) -> String {
     let short = |value: &str| match value.char_indices().nth(60) {
         None => value.to_owned(),
         Some((end, _)) => format!("{}…", &value[..end]),
     };
-    // Digests say nothing to people, and scripts are too long: that they changed is enough.
-    let opaque = change.field.starts_with("input ") || ["script", "tree"].contains(&change.field.as_str());
+    let opaque = is_opaque(&change.field);
     let field = change.field.strip_prefix("input ").unwrap_or(&change.field);
     match (&change.before, &change.now) {
         _ if opaque && change.before.is_some() && change.now.is_some() => format!("{field} changed"),
@@ -108,10 +159,15 @@ fn describe_change(change: &Change) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digest;
+
+    fn walked(started: i64, walk: &str) -> Walked {
+        let key = ActionKey(Digest::of(walk.as_bytes()));
+        Walked { earlier: Earlier { key, started }, walk: walk.to_owned() }
+    }
 
     fn check(before: &str, now: &str, expected: &str) {
-        let reason = Reason::Changed(changes(before, now));
-        assert_eq!(describe(&reason, &Graph::default()), expected);
+        assert_eq!(describe(&reason(&[walked(1, before)], now), &Graph::default()), expected);
     }
 
     #[test]
@@ -121,5 +177,21 @@ mod tests {
         check("needs = 1\nneed = a\n", "needs = 2\nneed = a\nneed = b\n", "need is new: `b`");
         check("env A = 1\n", "envs = 0\n", "env A is gone: `1`");
         check("number = 1\n", "number = \n", "its realisation is gone");
+    }
+
+    #[test]
+    fn the_nearest_is_compared_and_not_the_latest() {
+        let history = [
+            walked(3, "env A = 2\nenv B = 2\n"),
+            walked(2, "env A = 1\nenv B = 1\n"),
+            walked(1, "env A = 1\nenv B = 0\n"),
+        ];
+        let found = |now: &str| nearest(&history, now).map(|(earlier, changes)| (earlier.started, changes.len()));
+        assert_eq!(found("env A = 1\nenv B = 1\n"), Some((2, 0)));
+        // One field differs from both of the older ones: the later of them counts.
+        assert_eq!(found("env A = 1\nenv B = 9\n"), Some((2, 1)));
+        assert_eq!(found("env A = 2\nenv B = 9\n"), Some((3, 1)));
+        assert_eq!(nearest(&[], "env A = 1\n"), None);
+        assert_eq!(reason(&[], "env A = 1\n"), Reason::New);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{duration, plain};
 use crate::graph::{Graph, NodeId};
-use crate::plan::{Change, Reason, State, describe};
+use crate::plan::{Change, Reason, State, describe, tell};
 
 /// What there is to tell about a node.
 pub struct Told<'a> {
@@ -34,8 +34,9 @@ pub fn text(graph: &Graph, id: NodeId, told: &Told<'_>) -> String {
         }
     }
     if let Some(changes) = told.then {
-        let reason = Reason::Changed(changes.to_vec());
-        let _ = writeln!(text, "  that time because {}", describe(&reason, graph));
+        let told: Vec<String> = changes.iter().map(tell).collect();
+        let told = if told.is_empty() { "its realisation was gone".to_owned() } else { told.join("; ") };
+        let _ = writeln!(text, "  that time because {told}");
     } else if told.last.is_some() {
         text.push_str("  that time because it was never built before\n");
     }

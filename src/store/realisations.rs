@@ -153,7 +153,16 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn history_of_node(&self, node: &str) -> Result<Vec<Realisation>, StoreError> {
-        let keys = self.with_index(|index| index.of_node(node))?;
+        self.latest_of_node(node, usize::MAX)
+    }
+
+    /// At most `most` realisations of a node, the latest first.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn latest_of_node(&self, node: &str, most: usize) -> Result<Vec<Realisation>, StoreError> {
+        let mut keys = self.with_index(|index| index.of_node(node))?;
+        keys.truncate(most);
         Ok(self.realised(&keys)?.into_iter().flatten().collect())
     }
 
