@@ -10,7 +10,7 @@ use opb::digest::{Digest, Sha256};
 use opb::drv::{Action, ActionKey, Derivation, Fingerprint, IndexFile, Outputs, Script};
 use opb::graph::{Graph, Needed, Node, NodeId, Origin};
 use opb::name::{Kind, NodeName, OutputName};
-use opb::plan::{Knowledge, Standing, contents, plan, standing};
+use opb::plan::{Earlier, Knowledge, Standing, Walked, contents, plan, standing};
 
 const COMPONENTS: usize = 70;
 const TARGETS: usize = 62;
@@ -19,8 +19,8 @@ const TARGETS: usize = 62;
 struct InMemory {
     realised: BTreeMap<ActionKey, Outputs>,
     numbers: BTreeMap<Fingerprint, u32>,
-    /// The walk of each node's last realisation.
-    last: BTreeMap<String, String>,
+    /// Each node's last realisation.
+    earlier: BTreeMap<String, Walked>,
 }
 
 impl Knowledge for InMemory {
@@ -38,8 +38,8 @@ impl Knowledge for InMemory {
         Ok(true)
     }
 
-    fn last(&self, node: &Node) -> Result<Option<String>, Infallible> {
-        Ok(self.last.get(&node.name.to_string()).cloned())
+    fn earlier(&self, node: &Node) -> Result<Vec<Walked>, Infallible> {
+        Ok(self.earlier.get(&node.name.to_string()).cloned().into_iter().collect())
     }
 }
 
@@ -112,7 +112,8 @@ fn run(graph: &Graph) -> InMemory {
         });
         knows.realised.insert(key, outputs.clone());
         let known: Vec<Option<Digest>> = contents.into_iter().map(Some).collect();
-        knows.last.insert(node.name.to_string(), opb::drv::text_of(&node.derivation, &known));
+        let (earlier, walk) = (Earlier { key, started: 1 }, opb::drv::text_of(&node.derivation, &known));
+        knows.earlier.insert(node.name.to_string(), Walked { earlier, walk });
         all.insert(id, outputs);
     }
     knows

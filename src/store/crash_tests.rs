@@ -64,6 +64,7 @@ fn work(folder: &std::path::Path) {
     let _ = dir.create_dir("generation");
     write_atomically(&dir, &path, "file", b"content").expect("written");
     switch_link(&dir, &path, "current", "generation").expect("switched");
+    runs::tests::one_run(&store);
 }
 
 #[test]
@@ -93,6 +94,11 @@ fn check_nothing_half(folder: &std::path::Path, at: u64) {
     }
     if let Some((object, size)) = store.find_sha256(Sha256::of(b"fetched")).expect("reads") {
         assert_eq!(store.read_object(object, size).expect("whole"), b"fetched");
+    }
+    for id in store.runs().expect("reads") {
+        // Not even its first line may be there; what is there is the beginning of what is written.
+        let Some(run) = store.run(&id).expect("reads") else { continue };
+        runs::tests::check_beginning(&run);
     }
     let notices = store.take_notices();
     let harmless = |notice: &Notice| matches!(notice, Notice::TornLedger(_) | Notice::IndexRebuilt);
@@ -157,6 +163,10 @@ fn killed_at_every_point() {
         "file-renamed",
         "link-made",
         "link-switched",
+        "run-made",
+        "run-half-written",
+        "run-written",
+        "run-durable",
         "work-made",
         "work-locked",
     ] {

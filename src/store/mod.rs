@@ -9,6 +9,7 @@
 //! trees/ab/cdef…   canonical trees             ledger/<distro>/<component>.jsonl  numbers of rebuilds (append-only)
 //! sha256/ab/cdef…  objects by SHA-256          log/<digest>.zst        build logs
 //! roots/<uid>/<key>    chroots, disposable     channels/<c>/  keep/    for publishing and for garbage collection
+//! runs/<id>.jsonl  what runs did, and why (append-only)
 //! work/<id>/       what is under way           locks/                  one file for each lock that is held
 //! index.sqlite     an accelerator over `realised/`, rebuilt from it whenever it is lost or damaged
 //! ```
@@ -33,6 +34,7 @@ mod logs;
 mod objects;
 mod realisations;
 mod roots;
+pub mod runs;
 mod sealed;
 mod trees;
 mod work;
@@ -65,8 +67,9 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 12] = [
-    "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep", "locks",
+const FOLDERS: [&str; 13] = [
+    "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
+    "locks", "runs",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.

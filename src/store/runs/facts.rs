@@ -1,0 +1,237 @@
+//! The lines of a run's record.
+//!
+//! ```text
+//! started    when, of which project, what was asked for, how many nodes the plan has of each state
+//! cause      one root cause of the plan: in words, by its changes, how many nodes it begins at and drags along
+//! planned    a node that runs or may run, with its causes by number; nodes that are clean have no line
+//! running    a node has begun to run
+//! ended      what a node came to
+//! finished   when, how, and what came out in numbers
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::diag::Cause;
+use crate::digest::Digest;
+use crate::drv::{ActionKey, Outputs};
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunFact {
+    /// A run begins. Always first.
+    Started(RunStarted),
+    /// A root cause.
+    Cause(RunCause),
+    /// A node of the plan that is not clean.
+    Planned(RunPlanned),
+    /// A node begins to run.
+    Running {
+        /// Which.
+        node: String,
+    },
+    /// A node is done with, whatever that means for it.
+    Ended(RunNode),
+    /// The run ends. Always last, and missing where it was killed.
+    Finished(RunFinished),
+}
+
+/// How a run begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// When, in seconds since 1970.
+    pub started: i64,
+    /// The version of the program.
+    pub version: String,
+    /// The machine.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// The project's folder.
+    pub project: String,
+    /// Digest of all recipes and distro files.
+    pub recipes: Digest,
+    /// Digest of the lock.
+    pub lock: Digest,
+    /// The selectors; empty where everything was meant.
+    pub selection: Vec<String>,
+    /// Whether what was selected was to run although realised.
+    pub again: bool,
+    /// Whether what depends on the selected nodes was left out.
+    pub only: bool,
+    /// Nodes of the plan.
+    pub nodes: usize,
+    /// Of them, those that were realised already.
+    pub clean: usize,
+    /// Those that run.
+    pub runs: usize,
+    /// Those that depend on what comes out of others.
+    pub depends: usize,
+}
+
+/// A root cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCause {
+    /// A word for what kind of cause it is.
+    pub theme: String,
+    /// In words.
+    pub text: String,
+    /// Fields that changed, long values cut off.
+    pub changes: Vec<RunChange>,
+    /// Some of the nodes that it begins at.
+    pub first: Vec<String>,
+    /// How many nodes it begins at.
+    pub roots: usize,
+    /// How many other nodes it drags along.
+    pub dragged: usize,
+}
+
+/// A field that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunChange {
+    /// Which.
+    pub field: String,
+    /// Its value before; `None` where it was not there.
+    pub before: Option<String>,
+    /// Its value in this run; `None` where it is gone.
+    pub now: Option<String>,
+}
+
+/// A node that is not clean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPlanned {
+    /// Which.
+    pub node: String,
+    /// The id of its derivation.
+    pub derivation: Digest,
+    /// `runs` or `depends`.
+    pub state: String,
+    /// Its own reason, in words; `None` for one that depends on others.
+    pub reason: Option<String>,
+    /// Whether it is a root of its cause.
+    pub root: bool,
+    /// When the realisation started that it was compared with, in seconds since 1970.
+    pub since: Option<i64>,
+    /// Its causes, by their place among the causes, from 0.
+    pub causes: Vec<usize>,
+}
+
+/// What a node came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunNode {
+    /// Which.
+    pub node: String,
+    /// What it came to.
+    pub outcome: RunOutcome,
+    /// Its action key, where that was known.
+    pub key: Option<ActionKey>,
+    /// Its outputs; empty where it has none.
+    pub outputs: Outputs,
+    /// How long it ran; 0 where it did not.
+    pub milliseconds: u64,
+    /// The version that stays, where an equivalent build was kept.
+    pub kept: Option<String>,
+    /// Whose fault, where it failed.
+    pub fault: Option<Cause>,
+    /// The error, where it failed.
+    pub message: Option<String>,
+    /// Its log, where it failed and has one.
+    pub log: Option<Digest>,
+}
+
+/// What a node can come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunOutcome {
+    /// It ran, and its outputs are new.
+    Built,
+    /// It ran, and its outputs are those that it had before.
+    Identical,
+    /// It ran with a new number, and its packages equal earlier ones, which were kept.
+    Kept,
+    /// Another process, or a node that does the same, had just made it.
+    Found,
+    /// It did not run: its inputs came out as before.
+    CutOff,
+    /// It failed.
+    Failed,
+    /// It was ended because the run was stopped.
+    Stopped,
+    /// It did not run: something that it needs failed.
+    Blocked,
+    /// It did not run: the run ended before.
+    NotReached,
+    /// It was running when the run was killed. Never written: what a reader makes of a missing end.
+    Killed,
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFinished {
+    /// When, in seconds since 1970.
+    pub ended: i64,
+    /// How long it took.
+    pub milliseconds: u64,
+    /// How.
+    pub how: RunEnd,
+    /// What ended it, where that was no node.
+    pub message: Option<String>,
+    /// What came out.
+    pub counts: RunCounts,
+}
+
+/// How a run can end by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunEnd {
+    /// Everything was done.
+    Done,
+    /// A node failed.
+    Failed,
+    /// It was stopped.
+    Stopped,
+    /// It could not go on.
+    Error,
+}
+
+/// What came out of a run, in nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RunCounts {
+    /// Ran.
+    pub ran: usize,
+    /// Of those, package builds.
+    pub builds: usize,
+    /// Were spared because an input came out as before.
+    pub cut_off: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Did not run because of a failure or a stop.
+    pub not_run: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    check: String,
+    fact: RunFact,
+}
+
+/// The lines of `facts`.
+pub(super) fn encode(facts: &[RunFact]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for fact in facts {
+        let line = Line { check: check_of(fact), fact: fact.clone() };
+        bytes.extend(serde_json::to_vec(&line).expect("facts are plain structs"));
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
+/// The fact of a line without its newline; `None` where it is damaged.
+pub(super) fn decode(line: &[u8]) -> Option<RunFact> {
+    let line: Line = serde_json::from_slice(line).ok()?;
+    (line.check == check_of(&line.fact)).then_some(line.fact)
+}
+
+fn check_of(fact: &RunFact) -> String {
+    Digest::of(&serde_json::to_vec(fact).expect("facts are plain structs")).short()
+}

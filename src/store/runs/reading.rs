@@ -1,0 +1,187 @@
+//! Reading records of runs: all of one, or only how each began and ended.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Seek as _, SeekFrom};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::facts::{RunCause, RunFact, RunFinished, RunNode, RunOutcome, RunPlanned, RunStarted, decode};
+use super::id::RunId;
+use super::{RUNS, place_of};
+use crate::store::error::io;
+use crate::store::{Store, StoreError};
+
+/// How many bytes of the beginning and of the end are looked at for the first and the last line.
+const EDGE: u64 = 64 << 10;
+
+/// How a run began, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunHead {
+    /// Which.
+    pub id: RunId,
+    /// How it began.
+    pub started: RunStarted,
+    /// How it ended; `None` where it goes on, or was killed.
+    pub finished: Option<RunFinished>,
+    /// Whether its process is still there.
+    pub live: bool,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// It ended by itself.
+    Ended(super::RunEnd),
+    /// It goes on.
+    Running,
+    /// It ended without a word: it was killed, or its machine went down.
+    Killed,
+}
+
+/// A whole record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// How it began and ended.
+    pub head: RunHead,
+    /// Its root causes, those that drag most along first.
+    pub causes: Vec<RunCause>,
+    /// What is known of its nodes, in the order of the plan. Clean ones are not here.
+    pub nodes: Vec<RunOf>,
+    /// How many lines cannot be read.
+    pub damaged: usize,
+    places: BTreeMap<String, usize>,
+}
+
+/// What a record says of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOf {
+    /// Which.
+    pub node: String,
+    /// What was planned; `None` for one that ran without being planned.
+    pub planned: Option<RunPlanned>,
+    /// Whether it began to run.
+    pub began: bool,
+    /// What it came to; `None` where the run goes on or was killed.
+    pub ended: Option<RunNode>,
+}
+
+impl RunHead {
+    /// How far it is.
+    pub fn state(&self) -> RunState {
+        match &self.finished {
+            Some(finished) => RunState::Ended(finished.how),
+            None if self.live => RunState::Running,
+            None => RunState::Killed,
+        }
+    }
+}
+
+impl Run {
+    /// What is known of a node; `None` where it was clean, or no part of the run.
+    pub fn of(&self, node: &str) -> Option<&RunOf> {
+        self.places.get(node).map(|place| &self.nodes[*place])
+    }
+
+    /// What a node came to, also where the run was killed before it could say; `None` while the run goes on.
+    pub fn outcome(&self, node: &RunOf) -> Option<RunOutcome> {
+        match &node.ended {
+            Some(ended) => Some(ended.outcome),
+            None if self.head.state() == RunState::Running => None,
+            None if node.began => Some(RunOutcome::Killed),
+            None => Some(RunOutcome::NotReached),
+        }
+    }
+
+    fn slot(&mut self, node: String) -> &mut RunOf {
+        let place = *self.places.entry(node).or_insert_with_key(|node| {
+            self.nodes.push(RunOf { node: node.clone(), planned: None, began: false, ended: None });
+            self.nodes.len() - 1
+        });
+        &mut self.nodes[place]
+    }
+}
+
+impl Store {
+    /// All runs on record, the oldest first.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let entries = match self.dir.read_dir(RUNS) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(io("reading the records of runs", &self.path.join(RUNS))(error)),
+        };
+        let name = |name: String| name.strip_suffix(".jsonl")?.parse::<RunId>().ok();
+        let ids = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok().and_then(name));
+        let mut ids: Vec<RunId> = ids.collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// How a run began and ended, without reading what lies between; `None` where there is no such record, or not even
+    /// its first line can be read.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn run_head(&self, id: &RunId) -> Result<Option<RunHead>, StoreError> {
+        let path = self.path.join(place_of(id));
+        let file = match self.dir.open(place_of(id)) {
+            Ok(file) => file.into_std(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io("opening the record of a run", &path)(error)),
+        };
+        let failed = || io("reading the record of a run", &path);
+        // Looked at first: once nobody holds it, nothing more is written, so what is read below is the whole.
+        let live = self.is_held(id)?;
+        let size = file.metadata().map_err(failed())?.len();
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        (&file).take(EDGE).read_to_end(&mut first).map_err(failed())?;
+        (&file).seek(SeekFrom::Start(size.saturating_sub(EDGE))).map_err(failed())?;
+        (&file).take(EDGE).read_to_end(&mut last).map_err(failed())?;
+        let finished = last.strip_suffix(b"\n").and_then(|whole| {
+            let line = whole.rsplit(|byte| *byte == b'\n').next().and_then(decode);
+            if let Some(RunFact::Finished(finished)) = line { Some(finished) } else { None }
+        });
+        let live = live && finished.is_none();
+        let line = first.iter().position(|byte| *byte == b'\n').and_then(|end| decode(&first[..end]));
+        let Some(RunFact::Started(started)) = line else { return Ok(None) };
+        Ok(Some(RunHead { id: id.clone(), started, finished, live }))
+    }
+
+    fn is_held(&self, id: &RunId) -> Result<bool, StoreError> {
+        let file =
+            self.dir.open(place_of(id)).map_err(io("opening the record of a run", &self.path.join(place_of(id))))?;
+        Ok(Flock::lock(file.into_std(), FlockArg::LockSharedNonblock).is_err())
+    }
+
+    /// A whole record; `None` as for [`Store::run_head`]. Lines that are damaged are passed over and
+    /// counted; a torn last one is what a killed run leaves, and is not.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
+        let Some(head) = self.run_head(id)? else { return Ok(None) };
+        let Some(bytes) = self.read_whole(&place_of(id))? else { return Ok(None) };
+        let mut run = Run { head, causes: Vec::new(), nodes: Vec::new(), damaged: 0, places: BTreeMap::new() };
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+        for line in bytes[..whole].split(|byte| *byte == b'\n') {
+            match decode(line) {
+                Some(RunFact::Started(_)) => {}
+                Some(RunFact::Cause(cause)) => run.causes.push(cause),
+                Some(RunFact::Planned(planned)) => {
+                    let node = planned.node.clone();
+                    run.slot(node).planned = Some(planned);
+                }
+                Some(RunFact::Running { node }) => run.slot(node).began = true,
+                Some(RunFact::Ended(ended)) => {
+                    let node = ended.node.clone();
+                    run.slot(node).ended = Some(ended);
+                }
+                Some(RunFact::Finished(finished)) => run.head.finished = Some(finished),
+                None => run.damaged += 1,
+            }
+        }
+        Ok(Some(run))
+    }
+}
