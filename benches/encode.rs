@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use opb::digest::Digest;
-use opb::drv::{Action, Derivation, DrvId, Input, Script};
+use opb::drv::{Action, Derivation, DrvId, Env, Input, Script, SharedText};
 use opb::name::OutputName;
 
 const DERIVATIONS: usize = 10_000;
@@ -16,12 +16,13 @@ fn output(name: &str) -> OutputName {
 
 /// A build as real ones are: a script of some kilobytes, twenty variables, two inputs.
 fn derivation(number: usize) -> Derivation {
-    let env =
-        (0..20).map(|n| (format!("VARIABLE_{n}"), format!("value {n}"))).chain([("N".into(), number.to_string())]);
+    let env = (0..20)
+        .map(|n| (format!("VARIABLE_{n}").into(), format!("value {n}").into()))
+        .chain([("N".into(), number.to_string().into())]);
     let script = Script {
         sandbox_contract: 1,
-        text: "dpkg-buildpackage --no-sign\n".repeat(100),
-        env: env.collect::<BTreeMap<_, _>>(),
+        text: SharedText::new("dpkg-buildpackage --no-sign\n".repeat(100)),
+        env: env.collect::<Env>(),
         files: BTreeMap::new(),
     };
     let input = |role: &str| Input {
@@ -48,7 +49,7 @@ fn encode(criterion: &mut Criterion) {
     // Nothing is remembered: one changed letter is another id.
     let before = all[7].id();
     if let Action::Build { script, .. } = &mut all[7].action {
-        script.text.replace_range(0..1, "D");
+        script.text = SharedText::new(script.text.replacen('d', "D", 1));
     }
     assert_ne!(before, all[7].id());
     group.finish();

@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use opb::digest::{Digest, Sha256};
-use opb::drv::{Action, ActionKey, Derivation, Fingerprint, IndexFile, Outputs, Script};
-use opb::graph::{Graph, Needed, Node, NodeId, Origin};
+use opb::drv::{Action, ActionKey, Fingerprint, IndexFile, Outputs, Script, SharedText};
+use opb::graph::{Builder, Graph, Node, NodeId, Origin};
 use opb::name::{Kind, NodeName, OutputName};
 use opb::plan::{Earlier, Knowledge, Standing, Walked, contents, plan, standing};
 
@@ -30,16 +30,16 @@ impl Knowledge for InMemory {
         Ok(keys.iter().map(|key| self.realised.get(key).cloned()).collect())
     }
 
-    fn number(&self, _: &Node, fingerprint: Fingerprint) -> Result<Option<u32>, Infallible> {
+    fn number(&self, _: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Infallible> {
         Ok(self.numbers.get(&fingerprint).copied())
     }
 
-    fn present(&self, _: &Node, _: ActionKey, _: &Outputs) -> Result<bool, Infallible> {
+    fn present(&self, _: Node<'_>, _: ActionKey, _: &Outputs) -> Result<bool, Infallible> {
         Ok(true)
     }
 
-    fn earlier(&self, node: &Node) -> Result<Vec<Walked>, Infallible> {
-        Ok(self.earlier.get(&node.name.to_string()).cloned().into_iter().collect())
+    fn earlier(&self, node: Node<'_>) -> Result<Vec<Walked>, Infallible> {
+        Ok(self.earlier.get(&node.to_string()).cloned().into_iter().collect())
     }
 }
 
@@ -48,12 +48,13 @@ fn name(kind: Kind, subject: &str, place: &str) -> NodeName {
 }
 
 fn script(value: &str) -> Script {
-    let env = (0..20).map(|n| (format!("VARIABLE_{n}"), value.to_owned())).collect();
-    Script { sandbox_contract: 1, text: "dpkg-buildpackage\n".repeat(100), env, files: BTreeMap::new() }
-}
-
-fn of(action: Action) -> Derivation {
-    Derivation { action, inputs: Vec::new() }
+    let env = (0..20).map(|n| (format!("VARIABLE_{n}").into(), value.to_owned().into())).collect();
+    Script {
+        sandbox_contract: 1,
+        text: SharedText::new("dpkg-buildpackage\n".repeat(100)),
+        env,
+        files: BTreeMap::new(),
+    }
 }
 
 fn settings(value: &str) -> BTreeMap<String, String> {
@@ -62,33 +63,33 @@ fn settings(value: &str) -> BTreeMap<String, String> {
 
 /// Each component needs the one before it; `changed` is a variable of the builds of the component in the middle.
 fn graph(changed: &str) -> Graph {
-    let mut graph = Graph::default();
+    let mut graph = Builder::default();
     for target in 0..TARGETS {
         let place = format!("mirage-{target}/amd64");
         let file = IndexFile { label: place.clone(), sha256: Sha256::of(place.as_bytes()) };
         let action = Action::Index { files: vec![file] };
-        let index = graph.add(name(Kind::Index, "base", &place), of(action), Vec::new(), None, Origin::Made);
+        let index = graph.add_named(&name(Kind::Index, "base", &place), &action, &mut [], Origin::Made);
         let mut before: Option<NodeId> = None;
         for component in 0..COMPONENTS {
             let subject = format!("component-{component}");
             let source = name(Kind::Source, &subject, &format!("mirage-{target}"));
             let tree = Digest::of(source.to_string().as_bytes());
-            let source = graph.add(source, of(Action::Source { tree }), Vec::new(), None, Origin::Made);
-            let mut needs = vec![Needed::new("index", index, "packages")];
-            needs.extend(before.map(|before| Needed::new("packages", before, "packages")));
+            let source = graph.add_named(&source, &Action::Source { tree }, &mut [], Origin::Made);
+            let mut needs = vec![graph.need("index", index, "packages")];
+            needs.extend(before.map(|before| graph.need("packages", before, "packages")));
             let action = Action::Repo { settings: settings(&subject) };
-            let list = graph.add(name(Kind::Resolve, &subject, &place), of(action), needs, None, Origin::Made);
+            let list = graph.add_named(&name(Kind::Resolve, &subject, &place), &action, &mut needs, Origin::Made);
             let action = Action::Root { layer_format: 1, settings: settings("") };
-            let needs = vec![Needed::new("list", list, "packages")];
-            let root = graph.add(name(Kind::Root, &subject, &place), of(action), needs, None, Origin::Made);
+            let mut needs = vec![graph.need("list", list, "packages")];
+            let root = graph.add_named(&name(Kind::Root, &subject, &place), &action, &mut needs, Origin::Made);
             let script = script(if component == COMPONENTS / 2 { changed } else { "" });
             let outputs = vec![OutputName::new("packages").expect("a name")];
-            let needs = vec![Needed::new("root", root, "root"), Needed::new("source", source, "tree")];
+            let mut needs = vec![graph.need("root", root, "root"), graph.need("source", source, "tree")];
             let action = Action::Build { script, number: None, outputs };
-            before = Some(graph.add(name(Kind::Build, &subject, &place), of(action), needs, None, Origin::Made));
+            before = Some(graph.add_named(&name(Kind::Build, &subject, &place), &action, &mut needs, Origin::Made));
         }
     }
-    graph
+    graph.finish()
 }
 
 /// All of `graph`, run.
@@ -103,17 +104,17 @@ fn run(graph: &Graph) -> InMemory {
             Standing::Keyed(key) => key,
             Standing::Unnumbered(fingerprint) => {
                 knows.numbers.insert(fingerprint, 1);
-                node.derivation.numbered(1).action_key(&contents)
+                node.action_key(Some(1), &contents)
             }
         };
-        let outputs = node.derivation.known_outputs(key).unwrap_or_else(|| {
-            let digest = Digest::of(node.name.to_string().as_bytes());
+        let outputs = node.known_outputs(key).unwrap_or_else(|| {
+            let digest = Digest::of(node.to_string().as_bytes());
             Outputs::from([(OutputName::new("packages").expect("a name"), digest)])
         });
         knows.realised.insert(key, outputs.clone());
         let known: Vec<Option<Digest>> = contents.into_iter().map(Some).collect();
-        let (earlier, walk) = (Earlier { key, started: 1 }, opb::drv::text_of(&node.derivation, &known));
-        knows.earlier.insert(node.name.to_string(), Walked { earlier, walk });
+        let (earlier, walk) = (Earlier { key, started: 1 }, opb::drv::text_of(&node.derivation(), &known));
+        knows.earlier.insert(node.to_string(), Walked { earlier, walk });
         all.insert(id, outputs);
     }
     knows
@@ -123,7 +124,7 @@ fn plans(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("plan");
     group.sample_size(10);
     let (clean, changed) = (graph("1"), graph("2"));
-    let builds = clean.ids().filter(|id| clean.node(*id).name.kind == Kind::Build).count();
+    let builds = clean.ids().filter(|id| clean.node(*id).kind() == Kind::Build).count();
     assert_eq!(builds, 4_340);
     let knows = run(&clean);
     let counts = |graph: &Graph| {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -24,7 +25,7 @@ macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks `text`.
@@ -34,11 +35,17 @@ macro_rules! name_type {
             pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
                 let text = text.into();
                 let check: fn(&str) -> bool = $check;
-                if text.len() <= 100 && check(&text) { Ok(Self(text)) } else { Err(NameError { kind: $kind, text, rule: $rule }) }
+                if text.len() <= 100 && check(&text) { Ok(Self(text.into())) } else { Err(NameError { kind: $kind, text, rule: $rule }) }
             }
 
             /// The name as text.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }
@@ -119,19 +126,19 @@ fn starts_plain(text: &str) -> bool {
 impl AreaName {
     /// The area of what says no other.
     pub fn main() -> Self {
-        Self("main".to_owned())
+        Self("main".into())
     }
 }
 
 impl Arch {
     /// The arch of what is the same on every arch.
     pub fn all() -> Self {
-        Self("all".to_owned())
+        Self("all".into())
     }
 
     /// Whether this is `all`.
     pub fn is_all(&self) -> bool {
-        self.0 == "all"
+        &*self.0 == "all"
     }
 }
 

@@ -314,7 +314,7 @@ fn the_project_of_this_repository() {
         project.work.iter().map(|work| format!("{}@{}", work.component.name, work.target)).collect();
     assert_eq!(work.len(), 4 * expected.len());
     assert!(work.is_sorted());
-    let deb = |name: &str| project.distros[&name.parse().expect("a name")].deb().expect("of the family deb");
+    let deb = |name: &str| project.distros[name].deb().expect("of the family deb");
     let debian = deb("debian-12");
     assert_eq!(debian.suites[2].name, "bookworm-security");
     assert!(debian.suites[2].security && debian.options.first_alternative && !debian.options.rules_need_no_root);

@@ -1,96 +1,164 @@
 //! The canonical bytes of a derivation: the only definition of what is hashed.
 //!
-//! One walk visits all fields in a fixed order. A [`Sink`] receives them: [`Hashing`] feeds BLAKE3 (each field as name
-//! and value, each with its length first), [`Text`] writes lines for people and for the record of a realisation. A field
-//! added to the walk is thereby both hashed and explained.
+//! One walk visits the fields of an action in a fixed order. A [`Sink`] receives them: [`Hashing`] collects bytes for
+//! BLAKE3 (each field as name and value, each with its length first), [`Text`] writes lines for people and for the record
+//! of a realisation. A field added to the walk is thereby both hashed and explained.
+//!
+//! A derivation's digest is made in two steps: that of its action, then that of the action's digest with the number and
+//! the inputs. Thousands of nodes share an action (every root does the same), so it is walked and hashed once for all.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
-use super::{Action, Derivation, DrvId, Input, Script};
+use super::{Action, ActionDigest, Derivation, DrvId, Script};
 use crate::digest::Digest;
-use crate::name::OutputName;
 
 /// Raised when the walk changes; part of every digest.
-const VERSION: u64 = 1;
-
-/// How an input is identified.
-pub(super) enum InputIs<'a> {
-    /// In an id.
-    Derivation(DrvId, &'a OutputName),
-    /// In an action key.
-    Content(Digest),
-}
+const VERSION: u32 = 2;
 
 trait Sink {
-    fn field(&mut self, name: &str, value: &[u8]);
+    fn field(&mut self, name: impl Display, value: &[u8]);
+
+    /// Fields that many actions share: their digest is `known`, and `walk` visits them.
+    fn part(&mut self, name: &str, known: &Digest, walk: impl FnOnce(&mut Self));
 }
 
-struct Hashing(blake3::Hasher);
+struct Hashing(Vec<u8>);
+
+impl Hashing {
+    fn new(domain: &str) -> Self {
+        let mut hashing = Self(Vec::with_capacity(1024));
+        hashing.bytes(domain.as_bytes());
+        hashing.0.extend(VERSION.to_le_bytes());
+        hashing
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.extend((bytes.len() as u64).to_le_bytes());
+        self.0.extend(bytes);
+    }
+
+    fn digest(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+}
 
 impl Sink for Hashing {
-    fn field(&mut self, name: &str, value: &[u8]) {
-        for bytes in [name.as_bytes(), value] {
-            self.0.update(&(bytes.len() as u64).to_le_bytes());
-            self.0.update(bytes);
-        }
+    fn field(&mut self, name: impl Display, value: &[u8]) {
+        let start = self.0.len();
+        self.0.extend([0; 8]);
+        // Writing to a vector does not fail.
+        let _ = std::io::Write::write_fmt(&mut self.0, format_args!("{name}"));
+        let length = (self.0.len() - start - 8) as u64;
+        self.0[start..start + 8].copy_from_slice(&length.to_le_bytes());
+        self.bytes(value);
+    }
+
+    fn part(&mut self, name: &str, known: &Digest, _: impl FnOnce(&mut Self)) {
+        self.field(name, known.as_bytes());
     }
 }
 
 struct Text(String);
 
 impl Sink for Text {
-    fn field(&mut self, name: &str, value: &[u8]) {
-        self.0.push_str(name);
-        self.0.push_str(" = ");
+    fn field(&mut self, name: impl Display, value: &[u8]) {
+        let _ = std::fmt::Write::write_fmt(&mut self.0, format_args!("{name} = "));
         let shown = String::from_utf8_lossy(value);
         // One line per field: `escape_debug` also makes control characters harmless.
         self.0.extend(shown.chars().flat_map(char::escape_debug));
         self.0.push('\n');
     }
+
+    fn part(&mut self, _: &str, _: &Digest, walk: impl FnOnce(&mut Self)) {
+        walk(self);
+    }
 }
 
 /// The version of the walk.
-pub fn walk_version() -> u64 {
+pub fn walk_version() -> u32 {
     VERSION
 }
 
 /// The walk as text, one `field = value` a line, inputs by content digest in their order (`?` where one is not known).
 pub fn text_of(derivation: &Derivation, contents: &[Option<Digest>]) -> String {
     let mut text = Text(String::new());
-    walk(derivation, &mut text, &|place, input, sink: &mut Text| {
+    text.field("opb derivation", VERSION.to_string().as_bytes());
+    walk(&derivation.action, &mut text);
+    if let Action::Build { number, .. } = &derivation.action {
+        text.field("number", number.map(|number| number.to_string()).unwrap_or_default().as_bytes());
+    }
+    count(&mut text, "inputs", derivation.inputs.len());
+    for (place, input) in derivation.inputs.iter().enumerate() {
         let shown = contents.get(place).copied().flatten().map_or_else(|| "?".to_owned(), |digest| digest.to_string());
-        sink.field(&format!("input {}", input.role), shown.as_bytes());
-    });
+        text.field(format_args!("input {}", input.role), shown.as_bytes());
+    }
     text.0
 }
 
-pub(super) fn digest<'a>(derivation: &'a Derivation, is: &dyn Fn(usize, &'a Input) -> InputIs<'a>) -> Digest {
-    let mut hashing = Hashing(blake3::Hasher::new());
-    walk(derivation, &mut hashing, &|place, input, sink: &mut Hashing| {
-        sink.field("input", input.role.as_bytes());
-        match is(place, input) {
-            InputIs::Derivation(id, output) => {
-                sink.field("derivation", id.0.as_bytes());
-                sink.field("output", output.as_str().as_bytes());
-            }
-            InputIs::Content(digest) => sink.field("content", digest.as_bytes()),
-        }
-    });
-    Digest::from_bytes(*hashing.0.finalize().as_bytes())
+/// The digest of an action, its number left out.
+pub fn action_digest(action: &Action) -> ActionDigest {
+    let mut hashing = Hashing::new("opb action");
+    walk(action, &mut hashing);
+    ActionDigest(hashing.digest())
 }
 
-fn walk<'a, S: Sink>(derivation: &'a Derivation, sink: &mut S, put_input: &dyn Fn(usize, &'a Input, &mut S)) {
-    sink.field("opb derivation", VERSION.to_string().as_bytes());
-    sink.field("kind", derivation.action.kind().as_str().as_bytes());
-    match &derivation.action {
+/// The id of a derivation: its inputs stand as role, (derivation id, output name).
+pub fn id_of<'a>(action: ActionDigest, inputs: impl Iterator<Item = (&'a str, DrvId, &'a str)>) -> DrvId {
+    let mut hashing = Hashing::new("opb derivation");
+    hashing.0.extend(action.0.as_bytes());
+    for (role, from, output) in inputs {
+        hashing.bytes(role.as_bytes());
+        hashing.0.extend(from.0.as_bytes());
+        hashing.bytes(output.as_bytes());
+    }
+    DrvId(hashing.digest())
+}
+
+/// The digest of a derivation in which the inputs stand as role and content: an action key, or without `number` the
+/// fingerprint of a build.
+pub(super) fn keyed(
+    action: ActionDigest,
+    number: Option<u32>,
+    inputs: impl Iterator<Item = (impl AsRef<str>, Digest)>,
+) -> Digest {
+    let mut hashing = Hashing::new("opb key");
+    hashing.0.extend(action.0.as_bytes());
+    // Numbers begin with 1.
+    hashing.0.extend(number.unwrap_or(0).to_le_bytes());
+    for (role, content) in inputs {
+        hashing.bytes(role.as_ref().as_bytes());
+        hashing.0.extend(content.as_bytes());
+    }
+    hashing.digest()
+}
+
+/// The digest of a text that many actions share.
+pub(super) fn text_digest(text: &str) -> Digest {
+    let mut hashing = Hashing::new("opb text");
+    hashing.bytes(text.as_bytes());
+    hashing.digest()
+}
+
+/// The digest of a table that many actions share.
+pub(super) fn table_digest(table: &BTreeMap<String, String>) -> Digest {
+    let mut hashing = Hashing::new("opb table");
+    map(&mut hashing, "entry", table.iter());
+    hashing.digest()
+}
+
+fn walk<S: Sink>(action: &Action, sink: &mut S) {
+    sink.field("kind", action.kind().as_str().as_bytes());
+    match action {
         Action::Source { tree } => sink.field("tree", tree.to_string().as_bytes()),
         Action::Index { files } => {
             count(sink, "files", files.len());
             for file in files {
-                sink.field(&format!("file {}", file.label), file.sha256.to_string().as_bytes());
+                sink.field(format_args!("file {}", file.label), file.sha256.to_string().as_bytes());
             }
         }
         Action::Resolve(resolve) => {
+            sink.field("family", resolve.family.as_str().as_bytes());
             sink.field("arch", resolve.arch.as_bytes());
             list(sink, "need", &resolve.needs);
             list(sink, "conflict", &resolve.conflicts);
@@ -98,56 +166,52 @@ fn walk<'a, S: Sink>(derivation: &'a Derivation, sink: &mut S, put_input: &dyn F
             list(sink, "add", &resolve.add);
             list(sink, "profile", &resolve.profiles);
             sink.field("first alternative", resolve.first_alternative.to_string().as_bytes());
-            map(sink, "ours", &resolve.ours);
+            let ours = &resolve.ours;
+            sink.part("ours", &ours.digest(), |sink| map(sink, "ours", ours.iter()));
         }
         Action::Root { layer_format, settings } => {
             sink.field("layer format", layer_format.to_string().as_bytes());
-            map(sink, "setting", settings);
+            map(sink, "setting", settings.iter());
         }
         Action::SourcePackage { script } => {
             count(sink, "scripts", script.iter().count());
             script.iter().for_each(|script| walk_script(sink, script));
         }
-        Action::Build { script, number, outputs } => {
+        Action::Build { script, number: _, outputs } => {
             walk_script(sink, script);
-            sink.field("number", number.map(|number| number.to_string()).unwrap_or_default().as_bytes());
             count(sink, "outputs", outputs.len());
             for output in outputs {
                 sink.field("output", output.as_str().as_bytes());
             }
         }
-        Action::Repo { settings } => map(sink, "setting", settings),
-    }
-    count(sink, "inputs", derivation.inputs.len());
-    for (place, input) in derivation.inputs.iter().enumerate() {
-        put_input(place, input, sink);
+        Action::Repo { settings } => map(sink, "setting", settings.iter()),
     }
 }
 
-fn walk_script(sink: &mut impl Sink, script: &Script) {
+fn walk_script<S: Sink>(sink: &mut S, script: &Script) {
     sink.field("sandbox contract", script.sandbox_contract.to_string().as_bytes());
-    sink.field("script", script.text.as_bytes());
-    map(sink, "env", &script.env);
+    sink.part("script", &script.text.digest(), |sink| sink.field("script", script.text.as_bytes()));
+    map(sink, "env", script.env.iter());
     count(sink, "files", script.files.len());
     for (name, content) in &script.files {
-        sink.field(&format!("file {name}"), content);
+        sink.field(format_args!("file {name}"), content);
     }
 }
 
-fn count(sink: &mut impl Sink, name: &str, number: usize) {
+fn count(sink: &mut impl Sink, name: impl Display, number: usize) {
     sink.field(name, number.to_string().as_bytes());
 }
 
 fn list(sink: &mut impl Sink, name: &str, values: &[String]) {
-    count(sink, &format!("{name}s"), values.len());
+    count(sink, format_args!("{name}s"), values.len());
     for value in values {
         sink.field(name, value.as_bytes());
     }
 }
 
-fn map(sink: &mut impl Sink, name: &str, values: &BTreeMap<String, String>) {
-    count(sink, &format!("{name}s"), values.len());
+fn map<K: AsRef<str>, V: AsRef<str>>(sink: &mut impl Sink, name: &str, values: impl ExactSizeIterator<Item = (K, V)>) {
+    count(sink, format_args!("{name}s"), values.len());
     for (key, value) in values {
-        sink.field(&format!("{name} {key}"), value.as_bytes());
+        sink.field(format_args!("{name} {}", key.as_ref()), value.as_ref().as_bytes());
     }
 }

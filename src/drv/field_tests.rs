@@ -7,8 +7,8 @@ use super::*;
 fn script() -> Script {
     Script {
         sandbox_contract: 1,
-        text: "make\n".to_owned(),
-        env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
+        text: SharedText::new("make\n"),
+        env: Env::from([("A".into(), "1".into())]),
         files: BTreeMap::from([("stamps".to_owned(), b"x".to_vec())]),
     }
 }
@@ -16,6 +16,7 @@ fn script() -> Script {
 fn resolve() -> Resolve {
     let one = |text: &str| vec![text.to_owned()];
     Resolve {
+        family: "deb".to_owned(),
         arch: "amd64".to_owned(),
         needs: one("a"),
         conflicts: one("b"),
@@ -23,8 +24,12 @@ fn resolve() -> Resolve {
         add: one("c"),
         profiles: one("nodoc"),
         first_alternative: true,
-        ours: BTreeMap::from([("d".to_owned(), "e".to_owned())]),
+        ours: ours("e"),
     }
+}
+
+fn ours(maker: &str) -> SharedTable {
+    SharedTable::new(BTreeMap::from([("d".to_owned(), maker.to_owned())]))
 }
 
 fn output(name: &str) -> OutputName {
@@ -47,11 +52,10 @@ fn of(action: Action) -> Derivation {
     Derivation { action, inputs: Vec::new() }
 }
 
-#[test]
-fn each_field_is_seen() {
+fn all_actions() -> Vec<Action> {
     let settings = |value: &str| BTreeMap::from([("a".to_owned(), value.to_owned())]);
     let file = |label: &str, content: &[u8]| IndexFile { label: label.to_owned(), sha256: Sha256::of(content) };
-    let actions = vec![
+    vec![
         Action::Source { tree: Digest::of(b"1") },
         Action::Source { tree: Digest::of(b"2") },
         Action::Index { files: vec![] },
@@ -68,8 +72,9 @@ fn each_field_is_seen() {
         with_resolve(|resolve| resolve.add.clear()),
         with_resolve(|resolve| resolve.profiles.clear()),
         with_resolve(|resolve| resolve.first_alternative = false),
-        with_resolve(|resolve| resolve.ours.clear()),
-        with_resolve(|resolve| drop(resolve.ours.insert("d".to_owned(), "f".to_owned()))),
+        with_resolve(|resolve| resolve.ours = SharedTable::default()),
+        with_resolve(|resolve| resolve.ours = ours("f")),
+        with_resolve(|resolve| resolve.family = "rpm".to_owned()),
         Action::Root { layer_format: 1, settings: settings("1") },
         Action::Root { layer_format: 2, settings: settings("1") },
         Action::Root { layer_format: 1, settings: settings("2") },
@@ -77,21 +82,93 @@ fn each_field_is_seen() {
         Action::SourcePackage { script: Some(script()) },
         with_script(|_| {}),
         with_script(|script| script.sandbox_contract = 2),
-        with_script(|script| script.text.push(' ')),
-        with_script(|script| drop(script.env.insert("A".to_owned(), "2".to_owned()))),
-        with_script(|script| drop(script.env.insert("B".to_owned(), String::new()))),
+        with_script(|script| script.text = SharedText::new("make \n")),
+        with_script(|script| drop(script.env.insert("A".into(), "2".into()))),
+        with_script(|script| drop(script.env.insert("B".into(), "".into()))),
         with_script(|script| script.env.clear()),
         with_script(|script| script.files.clear()),
         with_script(|script| drop(script.files.insert("stamps".to_owned(), b"y".to_vec()))),
-        Action::Build { script: script(), number: Some(1), outputs: vec![output("packages")] },
-        Action::Build { script: script(), number: Some(2), outputs: vec![output("packages")] },
         Action::Build { script: script(), number: None, outputs: vec![output("debug"), output("packages")] },
         Action::Repo { settings: settings("1") },
         Action::Repo { settings: settings("2") },
-    ];
+    ]
+}
+
+#[test]
+fn each_field_is_seen() {
+    let actions = all_actions();
     let count = actions.len();
     let ids: std::collections::BTreeSet<DrvId> = actions.into_iter().map(|action| of(action).id()).collect();
     assert_eq!(ids.len(), count, "two of them have one id");
+}
+
+#[test]
+fn the_number_is_seen_by_keys_alone() {
+    let numbered = |number| of(Action::Build { script: script(), number, outputs: vec![output("packages")] });
+    let keys = [None, Some(1), Some(2)].map(|number| numbered(number).action_key(&[]));
+    assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
+    assert_eq!(numbered(None).id(), numbered(Some(2)).id());
+}
+
+/// Words in the order of asking, as a graph keeps them.
+#[derive(Default)]
+struct Kept {
+    words: Vec<String>,
+    texts: Vec<SharedText>,
+    tables: Vec<SharedTable>,
+}
+
+fn kept<T: PartialEq>(list: &mut Vec<T>, item: T) -> u32 {
+    let place = list.iter().position(|known| *known == item).unwrap_or(list.len());
+    if place == list.len() {
+        list.push(item);
+    }
+    u32::try_from(place).expect("few")
+}
+
+impl Interning for Kept {
+    fn word(&mut self, word: &str) -> u32 {
+        kept(&mut self.words, word.to_owned())
+    }
+
+    fn text(&mut self, text: &SharedText) -> u32 {
+        kept(&mut self.texts, text.clone())
+    }
+
+    fn table(&mut self, table: &SharedTable) -> u32 {
+        kept(&mut self.tables, table.clone())
+    }
+}
+
+impl Words for Kept {
+    fn word(&self, number: u32) -> Option<&str> {
+        self.words.get(number as usize).map(String::as_str)
+    }
+
+    fn text(&self, number: u32) -> Option<&SharedText> {
+        self.texts.get(number as usize)
+    }
+
+    fn table(&self, number: u32) -> Option<&SharedTable> {
+        self.tables.get(number as usize)
+    }
+}
+
+#[test]
+fn a_compact_action_reads_back_and_damage_is_no_panic() {
+    for action in all_actions() {
+        let (mut words, mut bytes) = (Kept::default(), Vec::new());
+        action.compact(&mut bytes, &mut words);
+        assert_eq!(Compact(&bytes).action(&words), Ok(action.clone()));
+        for end in 0..bytes.len() {
+            assert_eq!(Compact(&bytes[..end]).action(&words), Err(DamagedAction), "{action:?} cut at {end}");
+        }
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0xff;
+            let _ = Compact(&damaged).action(&words);
+        }
+    }
 }
 
 #[test]

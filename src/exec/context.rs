@@ -49,8 +49,8 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     /// Tells what a running node is at.
-    pub fn phase(&self, node: &Node, phase: impl Into<String>) {
-        (self.sink)(Event::NodePhase { node: node.name.clone(), phase: phase.into() });
+    pub fn phase(&self, node: Node<'_>, phase: impl Into<String>) {
+        (self.sink)(Event::NodePhase { node: node.name(), phase: phase.into() });
     }
 
     /// Whether the run is being stopped.
@@ -89,7 +89,7 @@ pub struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// The node.
-    pub fn node(&self) -> &'a Node {
+    pub fn node(&self) -> Node<'a> {
         self.graph.node(self.id)
     }
 
@@ -99,13 +99,13 @@ impl<'a> Job<'a> {
     /// [`NodeError::NoInput`], which is a bug: a node only runs when all are settled.
     pub fn contents(&self) -> Result<Vec<Digest>, NodeError> {
         let node = self.node();
-        std::iter::zip(&node.inputs, &node.derivation.inputs)
-            .map(|(id, input)| {
-                let (_, outputs) = self.settled.get(id)?;
-                outputs.get(&input.output).copied()
+        node.inputs()
+            .map(|input| {
+                let (_, outputs) = self.settled.get(&input.node)?;
+                outputs.get(input.output).copied()
             })
             .collect::<Option<_>>()
-            .ok_or_else(|| NodeError::NoInput { role: node.name.to_string() })
+            .ok_or_else(|| NodeError::NoInput { role: node.to_string() })
     }
 
     /// The node behind the input `role`, and that input's content.
@@ -114,8 +114,8 @@ impl<'a> Job<'a> {
     /// [`NodeError::NoInput`] where there is no such role.
     pub fn input(&self, role: &str) -> Result<(NodeId, Digest), NodeError> {
         let missing = || NodeError::NoInput { role: role.to_owned() };
-        let place = self.node().derivation.inputs.iter().position(|input| input.role == role).ok_or_else(missing)?;
-        Ok((self.node().inputs[place], self.contents()?[place]))
+        let place = self.node().inputs().position(|input| input.role == role).ok_or_else(missing)?;
+        Ok((self.node().input_nodes()[place], self.contents()?[place]))
     }
 
     /// The inputs whose role starts with `start`: the rest of the role, and the content.
@@ -124,7 +124,7 @@ impl<'a> Job<'a> {
     /// As [`Job::contents`].
     pub fn inputs(&self, start: &str) -> Result<Vec<(&'a str, Digest)>, NodeError> {
         let contents = self.contents()?;
-        let inputs = self.node().derivation.inputs.iter().zip(contents);
+        let inputs = self.node().inputs().zip(contents);
         Ok(inputs.filter_map(|(input, digest)| Some((input.role.strip_prefix(start)?, digest))).collect())
     }
 }

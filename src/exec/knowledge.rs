@@ -63,14 +63,14 @@ impl Knowledge for StoreKnowledge<'_> {
         Ok(self.store.outputs_of(keys)?)
     }
 
-    fn number(&self, node: &Node, fingerprint: Fingerprint) -> Result<Option<u32>, Failure> {
+    fn number(&self, node: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Failure> {
         let Some(numbered) = Numbered::of(node) else { return Ok(None) };
         let ledger = self.store.ledger(&numbered.distro, &numbered.component);
         Ok(ledger.number_of(&numbered.version, &numbered.arch, fingerprint)?)
     }
 
-    fn present(&self, node: &Node, key: ActionKey, outputs: &Outputs) -> Result<bool, Failure> {
-        if node.name.kind == Kind::Root {
+    fn present(&self, node: Node<'_>, key: ActionKey, outputs: &Outputs) -> Result<bool, Failure> {
+        if node.kind() == Kind::Root {
             return Ok(self.store.has_root(key, self.root_owner));
         }
         for (name, digest) in outputs {
@@ -81,8 +81,8 @@ impl Knowledge for StoreKnowledge<'_> {
         Ok(true)
     }
 
-    fn earlier(&self, node: &Node) -> Result<Vec<Walked>, Failure> {
-        let history = self.store.latest_of_node(&node.name.to_string(), MOST_EARLIER)?;
+    fn earlier(&self, node: Node<'_>) -> Result<Vec<Walked>, Failure> {
+        let history = self.store.latest_of_node(&node.to_string(), MOST_EARLIER)?;
         Ok(history.into_iter().map(walked).collect())
     }
 }

@@ -132,7 +132,7 @@ fn work_off(
                 let Some(id) = schedule.next_ready() else { break };
                 running += 1;
                 let (sender, job) = (sender.clone(), job(graph, schedule, id, order.again.contains(&id)));
-                (ctx.sink)(Event::NodeStarted { node: graph.node(id).name.clone() });
+                (ctx.sink)(Event::NodeStarted { node: graph.node(id).name() });
                 scope.spawn(move |_| {
                     let began = Instant::now();
                     let result = node::run(ctx, &job);
@@ -168,22 +168,22 @@ fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: 
             // Settled before, and now made again because its bytes were gone: others went on from what it was.
             let differs = schedule.outputs(id).is_some_and(|before| !same_to_readers(before, &ran.outputs));
             if differs {
-                let failure = Failure::from(NodeError::Differs { node: node.name.to_string() });
+                let failure = Failure::from(NodeError::Differs { node: node.to_string() });
                 return fail(ctx, graph, schedule, id, &failure, tally);
             }
             if !ran.found {
                 tally.ran += 1;
-                tally.builds += usize::from(node.name.kind == Kind::Build);
-                (ctx.sink)(Event::NodeDone { node: node.name.clone(), how: ran.how, milliseconds });
+                tally.builds += usize::from(node.kind() == Kind::Build);
+                (ctx.sink)(Event::NodeDone { node: node.name(), how: ran.how, milliseconds });
             } else {
                 tally.found += 1;
-                (ctx.sink)(Event::NodeDone { node: node.name.clone(), how: Done::Found, milliseconds });
+                (ctx.sink)(Event::NodeDone { node: node.name(), how: Done::Found, milliseconds });
             }
             schedule.done(id, ran.key, ran.outputs);
         }
         Err(_) if ctx.stopped() => {
             tally.stopped += 1;
-            (ctx.sink)(Event::NodeStopped { node: node.name.clone() });
+            (ctx.sink)(Event::NodeStopped { node: node.name() });
             schedule.failed(id);
         }
         Err(failure) => fail(ctx, graph, schedule, id, &failure, tally),
@@ -202,7 +202,7 @@ fn fail(
         Some(NodeError::Script { log, .. }) => *log,
         _ => None,
     };
-    let node = graph.node(id).name.clone();
+    let node = graph.node(id).name();
     (ctx.sink)(Event::NodeFailed { node, cause: failure.cause, message: told(failure), log });
     tally.failures.push((id, failure.cause));
     schedule.failed(id);
@@ -245,7 +245,7 @@ fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, again: bool) -
     let mut settled = BTreeMap::new();
     let mut next: Vec<(NodeId, u8)> = vec![(id, 0)];
     while let Some((reader, depth)) = next.pop() {
-        for input in &graph.node(reader).inputs {
+        for input in graph.node(reader).input_nodes() {
             if let (Some(key), Some(outputs)) = (schedule.key(*input), schedule.outputs(*input)) {
                 settled.insert(*input, (key, outputs.clone()));
             }
@@ -259,7 +259,7 @@ fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, again: bool) -
 
 /// What a node of that kind usually takes: only its proportion to others matters, for their order.
 fn usual_milliseconds(graph: &Graph, id: NodeId) -> u64 {
-    match graph.node(id).name.kind {
+    match graph.node(id).kind() {
         Kind::Build => 30_000,
         Kind::Root => 10_000,
         Kind::Index => 5_000,

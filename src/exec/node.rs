@@ -51,15 +51,15 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     let node = job.node();
     let contents = job.contents()?;
     let numbered = Numbered::of(node);
-    let fingerprint = node.derivation.fingerprint(&contents);
+    let fingerprint = node.fingerprint(&contents);
     let number = numbered.as_ref().map(|numbered| numbered.assign(ctx.store, fingerprint)).transpose()?;
-    let derivation = number.map_or_else(|| node.derivation.clone(), |number| node.derivation.numbered(number));
+    let derivation = number.map_or_else(|| node.derivation(), |number| node.derivation().numbered(number));
     let key = derivation.action_key(&contents);
     let lock = ctx.store.lock_key(key, &mut |holder| {
         let whose = holder.map_or_else(|| "another".to_owned(), |holder| holder.to_string());
         ctx.phase(node, format!("waiting for {whose}, which makes the same"));
     })?;
-    let before = ctx.store.last_of_node(&node.name.to_string())?;
+    let before = ctx.store.last_of_node(&node.to_string())?;
     if let Some(ran) = found(ctx, job, key)? {
         return Ok(ran);
     }
@@ -79,7 +79,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     let known: Vec<Option<Digest>> = contents.iter().copied().map(Some).collect();
     let mut realisation = Realisation {
         key,
-        node: node.name.to_string(),
+        node: node.to_string(),
         fingerprint: number.map(|_| fingerprint),
         number,
         outputs: made.outputs,
@@ -102,7 +102,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
 /// Now, in seconds since 1970, but later than the node's last result and last failure: which of them is the newest must
 /// be plain although builds may take less than a second and clocks are set back.
 fn after(ctx: &Context<'_>, job: &Job<'_>, before: Option<&Realisation>) -> Result<i64, Failure> {
-    let attempt = ctx.store.last_attempt_of_node(&job.node().name.to_string())?.map(|attempt| attempt.started);
+    let attempt = ctx.store.last_attempt_of_node(&job.node().to_string())?.map(|attempt| attempt.started);
     let last = attempt.into_iter().chain(before.map(|before| before.started)).max();
     Ok((ctx.now)().max(last.map_or(i64::MIN, |last| last.saturating_add(1))))
 }
@@ -114,7 +114,7 @@ fn found(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<Option<Ran>
     }
     let node = job.node();
     let knows = super::StoreKnowledge::new(ctx.store)?;
-    let outputs = ctx.store.outputs_of(&[key])?.pop().flatten().or_else(|| node.derivation.known_outputs(key));
+    let outputs = ctx.store.outputs_of(&[key])?.pop().flatten().or_else(|| node.known_outputs(key));
     match outputs {
         Some(outputs) if knows.present(node, key, &outputs)? => {
             Ok(Some(Ran { key, outputs, how: Done::Built, found: true }))
@@ -155,9 +155,9 @@ fn record(ctx: &Context<'_>, job: &Job<'_>, realisation: &Realisation) -> Result
         Recorded::Differs(earlier) => {
             let node = job.node();
             if !super::StoreKnowledge::new(ctx.store)?.present(node, realisation.key, &earlier.outputs)? {
-                return Err(NodeError::Differs { node: node.name.to_string() }.into());
+                return Err(NodeError::Differs { node: node.to_string() }.into());
             }
-            let name = &node.name;
+            let name = node;
             let text = format!(
                 "{name} is not reproducible: built again from the same inputs, it came out different; the first result stays"
             );
@@ -182,7 +182,7 @@ fn remember(
         Some(NodeError::Script { log, .. }) => *log,
         _ => None,
     };
-    let (node, message) = (job.node().name.to_string(), told(failure));
+    let (node, message) = (job.node().to_string(), told(failure));
     ctx.store.record_attempt(&Attempt { key, node, cause: failure.cause, log, started, milliseconds, message })?;
     Ok(())
 }
@@ -231,5 +231,5 @@ fn check_packages(ctx: &Context<'_>, job: &Job<'_>, outputs: &Outputs) -> Result
             return Ok(());
         }
     }
-    Err(NodeError::NoOutput { node: job.node().name.to_string() }.into())
+    Err(NodeError::NoOutput { node: job.node().to_string() }.into())
 }

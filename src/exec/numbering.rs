@@ -31,13 +31,13 @@ pub struct Numbered {
 
 impl Numbered {
     /// What the number of `node` counts; `None` where it is no build.
-    pub fn of(node: &Node) -> Option<Self> {
-        let Action::Build { script, .. } = &node.derivation.action else { return None };
+    pub fn of(node: Node<'_>) -> Option<Self> {
+        let Action::Build { script, .. } = &node.action() else { return None };
         Some(Self {
-            distro: DistroName::new(node.name.distro()?).ok()?,
-            component: node.component.clone()?,
+            distro: DistroName::new(node.distro()?).ok()?,
+            component: node.component()?,
             version: deb::unnumbered_version(script),
-            arch: Arch::new(node.name.arch()?).ok()?,
+            arch: Arch::new(node.arch()?).ok()?,
         })
     }
 
@@ -60,8 +60,8 @@ impl Numbered {
 
 /// Whether a build may keep earlier packages: not where its source makes both kinds of packages, since those may name
 /// each other's exact version and so change together or not at all.
-pub fn may_keep(node: &Node) -> bool {
-    !node.derivation.inputs.iter().any(|input| input.role.starts_with("number with "))
+pub fn may_keep(node: Node<'_>) -> bool {
+    !node.inputs().any(|input| input.role.starts_with("number with "))
 }
 
 /// The realisation of `node` before this one, where its packages equal `outputs` but for the number.
@@ -70,12 +70,12 @@ pub fn may_keep(node: &Node) -> bool {
 /// Where the store cannot be read.
 pub fn equal_before(
     store: &Store,
-    node: &Node,
+    node: Node<'_>,
     outputs: &Outputs,
     number: u32,
 ) -> Result<Option<Realisation>, Failure> {
-    let Action::Build { script, .. } = &node.derivation.action else { return Ok(None) };
-    let before = store.last_of_node(&node.name.to_string())?.filter(|before| before.number.is_some());
+    let Action::Build { script, .. } = &node.action() else { return Ok(None) };
+    let before = store.last_of_node(&node.to_string())?.filter(|before| before.number.is_some());
     let Some(before) = before.filter(|_| may_keep(node)) else { return Ok(None) };
     // An equivalent rebuild shows the outputs of the one that was kept, so its number is in the packages.
     let shown = match before.kept {

@@ -130,10 +130,9 @@ fn fetch(
     let mut found = BTreeMap::new();
     let (resolve, _) = job.input("list")?;
     let resolve_node = job.graph.node(resolve);
-    let inputs = || std::iter::zip(&resolve_node.inputs, &resolve_node.derivation.inputs);
-    for (id, input) in inputs() {
-        let Some((_, outputs)) = job.settled.get(id) else { continue };
-        let Some(digest) = outputs.get(&input.output).copied() else { continue };
+    for input in resolve_node.inputs() {
+        let Some((_, outputs)) = job.settled.get(&input.node) else { continue };
+        let Some(digest) = outputs.get(input.output).copied() else { continue };
         if input.role.starts_with("packages of ") {
             found.extend(own(ctx, digest, lacking)?);
         } else if input.role == "index" {
@@ -142,7 +141,7 @@ fn fetch(
                 .filter(|(_, listed)| listed.from == ListedFrom::Distribution)
                 .map(|(sha256, listed)| (*sha256, *listed))
                 .collect();
-            found.extend(from_archive(ctx, job, *id, digest, &theirs)?);
+            found.extend(from_archive(ctx, job, input.node, digest, &theirs)?);
         }
     }
     match lacking.values().find(|listed| !found.contains_key(&listed.sha256)) {
@@ -191,7 +190,7 @@ fn from_archive(
     index_tree: Digest,
     lacking: &BTreeMap<Sha256, &Listed>,
 ) -> Result<BTreeMap<Sha256, Digest>, Failure> {
-    let Origin::Index { distro, files } = &job.graph.node(index_node).origin else { return Ok(BTreeMap::new()) };
+    let Origin::Index { distro, files } = job.graph.node(index_node).origin() else { return Ok(BTreeMap::new()) };
     let mut found = BTreeMap::new();
     let tree = ctx.store.get_tree(index_tree)?;
     for (label, (suite, _)) in files {

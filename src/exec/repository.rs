@@ -23,7 +23,7 @@ const MAX_DSC: u64 = 4 << 20;
 /// Where a package cannot be read, or two do not go into one repository.
 pub fn assemble(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     let node = job.node();
-    let Action::Repo { settings } = &node.derivation.action else {
+    let Action::Repo { settings } = &node.action() else {
         return Err(NodeError::NoInput { role: "settings".to_owned() }.into());
     };
     let settings = settings_of(settings);

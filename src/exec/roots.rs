@@ -40,8 +40,8 @@ pub fn layers(store: &Store, launcher: &Launcher, job: &Job<'_>, root: NodeId) -
         let (key, _) = job.settled.get(&id).ok_or_else(|| NodeError::NoInput { role: "root".to_owned() })?;
         layers.push(store.root_path(*key, owner));
         let node = job.graph.node(id);
-        let base = node.derivation.inputs.iter().position(|input| input.role == "base");
-        next = base.map(|place| node.inputs[place]);
+        let base = node.inputs().position(|input| input.role == "base");
+        next = base.map(|place| node.input_nodes()[place]);
     }
     Ok(layers)
 }
@@ -68,7 +68,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         },
         None => {
             ctx.launcher.map.make_dir_for_guest(work.path().join("root").as_path())?;
-            steps.extend(bare_steps(&stored, node.name.arch().unwrap_or_default()));
+            steps.extend(bare_steps(&stored, node.arch().unwrap_or_default()));
             RootFs::Bare { folder: work.path().join("root") }
         }
     };
@@ -88,7 +88,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
     ctx.phase(node, format!("installing {} packages", stored.len()));
     let made = (|| -> Result<(Digest, Outcome), Failure> {
         let (outcome, log, text) = logged(ctx, &work, &request)?;
-        finished(&node.name, outcome, "making the root", log, &text)?;
+        finished(&node.name(), outcome, "making the root", log, &text)?;
         let owner = super::knowledge::root_owner(Some(&ctx.launcher.map));
         ctx.store.commit_root(key, owner, &work, "root")?;
         Ok((log, outcome))

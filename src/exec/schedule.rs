@@ -47,7 +47,6 @@ struct Slot {
 /// The state of all nodes of a run.
 pub struct Schedule<'a> {
     graph: &'a Graph,
-    consumers: Vec<Vec<NodeId>>,
     again: BTreeSet<NodeId>,
     slots: Vec<Slot>,
     touched: VecDeque<NodeId>,
@@ -59,20 +58,13 @@ impl<'a> Schedule<'a> {
     /// A schedule that settles `wanted`. `again` runs although realised; `milliseconds` estimates a node's duration.
     pub fn new(graph: &'a Graph, wanted: &[NodeId], again: &[NodeId], milliseconds: impl Fn(NodeId) -> u64) -> Self {
         let slot = || Slot { stage: Stage::Idle, wanted: false, wants_bytes: false, key: None, outputs: None };
-        let mut consumers = vec![Vec::new(); graph.len()];
-        for id in graph.ids() {
-            for input in &graph.node(id).inputs {
-                consumers[input.index()].push(id);
-            }
-        }
         let mut priority = vec![0u64; graph.len()];
         for id in graph.ids().rev() {
-            let after = consumers[id.index()].iter().map(|consumer| priority[consumer.index()]).max().unwrap_or(0);
+            let after = graph.consumers(id).iter().map(|consumer| priority[consumer.index()]).max().unwrap_or(0);
             priority[id.index()] = after.saturating_add(milliseconds(id).max(1));
         }
         let mut schedule = Self {
             graph,
-            consumers,
             again: again.iter().copied().collect(),
             slots: std::iter::repeat_with(slot).take(graph.len()).collect(),
             touched: VecDeque::new(),
@@ -159,13 +151,13 @@ impl<'a> Schedule<'a> {
         self.slots[id.index()].stage = stage;
         self.touched.push_back(id);
         if !matches!(stage, Stage::Needed | Stage::Ready | Stage::Running) {
-            let waiting = self.consumers[id.index()].iter().filter(|consumer| self.slots[consumer.index()].wanted);
+            let waiting = self.graph.consumers(id).iter().filter(|consumer| self.slots[consumer.index()].wanted);
             self.touched.extend(waiting.copied());
         }
     }
 
     fn any_input_is(&self, id: NodeId, stages: &[Stage]) -> bool {
-        self.graph.node(id).inputs.iter().any(|input| stages.contains(&self.stage(*input)))
+        self.graph.node(id).input_nodes().iter().any(|input| stages.contains(&self.stage(*input)))
     }
 
     fn try_to_settle<K: Knowledge>(&mut self, id: NodeId, knows: &K) -> Result<(), K::Error> {
@@ -178,7 +170,7 @@ impl<'a> Schedule<'a> {
         }
         let node = self.graph.node(id);
         let Some(contents) = contents(node, |input| self.outputs(input)) else {
-            for input in &node.inputs {
+            for input in node.input_nodes() {
                 self.want(*input, false);
             }
             return Ok(());
@@ -187,7 +179,7 @@ impl<'a> Schedule<'a> {
         if let Standing::Keyed(key) = standing(node, &contents, knows)? {
             self.slots[id.index()].key = Some(key);
             if !self.again.contains(&id) {
-                outputs = knows.realised(&[key])?.pop().flatten().or_else(|| node.derivation.known_outputs(key));
+                outputs = knows.realised(&[key])?.pop().flatten().or_else(|| node.known_outputs(key));
             }
         }
         let stage = if outputs.is_some() { Stage::Settled } else { Stage::Needed };
@@ -213,7 +205,7 @@ impl<'a> Schedule<'a> {
             return;
         }
         let graph = self.graph;
-        let inputs = &graph.node(id).inputs;
+        let inputs = graph.node(id).input_nodes();
         if inputs.iter().all(|input| self.stage(*input) == Stage::Done) {
             self.slots[id.index()].stage = Stage::Ready;
             self.ready.push((self.priority[id.index()], std::cmp::Reverse(id)));

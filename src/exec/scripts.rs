@@ -45,7 +45,8 @@ pub fn run(
     let (_, source) = job.input("source")?;
     prepare(ctx, &work, script, source)?;
     let mut env = script.env.clone();
-    env.extend(more_env.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    env.extend(more_env.iter().map(|(key, value)| ((*key).into(), value.clone().into())));
+    let env = env.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
     let request = Request {
         root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
         scratch: work.path().join("scratch"),
@@ -68,7 +69,7 @@ pub fn run(
     };
     ctx.phase(node, "running");
     let (outcome, log, text) = logged(ctx, &work, &request)?;
-    let checked = finished(&node.name, outcome, "the script", log, &text);
+    let checked = finished(&node.name(), outcome, "the script", log, &text);
     let ran = checked.and_then(|()| {
         ctx.phase(node, "storing outputs");
         Ok(Ran { outputs: collect(ctx, &work, outputs)?, log, outcome })
@@ -93,7 +94,7 @@ fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, source: Digest) -
     let tree: Tree = ctx.store.get_tree(source)?;
     ctx.store.export_tree(&tree, &make("source")?, ExportMode::HardLink)?;
     let own = make("opb")?;
-    own.write("script", &script.text).map_err(failed("opb/script"))?;
+    own.write("script", script.text.as_bytes()).map_err(failed("opb/script"))?;
     make("opb/files")?;
     for (name, content) in &script.files {
         own.write(format!("files/{name}"), content).map_err(failed("opb/files"))?;

@@ -26,16 +26,16 @@ const MAX_INDEX: u64 = 1 << 30;
 /// Where it cannot be fetched or is another one.
 pub fn source(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     let node = job.node();
-    let Action::Source { tree: expected } = node.derivation.action else {
+    let Action::Source { tree: expected } = node.action() else {
         return Err(NodeError::NoInput { role: "tree".to_owned() }.into());
     };
-    let tree = match &node.origin {
+    let tree = match node.origin() {
         Origin::Dsc { distro, suite, directory, files } => {
             ctx.phase(node, format!("fetching {} files", files.len()));
             let tree = dsc(ctx, distro, suite, directory, files)?;
             if tree.digest() != expected {
                 let what = format!("its tree is {}, and {} was pinned", tree.digest().short(), expected.short());
-                return Err(NodeError::Contradiction { name: node.name.subject.clone(), what }.into());
+                return Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into());
             }
             tree
         }
@@ -83,8 +83,7 @@ fn dsc(
 /// Where a file cannot be fetched or understood.
 pub fn index(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     let node = job.node();
-    let (Action::Index { files }, Origin::Index { distro, files: places }) = (&node.derivation.action, &node.origin)
-    else {
+    let (Action::Index { files }, Origin::Index { distro, files: places }) = (&node.action(), node.origin()) else {
         return Err(NodeError::NoInput { role: "index".to_owned() }.into());
     };
     let mut tree = Tree::default();

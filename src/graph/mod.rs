@@ -1,24 +1,36 @@
 //! The graph of derivations: nodes with names, and edges from each node to what it reads.
 //!
-//! The only user of petgraph. Nodes are added after their inputs, so a graph has no cycles by construction (cycles
-//! between components are found before, while weaving). Iteration is in the order of adding, which the weaver keeps
-//! stable. Nodes are known by [`NodeId`], never by reference.
+//! Nodes are added after their inputs, so a graph has no cycles by construction (cycles between components are found
+//! before, while weaving). Iteration is in the order of adding, which the weaver keeps stable. Nodes are known by
+//! [`NodeId`], never by reference.
+//!
+//! Stored in columns: a project of the old farm's shape has some 17,000 nodes, and one a hundred times as large must fit
+//! into memory. Words and actions are kept once and known by number; a [`Node`] is a view that looks them up.
+//! `build.rs` makes a graph, `view.rs` looks at a node, `order.rs` orders what is not yet a graph.
 
+mod build;
+mod order;
 mod select;
 #[cfg(test)]
 pub(crate) mod small;
+mod strings;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::OnceLock;
 
-use petgraph::Direction;
-use petgraph::graph::{DiGraph, NodeIndex};
+pub use build::{ActionId, Builder, Needed, NewNode, Word};
+pub use order::{Circle, order};
 pub use select::{Selector, SelectorError, matches_pattern};
+pub use view::{Names, Node, NodeInput};
 
-use crate::drv::{Derivation, DrvId, Input};
+use crate::drv::{ActionDigest, DrvId};
 use crate::lock::PinnedFile;
-use crate::name::{ComponentName, DistroName, NodeName, OutputName};
+use crate::name::{DistroName, Kind, NodeName};
+use strings::Strings;
 
 /// A node of one graph. Small, dense, in the order of adding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,23 +41,6 @@ impl NodeId {
     pub fn index(self) -> usize {
         self.0 as usize
     }
-}
-
-/// One step, with what is known of it besides its derivation.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// What people call it.
-    pub name: NodeName,
-    /// What it does.
-    pub derivation: Derivation,
-    /// The derivation's id.
-    pub id: DrvId,
-    /// The nodes behind `derivation.inputs`, in that order.
-    pub inputs: Vec<NodeId>,
-    /// The component it works for, if any.
-    pub component: Option<ComponentName>,
-    /// Where its bytes can be had; never hashed.
-    pub origin: Origin,
 }
 
 /// Where a node's bytes can be had. Nothing in here is part of any identity.
@@ -80,103 +75,76 @@ pub enum Origin {
 /// All nodes of a project.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
-    nodes: DiGraph<Node, ()>,
-    names: BTreeMap<NodeName, NodeId>,
-}
-
-/// What a node needs of another: a role, the node, the name of its output.
-pub struct Needed {
-    role: String,
-    node: NodeId,
-    output: OutputName,
-}
-
-impl Needed {
-    /// The output `output` of `node`, used as `role`.
-    ///
-    /// # Panics
-    /// Where `output` is no output name: callers give fixed ones.
-    pub fn new(role: impl Into<String>, node: NodeId, output: &'static str) -> Self {
-        Self { role: role.into(), node, output: OutputName::new(output).expect("a plain name") }
-    }
+    strings: Strings,
+    // By node.
+    kinds: Vec<Kind>,
+    subjects: Vec<u32>,
+    places: Vec<u32>,
+    actions: Vec<u32>,
+    of_component: Vec<bool>,
+    ids: Vec<DrvId>,
+    /// Where the inputs of each node end in the next three.
+    input_ends: Vec<u32>,
+    inputs: Vec<NodeId>,
+    roles: Vec<u32>,
+    outputs: Vec<u32>,
+    /// What is not [`Origin::Made`].
+    origins: BTreeMap<NodeId, Origin>,
+    // By action.
+    action_digests: Vec<ActionDigest>,
+    action_ends: Vec<u64>,
+    action_bytes: Vec<u8>,
+    /// By node: where its consumers end in the list behind. Made when first asked for.
+    consumers: OnceLock<(Vec<u32>, Vec<NodeId>)>,
 }
 
 impl Graph {
-    /// Adds a node whose derivation still lacks its inputs; `needs` become those, sorted by role.
-    ///
-    /// # Panics
-    /// Where a name is used twice, which is a mistake of the weaver's.
-    pub fn add(
-        &mut self,
-        name: NodeName,
-        mut derivation: Derivation,
-        mut needs: Vec<Needed>,
-        component: Option<ComponentName>,
-        origin: Origin,
-    ) -> NodeId {
-        needs.sort_by(|a, b| a.role.cmp(&b.role));
-        derivation.inputs = needs
-            .iter()
-            .map(|need| Input { role: need.role.clone(), from: self.node(need.node).id, output: need.output.clone() })
-            .collect();
-        let inputs: Vec<NodeId> = needs.iter().map(|need| need.node).collect();
-        let id = derivation.id();
-        let node = Node { name: name.clone(), derivation, id, inputs: inputs.clone(), component, origin };
-        let index = self.nodes.add_node(node);
-        let node = NodeId(index.index() as u32);
-        for input in inputs {
-            self.nodes.update_edge(index, NodeIndex::new(input.index()), ());
-        }
-        let before = self.names.insert(name, node);
-        assert!(before.is_none(), "two nodes have one name");
-        node
-    }
-
     /// The node with that id.
-    pub fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[NodeIndex::new(id.index())]
+    pub fn node(&self, id: NodeId) -> Node<'_> {
+        Node::new(self, id)
     }
 
-    /// The node of that name.
+    /// The node of that name. Looks through all nodes.
     pub fn find(&self, name: &NodeName) -> Option<NodeId> {
-        self.names.get(name).copied()
+        self.ids().find(|id| {
+            let node = self.node(*id);
+            node.kind() == name.kind && node.subject() == name.subject && node.place() == name.place
+        })
+    }
+
+    /// All nodes by name, to find many of them.
+    pub fn names(&self) -> Names<'_> {
+        Names::new(self)
     }
 
     /// All nodes, inputs before what reads them.
-    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
-        (0..self.nodes.node_count() as u32).map(NodeId)
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
+        // Nodes are counted in 32 bits.
+        (0..self.kinds.len() as u32).map(NodeId)
     }
 
     /// How many nodes.
     pub fn len(&self) -> usize {
-        self.nodes.node_count()
+        self.kinds.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.nodes.node_count() == 0
+        self.kinds.is_empty()
     }
 
-    /// The nodes that read an output of `id`, in order.
-    pub fn consumers(&self, id: NodeId) -> Vec<NodeId> {
-        let mut found: Vec<NodeId> = self
-            .nodes
-            .neighbors_directed(NodeIndex::new(id.index()), Direction::Incoming)
-            .map(|index| NodeId(index.index() as u32))
-            .collect();
-        found.sort_unstable();
-        found
+    /// The nodes that read an output of `id`, sorted, each once.
+    pub fn consumers(&self, id: NodeId) -> &[NodeId] {
+        let (ends, all) = self.consumers.get_or_init(|| self.turned());
+        &all[range(ends, id.index())]
     }
 
     /// `wanted` with all that they need, in order.
     pub fn with_inputs(&self, wanted: &[NodeId]) -> Vec<NodeId> {
-        let mut marked = vec![false; self.len()];
-        for id in wanted {
-            marked[id.index()] = true;
-        }
+        let mut marked = self.marks(wanted);
         for id in self.ids().rev() {
             if marked[id.index()] {
-                self.node(id).inputs.iter().for_each(|input| marked[input.index()] = true);
+                self.node(id).input_nodes().iter().for_each(|input| marked[input.index()] = true);
             }
         }
         self.ids().filter(|id| marked[id.index()]).collect()
@@ -184,15 +152,66 @@ impl Graph {
 
     /// `wanted` with all that reads them, directly or not, in order.
     pub fn with_consumers(&self, wanted: &[NodeId]) -> Vec<NodeId> {
-        let mut marked = vec![false; self.len()];
-        for id in wanted {
-            marked[id.index()] = true;
-        }
+        let mut marked = self.marks(wanted);
         for id in self.ids() {
-            if self.node(id).inputs.iter().any(|input| marked[input.index()]) {
+            if self.node(id).input_nodes().iter().any(|input| marked[input.index()]) {
                 marked[id.index()] = true;
             }
         }
         self.ids().filter(|id| marked[id.index()]).collect()
     }
+
+    fn marks(&self, wanted: &[NodeId]) -> Vec<bool> {
+        let mut marked = vec![false; self.len()];
+        for id in wanted {
+            marked[id.index()] = true;
+        }
+        marked
+    }
+
+    fn inputs_of(&self, id: NodeId) -> Range<usize> {
+        range(&self.input_ends, id.index())
+    }
+
+    fn action_bytes_of(&self, action: u32) -> &[u8] {
+        let place = action as usize;
+        let start = if place == 0 { 0 } else { self.action_ends[place - 1] };
+        &self.action_bytes[start as usize..self.action_ends[place] as usize]
+    }
+
+    /// Edges the other way round.
+    fn turned(&self) -> (Vec<u32>, Vec<NodeId>) {
+        let unique = |id: NodeId| {
+            let inputs = self.node(id).input_nodes();
+            inputs
+                .iter()
+                .enumerate()
+                .filter(|(place, input)| !inputs[..*place].contains(input))
+                .map(|(_, input)| *input)
+        };
+        let mut ends = vec![0u32; self.len()];
+        for id in self.ids() {
+            unique(id).for_each(|input| ends[input.index()] += 1);
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum;
+        }
+        let mut all = vec![NodeId(0); sum as usize];
+        let mut free = ends.clone();
+        for id in self.ids().rev() {
+            for input in unique(id) {
+                free[input.index()] -= 1;
+                all[free[input.index()] as usize] = id;
+            }
+        }
+        (ends, all)
+    }
+}
+
+/// Where the items of `place` stand in a list whose parts end at `ends`.
+fn range(ends: &[u32], place: usize) -> Range<usize> {
+    let start = if place == 0 { 0 } else { ends[place - 1] as usize };
+    start..ends[place] as usize
 }

@@ -79,15 +79,24 @@ impl fmt::Display for Selector {
 impl Selector {
     /// Whether `name` is meant.
     pub fn matches(&self, name: &NodeName) -> bool {
-        self.kind.is_none_or(|kind| kind == name.kind)
-            && matches_pattern(&self.subject, &name.subject)
-            && matches_pattern(&self.distro, name.distro().unwrap_or_default())
-            && matches_pattern(&self.arch, name.arch().unwrap_or_default())
+        let (distro, arch) = (name.distro().unwrap_or_default(), name.arch().unwrap_or_default());
+        self.takes(name.kind, &name.subject, distro, arch)
+    }
+
+    fn takes(&self, kind: Kind, subject: &str, distro: &str, arch: &str) -> bool {
+        self.kind.is_none_or(|wanted| wanted == kind)
+            && matches_pattern(&self.subject, subject)
+            && matches_pattern(&self.distro, distro)
+            && matches_pattern(&self.arch, arch)
     }
 
     /// The nodes that are meant, in order. May be empty.
     pub fn select(&self, graph: &Graph) -> Vec<NodeId> {
-        graph.ids().filter(|id| self.matches(&graph.node(*id).name)).collect()
+        let meant = |id: &NodeId| {
+            let node = graph.node(*id);
+            self.takes(node.kind(), node.subject(), node.distro().unwrap_or_default(), node.arch().unwrap_or_default())
+        };
+        graph.ids().filter(meant).collect()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Graph, Needed, NodeId, Origin};
+use super::{Builder, Graph, Needed, NodeId, Origin};
 use crate::digest::{Digest, Sha256};
-use crate::drv::{Action, Derivation, IndexFile, Script};
+use crate::drv::{Action, Env, IndexFile, Script, SharedText};
 use crate::name::{Kind, NodeName, OutputName};
 
 /// The one output of nodes of that kind here.
@@ -19,12 +19,12 @@ pub(crate) fn output_of(kind: Kind) -> &'static str {
 }
 
 /// Adds the node `name`, which reads `inputs`; `detail` is part of what it does.
-pub(crate) fn add(graph: &mut Graph, name: &str, detail: &str, inputs: &[NodeId]) -> NodeId {
+pub(crate) fn add(graph: &mut Builder, name: &str, detail: &str, inputs: &[NodeId]) -> NodeId {
     let name: NodeName = name.parse().expect(name);
     let script = || Script {
         sandbox_contract: 1,
-        text: "make\n".to_owned(),
-        env: BTreeMap::from([("NAME".to_owned(), name.subject.clone()), ("V".to_owned(), detail.to_owned())]),
+        text: SharedText::new("make\n"),
+        env: Env::from([("NAME".into(), name.subject.clone().into()), ("V".into(), detail.to_owned().into())]),
         files: BTreeMap::new(),
     };
     let settings = BTreeMap::from([("detail".to_owned(), detail.to_owned())]);
@@ -42,18 +42,17 @@ pub(crate) fn add(graph: &mut Graph, name: &str, detail: &str, inputs: &[NodeId]
         Kind::Root => Action::Root { layer_format: 1, settings },
         Kind::Resolve | Kind::Repo => Action::Repo { settings },
     };
-    let needs = inputs.iter().map(|id| {
-        let input = &graph.node(*id).name;
-        Needed::new(input.to_string(), *id, output_of(input.kind))
-    });
-    let needs: Vec<Needed> = needs.collect();
-    graph.add(name, Derivation { action, inputs: Vec::new() }, needs, None, Origin::Made)
+    let names: Vec<NodeName> = inputs.iter().map(|id| graph.name(*id)).collect();
+    let mut needs: Vec<Needed> = std::iter::zip(inputs, &names)
+        .map(|(id, input)| graph.need(&input.to_string(), *id, output_of(input.kind)))
+        .collect();
+    graph.add_named(&name, &action, &mut needs, Origin::Made)
 }
 
 /// Two sources and their builds `a` and `b`, where `b` reads what `a` makes, and `c`, which needs nobody. `v` is a
 /// variable of the build `a`.
 pub(crate) fn chain(v: &str) -> Graph {
-    let mut graph = Graph::default();
+    let mut graph = Builder::default();
     let source_a = add(&mut graph, "source:a", "", &[]);
     let source_b = add(&mut graph, "source:b", "", &[]);
     let a = add(&mut graph, "build:a@d/amd64", v, &[source_a]);
@@ -61,7 +60,7 @@ pub(crate) fn chain(v: &str) -> Graph {
     let b = add(&mut graph, "build:b@d/amd64", "", &[source_b, root]);
     let c = add(&mut graph, "build:c@d/amd64", "", &[]);
     add(&mut graph, "repo:nightly@d", "", &[a, b, c]);
-    graph
+    graph.finish()
 }
 
 /// The node of that name.

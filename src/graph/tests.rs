@@ -5,7 +5,7 @@ use super::*;
 use crate::digest::Digest;
 
 fn names(graph: &Graph, ids: &[NodeId]) -> Vec<String> {
-    ids.iter().map(|id| graph.node(*id).name.to_string()).collect()
+    ids.iter().map(|id| graph.node(*id).to_string()).collect()
 }
 
 #[test]
@@ -22,12 +22,12 @@ fn closures_go_up_and_down() {
 #[test]
 fn inputs_stand_by_role_whatever_order_they_are_given_in() {
     let build = |turned: bool| {
-        let mut graph = Graph::default();
+        let mut graph = Builder::default();
         let one = add(&mut graph, "source:one", "", &[]);
         let two = add(&mut graph, "source:two", "", &[]);
         let inputs = if turned { [two, one] } else { [one, two] };
         let last = add(&mut graph, "build:x@d/amd64", "", &inputs);
-        graph.node(last).id
+        graph.finish().node(last).id()
     };
     assert_eq!(build(false), build(true));
 }
@@ -35,12 +35,11 @@ fn inputs_stand_by_role_whatever_order_they_are_given_in() {
 #[test]
 fn an_id_follows_from_those_of_the_inputs_and_not_from_origins() {
     let with = |tree: &[u8], origin: Origin| {
-        let mut graph = Graph::default();
+        let mut graph = Builder::default();
         let action = crate::drv::Action::Source { tree: Digest::of(tree) };
-        let derivation = Derivation { action, inputs: Vec::new() };
-        let source = graph.add("source:a".parse().expect("a name"), derivation, Vec::new(), None, origin);
+        let source = graph.add_named(&"source:a".parse().expect("a name"), &action, &mut [], origin);
         let build = add(&mut graph, "build:a@d/amd64", "", &[source]);
-        graph.node(build).id
+        graph.finish().node(build).id()
     };
     assert_eq!(with(b"1", Origin::Made), with(b"1", Origin::Folder("x".to_owned())));
     assert_ne!(with(b"1", Origin::Made), with(b"2", Origin::Made));
@@ -49,7 +48,7 @@ fn an_id_follows_from_those_of_the_inputs_and_not_from_origins() {
 #[test]
 #[should_panic(expected = "two nodes have one name")]
 fn a_name_is_used_once() {
-    let mut graph = Graph::default();
+    let mut graph = Builder::default();
     add(&mut graph, "source:a", "", &[]);
     add(&mut graph, "source:a", "", &[]);
 }

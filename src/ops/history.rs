@@ -44,7 +44,7 @@ impl Caused for HistoryError {
 /// # Errors
 /// [`HistoryError::NoLog`], or where the store cannot be read.
 pub fn log(session: &Session, store: &Store, id: NodeId) -> Result<Log, Failure> {
-    let node = session.graph.node(id).name.to_string();
+    let node = session.graph.node(id).to_string();
     let realised = store
         .last_of_node(&node)?
         .and_then(|realisation| Some(Log { digest: realisation.log?, failed: false, started: realisation.started }));
@@ -89,7 +89,7 @@ impl Why {
 /// # Errors
 /// Where the store cannot be read.
 pub fn why(session: &Session, store: &Store, id: NodeId) -> Result<Why, Failure> {
-    let node = session.graph.node(id).name.to_string();
+    let node = session.graph.node(id).to_string();
     let wish = Wish { wanted: vec![id], again: Vec::new() };
     let plan = plan(&session.graph, &wish, &StoreKnowledge::new(store)?)?;
     let history = store.history_of_node(&node)?;

@@ -40,16 +40,18 @@ pub fn past(project: &Project, revision: &str) -> Result<Past, Failure> {
 /// The nodes of `now`, in order, that `then` has not, or with another derivation. A derivation names its inputs, so
 /// what reads a changed node is changed too.
 pub fn changed(now: &Graph, then: &Graph) -> Vec<NodeId> {
+    let then = then.names();
     let is_same = |id: &NodeId| {
         let node = now.node(*id);
-        then.find(&node.name).is_some_and(|before| then.node(before).id == node.id)
+        then.find(node).is_some_and(|before| before.id() == node.id())
     };
     now.ids().filter(|id| !is_same(id)).collect()
 }
 
 /// How many nodes of `then` are not in `now`.
 pub fn gone(now: &Graph, then: &Graph) -> usize {
-    then.ids().filter(|id| now.find(&then.node(*id).name).is_none()).count()
+    let now = now.names();
+    then.ids().filter(|id| now.find(then.node(*id)).is_none()).count()
 }
 
 #[cfg(test)]
@@ -60,7 +62,7 @@ mod tests {
     #[test]
     fn what_reads_a_changed_node_changed_too() {
         let (now, then) = (chain("2"), chain("1"));
-        let names: Vec<String> = changed(&now, &then).into_iter().map(|id| now.node(id).name.to_string()).collect();
+        let names: Vec<String> = changed(&now, &then).into_iter().map(|id| now.node(id).to_string()).collect();
         assert_eq!(names, ["build:a@d/amd64", "root:b@d/amd64", "build:b@d/amd64", "repo:nightly@d"]);
         assert_eq!(changed(&now, &now), []);
         assert_eq!(changed(&now, &Graph::default()).len(), now.len());

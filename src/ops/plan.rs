@@ -29,7 +29,7 @@ pub struct Scope {
 /// What to settle for `selected` nodes: they, and unless `only` what depends on them. Repositories are assembled when
 /// everything is built, or when they are named.
 pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
-    let is_repo = |id: &NodeId| graph.node(*id).name.kind == Kind::Repo;
+    let is_repo = |id: &NodeId| graph.node(*id).kind() == Kind::Repo;
     let wanted = if !scope.selected || scope.only {
         selected.to_vec()
     } else {
@@ -39,7 +39,7 @@ pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
     };
     let mut again = Vec::new();
     if scope.again {
-        let builds = selected.iter().copied().filter(|id| graph.node(*id).name.kind == Kind::Build);
+        let builds = selected.iter().copied().filter(|id| graph.node(*id).kind() == Kind::Build);
         again = builds.collect();
         if again.is_empty() {
             again = selected.to_vec();

@@ -60,8 +60,8 @@ pub fn parts(session: &Session, channel: &ChannelName) -> Result<Vec<NodeId>, Ch
         return Err(ChannelError::Unknown { channel: channel.to_string(), known });
     }
     let is_part = |id: &NodeId| {
-        let name = &session.graph.node(*id).name;
-        name.kind == Kind::Repo && name.subject == channel.as_str()
+        let node = session.graph.node(*id);
+        node.kind() == Kind::Repo && node.subject() == channel.as_str()
     };
     Ok(session.graph.ids().filter(is_part).collect())
 }
@@ -84,10 +84,10 @@ pub fn publish(session: &Session, store: &Store, channel: &ChannelName, signer: 
     let mut content = Vec::new();
     for id in nodes {
         let node = session.graph.node(id);
-        let not_built = || ChannelError::NotBuilt { node: node.name.to_string() };
+        let not_built = || ChannelError::NotBuilt { node: node.to_string() };
         let planned = plan.of(id).ok_or_else(not_built)?;
         let (State::Clean, Some(outputs)) = (&planned.state, &planned.outputs) else { return Err(not_built().into()) };
-        let Action::Repo { settings } = &node.derivation.action else { continue };
+        let Action::Repo { settings } = &node.action() else { continue };
         let tree = output(outputs, "tree").ok_or_else(not_built)?;
         let listing = store.get_tree(output(outputs, "listing").ok_or_else(not_built)?)?;
         let (_, object, _) = listing.files().next().ok_or_else(not_built)?;

@@ -68,7 +68,7 @@ pub fn run(
     sink: &Sink<'_>,
     output: &mut dyn FnMut(&[u8]),
 ) -> Result<Option<i32>, Failure> {
-    let node = session.graph.node(id).name.clone();
+    let node = session.graph.node(id).name();
     if node.kind != Kind::Root {
         return Err(RunError::NoRoot { node: node.to_string() }.into());
     }

@@ -130,13 +130,12 @@ impl Session {
         }
         let selected = self.select(&[text.to_owned()])?;
         let builds: Vec<NodeId> =
-            selected.iter().copied().filter(|id| self.graph.node(*id).name.kind == Kind::Build).collect();
+            selected.iter().copied().filter(|id| self.graph.node(*id).kind() == Kind::Build).collect();
         let candidates = if builds.is_empty() { &selected } else { &builds };
         match candidates[..] {
             [one] => Ok(one),
             _ => {
-                let names: Vec<String> =
-                    candidates.iter().take(5).map(|id| self.graph.node(*id).name.to_string()).collect();
+                let names: Vec<String> = candidates.iter().take(5).map(|id| self.graph.node(*id).to_string()).collect();
                 Err(SelectError::Several {
                     selector: text.to_owned(),
                     count: candidates.len(),

@@ -203,7 +203,7 @@ fn spread(graph: &Graph, plan: &Plan, place_of: &BTreeMap<NodeId, usize>) -> BTr
 }
 
 fn inputs(graph: &Graph, node: NodeId) -> impl Iterator<Item = NodeId> {
-    graph.node(node).inputs.iter().copied()
+    graph.node(node).input_nodes().iter().copied()
 }
 
 fn is_absent(plan: &Plan, node: NodeId) -> bool {

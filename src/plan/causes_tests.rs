@@ -3,7 +3,7 @@
 use super::in_memory::InMemory;
 use super::*;
 use crate::graph::small::{add, chain, id};
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Builder, Graph, NodeId};
 
 fn planned(graph: &Graph, knows: &InMemory) -> Plan {
     let Ok(plan) = plan(graph, &graph.ids().collect::<Vec<_>>(), &[], knows);
@@ -32,7 +32,7 @@ fn a_root_drags_what_depends_on_it() {
 
 /// `many` sources' builds that all read the index `index:base@d/amd64`, and of which `own` carries a value of its own.
 fn fan(many: usize, index: &str, own: &str) -> Graph {
-    let mut graph = Graph::default();
+    let mut graph = Builder::default();
     let base = add(&mut graph, "index:base@d/amd64", index, &[]);
     let arm = add(&mut graph, "index:base@d/arm64", index, &[]);
     for number in 0..many {
@@ -42,7 +42,7 @@ fn fan(many: usize, index: &str, own: &str) -> Graph {
         let source = add(&mut graph, &format!("source-package:p{number}@d"), value, &[]);
         add(&mut graph, &format!("build:p{number}@d/amd64"), "", &[resolve, source]);
     }
-    graph
+    graph.finish()
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn nothing_has_no_causes() {
 #[test]
 fn more_causes_than_are_told_apart_end_in_one() {
     let many = |v: &str| {
-        let mut graph = Graph::default();
+        let mut graph = Builder::default();
         let builds: Vec<NodeId> = (0..300)
             .map(|number| add(&mut graph, &format!("build:p{number}@d/amd64"), &format!("{v}{number}"), &[]))
             .collect();
         add(&mut graph, "repo:nightly@d", "", &builds);
-        graph
+        graph.finish()
     };
     let mut knows = InMemory::default();
     knows.run_all(&many("a"));

@@ -31,44 +31,44 @@ impl Knowledge for InMemory {
         Ok(keys.iter().map(|key| self.realised.get(key).cloned()).collect())
     }
 
-    fn number(&self, _: &Node, fingerprint: Fingerprint) -> Result<Option<u32>, Infallible> {
+    fn number(&self, _: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Infallible> {
         Ok(self.numbers.get(&fingerprint).copied())
     }
 
-    fn present(&self, node: &Node, key: ActionKey, outputs: &Outputs) -> Result<bool, Infallible> {
+    fn present(&self, node: Node<'_>, key: ActionKey, outputs: &Outputs) -> Result<bool, Infallible> {
         // A root's digest is known before it was ever made.
-        if node.name.kind == Kind::Root && !self.realised.contains_key(&key) {
+        if node.kind() == Kind::Root && !self.realised.contains_key(&key) {
             return Ok(false);
         }
         Ok(!outputs.values().any(|digest| self.absent.contains(digest)))
     }
 
-    fn earlier(&self, node: &Node) -> Result<Vec<Walked>, Infallible> {
-        Ok(self.earlier.get(&node.name).cloned().unwrap_or_default())
+    fn earlier(&self, node: Node<'_>) -> Result<Vec<Walked>, Infallible> {
+        Ok(self.earlier.get(&node.name()).cloned().unwrap_or_default())
     }
 }
 
 impl InMemory {
     /// Runs `node`, whose inputs have these contents, as a build that makes `content`; returns its key and outputs.
-    pub fn run(&mut self, node: &Node, contents: &[Digest], content: &str) -> (ActionKey, Outputs) {
+    pub fn run(&mut self, node: Node<'_>, contents: &[Digest], content: &str) -> (ActionKey, Outputs) {
         let Ok(found) = standing(node, contents, self);
         let key = match found {
             Standing::Keyed(key) => key,
             Standing::Unnumbered(fingerprint) => {
                 let number = u32::try_from(self.numbers.len()).expect("few") + 1;
                 self.numbers.insert(fingerprint, number);
-                node.derivation.numbered(number).action_key(contents)
+                node.action_key(Some(number), contents)
             }
         };
-        let outputs = node.derivation.known_outputs(key).unwrap_or_else(|| {
+        let outputs = node.known_outputs(key).unwrap_or_else(|| {
             let digest = Digest::of(content.as_bytes());
-            Outputs::from([(OutputName::new(output_of(node.name.kind)).expect("plain"), digest)])
+            Outputs::from([(OutputName::new(output_of(node.kind())).expect("plain"), digest)])
         });
         self.absent.retain(|digest| !outputs.values().any(|made| made == digest));
         self.realised.insert(key, outputs.clone());
         let known: Vec<Option<Digest>> = contents.iter().copied().map(Some).collect();
-        let walked = |started| Walked { earlier: Earlier { key, started }, walk: text_of(&node.derivation, &known) };
-        let history = self.earlier.entry(node.name.clone()).or_default();
+        let walked = |started| Walked { earlier: Earlier { key, started }, walk: text_of(&node.derivation(), &known) };
+        let history = self.earlier.entry(node.name()).or_default();
         history.insert(0, walked(i64::try_from(history.len()).expect("few")));
         (key, outputs)
     }
@@ -79,7 +79,7 @@ impl InMemory {
         for id in graph.ids() {
             let node = graph.node(id);
             let contents = contents(node, |input| all.get(&input)).expect("inputs come first");
-            let (_, outputs) = self.run(node, &contents, &node.name.to_string());
+            let (_, outputs) = self.run(node, &contents, &node.to_string());
             all.insert(id, outputs);
         }
         all

@@ -22,8 +22,9 @@ pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, 
 pub use theme::Theme;
 
 use crate::digest::Digest;
-use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs};
+use crate::drv::{ActionKey, Fingerprint, Outputs};
 use crate::graph::{Graph, Node, NodeId};
+use crate::name::Kind;
 
 /// What the store knows.
 pub trait Knowledge {
@@ -40,19 +41,19 @@ pub trait Knowledge {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn number(&self, node: &Node, fingerprint: Fingerprint) -> Result<Option<u32>, Self::Error>;
+    fn number(&self, node: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Self::Error>;
 
     /// Whether the bytes behind the settled `node` are here.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn present(&self, node: &Node, key: ActionKey, outputs: &Outputs) -> Result<bool, Self::Error>;
+    fn present(&self, node: Node<'_>, key: ActionKey, outputs: &Outputs) -> Result<bool, Self::Error>;
 
     /// Realisations of a node of that name, the latest first, to say what changed since the nearest of them.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn earlier(&self, node: &Node) -> Result<Vec<Walked>, Self::Error>;
+    fn earlier(&self, node: Node<'_>) -> Result<Vec<Walked>, Self::Error>;
 }
 
 /// What can be said of a node whose inputs are all settled.
@@ -68,27 +69,20 @@ pub enum Standing {
 ///
 /// # Errors
 /// Where the ledger cannot be read.
-pub fn standing<K: Knowledge>(node: &Node, contents: &[Digest], knows: &K) -> Result<Standing, K::Error> {
-    let Action::Build { number: None, .. } = node.derivation.action else {
-        return Ok(Standing::Keyed(node.derivation.action_key(contents)));
-    };
-    let fingerprint = node.derivation.fingerprint(contents);
+pub fn standing<K: Knowledge>(node: Node<'_>, contents: &[Digest], knows: &K) -> Result<Standing, K::Error> {
+    if node.kind() != Kind::Build {
+        return Ok(Standing::Keyed(node.action_key(None, contents)));
+    }
+    let fingerprint = node.fingerprint(contents);
     Ok(match knows.number(node, fingerprint)? {
-        Some(number) => Standing::Keyed(numbered(&node.derivation, number).action_key(contents)),
+        Some(number) => Standing::Keyed(node.action_key(Some(number), contents)),
         None => Standing::Unnumbered(fingerprint),
     })
 }
 
-/// The derivation as it runs with `number`.
-pub fn numbered(derivation: &Derivation, number: u32) -> Derivation {
-    derivation.numbered(number)
-}
-
 /// The content of a node's inputs in their order; `None` while one is not settled.
-pub fn contents<'a>(node: &Node, settled: impl Fn(NodeId) -> Option<&'a Outputs>) -> Option<Vec<Digest>> {
-    std::iter::zip(&node.inputs, &node.derivation.inputs)
-        .map(|(id, input)| settled(*id)?.get(&input.output).copied())
-        .collect()
+pub fn contents<'a>(node: Node<'_>, settled: impl Fn(NodeId) -> Option<&'a Outputs>) -> Option<Vec<Digest>> {
+    node.inputs().map(|input| settled(input.node)?.get(input.output).copied()).collect()
 }
 
 /// What will happen to a node.
@@ -157,7 +151,7 @@ fn levels(graph: &Graph, order: &[NodeId]) -> Vec<Vec<NodeId>> {
     let mut depth = vec![0usize; graph.len()];
     let mut levels: Vec<Vec<NodeId>> = Vec::new();
     for id in order {
-        let own = graph.node(*id).inputs.iter().map(|input| depth[input.index()] + 1).max().unwrap_or(0);
+        let own = graph.node(*id).input_nodes().iter().map(|input| depth[input.index()] + 1).max().unwrap_or(0);
         depth[id.index()] = own;
         if levels.len() <= own {
             levels.resize(own + 1, Vec::new());
@@ -180,7 +174,8 @@ fn settle_level<K: Knowledge>(
         let settled = |input: NodeId| planned[input.index()].as_ref().and_then(|planned| planned.outputs.as_ref());
         let state = match contents(node, settled) {
             None => {
-                let mut on: Vec<NodeId> = node.inputs.iter().filter(|id| settled(**id).is_none()).copied().collect();
+                let mut on: Vec<NodeId> =
+                    node.input_nodes().iter().filter(|id| settled(**id).is_none()).copied().collect();
                 on.sort_unstable();
                 on.dedup();
                 State::Depends(on)
@@ -203,7 +198,7 @@ fn settle_level<K: Knowledge>(
             planned.state = State::Runs(Reason::Again);
             continue;
         }
-        planned.outputs = realised.or_else(|| graph.node(id).derivation.known_outputs(key));
+        planned.outputs = realised.or_else(|| graph.node(id).known_outputs(key));
         if planned.outputs.is_none() {
             // Only here: for a clean node the answer would be thrown away.
             planned.state = State::Runs(why(graph.node(id), &contents, knows)?);
@@ -212,9 +207,9 @@ fn settle_level<K: Knowledge>(
     Ok(())
 }
 
-fn why<K: Knowledge>(node: &Node, contents: &[Digest], knows: &K) -> Result<Reason, K::Error> {
+fn why<K: Knowledge>(node: Node<'_>, contents: &[Digest], knows: &K) -> Result<Reason, K::Error> {
     let now: Vec<Option<Digest>> = contents.iter().copied().map(Some).collect();
-    Ok(reason(&knows.earlier(node)?, &crate::drv::text_of(&node.derivation, &now)))
+    Ok(reason(&knows.earlier(node)?, &crate::drv::text_of(&node.derivation(), &now)))
 }
 
 /// Turns clean nodes whose bytes are absent into running ones where a consumer that certainly runs reads them.
@@ -235,7 +230,7 @@ fn want_bytes<K: Knowledge>(
             own.state = State::Runs(Reason::Absent { reader });
         }
         if matches!(own.state, State::Runs(_)) {
-            for input in &node.inputs {
+            for input in node.input_nodes() {
                 readers[input.index()].get_or_insert(*id);
             }
         }

@@ -126,7 +126,7 @@ pub fn describe(reason: &Reason, graph: &Graph) -> String {
     match reason {
         Reason::New => "never built".to_owned(),
         Reason::Again => "asked for again".to_owned(),
-        Reason::Absent { reader } => format!("its files are not here, and {} reads them", graph.node(*reader).name),
+        Reason::Absent { reader } => format!("its files are not here, and {} reads them", graph.node(*reader)),
         Reason::Gone { .. } => "its realisation is gone".to_owned(),
         Reason::Changed { changes, .. } => changes.iter().map(tell).collect::<Vec<_>>().join("; "),
     }

@@ -2,14 +2,16 @@
 
 use super::in_memory::InMemory;
 use super::*;
+use crate::drv::Action;
+use crate::graph::Builder;
 use crate::graph::small::{add, chain, id};
 
 fn states(graph: &Graph, again: &[NodeId], knows: &InMemory) -> Vec<String> {
     let wanted: Vec<NodeId> = graph.ids().collect();
     let Ok(plan) = plan(graph, &wanted, again, knows);
-    let names = |ids: &[NodeId]| ids.iter().map(|id| graph.node(*id).name.to_string()).collect::<Vec<_>>().join(", ");
+    let names = |ids: &[NodeId]| ids.iter().map(|id| graph.node(*id).to_string()).collect::<Vec<_>>().join(", ");
     let told = plan.nodes.iter().map(|planned| {
-        let name = &graph.node(planned.node).name;
+        let name = graph.node(planned.node);
         match &planned.state {
             State::Clean => format!("{name} clean"),
             State::Runs(reason) => format!("{name} runs: {}", describe(reason, graph)),
@@ -28,7 +30,7 @@ fn dirty(graph: &Graph, knows: &InMemory) -> Vec<String> {
 fn nothing_is_known_of_an_empty_store() {
     let graph = chain("1");
     let sources = [id(&graph, "source:a"), id(&graph, "source:b")];
-    let digests = sources.map(|id| match graph.node(id).derivation.action {
+    let digests = sources.map(|id| match graph.node(id).action() {
         Action::Source { tree } => tree,
         _ => unreachable!("a source"),
     });
@@ -81,9 +83,7 @@ fn an_output_as_before_spares_what_follows() {
     knows.run_all(&chain("1"));
     let graph = chain("2");
     let a = graph.node(id(&graph, "build:a@d/amd64"));
-    let Action::Source { tree } = graph.node(id(&graph, "source:a")).derivation.action else {
-        unreachable!("a source")
-    };
+    let Action::Source { tree } = graph.node(id(&graph, "source:a")).action() else { unreachable!("a source") };
     knows.run(a, &[tree], "build:a@d/amd64");
     assert_eq!(dirty(&graph, &knows), Vec::<String>::new());
     knows.run(a, &[tree], "something else");
@@ -144,18 +144,19 @@ fn a_build_without_a_number_has_no_key_and_runs() {
 fn only_what_is_wanted_and_its_inputs_are_planned() {
     let graph = chain("1");
     let Ok(plan) = plan(&graph, &[id(&graph, "build:a@d/amd64")], &[], &InMemory::default());
-    let names: Vec<String> = plan.nodes.iter().map(|planned| graph.node(planned.node).name.to_string()).collect();
+    let names: Vec<String> = plan.nodes.iter().map(|planned| graph.node(planned.node).to_string()).collect();
     assert_eq!(names, ["source:a", "build:a@d/amd64"]);
     assert!(plan.of(id(&graph, "build:c@d/amd64")).is_none());
 }
 
 #[test]
 fn keys_are_asked_for_in_one_batch_for_each_level() {
-    let mut graph = Graph::default();
+    let mut graph = Builder::default();
     let sources: Vec<NodeId> = (0..50).map(|n| add(&mut graph, &format!("source:s{n}"), "", &[])).collect();
     for (n, source) in sources.iter().enumerate() {
         add(&mut graph, &format!("build:s{n}@d/amd64"), "", &[*source]);
     }
+    let graph = graph.finish();
     let mut knows = InMemory::default();
     knows.run_all(&graph);
     assert_eq!(dirty(&graph, &knows), Vec::<String>::new());

@@ -27,7 +27,7 @@ pub enum Theme {
 impl Theme {
     /// The theme of a root's reason.
     pub fn of(graph: &Graph, node: NodeId, reason: &Reason) -> Self {
-        let name = &graph.node(node).name;
+        let name = graph.node(node);
         match reason {
             Reason::New => Self::New,
             Reason::Again => Self::Again,
@@ -35,10 +35,10 @@ impl Theme {
             Reason::Absent { .. } => Self::Other,
             Reason::Changed { changes, .. } => {
                 let only = |field: &str| matches!(&changes[..], [one] if one.field == field);
-                match (name.kind, name.distro()) {
+                match (name.kind(), name.distro()) {
                     (Kind::Index, Some(distro)) => Self::Index(distro.to_owned()),
                     (Kind::Resolve, Some(distro)) if only("input index") => Self::Index(distro.to_owned()),
-                    (Kind::SourcePackage, _) if only("input source") => Self::Source(name.subject.clone()),
+                    (Kind::SourcePackage, _) if only("input source") => Self::Source(name.subject().to_owned()),
                     (kind, _) => Self::Changed(kind, changes.iter().map(without_opaque).collect()),
                 }
             }

@@ -43,19 +43,19 @@ struct JsonInput<'a> {
 fn json_node<'a>(graph: &'a Graph, id: NodeId, plan: Option<&Plan>) -> JsonNode<'a> {
     let node = graph.node(id);
     let planned = plan.and_then(|plan| plan.of(id));
-    let inputs = std::iter::zip(&node.inputs, &node.derivation.inputs).map(|(from, input)| JsonInput {
-        role: &input.role,
-        node: graph.node(*from).name.to_string(),
-        output: input.output.as_str(),
+    let inputs = node.inputs().map(|input| JsonInput {
+        role: input.role,
+        node: graph.node(input.node).to_string(),
+        output: input.output,
     });
     JsonNode {
-        name: node.name.to_string(),
-        kind: node.name.kind.as_str(),
-        subject: &node.name.subject,
-        distro: node.name.distro(),
-        arch: node.name.arch(),
-        component: node.component.as_ref().map(super::super::name::ComponentName::as_str),
-        id: node.id.to_string(),
+        name: node.to_string(),
+        kind: node.kind().as_str(),
+        subject: node.subject(),
+        distro: node.distro(),
+        arch: node.arch(),
+        component: node.component_str(),
+        id: node.id().to_string(),
         inputs: inputs.collect(),
         state: planned.map(|planned| state_word(&planned.state)),
         key: planned.and_then(|planned| planned.key).map(|key| key.to_string()),
@@ -107,10 +107,11 @@ pub fn dot(graph: &Graph, nodes: &[NodeId], plan: Option<&Plan>) -> String {
             Some(State::Runs(_)) => "gold",
             Some(State::Depends(_)) => "lightyellow",
         };
-        let _ = writeln!(text, "  \"{}\" [fillcolor={colour}];", node.name);
-        let inputs: BTreeSet<NodeId> = node.inputs.iter().copied().filter(|input| shown.contains(input)).collect();
+        let _ = writeln!(text, "  \"{}\" [fillcolor={colour}];", node);
+        let inputs: BTreeSet<NodeId> =
+            node.input_nodes().iter().copied().filter(|input| shown.contains(input)).collect();
         for input in inputs {
-            let _ = writeln!(text, "  \"{}\" -> \"{}\";", graph.node(input).name, node.name);
+            let _ = writeln!(text, "  \"{}\" -> \"{}\";", graph.node(input), node);
         }
     }
     text + "}\n"
@@ -120,12 +121,12 @@ pub fn dot(graph: &Graph, nodes: &[NodeId], plan: Option<&Plan>) -> String {
 /// are shown once; later it ends in `…`.
 pub fn tree(graph: &Graph, nodes: &[NodeId], plan: Option<&Plan>) -> String {
     let shown: BTreeSet<NodeId> = nodes.iter().copied().collect();
-    let read: BTreeSet<NodeId> = nodes.iter().flat_map(|id| graph.node(*id).inputs.clone()).collect();
+    let read: BTreeSet<NodeId> = nodes.iter().flat_map(|id| graph.node(*id).input_nodes().iter().copied()).collect();
     let mut text = String::new();
     let mut seen = BTreeSet::new();
     let inputs = |id: NodeId| -> Vec<NodeId> {
         let unique: BTreeSet<NodeId> =
-            graph.node(id).inputs.iter().copied().filter(|input| shown.contains(input)).collect();
+            graph.node(id).input_nodes().iter().copied().filter(|input| shown.contains(input)).collect();
         unique.into_iter().collect()
     };
     for top in nodes.iter().filter(|id| !read.contains(id)) {
@@ -142,7 +143,7 @@ pub fn tree(graph: &Graph, nodes: &[NodeId], plan: Option<&Plan>) -> String {
             let state = plan
                 .and_then(|plan| plan.of(id))
                 .map_or(String::new(), |planned| format!("  [{}]", state_word(&planned.state)));
-            let _ = writeln!(text, "{bars}{corner}{}{}{state}", graph.node(id).name, if again { " …" } else { "" });
+            let _ = writeln!(text, "{bars}{corner}{}{}{state}", graph.node(id), if again { " …" } else { "" });
             if !again {
                 for (place, input) in below.iter().enumerate().rev() {
                     stack.push((*input, next.clone(), Some(place + 1 == below.len())));

@@ -36,7 +36,7 @@ pub fn summary(plan: &Plan) -> String {
 }
 
 fn name(graph: &Graph, id: NodeId) -> String {
-    graph.node(id).name.to_string()
+    graph.node(id).to_string()
 }
 
 fn names(graph: &Graph, ids: &[NodeId]) -> String {

@@ -24,7 +24,7 @@ pub struct Told<'a> {
 
 /// All of it.
 pub fn text(graph: &Graph, id: NodeId, told: &Told<'_>) -> String {
-    let mut text = format!("{}\n", graph.node(id).name);
+    let mut text = format!("{}\n", graph.node(id));
     match told.last {
         None => text.push_str("  was never built\n"),
         Some((started, milliseconds, number)) => {
@@ -49,12 +49,12 @@ pub fn text(graph: &Graph, id: NodeId, told: &Told<'_>) -> String {
             let _ = writeln!(text, "  now it would run: {}", describe(reason, graph));
         }
         State::Depends(on) => {
-            let names: Vec<String> = on.iter().map(|id| graph.node(*id).name.to_string()).collect();
+            let names: Vec<String> = on.iter().map(|id| graph.node(*id).to_string()).collect();
             let _ = writeln!(text, "  now it depends on what comes out of {}", names.join(", "));
         }
     }
     for (root, reason) in told.roots.iter().filter(|(root, _)| *root != id) {
-        let _ = writeln!(text, "    {} would run: {}", graph.node(*root).name, describe(reason, graph));
+        let _ = writeln!(text, "    {} would run: {}", graph.node(*root), describe(reason, graph));
     }
     text
 }

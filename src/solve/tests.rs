@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Instant;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::drv::SharedTable;
 use crate::package::index;
 
 /// Entries of the form `name version; Field: value; …`, one a line.
@@ -48,6 +48,7 @@ fn universe(text: &str) -> Universe {
 
 fn question(needs: &[&str]) -> Resolve {
     Resolve {
+        family: "deb".to_owned(),
         arch: "amd64".to_owned(),
         needs: needs.iter().map(|need| (*need).to_owned()).collect(),
         conflicts: Vec::new(),
@@ -55,8 +56,12 @@ fn question(needs: &[&str]) -> Resolve {
         add: Vec::new(),
         profiles: Vec::new(),
         first_alternative: true,
-        ours: BTreeMap::new(),
+        ours: SharedTable::default(),
     }
+}
+
+fn of_libmd() -> SharedTable {
+    SharedTable::new(["libmd0", "libmd-dev"].map(|name| (name.to_owned(), "libmd".to_owned())).into())
 }
 
 fn ours(component: &str, control: &str) -> OurPackage {
@@ -188,9 +193,7 @@ fn our_packages_win_also_over_the_base() {
     let universe = universe("");
     let base = resolve(&universe, &[], &question(&[]), None).expect("good");
     let mut asked = question(&["libmd-dev", "debhelper"]);
-    for name in ["libmd0", "libmd-dev"] {
-        asked.ours.insert(name.to_owned(), "libmd".to_owned());
-    }
+    asked.ours = of_libmd();
     let built = [
         ours("libmd", LIBMD_DEV),
         ours("libmd", LIBMD0),
@@ -224,8 +227,7 @@ fn our_packages_win_also_over_the_base() {
 fn the_distributions_package_is_no_silent_success() {
     let universe = universe("libbsd-dev 0.11; Depends: libmd-dev");
     let mut asked = question(&["libbsd-dev"]);
-    asked.ours.insert("libmd-dev".to_owned(), "libmd".to_owned());
-    asked.ours.insert("libmd0".to_owned(), "libmd".to_owned());
+    asked.ours = of_libmd();
     let error = resolve(&universe, &[], &asked, None).expect_err("not ours");
     assert_eq!(
         error.to_string(),

@@ -105,7 +105,7 @@ fn what_is_realised_is_clean_until_asked_for_again() {
 fn a_change_is_told_by_its_field() {
     let space = Space::pinned();
     realise(&space, INDEX, "packages", "kind = index\n");
-    let old = "opb derivation = 1\nkind = resolve\narch = amd64\nneeds = 0\nconflicts = 0\nvariant = minbase\nadds = 1\n\
+    let old = "opb derivation = 2\nkind = resolve\nfamily = deb\narch = amd64\nneeds = 0\nconflicts = 0\nvariant = minbase\nadds = 1\n\
                add = ccache\nprofiles = 0\nfirst alternative = true\nourss = 0\ninputs = 1\ninput index = 00\n";
     realise(&space, "resolve:base@mirage-1/amd64", "list", old);
     let changed = MIRAGE.replace("add: []", "add: [\"locales\"]");

@@ -279,7 +279,7 @@ impl Space {
     /// The files of an output of a node's last result, names and digests, sorted.
     #[track_caller]
     pub fn files(&self, node: &str, output: &str) -> Vec<(String, String)> {
-        let digest = self.last(node).outputs[&output.parse().expect("an output")];
+        let digest = self.last(node).outputs[output];
         let tree = self.open_store().get_tree(digest).expect("the output is there");
         tree.files().map(|(path, digest, _)| (path.to_string(), digest.to_string())).collect()
     }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::needs::Order;
 use super::{Member, Scene};
 use crate::component::{Component, SourceSpec};
-use crate::drv::{Action, Derivation};
+use crate::drv::{Action, SharedTable};
 use crate::family::deb::{self, Part};
-use crate::graph::{Graph, Needed, NodeId, Origin};
-use crate::name::{Arch, ComponentName, DistroName, Kind, NodeName};
+use crate::graph::{Builder, Needed, NewNode, NodeId, Origin};
+use crate::name::{Arch, ComponentName, DistroName, Kind};
 
 /// What was woven for a component of a distro, for those that need it and for the repository.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +29,7 @@ struct Base {
 }
 
 /// Adds the nodes of `scene`'s distro, components in `order`.
-pub(super) fn weave(scene: &Scene<'_>, order: &Order<'_>, graph: &mut Graph, made: &mut AllMade) {
+pub(super) fn weave(scene: &Scene<'_>, order: &Order<'_>, graph: &mut Builder, made: &mut AllMade) {
     let mut bases: BTreeMap<&Arch, Base> = BTreeMap::new();
     for arch in &scene.arches {
         bases.insert(arch, base(scene, arch, graph));
@@ -43,23 +43,21 @@ pub(super) fn weave(scene: &Scene<'_>, order: &Order<'_>, graph: &mut Graph, mad
     made.insert(scene.distro.name.clone(), of_distro);
 }
 
-fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Graph) -> Base {
-    let place = format!("{}/{arch}", scene.distro.name);
-    let name = |kind| NodeName { kind, subject: "base".to_owned(), place: place.clone() };
+fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Builder) -> Base {
+    let (subject, place) = (graph.word("base"), graph.word(&format!("{}/{arch}", scene.distro.name)));
+    let mut add = |kind, action: &Action, inputs: &[(&str, NodeId, &str)], origin| {
+        let action = graph.action(action);
+        let mut needs: Vec<Needed> =
+            inputs.iter().map(|(role, node, output)| graph.need(role, *node, output)).collect();
+        graph.add(NewNode { kind, subject, place, action, of_component: false, origin }, &mut needs)
+    };
     let files = deb::index_files(scene.deb, &scene.pin.suite, arch);
     let places = files.iter().map(|(label, (_, suite, path))| (label.clone(), (suite.clone(), path.clone()))).collect();
     let origin = Origin::Index { distro: scene.distro.name.clone(), files: places };
-    let derivation = deb::index(files.into_values().map(|(file, ..)| file));
-    let index = graph.add(name(Kind::Index), derivation, Vec::new(), None, origin);
-    let needs = vec![Needed::new("index", index, "packages")];
-    let list = graph.add(name(Kind::Resolve), deb::resolve_base(scene.deb, arch), needs, None, Origin::Made);
-    let root = graph.add(
-        name(Kind::Root),
-        deb::root(),
-        vec![Needed::new("list", list, "list")],
-        None,
-        Origin::Packages(scene.distro.name.clone()),
-    );
+    let index = add(Kind::Index, &deb::index(files.into_values().map(|(file, ..)| file)), &[], origin);
+    let list = add(Kind::Resolve, &deb::resolve_base(scene.deb, arch), &[("index", index, "packages")], Origin::Made);
+    let packages = Origin::Packages(scene.distro.name.clone());
+    let root = add(Kind::Root, &deb::root(), &[("list", list, "list")], packages);
     Base { index, list, root }
 }
 
@@ -70,7 +68,7 @@ fn component(
     order: &Order<'_>,
     bases: &BTreeMap<&Arch, Base>,
     others: &BTreeMap<ComponentName, Made>,
-    graph: &mut Graph,
+    graph: &mut Builder,
 ) -> Made {
     let mut made = Made::default();
     let Some(first) = member.on.values().next() else { return made };
@@ -90,45 +88,39 @@ fn component(
             wanted.push((Arch::all(), arch, component, Part::Indep));
         }
     }
+    let ours = order.makers.iter().map(|(package, maker)| (package.clone(), maker.to_string()));
+    let ours = SharedTable::new(ours.collect());
     let lists: Vec<NodeId> = wanted
         .iter()
         .map(|(place, arch, component, part)| {
-            let ours = order.makers.iter().map(|(package, maker)| (package.clone(), maker.to_string()));
-            let derivation = deb::resolve(component, scene.deb, &member.facts, *part, arch, ours.collect());
+            let action = deb::resolve(component, scene.deb, &member.facts, *part, arch, ours.clone());
             let base = &bases[arch];
-            let mut needs = vec![Needed::new("index", base.index, "packages"), Needed::new("base", base.list, "list")];
+            let mut needs = vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
             let empty = BTreeSet::new();
             for other in order.needs.get(&(name, *arch)).unwrap_or(&empty) {
                 for (built, node) in others.get(other).map(|made| &made.builds).into_iter().flatten() {
                     if built.is_all() || built == *arch {
-                        needs.push(Needed::new(format!("packages of {other}/{built}"), *node, "packages"));
+                        needs.push(graph.need(&format!("packages of {other}/{built}"), *node, "packages"));
                     }
                 }
             }
-            let node = node_name(Kind::Resolve, name, scene, place);
-            graph.add(node, derivation, needs, Some(name.clone()), Origin::Made)
+            add(scene, graph, Kind::Resolve, name, place, &action, &mut needs)
         })
         .collect();
     for (turn, (place, arch, component, part)) in wanted.iter().enumerate() {
-        let root = graph.add(
-            node_name(Kind::Root, name, scene, place),
-            deb::root(),
-            vec![Needed::new("list", lists[turn], "list"), Needed::new("base", bases[arch].root, "root")],
-            Some(name.clone()),
-            Origin::Packages(scene.distro.name.clone()),
-        );
+        let mut needs = vec![graph.need("list", lists[turn], "list"), graph.need("base", bases[arch].root, "root")];
+        let root = add(scene, graph, Kind::Root, name, place, &deb::root(), &mut needs);
         let maintainer = &scene.settings.maintainer;
-        let derivation = deb::build(component, scene.distro, &member.facts, (*part, mixed(&wanted)), maintainer);
-        let mut needs = vec![Needed::new("root", root, "root"), Needed::new("source", source_package, "source")];
+        let action = deb::build(component, scene.distro, &member.facts, (*part, mixed(&wanted)), maintainer);
+        let mut needs = vec![graph.need("root", root, "root"), graph.need("source", source_package, "source")];
         // A source with both kinds of packages often ties them to one exact version: what gives one of its builds a new
         // number must give it to all.
         for (other, (place, ..)) in
             wanted.iter().enumerate().filter(|(other, _)| wanted.len() > 1 && mixed(&wanted) && *other != turn)
         {
-            needs.push(Needed::new(format!("number with {place}"), lists[other], "list"));
+            needs.push(graph.need(&format!("number with {place}"), lists[other], "list"));
         }
-        let node = node_name(Kind::Build, name, scene, place);
-        let build = graph.add(node, derivation, needs, Some(name.clone()), Origin::Made);
+        let build = add(scene, graph, Kind::Build, name, place, &action, &mut needs);
         made.builds.insert(place.clone(), build);
     }
     made
@@ -143,7 +135,7 @@ fn source(
     name: &ComponentName,
     member: &Member<'_>,
     component: &Component,
-    graph: &mut Graph,
+    graph: &mut Builder,
 ) -> NodeId {
     let (tree, place, origin) = match (&component.source, member.local) {
         (SourceSpec::Path { folder }, Some(tree)) => {
@@ -161,16 +153,16 @@ fn source(
         }
         (SourceSpec::Path { .. }, None) => unreachable!("a local source has been looked at before it is woven"),
     };
-    let mut node = NodeName { kind: Kind::Source, subject: name.to_string(), place };
-    let derivation = Derivation { action: Action::Source { tree }, inputs: Vec::new() };
-    if let Some(known) = graph.find(&node) {
-        if graph.node(known).derivation == derivation {
+    let action = graph.action(&Action::Source { tree });
+    let (subject, mut place) = (graph.word(name.as_str()), graph.word(&place));
+    if let Some(known) = graph.find(Kind::Source, subject, place) {
+        if graph.does(known, action) {
             return known;
         }
         // A recipe may take another folder for another distro.
-        node.place = scene.distro.name.to_string();
+        place = graph.word(scene.distro.name.as_str());
     }
-    graph.add(node, derivation, Vec::new(), Some(name.clone()), origin)
+    graph.add(NewNode { kind: Kind::Source, subject, place, action, of_component: true, origin }, &mut [])
 }
 
 fn source_package(
@@ -180,17 +172,32 @@ fn source_package(
     component: &Component,
     source: NodeId,
     base: Option<NodeId>,
-    graph: &mut Graph,
+    graph: &mut Builder,
 ) -> NodeId {
-    let derivation = deb::source_package(component, scene.distro, &member.facts, &scene.settings.maintainer);
-    let mut needs = vec![Needed::new("source", source, "tree")];
-    if let (Action::SourcePackage { script: Some(_) }, Some(base)) = (&derivation.action, base) {
-        needs.push(Needed::new("root", base, "root"));
+    let action = deb::source_package(component, scene.distro, &member.facts, &scene.settings.maintainer);
+    let mut needs = vec![graph.need("source", source, "tree")];
+    if let (Action::SourcePackage { script: Some(_) }, Some(base)) = (&action, base) {
+        needs.push(graph.need("root", base, "root"));
     }
-    let node = NodeName { kind: Kind::SourcePackage, subject: name.to_string(), place: scene.distro.name.to_string() };
-    graph.add(node, derivation, needs, Some(name.clone()), Origin::Made)
+    let (subject, place) = (graph.word(name.as_str()), graph.word(scene.distro.name.as_str()));
+    let action = graph.action(&action);
+    let (kind, origin) = (Kind::SourcePackage, Origin::Made);
+    graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, &mut needs)
 }
 
-fn node_name(kind: Kind, name: &ComponentName, scene: &Scene<'_>, arch: &Arch) -> NodeName {
-    NodeName { kind, subject: name.to_string(), place: format!("{}/{arch}", scene.distro.name) }
+/// Adds a node of a component on an arch.
+fn add(
+    scene: &Scene<'_>,
+    graph: &mut Builder,
+    kind: Kind,
+    name: &ComponentName,
+    arch: &Arch,
+    action: &Action,
+    needs: &mut [Needed],
+) -> NodeId {
+    let distro = &scene.distro.name;
+    let (subject, place) = (graph.word(name.as_str()), graph.word(&format!("{distro}/{arch}")));
+    let action = graph.action(action);
+    let origin = if kind == Kind::Root { Origin::Packages(distro.clone()) } else { Origin::Made };
+    graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs)
 }

@@ -15,7 +15,7 @@ use super::{Project, RecipeError, RecipeErrors};
 use crate::component::{Component, SourceSpec};
 use crate::digest::Digest;
 use crate::distro::{Deb, Distro};
-use crate::graph::Graph;
+use crate::graph::{Builder, Graph};
 use crate::lock::{DistroPin, Lock, SourceFacts};
 use crate::name::{Arch, ComponentName, DistroName};
 use crate::settings::Settings;
@@ -78,7 +78,7 @@ struct Scene<'a> {
 /// # Errors
 /// All independent errors: sources without a pin, local folders that are no source, unknown needs, cycles.
 pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &LookAt<'_>) -> Result<Woven, RecipeErrors> {
-    let mut graph = Graph::default();
+    let mut graph = Builder::default();
     let mut errors = Vec::new();
     let patterns = repo::patterns(project, settings, &mut errors);
     let mut local: BTreeMap<String, Result<LocalSource, LocalError>> = BTreeMap::new();
@@ -99,7 +99,7 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
         return Err(errors);
     }
     repo::weave(project, lock, settings, &patterns, &mut graph, &made);
-    Ok(Woven { graph, notices: notices(project, lock) })
+    Ok(Woven { graph: graph.finish(), notices: notices(project, lock) })
 }
 
 /// The arches of a distro whose index is pinned, in the distro's order.

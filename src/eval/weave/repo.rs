@@ -6,10 +6,10 @@ use super::super::mistake::{Complaint, Mistake};
 use super::super::pattern::{Pattern, selects};
 use super::super::{Project, RecipeError};
 use super::distro::AllMade;
-use crate::drv::{Action, Derivation};
-use crate::graph::{Graph, Needed, Origin};
+use crate::drv::Action;
+use crate::graph::{Builder, NewNode, Origin};
 use crate::lock::Lock;
-use crate::name::{Arch, ChannelName, Kind, NodeName, Target};
+use crate::name::{Arch, ChannelName, Kind, Target};
 use crate::settings::Settings;
 
 /// What each channel holds.
@@ -42,7 +42,7 @@ pub(super) fn weave(
     lock: &Lock,
     settings: &Settings,
     patterns: &Patterns,
-    graph: &mut Graph,
+    graph: &mut Builder,
     made: &AllMade,
 ) {
     for (name, channel) in &settings.channel {
@@ -66,12 +66,12 @@ pub(super) fn weave(
                     if arch.is_all() || arches.contains(&arch.as_str()) {
                         any = true;
                         for output in ["packages", "udebs"] {
-                            needs.push(Needed::new(format!("{output} {component}/{arch}"), *build, output));
+                            needs.push(graph.need(&format!("{output} {component}/{arch}"), *build, output));
                         }
                     }
                 }
                 if let (true, Some(source)) = (any, made.source) {
-                    needs.push(Needed::new(format!("source {component}"), source, "source"));
+                    needs.push(graph.need(&format!("source {component}"), source, "source"));
                 }
             }
             let text = |value: &Option<String>, other: &str| value.clone().unwrap_or_else(|| other.to_owned());
@@ -85,8 +85,9 @@ pub(super) fn weave(
                 ("description", format!("Packages for {distro_name} built by opb")),
             ];
             let action = Action::Repo { settings: values.map(|(key, value)| (key.to_owned(), value)).into() };
-            let node = NodeName { kind: Kind::Repo, subject: name.to_string(), place: distro_name.to_string() };
-            graph.add(node, Derivation { action, inputs: Vec::new() }, needs, None, Origin::Made);
+            let (subject, place) = (graph.word(name.as_str()), graph.word(distro_name.as_str()));
+            let (kind, action, origin) = (Kind::Repo, graph.action(&action), Origin::Made);
+            graph.add(NewNode { kind, subject, place, action, of_component: false, origin }, &mut needs);
         }
     }
 }

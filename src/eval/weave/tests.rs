@@ -98,19 +98,19 @@ fn graph(arches: &[&str], sources: &[Made<'_>]) -> Result<Graph, Vec<String>> {
     woven(&files(&recipes), &lock(arches, sources))
 }
 
-fn node<'a>(graph: &'a Graph, name: &str) -> &'a Node {
+fn node<'a>(graph: &'a Graph, name: &str) -> Node<'a> {
     graph.node(graph.find(&name.parse().expect(name)).expect(name))
 }
 
 /// The builds whose packages the root of a build may take.
 fn needs(graph: &Graph, resolve: &str) -> Vec<String> {
     let node = node(graph, resolve);
-    let packages = node.derivation.inputs.iter().map(|input| input.role.strip_prefix("packages of "));
+    let packages = node.inputs().map(|input| input.role.strip_prefix("packages of "));
     packages.flatten().map(str::to_owned).collect()
 }
 
 fn builds(graph: &Graph) -> Vec<String> {
-    let names = graph.ids().map(|id| graph.node(id).name.to_string());
+    let names = graph.ids().map(|id| graph.node(id).to_string());
     names.filter(|name| name.starts_with("build:")).collect()
 }
 
@@ -158,15 +158,14 @@ fn what_is_independent_of_the_arch_is_made_once_and_tied_to_the_rest() {
             "build:data@mirage-1/all"
         ]
     );
-    let roles = |name: &str| -> Vec<String> {
-        node(&graph, name).derivation.inputs.iter().map(|input| input.role.clone()).collect()
-    };
+    let roles =
+        |name: &str| -> Vec<String> { node(&graph, name).inputs().map(|input| input.role.to_owned()).collect() };
     assert_eq!(roles("build:mixed@mirage-1/all"), ["number with amd64", "number with arm64", "root", "source"]);
     assert_eq!(roles("build:data@mirage-1/all"), ["root", "source"]);
     // It is made on the arch that the distro names, from that arch's packages and from those for all.
     assert_eq!(needs(&graph, "resolve:data@mirage-1/all"), ["mixed/all", "mixed/amd64"]);
     let all_root = node(&graph, "root:mixed@mirage-1/all");
-    let base = graph.node(*all_root.inputs.first().expect("a base")).name.to_string();
+    let base = graph.node(*all_root.input_nodes().first().expect("a base")).to_string();
     assert_eq!(base, "root:base@mirage-1/amd64");
 }
 
@@ -179,7 +178,7 @@ fn every_package_of_the_project_is_ours_and_those_of_the_installer_are_not() {
         ("tool", "#{ source: dsc(\"tool\"), profiles: [\"nodoc\"], needs: [pkg(\"help2man (>= 1.40)\")] }"),
     ];
     let graph = woven(&files(&recipes), &lock(&["amd64"], &sources)).expect("sound");
-    let crate::drv::Action::Resolve(resolve) = &node(&graph, "resolve:tool@mirage-1/amd64").derivation.action else {
+    let crate::drv::Action::Resolve(resolve) = node(&graph, "resolve:tool@mirage-1/amd64").action() else {
         panic!("no resolve")
     };
     let ours: Vec<(&str, &str)> = resolve.ours.iter().map(|(package, of)| (package.as_str(), of.as_str())).collect();
@@ -247,10 +246,10 @@ fn a_local_folder_is_looked_at_once() {
     let lock = lock(&["amd64", "arm64"], &[]);
     let graph = weave(&project, &lock, &Settings::default(), &look_at).expect("sound").graph;
     assert_eq!(looks.get(), 1);
-    assert_eq!(node(&graph, "source:tool").origin, crate::graph::Origin::Folder("src".to_owned()));
+    assert_eq!(node(&graph, "source:tool").origin(), &crate::graph::Origin::Folder("src".to_owned()));
     // It is packed in the base root of the arch that makes what is for all.
     let pack = node(&graph, "source-package:tool@mirage-1");
-    assert_eq!(graph.node(pack.inputs[0]).name.to_string(), "root:base@mirage-1/amd64");
+    assert_eq!(graph.node(pack.input_nodes()[0]).to_string(), "root:base@mirage-1/amd64");
 }
 
 #[test]
@@ -261,7 +260,7 @@ fn distros_without_a_pin_are_left_out_with_a_note() {
     let project = evaluate(&files).expect("sound");
     let woven = weave(&project, &lock(&["amd64"], &[LIBMD]), &Settings::default(), &nowhere).expect("sound");
     assert_eq!(woven.notices, ["not pinned, so left out: mirage-2 (`opb update @NAME` pins one)"]);
-    assert!(woven.graph.ids().all(|id| woven.graph.node(id).name.distro() != Some("mirage-2")));
+    assert!(woven.graph.ids().all(|id| woven.graph.node(id).distro() != Some("mirage-2")));
 }
 
 #[test]
@@ -295,9 +294,7 @@ fn channels_read_what_they_hold() {
     };
     let lock = lock(&["amd64", "arm64"], &[LIBMD]);
     let graph = weave(&project, &lock, &settings, &nowhere).expect("sound").graph;
-    let roles = |name: &str| -> Vec<&str> {
-        node(&graph, name).derivation.inputs.iter().map(|input| input.role.as_str()).collect()
-    };
+    let roles = |name: &str| -> Vec<&str> { node(&graph, name).inputs().map(|input| input.role).collect() };
     let of_amd = ["packages libmd/amd64", "source libmd", "udebs libmd/amd64"];
     assert_eq!(roles("repo:all@mirage-1").len(), 5);
     assert_eq!(roles("repo:none-of-arm@mirage-1"), of_amd);
@@ -325,7 +322,7 @@ impl Files for Shuffled {
 }
 
 fn ids(graph: &Graph) -> Vec<(String, String)> {
-    graph.ids().map(|id| (graph.node(id).name.to_string(), graph.node(id).id.to_string())).collect()
+    graph.ids().map(|id| (graph.node(id).to_string(), graph.node(id).id().to_string())).collect()
 }
 
 proptest! {

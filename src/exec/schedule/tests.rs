@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::digest::Digest;
+use crate::graph::Builder;
 use crate::graph::small::{add, chain, id};
 use crate::plan::in_memory::InMemory;
 
@@ -20,8 +21,8 @@ fn drive<'a>(
         let Ok(()) = schedule.pump(knows);
         let Some(id) = schedule.next_ready() else { return (ran, schedule) };
         let node = graph.node(id);
-        let name = node.name.to_string();
-        for input in &node.inputs {
+        let name = node.to_string();
+        for input in node.input_nodes() {
             assert_eq!(schedule.stage(*input), Stage::Done, "{name} began before its inputs were here");
         }
         let contents = contents(node, |input| schedule.outputs(input)).expect("all inputs are settled");
@@ -65,11 +66,12 @@ fn everything_runs_once_and_then_nothing() {
 
 #[test]
 fn the_longest_path_goes_first() {
-    let mut graph = Graph::default();
+    let mut graph = Builder::default();
     let short = add(&mut graph, "build:short@d/amd64", "", &[]);
     let long = add(&mut graph, "build:long@d/amd64", "", &[]);
     add(&mut graph, "build:next@d/amd64", "", &[long]);
     let dear = add(&mut graph, "build:dear@d/amd64", "", &[]);
+    let graph = graph.finish();
     let wanted: Vec<NodeId> = graph.ids().collect();
     let milliseconds = |id: NodeId| if id == dear { 10 } else { 1 };
     let schedule = Schedule::new(&graph, &wanted, &[], milliseconds);
@@ -196,7 +198,7 @@ fn two_run_at_once_where_neither_reads_the_other() {
     let mut names = Vec::new();
     while let Some(id) = schedule.next_ready() {
         assert_eq!(schedule.stage(id), Stage::Running);
-        names.push(graph.node(id).name.to_string());
+        names.push(graph.node(id).to_string());
     }
     assert_eq!(names, ["build:a@d/amd64", "build:c@d/amd64"]);
     // One ends: what waits for it goes on, the other still runs.

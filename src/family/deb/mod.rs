@@ -15,10 +15,11 @@ pub mod needs;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use crate::component::{Component, Need, SourceSpec};
-use crate::distro::{Deb, Distro};
-use crate::drv::{Action, Derivation, IndexFile, Resolve, Script};
+use crate::distro::{Deb, Distro, Family};
+use crate::drv::{Action, Env, IndexFile, Resolve, Script, SharedTable, SharedText};
 use crate::lock::{SourceFacts, SuitePin};
 use crate::name::{Arch, OutputName};
 
@@ -28,8 +29,8 @@ pub const SANDBOX_CONTRACT: u32 = 1;
 /// Raised when roots are made differently from the same package list.
 pub const LAYER_FORMAT: u32 = 1;
 
-const BUILD: &str = include_str!("build.sh");
-const SOURCE_PACKAGE: &str = include_str!("source-package.sh");
+static BUILD: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("build.sh")));
+static SOURCE_PACKAGE: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("source-package.sh")));
 
 /// The outputs of a build: binary packages, their debug symbols, packages for the installer, and the record of the
 /// build (`.buildinfo`, `.changes`), which is never an input of anything.
@@ -56,13 +57,14 @@ pub fn index_files(distro: &Deb, pins: &[SuitePin], arch: &Arch) -> BTreeMap<Str
 }
 
 /// The derivation that fetches `files`.
-pub fn index(files: impl Iterator<Item = IndexFile>) -> Derivation {
-    derivation(Action::Index { files: files.collect() })
+pub fn index(files: impl Iterator<Item = IndexFile>) -> Action {
+    Action::Index { files: files.collect() }
 }
 
 /// The package list of a distro's base root.
-pub fn resolve_base(distro: &Deb, arch: &Arch) -> Derivation {
-    derivation(Action::Resolve(Resolve {
+pub fn resolve_base(distro: &Deb, arch: &Arch) -> Action {
+    Action::Resolve(Resolve {
+        family: Family::Deb.as_str().to_owned(),
         arch: arch.to_string(),
         needs: Vec::new(),
         conflicts: Vec::new(),
@@ -70,8 +72,8 @@ pub fn resolve_base(distro: &Deb, arch: &Arch) -> Derivation {
         add: distro.base.add.clone(),
         profiles: Vec::new(),
         first_alternative: distro.options.first_alternative,
-        ours: BTreeMap::new(),
-    }))
+        ours: SharedTable::default(),
+    })
 }
 
 /// The package list of the root that a component is built in.
@@ -83,8 +85,8 @@ pub fn resolve(
     facts: &SourceFacts,
     part: Part,
     arch: &Arch,
-    ours: BTreeMap<String, String>,
-) -> Derivation {
+    ours: SharedTable,
+) -> Action {
     let split = |text: &str| -> Vec<String> {
         text.split(',').map(str::trim).filter(|need| !need.is_empty()).map(str::to_owned).collect()
     };
@@ -101,7 +103,8 @@ pub fn resolve(
     if needs_fakeroot(facts, distro) {
         needs.push("fakeroot".to_owned());
     }
-    derivation(Action::Resolve(Resolve {
+    Action::Resolve(Resolve {
+        family: Family::Deb.as_str().to_owned(),
         arch: arch.to_string(),
         needs,
         conflicts: split(&facts.build_conflicts),
@@ -110,36 +113,36 @@ pub fn resolve(
         profiles: component.profiles.iter().cloned().collect(),
         first_alternative: distro.options.first_alternative,
         ours,
-    }))
-}
-
-/// A chroot, or a layer of one: the input `list` says of what, and `base`, where there is one, on what it is stacked.
-pub fn root() -> Derivation {
-    let settings = [("builder", "1000:1000"), ("policy-rc.d", "101"), ("recommends", "no")];
-    derivation(Action::Root {
-        layer_format: LAYER_FORMAT,
-        settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
     })
 }
 
+/// A chroot, or a layer of one: the input `list` says of what, and `base`, where there is one, on what it is stacked.
+pub fn root() -> Action {
+    let settings = [("builder", "1000:1000"), ("policy-rc.d", "101"), ("recommends", "no")];
+    Action::Root {
+        layer_format: LAYER_FORMAT,
+        settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+    }
+}
+
 /// The source package of a component for a distro.
-pub fn source_package(component: &Component, distro: &Distro, facts: &SourceFacts, maintainer: &str) -> Derivation {
+pub fn source_package(component: &Component, distro: &Distro, facts: &SourceFacts, maintainer: &str) -> Action {
     let script = match component.source {
         SourceSpec::Dsc { .. } => None,
         SourceSpec::Path { .. } => {
             let mut env = base_env(facts);
-            env.insert("OPB_SOURCE".into(), facts.source.to_string());
-            env.insert("OPB_UPSTREAM_VERSION".into(), upstream_version(&facts.version));
-            env.insert("OPB_VERSION".into(), source_version(component, distro, facts));
-            env.insert("OPB_FORMAT".into(), facts.format.clone());
-            env.insert("OPB_MAINTAINER".into(), maintainer.to_owned());
-            env.insert("OPB_DISTRIBUTION".into(), facts.distribution.clone());
+            env.insert("OPB_SOURCE".into(), facts.source.to_string().into());
+            env.insert("OPB_UPSTREAM_VERSION".into(), upstream_version(&facts.version).into());
+            env.insert("OPB_VERSION".into(), source_version(component, distro, facts).into());
+            env.insert("OPB_FORMAT".into(), facts.format.clone().into());
+            env.insert("OPB_MAINTAINER".into(), maintainer.to_owned().into());
+            env.insert("OPB_DISTRIBUTION".into(), facts.distribution.clone().into());
             let stamps: String = component.stamp.iter().map(|path| format!("{path}\n")).collect();
             let files = BTreeMap::from([("stamps".to_owned(), stamps.into_bytes())]);
-            Some(Script { sandbox_contract: SANDBOX_CONTRACT, text: SOURCE_PACKAGE.to_owned(), env, files })
+            Some(Script { sandbox_contract: SANDBOX_CONTRACT, text: SOURCE_PACKAGE.clone(), env, files })
         }
     };
-    derivation(Action::SourcePackage { script })
+    Action::SourcePackage { script }
 }
 
 /// Which packages of a source a build makes.
@@ -160,43 +163,43 @@ pub fn build(
     facts: &SourceFacts,
     (part, tied): (Part, bool),
     maintainer: &str,
-) -> Derivation {
+) -> Action {
     let mut env = base_env(facts);
     let (head, tail) = match component.source {
         SourceSpec::Dsc { .. } => (format!("{}+0opb", facts.version), format!("~{}", distro.suffix)),
         SourceSpec::Path { .. } => (format!("{}+opb", source_version(component, distro, facts)), String::new()),
     };
-    env.insert("OPB_SOURCE".into(), facts.source.to_string());
+    env.insert("OPB_SOURCE".into(), facts.source.to_string().into());
     // As a binary rebuild of the distribution does it: the packages name the source package's own version. Where packages
     // of an arch depend on arch-independent ones `(= ${source:Version})`, that must be the version those have here.
     env.insert("OPB_ENTRY".into(), if tied { "" } else { ", binary-only=yes" }.into());
-    env.insert("OPB_VERSION_HEAD".into(), head);
-    env.insert("OPB_VERSION_TAIL".into(), tail);
+    env.insert("OPB_VERSION_HEAD".into(), head.into());
+    env.insert("OPB_VERSION_TAIL".into(), tail.into());
     env.insert("OPB_PART".into(), if part == Part::Arch { "any" } else { "all" }.into());
-    env.insert("OPB_MAINTAINER".into(), maintainer.to_owned());
-    env.insert("OPB_DISTRIBUTION".into(), facts.distribution.clone());
+    env.insert("OPB_MAINTAINER".into(), maintainer.to_owned().into());
+    env.insert("OPB_DISTRIBUTION".into(), facts.distribution.clone().into());
     if !component.profiles.is_empty() {
         let profiles: Vec<&str> = component.profiles.iter().map(String::as_str).collect();
-        env.insert("DEB_BUILD_PROFILES".into(), profiles.join(" "));
+        env.insert("DEB_BUILD_PROFILES".into(), profiles.join(" ").into());
         // Policy 4.9.1: `nocheck` and `nodoc` as profiles want the option of the same name beside them.
         let options: Vec<&str> = profiles.into_iter().filter(|name| ["nocheck", "nodoc"].contains(name)).collect();
-        env.insert("DEB_BUILD_OPTIONS".into(), options.join(" "));
+        env.insert("DEB_BUILD_OPTIONS".into(), options.join(" ").into());
     }
-    env.extend(component.env.iter().map(|(name, text)| (name.clone(), text.to_string())));
-    let script = Script { sandbox_contract: SANDBOX_CONTRACT, text: BUILD.to_owned(), env, files: BTreeMap::new() };
+    env.extend(component.env.iter().map(|(key, value)| (key.clone().into(), value.to_string().into())));
+    let script = Script { sandbox_contract: SANDBOX_CONTRACT, text: BUILD.clone(), env, files: BTreeMap::new() };
     let outputs = BUILD_OUTPUTS.map(|name| OutputName::new(name).expect("a plain name")).to_vec();
-    derivation(Action::Build { script, number: None, outputs })
+    Action::Build { script, number: None, outputs }
 }
 
 /// The version of the binary packages of a build with `number`, from its script's environment.
 pub fn numbered_version(script: &Script, number: u32) -> String {
-    let get = |key: &str| script.env.get(key).map_or("", String::as_str);
+    let get = |key: &str| script.env.get(key).map_or("", |value| value.as_ref());
     format!("{}{number}{}", get("OPB_VERSION_HEAD"), get("OPB_VERSION_TAIL"))
 }
 
 /// What the numbers of a build count: the version that stays the same from one to the next.
 pub fn unnumbered_version(script: &Script) -> String {
-    let get = |key: &str| script.env.get(key).map_or("", String::as_str);
+    let get = |key: &str| script.env.get(key).map_or("", |value| value.as_ref());
     format!("{}N{}", get("OPB_VERSION_HEAD"), get("OPB_VERSION_TAIL"))
 }
 
@@ -239,9 +242,8 @@ fn upstream_version(version: &str) -> String {
     without_epoch.rsplit_once('-').map_or(without_epoch, |(upstream, _)| upstream).to_owned()
 }
 
-fn base_env(facts: &SourceFacts) -> BTreeMap<String, String> {
-    let date = facts.date.to_string();
-    [
+fn base_env(facts: &SourceFacts) -> Env {
+    const FIXED: [(&str, &str); 10] = [
         ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
         ("HOME", "/nonexistent"),
         ("USER", "builder"),
@@ -252,13 +254,8 @@ fn base_env(facts: &SourceFacts) -> BTreeMap<String, String> {
         ("TZ", "UTC"),
         ("TERM", "dumb"),
         ("DEBIAN_FRONTEND", "noninteractive"),
-        ("SOURCE_DATE_EPOCH", date.as_str()),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .collect()
-}
-
-fn derivation(action: Action) -> Derivation {
-    Derivation { action, inputs: Vec::new() }
+    ];
+    let mut env: Env = FIXED.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+    env.insert("SOURCE_DATE_EPOCH".into(), facts.date.to_string().into());
+    env
 }

@@ -68,8 +68,8 @@ fn facts(version: &str, binaries: &[(&str, &str)]) -> SourceFacts {
     }
 }
 
-fn script(derivation: &Derivation) -> &Script {
-    match &derivation.action {
+fn script(action: &Action) -> &Script {
+    match action {
         Action::Build { script, .. } | Action::SourcePackage { script: Some(script) } => script,
         other => panic!("no script: {other:?}"),
     }
@@ -145,7 +145,7 @@ fn a_root_has_what_the_part_needs() {
             Need::Package { name: "help2man".into(), version: None },
             Need::Component { name: "libmd".parse().expect("a name"), version: None },
         ];
-        match resolve(&component, &distro, &facts, part, &arch, BTreeMap::new()).action {
+        match resolve(&component, &distro, &facts, part, &arch, SharedTable::default()) {
             Action::Resolve(resolve) => (resolve.needs, resolve.conflicts, resolve.profiles),
             other => panic!("{other:?}"),
         }
@@ -164,19 +164,19 @@ fn a_build_is_told_its_part_profiles_and_variables() {
     component.env = BTreeMap::from([("V".to_owned(), "1".into()), ("TERM".to_owned(), "xterm".into())]);
     let build = build(&component, &distro(), &facts("1.0-1", &[]), (Part::Indep, false), "M <m@example.org>");
     let env = &script(&build).env;
-    let get = |key: &str| env.get(key).map_or("", String::as_str);
+    let get = |key: &str| env.get(key).map_or("", |value| value.as_ref());
     assert_eq!(get("OPB_PART"), "all");
     assert_eq!(get("DEB_BUILD_PROFILES"), "nocheck nodoc stage1");
     assert_eq!(get("DEB_BUILD_OPTIONS"), "nocheck nodoc");
     assert_eq!((get("V"), get("TERM")), ("1", "xterm"), "the recipe wins");
     assert_eq!((get("SOURCE_DATE_EPOCH"), get("TZ"), get("HOME")), ("1736589600", "UTC", "/nonexistent"));
-    assert!(matches!(&build.action, Action::Build { number: None, outputs, .. } if outputs.len() == 4));
+    assert!(matches!(&build, Action::Build { number: None, outputs, .. } if outputs.len() == 4));
 }
 
 #[test]
 fn only_own_sources_are_packed_by_a_script() {
     let package = |source| source_package(&component(source, &[]), &distro(), &facts("2:1.0-1", &[]), "M");
-    assert!(matches!(package(dsc()).action, Action::SourcePackage { script: None }));
+    assert!(matches!(package(dsc()), Action::SourcePackage { script: None }));
     let packed = package(own());
     let env = &script(&packed).env;
     assert_eq!(env["OPB_VERSION"], "2:1.0-1~mir1");

@@ -1,0 +1,146 @@
+//! Making a graph: words and actions get numbers, nodes are added after their inputs.
+
+use std::collections::BTreeMap;
+
+use super::strings::Interner;
+use super::{Graph, NodeId, Origin};
+use crate::drv::{Action, ActionDigest, DrvId, Interning as _, action_digest, id_of};
+use crate::name::{Kind, NodeName};
+
+/// A word of a graph that is being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Word(u32);
+
+/// An action of a graph that is being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActionId(u32);
+
+/// What a node needs of another: the output `output` of `node`, used as `role`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needed {
+    /// What the step uses it as; unique among a node's needs.
+    pub role: Word,
+    /// Whose output.
+    pub node: NodeId,
+    /// Which of them.
+    pub output: Word,
+}
+
+/// A node to be added.
+#[derive(Debug, Clone)]
+pub struct NewNode {
+    /// What kind of step.
+    pub kind: Kind,
+    /// A component, `base`, or a channel.
+    pub subject: Word,
+    /// `debian-12/amd64`, `debian-12`, or empty.
+    pub place: Word,
+    /// What it does.
+    pub action: ActionId,
+    /// Whether the subject is a component that it works for.
+    pub of_component: bool,
+    /// Where its bytes can be had.
+    pub origin: Origin,
+}
+
+/// A graph that is being made.
+#[derive(Debug, Default)]
+pub struct Builder {
+    graph: Graph,
+    interner: Interner,
+    actions: BTreeMap<ActionDigest, ActionId>,
+    names: BTreeMap<(Kind, Word, Word), NodeId>,
+}
+
+impl Builder {
+    /// The number of a word.
+    pub fn word(&mut self, word: &str) -> Word {
+        Word(self.interner.word(word))
+    }
+
+    /// The number of an action. Equal actions have one.
+    pub fn action(&mut self, action: &Action) -> ActionId {
+        let digest = action_digest(action);
+        if let Some(known) = self.actions.get(&digest) {
+            return *known;
+        }
+        let graph = &mut self.graph;
+        let id = ActionId(u32::try_from(graph.action_digests.len()).expect("fewer than 2^32 actions"));
+        action.compact(&mut graph.action_bytes, &mut self.interner);
+        graph.action_ends.push(graph.action_bytes.len() as u64);
+        graph.action_digests.push(digest);
+        self.actions.insert(digest, id);
+        id
+    }
+
+    /// The need of the output `output` of `node`, used as `role`.
+    pub fn need(&mut self, role: &str, node: NodeId, output: &str) -> Needed {
+        Needed { role: self.word(role), node, output: self.word(output) }
+    }
+
+    /// The node of that name, if it was added.
+    pub fn find(&self, kind: Kind, subject: Word, place: Word) -> Option<NodeId> {
+        self.names.get(&(kind, subject, place)).copied()
+    }
+
+    /// What people call `node`.
+    pub fn name(&self, node: NodeId) -> NodeName {
+        let word = |word: u32| self.interner.strings.get(word).to_owned();
+        let place = node.index();
+        NodeName {
+            kind: self.graph.kinds[place],
+            subject: word(self.graph.subjects[place]),
+            place: word(self.graph.places[place]),
+        }
+    }
+
+    /// Whether `node` does `action`.
+    pub fn does(&self, node: NodeId, action: ActionId) -> bool {
+        self.graph.actions[node.index()] == action.0
+    }
+
+    /// Adds a node that reads `needs`, which get sorted by role.
+    ///
+    /// # Panics
+    /// Where a name is used twice, which is a mistake of the weaver's.
+    pub fn add(&mut self, node: NewNode, needs: &mut [Needed]) -> NodeId {
+        let strings = &self.interner.strings;
+        needs.sort_by(|one, other| strings.get(one.role.0).cmp(strings.get(other.role.0)));
+        let graph = &mut self.graph;
+        let ids = &graph.ids;
+        let inputs =
+            needs.iter().map(|need| (strings.get(need.role.0), ids[need.node.index()], strings.get(need.output.0)));
+        let id: DrvId = id_of(graph.action_digests[node.action.0 as usize], inputs);
+        let here = NodeId(u32::try_from(graph.ids.len()).expect("fewer than 2^32 nodes"));
+        graph.ids.push(id);
+        graph.kinds.push(node.kind);
+        graph.subjects.push(node.subject.0);
+        graph.places.push(node.place.0);
+        graph.actions.push(node.action.0);
+        graph.of_component.push(node.of_component);
+        for need in needs {
+            graph.inputs.push(need.node);
+            graph.roles.push(need.role.0);
+            graph.outputs.push(need.output.0);
+        }
+        graph.input_ends.push(u32::try_from(graph.inputs.len()).expect("fewer than 2^32 inputs"));
+        if node.origin != Origin::Made {
+            graph.origins.insert(here, node.origin);
+        }
+        let before = self.names.insert((node.kind, node.subject, node.place), here);
+        assert!(before.is_none(), "two nodes have one name");
+        here
+    }
+
+    /// Adds a node by its written name; for small graphs.
+    pub fn add_named(&mut self, name: &NodeName, action: &Action, needs: &mut [Needed], origin: Origin) -> NodeId {
+        let (subject, place) = (self.word(&name.subject), self.word(&name.place));
+        let action = self.action(action);
+        self.add(NewNode { kind: name.kind, subject, place, action, of_component: false, origin }, needs)
+    }
+
+    /// The graph as it is now.
+    pub fn finish(self) -> Graph {
+        Graph { strings: self.interner.strings, ..self.graph }
+    }
+}
