@@ -8,6 +8,8 @@ mod arguments;
 mod eval;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/hermetic.rs"]
+mod hermetic;
 #[path = "cli/key.rs"]
 mod key;
 #[path = "cli/local.rs"]

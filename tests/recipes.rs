@@ -199,9 +199,7 @@ fn what_people_see() {
        ·       ╰── here
      3 │     needs: "a",
        ╰────
-      help: did you mean `source`? The fields are `name`, `source`, `sources`, `build`, `needs`,
-            `targets`, `env`, `profiles`, `stamp`, `patches`, `files`, `area`, `aliases`, `modules`,
-            `stage`, `skip`, `may_fail`, `expires`, `on`
+      help: did you mean `source`?
 
     Error: opb::eval::field
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
-use super::engine::{TargetView, raise};
+use super::engine::{MAX_LIST, TargetView, raise};
 
 use super::functions::function;
 use super::handle::probe;
@@ -39,6 +39,8 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("pkg", |relation: &str| pkg(relation).map_err(raise))
         .register_fn("probe", |command: &str| probe(command).map_err(raise))
         .register_fn("probe", |_: TargetView, command: &str| probe(command).map_err(raise))
+        .register_fn("numbers", |first: i64, last: i64| numbers(first, last).map_err(raise))
+        .register_fn("table", table)
         .register_fn("sleep", |_: i64| no_clock())
         .register_fn("sleep", |_: f64| no_clock())
         .register_fn("timestamp", no_clock);
@@ -62,6 +64,31 @@ fn no_clock() -> Made<()> {
         Complaint::new(Mistake::Script, "recipes have no clock: their value may only depend on the project's files")
             .help("write the date as a string, or leave it to the build (`SOURCE_DATE_EPOCH`)"),
     ))
+}
+
+/// The whole numbers from one to another, both included. Made at once: a list that grows is counted at every step.
+fn numbers(first: i64, last: i64) -> Result<Array, Complaint> {
+    let count = last.checked_sub(first).and_then(|count| usize::try_from(count.max(-1) + 1).ok());
+    match count {
+        Some(count) if count <= MAX_LIST => Ok((first..=last).map(Dynamic::from).collect()),
+        _ => Err(Complaint::new(Mistake::Limit, "size of list over the limit of a recipe")
+            .help("make the value smaller, or put it into a file of the source")),
+    }
+}
+
+/// A map with `keys`, each with what `value` says of it.
+fn table(context: NativeCallContext<'_>, keys: Array, value: FnPtr) -> Made<Map> {
+    let mut table = Map::new();
+    for key in keys {
+        let name = key.clone().into_immutable_string().map_err(|_| {
+            raise(
+                Complaint::new(Mistake::Script, format!("a key of a table must be a string, not {}", describe(&key)))
+                    .help("write it as in `table([\"amd64\", \"arm64\"], |arch| `for ${arch}`)`"),
+            )
+        })?;
+        table.insert(name.as_str().into(), value.call_within_context::<Dynamic>(&context, (key,))?);
+    }
+    Ok(table)
 }
 
 /// A source package of the distro.

@@ -15,6 +15,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel, P
 
 use super::handle::unknown_yet;
 use super::mistake::{Complaint, Mistake};
+use super::watch::Watch;
 use crate::diag::did_you_mean;
 use crate::distro::Distro;
 use crate::name::Target;
@@ -25,7 +26,7 @@ const MAX_OPERATIONS: u64 = 50_000;
 /// Bytes of all strings in one value.
 pub(super) const MAX_STRING: usize = 16 * 1024;
 /// Items of all lists in one value. Larger ones would also be slow: every change counts them.
-const MAX_LIST: usize = 1_000;
+pub(super) const MAX_LIST: usize = 1_000;
 /// Entries of all maps in one value.
 const MAX_MAP: usize = 500;
 /// Variables at one time.
@@ -152,7 +153,7 @@ pub(super) fn raise(complaint: Complaint) -> Box<EvalAltResult> {
 }
 
 /// An engine without any function of our own.
-pub(super) fn engine(stage: &Stage) -> Engine {
+pub(super) fn engine(stage: &Stage, watch: &Watch) -> Engine {
     let mut engine = Engine::new_raw();
     for module in [
         LanguageCorePackage::new().as_shared_module(),
@@ -170,7 +171,9 @@ pub(super) fn engine(stage: &Stage) -> Engine {
     }
     limit(&mut engine);
     engine.disable_symbol("eval");
-    watch(&mut engine, stage);
+    see(&mut engine, stage);
+    let watch = watch.clone();
+    engine.on_progress(move |steps| (steps % 64 == 0 && watch.stopped().is_some()).then_some(Dynamic::UNIT));
     engine
 }
 
@@ -190,7 +193,7 @@ fn limit(engine: &mut Engine) {
 }
 
 #[expect(deprecated, reason = "marked so for being volatile; the engine's version is pinned by Cargo.lock")]
-fn watch(engine: &mut Engine, stage: &Stage) {
+fn see(engine: &mut Engine, stage: &Stage) {
     engine.register_type_with_name::<TargetView>("target");
     engine.register_indexer_get(|view: &mut TargetView, fact: ImmutableString| view.0.read(&fact));
     let shown = |view: &mut TargetView| view.0.read("name");

@@ -43,6 +43,14 @@ pub(super) fn explain(text: &Arc<Text>, shared: &Texts, error: Box<EvalAltResult
     }
 }
 
+/// What to say where a recipe prints.
+pub(super) fn printing(text: &Text, line: &str) -> RecipeError {
+    let call = (0..text.tokens().len()).find(|token| matches!(text.str(*token), "print" | "debug"));
+    let complaint =
+        Complaint::new(Mistake::Notice, format!("the recipe prints: {line}")).help("remove it when you are done");
+    RecipeError::new(text, text.span(call.unwrap_or_default()), complaint)
+}
+
 /// Where the first error happened, as far as the engine knows.
 pub(super) fn innermost_place(error: &EvalAltResult) -> Position {
     match error {

@@ -103,6 +103,18 @@ pub const FUNCTIONS: &[Function] = &[
         text: "What a command says in the base root of the target, for `env`.\n\nIt is not known while recipes run: it \
                can be joined with text, but nothing can be decided on it.",
     },
+    Function {
+        name: "numbers",
+        example: "numbers(1, 9)",
+        signatures: &["numbers(first: int, last: int) -> Array"],
+        text: "A list of the whole numbers from one to another, both included.",
+    },
+    Function {
+        name: "table",
+        example: "table([\"amd64\", \"arm64\"], |arch| \"for \" + arch)",
+        signatures: &["table(keys: Array, value: Fn) -> Map"],
+        text: "A map with these keys, each with what the closure gives for it.",
+    },
 ];
 
 /// The function `name`.

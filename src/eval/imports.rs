@@ -128,7 +128,7 @@ impl<'a> Loader<'a> {
         let made = engine.compile(text.code()).map_err(Into::into).and_then(|mut ast| {
             ast.set_source(text.name());
             let module = Module::eval_ast_as_new(Scope::new(), &ast, engine)?;
-            self.stage.sound(Dynamic::UNIT)?;
+            self.stage.sound(Dynamic::UNIT).map(drop)?;
             Ok(module)
         });
         self.stage.end();

@@ -128,6 +128,11 @@ impl RecipeError {
         Self { cause: error.fault(), ..Self::placeless(file, complaint) }
     }
 
+    /// The same, as the environment's fault.
+    pub(super) fn of_environment(self) -> Self {
+        Self { cause: Cause::Environment, ..self }
+    }
+
     /// The same at another place of its file.
     pub(super) fn moved(self, span: SourceSpan) -> Self {
         Self { span: Some(span), ..self }

@@ -27,6 +27,7 @@ mod places;
 mod read;
 mod recipe;
 mod scan;
+mod watch;
 pub mod weave;
 
 use std::collections::BTreeMap;
@@ -37,12 +38,13 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Scope};
 pub use files::{Files, FilesError, MAX_FILE, MemoryFiles};
 pub use mistake::{Mistake, RecipeError, RecipeErrors, RecipeWarning};
 pub use places::FieldPlaces;
+pub use watch::{Stopped, Watch};
 
 use crate::component::Component;
 use crate::distro::Distro;
 use crate::name::{ComponentName, DistroName, NameError, Target};
 use engine::{Facts, Reads, Stage, agrees};
-use explain::explain;
+use explain::{explain, printing};
 use imports::{Loader, RECIPES, Ready};
 use mistake::Complaint;
 use recipe::{Lines, Place, Recipe};
@@ -109,7 +111,15 @@ impl Project {
 /// # Errors
 /// Every independent mistake of this run, at its place.
 pub fn evaluate(files: &dyn Files) -> Result<Project, RecipeErrors> {
-    Evaluation::new(files).run()
+    evaluate_watched(files, &Watch::default())
+}
+
+/// The same, until `watch` stops it.
+///
+/// # Errors
+/// As [`evaluate`], and that it was stopped, which is the environment's fault.
+pub fn evaluate_watched(files: &dyn Files, watch: &Watch) -> Result<Project, RecipeErrors> {
+    Evaluation::new(files, watch).run()
 }
 
 /// A file with a recipe or a distro, and the name that its file gives it.
@@ -131,6 +141,7 @@ type Came = (Arc<Recipe>, Option<Arc<Component>>);
 
 struct Evaluation<'a> {
     files: &'a dyn Files,
+    watch: Watch,
     engine: Engine,
     stage: Stage,
     loader: Loader<'a>,
@@ -139,15 +150,16 @@ struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    fn new(files: &'a dyn Files) -> Self {
+    fn new(files: &'a dyn Files, watch: &Watch) -> Self {
         let stage = Stage::default();
         let ready = Ready::default();
-        let mut engine = engine::engine(&stage);
+        let mut engine = engine::engine(&stage, watch);
         api::register(&mut engine);
         handle::register(&mut engine, &stage);
         engine.set_module_resolver(ready.clone());
         let loader = Loader::new(files, stage.clone(), ready);
-        Self { files, engine, stage, loader, errors: Vec::new(), warnings: Vec::new() }
+        let watch = watch.clone();
+        Self { files, watch, engine, stage, loader, errors: Vec::new(), warnings: Vec::new() }
     }
 
     fn run(mut self) -> Result<Project, RecipeErrors> {
@@ -162,7 +174,8 @@ impl<'a> Evaluation<'a> {
         let all_targets_known = self.errors.is_empty();
         let mut components: BTreeMap<ComponentName, ComponentInfo> = BTreeMap::new();
         let mut work = Vec::new();
-        for script in &scripts {
+        let watch = self.watch.clone();
+        for script in scripts.iter().take_while(|_| watch.stopped().is_none()) {
             let by_target = self.run_for_all(script, &facts, &places);
             let mut seen: Vec<*const Recipe> = Vec::new();
             for ((target, _), came) in places.iter().zip(by_target) {
@@ -179,6 +192,11 @@ impl<'a> Evaluation<'a> {
             }
         }
         self.errors.append(&mut self.loader.errors);
+        if self.watch.stopped().is_some() {
+            // What else is wrong may only look so, and one such error says it all.
+            let file = self.errors.last().map_or(RECIPES, |error| error.file()).to_owned();
+            self.errors = vec![RecipeError::placeless(&file, self.watch.complaint(&file)).of_environment()];
+        }
         if let Some(errors) = RecipeErrors::new(self.errors) {
             return Err(errors);
         }
@@ -364,13 +382,6 @@ impl<'a> Evaluation<'a> {
             }
         }
     }
-}
-
-fn printing(text: &Text, line: &str) -> RecipeError {
-    let call = (0..text.tokens().len()).find(|token| matches!(text.str(*token), "print" | "debug"));
-    let complaint =
-        Complaint::new(Mistake::Notice, format!("the recipe prints: {line}")).help("remove it when you are done");
-    RecipeError::new(text, text.span(call.unwrap_or_default()), complaint)
 }
 
 fn targets(distros: &BTreeMap<DistroName, Distro>) -> Vec<Target> {

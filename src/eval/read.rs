@@ -74,7 +74,7 @@ impl Reader {
             self.refuse_key(
                 &key(way, name),
                 complaint.help(match near {
-                    Some(word) => format!("did you mean `{word}`? The fields are `{list}`"),
+                    Some(word) => format!("did you mean `{word}`?"),
                     None => format!("remove it; the fields are `{list}`"),
                 }),
             );

@@ -11,3 +11,4 @@ pub mod publish;
 pub mod run;
 pub mod session;
 pub mod update;
+pub mod watch;

@@ -25,7 +25,7 @@ pub struct Past {
 pub fn past(project: &Project, revision: &str) -> Result<Past, Failure> {
     let then = project.at(revision)?;
     let evaluate = || -> Result<Past, Failure> {
-        let evaluated = eval::evaluate(&then)?;
+        let evaluated = super::watch::evaluate(&then)?;
         let lock = then.lock()?;
         let woven = weave::weave(&evaluated, &lock, &then.settings()?, &|folder| then.look_at(folder))?;
         Ok(Past { commit: then.id().to_owned(), evaluated, lock, graph: woven.graph })

@@ -79,7 +79,7 @@ impl Session {
     /// All errors of its recipes, or of its folder.
     pub fn open(start: &Path) -> Result<Self, Failure> {
         let project = Project::open(start)?;
-        let evaluated = eval::evaluate(&ProjectFiles(project.root()))?;
+        let evaluated = super::watch::evaluate(&ProjectFiles(project.root()))?;
         let lock = project.lock()?;
         Self::with_lock(project, evaluated, lock)
     }

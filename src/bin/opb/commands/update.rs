@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use opb::diag::Failure;
-use opb::eval;
 use opb::exec::Archives;
 use opb::ops::plan::{Wish, plan};
 use opb::ops::session::Session;
@@ -32,7 +31,7 @@ pub struct Update {
 
 pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     let project = Project::open(&global.directory)?;
-    let evaluated = eval::evaluate(&ProjectFiles(project.root()))?;
+    let evaluated = opb::ops::watch::evaluate(&ProjectFiles(project.root()))?;
     let selection = selection(&args.what, &evaluated)?;
     let store = Store::open(&project.store_path(global.store.as_deref()))?;
     let means = means(global)?;
