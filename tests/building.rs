@@ -22,3 +22,7 @@ mod sources;
 mod stopping;
 #[path = "building/user.rs"]
 mod user;
+#[path = "building/vendor.rs"]
+mod vendor;
+#[path = "../examples/vendor/mod.rs"]
+mod vendor_project;

@@ -313,7 +313,7 @@ fn std_imports(code: &str) -> BTreeSet<String> {
 fn files_are_short() {
     let excused: BTreeMap<&str, &str> = LONGER.into_iter().collect();
     let mut faults = Vec::new();
-    for path in ["src", "tests", "benches"].into_iter().flat_map(rust_files) {
+    for path in ["src", "tests", "benches", "examples"].into_iter().flat_map(rust_files) {
         let lines = read(&path).lines().count();
         let name = path.display().to_string();
         match excused.get(name.as_str()) {
@@ -333,7 +333,7 @@ fn modules_are_named_after_their_subject() {
         let parts = path.iter().filter_map(|part| part.to_str());
         parts.map(|part| part.trim_end_matches(".rs")).any(|part| EMPTY_NAMES.contains(&part))
     };
-    let faults = rust_files("src").into_iter().chain(rust_files("tests")).filter(|path| empty(path));
+    let faults = ["src", "tests", "examples"].into_iter().flat_map(rust_files).filter(|path| empty(path));
     report("a module is named after its subject", faults.map(|path| path.display().to_string()).collect());
 }
 
@@ -345,7 +345,7 @@ fn every_file_says_what_it_is() {
         // Tests of a module in a file of their own belong to its head.
         !head.starts_with("//!") && !path.to_string_lossy().ends_with("tests.rs")
     };
-    let faults = ["src", "tests", "benches"].into_iter().flat_map(rust_files).filter(silent);
+    let faults = ["src", "tests", "benches", "examples"].into_iter().flat_map(rust_files).filter(silent);
     report("a file begins with `//!` and what it is", faults.map(|path| path.display().to_string()).collect());
 }
 
@@ -355,7 +355,7 @@ fn no_foreign_hosts_or_places() {
     let top = top.filter(|path| path.is_file()).map(|path| path.strip_prefix(root()).expect("below").to_owned());
     // Locks hold addresses of a registry and digests; they are written by tools.
     let top = top.filter(|path| !["Cargo.lock", "opb.lock", ".git"].iter().any(|name| path.ends_with(name)));
-    let folders = [".ci", "benches", "distros", "docs", "fuzz", "recipes", "scripts", "src", "tests"];
+    let folders = [".ci", "benches", "distros", "docs", "examples", "fuzz", "recipes", "scripts", "src", "tests"];
     let mut faults = Vec::new();
     for path in top.chain(folders.into_iter().flat_map(files)) {
         let Ok(text) = String::from_utf8(fs::read(root().join(&path)).expect("readable")) else { continue };

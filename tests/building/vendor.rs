@@ -1,0 +1,72 @@
+//! Components of the made-up vendor's project, really built for this machine's release.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::space::space;
+use super::vendor_project::{Wish, write};
+
+#[test]
+fn a_made_up_vendors_sources_build() {
+    if std::env::var_os("OPB_TEST_FULL").is_none() {
+        println!("skipped: it takes minutes; OPB_TEST_FULL=1 runs it");
+        return;
+    }
+    let Some(space) = space("vendor") else { return };
+    let pins = fs::read_to_string(space.folder.join("opb.lock")).expect("pinned");
+    fs::remove_dir_all(&space.folder).expect("removes");
+    // Another seed each time, so that the store has none of these sources yet.
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    write(&space.folder, &Wish { components: 70, targets: 6, seed }).expect("a project");
+    space.write("opb.lock", &pins);
+    let parts = |component: &str, arches: &[&str]| -> Vec<String> {
+        arches.iter().map(|arch| format!("build:{component}@DISTRO/{arch}")).collect()
+    };
+    let both = ["ARCH", "all"];
+    // C++, C, Python and shell; programs, plug-ins and scripts; each way to need something.
+    let wanted = [
+        parts("libskerry", &both),
+        parts("skerry-core", &both),
+        parts("skerry-auth", &["ARCH"]),
+        parts("skerry-cli", &both),
+        parts("skerry-admin", &["all"]),
+        parts("skerry-mod-ldap", &["ARCH"]),
+        parts("skerry-mod-web", &["ARCH"]),
+        parts("skerry-mod-mail", &["all"]),
+        parts("skerry-mod-ftp", &["all"]),
+        parts("skerry-mod-sql", &both),
+        parts("skerry-calc", &both),
+        parts("skerry-theme-dark", &["all"]),
+    ]
+    .concat();
+    let mut args = vec!["build"];
+    args.extend(wanted.iter().map(String::as_str));
+    space.opb(&args).fine();
+    for node in &wanted {
+        assert_eq!(space.times(node), 1, "{node}");
+    }
+    let names = |node: &str| -> Vec<String> {
+        let files = space.packages(node);
+        let mut names: Vec<String> = files.iter().filter_map(|file| Some(file.split_once('_')?.0.to_owned())).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        names("build:libskerry@DISTRO/ARCH"),
+        [
+            "libskerry-dev",
+            "libskerry-net-dev",
+            "libskerry-net1",
+            "libskerry-text-dev",
+            "libskerry-text1",
+            "libskerry1",
+            "skerry-tools"
+        ]
+    );
+    assert_eq!(names("build:libskerry@DISTRO/all"), ["libskerry-doc", "python3-skerry", "skerry-common"]);
+    assert_eq!(names("build:skerry-core@DISTRO/ARCH"), ["libskerrycore1", "skerry-core", "skerry-core-dev"]);
+    assert_eq!(names("build:skerry-core@DISTRO/all"), ["skerry-core-common", "skerry-core-doc", "skerry-core-full"]);
+    // Met through what the core's development package depends on: it is not named by the module.
+    let list = space.text("resolve:skerry-mod-ldap@DISTRO/ARCH", "list");
+    assert!(list.contains("\nlibskerry-dev "), "{list}");
+}
