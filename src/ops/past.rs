@@ -27,7 +27,7 @@ pub fn past(project: &Project, revision: &str) -> Result<Past, Failure> {
     let evaluate = || -> Result<Past, Failure> {
         let evaluated = super::watch::evaluate(&then)?;
         let lock = then.lock()?;
-        let woven = weave::weave(&evaluated, &lock, &then.settings()?, &|folder| then.look_at(folder))?;
+        let woven = weave::weave(&evaluated, &lock, &then.settings()?, &|asked| then.look_at(asked))?;
         Ok(Past { commit: then.id().to_owned(), evaluated, lock, graph: woven.graph })
     };
     evaluate().map_err(|failure| {

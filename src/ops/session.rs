@@ -89,8 +89,7 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub fn with_lock(project: Project, evaluated: eval::Project, lock: Lock) -> Result<Self, Failure> {
-        let look_at = |folder: &str| project.look_at(folder);
-        let woven = weave::weave(&evaluated, &lock, &project.settings, &look_at)?;
+        let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| project.look_at(asked))?;
         let mut evaluated = evaluated;
         let warnings = std::mem::take(&mut evaluated.warnings);
         Ok(Self { graph: woven.graph, project, evaluated, lock, warnings, notices: woven.notices })

@@ -132,7 +132,8 @@ impl Relations {
 }
 
 impl Relation {
-    fn applies(&self, arch: &str, profiles: &BTreeSet<String>) -> bool {
+    /// Whether it counts on `arch` with these build profiles active.
+    pub fn applies(&self, arch: &str, profiles: &BTreeSet<String>) -> bool {
         arch_list_holds(&self.arches, arch)
             && (self.profiles.is_empty()
                 || self

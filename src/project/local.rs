@@ -3,19 +3,25 @@
 //! What `.gitignore` names is left out, and so are version control's own folders. Where the project's root is itself the
 //! source, what belongs to this program there is no part of it either.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
+
+use rayon::prelude::*;
 
 use super::Project;
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::eval::weave::{LocalError, LocalSource};
-use crate::family::deb::facts::facts;
+use crate::diag::chain;
+use crate::eval::weave::{Asked, LocalError, LocalSource, Looked};
 use crate::fetch::{self, LocalKind, local_tree_paths_without};
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
 /// The most bytes of a text in `debian/`.
 pub(super) const MAX_TEXT: u64 = 16 << 20;
+
+/// The most specs that are read of one source.
+const MAX_SPECS: usize = 20;
 
 /// Files in a project's root that are this program's.
 pub const OWN_FILES: [&str; 2] = ["opb.toml", super::LOCK_FILE];
@@ -39,12 +45,11 @@ pub(super) trait SourceFiles {
 }
 
 impl Project {
-    /// What evaluation must know of the source in `folder`, below the project's root.
-    ///
-    /// # Errors
-    /// [`LocalError`] where it is no source with a `debian/` folder.
-    pub fn look_at(&self, folder: &str) -> Result<LocalSource, LocalError> {
-        look_at(self, folder)
+    /// What evaluation must know of the sources in these folders below the project's root.
+    pub fn look_at(&self, asked: &BTreeMap<String, Asked>) -> Looked {
+        let folders: Vec<(&String, &Asked)> = asked.iter().collect();
+        // Hashing thousands of files is the larger part of an evaluation from nothing.
+        folders.into_par_iter().map(|(folder, asked)| (folder.clone(), look_at(self, folder, asked))).collect()
     }
 
     /// Puts the files of `folder` into the store; returns the tree that the folder is.
@@ -110,8 +115,8 @@ impl SourceFiles for Project {
 /// What evaluation must know of the source in `folder` of `files`.
 ///
 /// # Errors
-/// [`LocalError`] where it is no source with a `debian/` folder.
-pub(super) fn look_at(files: &dyn SourceFiles, folder: &str) -> Result<LocalSource, LocalError> {
+/// [`LocalError`] where it cannot be read.
+pub(super) fn look_at(files: &dyn SourceFiles, folder: &str, asked: &Asked) -> Result<LocalSource, LocalError> {
     let wrong = |message: String, help: &str| LocalError { message, help: help.to_owned() };
     if folder != "." && !files.is_folder(folder) {
         return Err(wrong(
@@ -119,25 +124,28 @@ pub(super) fn look_at(files: &dyn SourceFiles, folder: &str) -> Result<LocalSour
             "write a path from the project's root to a folder in it, such as `path(\"sources/logax\")`",
         ));
     }
-    let text = |name: &str| {
-        let path = format!("{folder}/debian/{name}");
-        let failed = |error| wrong(format!("cannot read `{path}`: {error}"), "look at the file's mode and content");
-        files.text(&path).map_err(failed)
-    };
-    let needed = |name: &str| {
-        let missing = || {
-            let message = format!("the folder `{folder}` has no `debian/{name}`");
-            wrong(message, "add Debian packaging to the source, or name the folder that has it")
-        };
-        text(name)?.ok_or_else(missing)
-    };
-    let facts = facts(&needed("control")?, &needed("changelog")?, text("source/format")?.as_deref())
-        .map_err(|error| wrong(told(&error), "mend the file in the source's `debian/` folder"))?;
     let tree = files.tree(folder).map_err(|failure| {
-        let message = format!("cannot read the folder `{folder}`: {}", told(&*failure.report));
+        let message = format!("cannot read the folder `{folder}`: {}", chain(&*failure.report));
         wrong(message, "look at the modes of its files")
     })?;
-    Ok(LocalSource { tree: tree.digest(), facts })
+    let mut paths = asked.texts.clone();
+    if asked.specs {
+        let names = tree.iter().map(|(path, _)| path.to_string());
+        paths.extend(names.filter(|path| is_spec(path)).take(MAX_SPECS));
+    }
+    let mut texts = BTreeMap::new();
+    for name in paths {
+        let path = format!("{folder}/{name}");
+        let failed = |error| wrong(format!("cannot read `{path}`: {error}"), "look at the file's mode and content");
+        texts.extend(files.text(&path).map_err(failed)?.map(|text| (name, text)));
+    }
+    Ok(LocalSource { tree: tree.digest(), texts })
+}
+
+/// Whether a path of a source is a spec where they usually stand.
+fn is_spec(path: &str) -> bool {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    ["", "packaging", "rpm"].contains(&folder) && name.ends_with(".spec")
 }
 
 /// Whether the file at `path` below the root (a folder, where it ends in `/`) belongs to this program and not to a source
@@ -155,17 +163,6 @@ fn hash(file: &mut std::fs::File) -> Result<(Digest, u64), Failure> {
         source,
     })?;
     Ok((Digest::from_bytes(*hasher.finalize().as_bytes()), size))
-}
-
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }
 
 /// The host's own apt configuration, and which distribution it is.

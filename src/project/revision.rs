@@ -3,14 +3,14 @@
 //! Recipes, distros, `opb.toml`, `opb.lock` and local source folders are read from the commit; the work tree is neither
 //! looked at nor changed. Symbolic links lead where they lead on disk: inside of the project, and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::local::{MAX_TEXT, SourceFiles, is_own, look_at};
 use super::{LOCK_FILE, Project, ProjectError, not_text, read_lock};
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::eval::weave::{LocalError, LocalSource};
+use crate::eval::weave::{Asked, Looked};
 use crate::eval::{Files, FilesError, MAX_FILE};
 use crate::fetch::{Commit, Committed, CommittedKind, GitError, committed_tree_paths};
 use crate::lock::Lock;
@@ -70,12 +70,9 @@ impl Revision {
         }
     }
 
-    /// What evaluation must know of the source in `folder`, as [`Project::look_at`].
-    ///
-    /// # Errors
-    /// [`LocalError`] where it was no source with packaging.
-    pub fn look_at(&self, folder: &str) -> Result<LocalSource, LocalError> {
-        look_at(self, folder)
+    /// What evaluation must know of the sources in these folders, as [`Project::look_at`].
+    pub fn look_at(&self, asked: &BTreeMap<String, Asked>) -> Looked {
+        asked.iter().map(|(folder, asked)| (folder.clone(), look_at(self, folder, asked))).collect()
     }
 
     /// The content of the file at `path`; `None` where there is none.

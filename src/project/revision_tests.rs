@@ -2,6 +2,7 @@ use std::process::Command;
 
 use super::*;
 use crate::diag::{Cause, Caused as _};
+use crate::eval::weave::{LocalError, LocalSource, LookAt};
 use crate::project::ProjectFiles;
 
 const CONTROL: &str = "Source: logax\nMaintainer: A <a@example.org>\nBuild-Depends: debhelper-compat (= 13)\n\n\
@@ -98,7 +99,7 @@ fn a_commit_is_what_the_work_tree_was() {
     space.git(&["add", "-A", "-f"]);
     let id = space.commit();
     let project = space.project();
-    let disk = project.look_at("src").expect("a source");
+    let disk = look(&|asked| project.look_at(asked), "src").expect("a source");
     let (top, sub) = (project.tree(".").expect("a tree"), project.tree("src/sub").expect("a tree"));
     assert!(disk.tree != top.digest() && sub.len() == 3, "{sub:?}");
 
@@ -109,8 +110,9 @@ fn a_commit_is_what_the_work_tree_was() {
     space.file("opb.toml", "nonsense\n");
     let then = project.at("HEAD").expect("a commit");
     assert_eq!(then.id(), id);
-    let seen = then.look_at("src").expect("a source");
-    assert_eq!((seen.tree, seen.facts), (disk.tree, disk.facts));
+    let seen = look(&|asked| then.look_at(asked), "src").expect("a source");
+    assert_eq!((seen.tree, &seen.texts), (disk.tree, &disk.texts));
+    assert!(seen.texts.contains_key("debian/control"));
     assert_eq!(then.tree(".").expect("a tree"), top);
     assert_eq!(then.tree("src/sub").expect("a tree"), sub);
     assert_eq!(then.list("src").expect("a folder"), names);
@@ -170,9 +172,15 @@ fn files_that_evaluation_refuses() {
     assert!(then.settings().is_err());
     let lock = then.lock().expect_err("a newer one");
     assert!(lock.to_string().starts_with("`opb.lock` has version 99, and"), "{lock}");
-    let error = |folder: &str| then.look_at(folder).err().expect("no source").message;
+    let error = |folder: &str| look(&|asked| then.look_at(asked), folder).err().expect("no source").message;
     assert_eq!(error("none"), "there is no folder `none` in the project");
-    assert_eq!(error("recipes"), "the folder `recipes` has no `debian/control`");
+}
+
+/// What a folder answers to the question that `native()` asks.
+fn look(look_at: &LookAt<'_>, folder: &str) -> Result<LocalSource, LocalError> {
+    let texts = ["debian/control", "debian/changelog", "debian/source/format"].map(str::to_owned).into();
+    let asked = BTreeMap::from([(folder.to_owned(), Asked { texts, specs: false })]);
+    look_at(&asked).remove(folder).expect("an answer")
 }
 
 #[test]
@@ -222,7 +230,8 @@ fn clones_without_all_commits_or_files() {
     space.git(&["-C", &inner.path().display().to_string(), "commit", "-q", "--allow-empty", "-m", "x"]);
     space.git(&["submodule", "add", "-q", &inner.path().display().to_string(), "project/src/inner"]);
     space.commit();
-    let error = space.project().at("HEAD").expect("a commit").look_at("src").err().expect("an error");
+    let then = space.project().at("HEAD").expect("a commit");
+    let error = look(&|asked| then.look_at(asked), "src").err().expect("an error");
     assert_eq!(
         error.message,
         "cannot read the folder `src`: cannot read `inner`: it is a submodule, whose files this repository does not have"

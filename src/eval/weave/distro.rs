@@ -1,203 +1,277 @@
 //! The nodes of one distro.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::needs::Order;
 use super::{Member, Scene};
 use crate::component::{Component, SourceSpec};
-use crate::drv::{Action, SharedTable};
+use crate::drv::Action;
 use crate::family::deb::{self, Part};
-use crate::graph::{Builder, Needed, NewNode, NodeId, Origin};
+use crate::graph::{ActionId, Builder, Needed, NewNode, NodeId, Origin, Word};
 use crate::name::{Arch, ComponentName, DistroName, Kind};
 
 /// What was woven for a component of a distro, for those that need it and for the repository.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Made {
-    /// Its builds by arch, `all` among them.
-    pub builds: BTreeMap<Arch, NodeId>,
+    /// Its builds by arch, `all` among them, sorted.
+    pub builds: Vec<(Arch, NodeId)>,
     /// Its source package.
     pub source: Option<NodeId>,
 }
 
-/// Everything that was woven, by distro and component.
-pub(super) type AllMade = BTreeMap<DistroName, BTreeMap<ComponentName, Made>>;
+/// Everything that was woven, by distro; of each distro by component, sorted.
+pub(super) type AllMade<'a> = BTreeMap<&'a DistroName, Vec<(&'a ComponentName, Made)>>;
 
+/// The package list, the index and the root that all components of an arch have in common.
 struct Base {
+    place: Word,
     index: NodeId,
     list: NodeId,
     root: NodeId,
 }
 
-/// Adds the nodes of `scene`'s distro, components in `order`.
-pub(super) fn weave(scene: &Scene<'_>, order: &Order<'_>, graph: &mut Builder, made: &mut AllMade) {
-    let mut bases: BTreeMap<&Arch, Base> = BTreeMap::new();
-    for arch in &scene.arches {
-        bases.insert(arch, base(scene, arch, graph));
-    }
-    let mut of_distro: BTreeMap<ComponentName, Made> = BTreeMap::new();
-    for name in &order.order {
-        let member = &scene.members[name];
-        let woven = component(scene, name, member, order, &bases, &of_distro, graph);
-        of_distro.insert((*name).clone(), woven);
-    }
-    made.insert(scene.distro.name.clone(), of_distro);
+/// What is to be built of a component: once for each of its arches, once for all of them.
+struct Wanted<'a> {
+    /// The arch of what comes out, which may be `all`.
+    made_for: Arch,
+    /// Where it is built: the place of that arch in the scene.
+    arch: usize,
+    component: &'a Component,
+    part: Part,
 }
 
-fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Builder) -> Base {
-    let (subject, place) = (graph.word("base"), graph.word(&format!("{}/{arch}", scene.distro.name)));
-    let mut add = |kind, action: &Action, inputs: &[(&str, NodeId, &str)], origin| {
-        let action = graph.action(action);
-        let mut needs: Vec<Needed> =
-            inputs.iter().map(|(role, node, output)| graph.need(role, *node, output)).collect();
-        graph.add(NewNode { kind, subject, place, action, of_component: false, origin }, &mut needs)
-    };
-    let files = deb::index_files(scene.deb, &scene.pin.suite, arch);
-    let places = files.iter().map(|(label, (_, suite, path))| (label.clone(), (suite.clone(), path.clone()))).collect();
-    let origin = Origin::Index { distro: scene.distro.name.clone(), files: places };
-    let index = add(Kind::Index, &deb::index(files.into_values().map(|(file, ..)| file)), &[], origin);
-    let list = add(Kind::Resolve, &deb::resolve_base(scene.deb, arch), &[("index", index, "packages")], Origin::Made);
-    let packages = Origin::Packages(scene.distro.name.clone());
-    let root = add(Kind::Root, &deb::root(), &[("list", list, "list")], packages);
-    Base { index, list, root }
+/// Adds distros to a graph.
+#[derive(Default)]
+pub(super) struct Weaver<'a> {
+    graph: Builder,
+    made: AllMade<'a>,
+    /// Actions of `resolve` that were made before, by what they follow from.
+    lists: BTreeMap<ListKey, ActionId>,
+    /// What of distros the lists follow from.
+    rules: Vec<deb::ListRules<'a>>,
 }
 
-fn component(
-    scene: &Scene<'_>,
-    name: &ComponentName,
-    member: &Member<'_>,
-    order: &Order<'_>,
-    bases: &BTreeMap<&Arch, Base>,
-    others: &BTreeMap<ComponentName, Made>,
-    graph: &mut Builder,
-) -> Made {
-    let mut made = Made::default();
-    let Some(first) = member.on.values().next() else { return made };
-    let indep = &scene.distro.indep_on;
-    let source = source(scene, name, member, first, graph);
-    let tool_base = bases.get(indep).or_else(|| bases.values().next()).map(|base| base.root);
-    let source_package = source_package(scene, name, member, first, source, tool_base, graph);
-    made.source = Some(source_package);
+/// What a package list follows from besides its inputs: which component, which part of it, on which arch, and the places
+/// of rules and of the table of our packages.
+type ListKey = (*const Component, *const crate::lock::SourceFacts, Part, Arch, usize, crate::digest::Digest);
 
-    let mut wanted: Vec<(Arch, &Arch, &Component, Part)> = Vec::new();
-    for (arch, component) in &member.on {
-        let parts = deb::parts(&member.facts, &component.profiles, arch);
-        if parts.contains(&Part::Arch) {
-            wanted.push(((*arch).clone(), arch, component, Part::Arch));
-        }
-        if parts.contains(&Part::Indep) && *arch == indep {
-            wanted.push((Arch::all(), arch, component, Part::Indep));
-        }
+impl<'a> Weaver<'a> {
+    /// The graph, and what stands in it.
+    pub fn finish(self) -> (Builder, AllMade<'a>) {
+        (self.graph, self.made)
     }
-    let ours = order.makers.iter().map(|(package, maker)| (package.clone(), maker.to_string()));
-    let ours = SharedTable::new(ours.collect());
-    let lists: Vec<NodeId> = wanted
-        .iter()
-        .map(|(place, arch, component, part)| {
-            let action = deb::resolve(component, scene.deb, &member.facts, *part, arch, ours.clone());
-            let base = &bases[arch];
-            let mut needs = vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
-            let empty = BTreeSet::new();
-            for other in order.needs.get(&(name, *arch)).unwrap_or(&empty) {
-                for (built, node) in others.get(other).map(|made| &made.builds).into_iter().flatten() {
-                    if built.is_all() || built == *arch {
-                        needs.push(graph.need(&format!("packages of {other}/{built}"), *node, "packages"));
+
+    /// Adds the nodes of `scene`'s distro, components in `order`.
+    pub fn weave(&mut self, scene: &Scene<'a>, order: &Order) {
+        let bases: Vec<Base> = scene.arches.iter().map(|arch| self.base(scene, arch)).collect();
+        let mut of_distro: Vec<Made> = vec![Made::default(); scene.members.len()];
+        for place in &order.order {
+            of_distro[*place] = self.component(scene, *place, order, &bases, &of_distro);
+        }
+        let names = scene.members.iter().map(|member| member.name);
+        self.made.insert(&scene.distro.name, names.zip(of_distro).collect());
+    }
+
+    fn base(&mut self, scene: &Scene<'a>, arch: &Arch) -> Base {
+        let graph = &mut self.graph;
+        let (subject, place) = (graph.word("base"), graph.word(&format!("{}/{arch}", scene.distro.name)));
+        let mut add = |kind, action: &Action, inputs: &[(&str, NodeId, &str)], origin| {
+            let action = graph.action(action);
+            let mut needs: Vec<Needed> =
+                inputs.iter().map(|(role, node, output)| graph.need(role, *node, output)).collect();
+            graph.add(NewNode { kind, subject, place, action, of_component: false, origin }, &mut needs)
+        };
+        let files = deb::index_files(scene.deb, &scene.pin.suite, arch);
+        let places =
+            files.iter().map(|(label, (_, suite, path))| (label.clone(), (suite.clone(), path.clone()))).collect();
+        let origin = Origin::Index { distro: scene.distro.name.clone(), files: places };
+        let index = add(Kind::Index, &deb::index(files.into_values().map(|(file, ..)| file)), &[], origin);
+        let of_list = deb::resolve_base(&deb::ListRules::of(scene.deb), arch);
+        let list = add(Kind::Resolve, &of_list, &[("index", index, "packages")], Origin::Made);
+        let packages = Origin::Packages(scene.distro.name.clone());
+        let root = add(Kind::Root, &deb::root(), &[("list", list, "list")], packages);
+        Base { place, index, list, root }
+    }
+
+    fn component(
+        &mut self,
+        scene: &Scene<'a>,
+        place: usize,
+        order: &Order,
+        bases: &[Base],
+        others: &[Made],
+    ) -> Made {
+        let member = &scene.members[place];
+        let mut made = Made::default();
+        let Some((_, first)) = member.on.first() else { return made };
+        let source = self.source(scene, member, first);
+        let tools = scene.arches.iter().position(|arch| **arch == scene.distro.indep_on).unwrap_or_default();
+        let source_package = self.source_package(scene, member, first, source, bases.get(tools));
+        made.source = Some(source_package);
+        let subject = self.graph.word(member.name.as_str());
+        let wanted = wanted(scene, member);
+        let lists: Vec<NodeId> = wanted
+            .iter()
+            .map(|wanted| {
+                let base = &bases[wanted.arch];
+                let action = self.list(scene, member, wanted, order);
+                let graph = &mut self.graph;
+                let mut needs = vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
+                for other in order.needs(place, wanted.arch) {
+                    let name = scene.members[*other].name;
+                    for (built, node) in &others[*other].builds {
+                        if built.is_all() || built == scene.arches[wanted.arch] {
+                            needs.push(graph.need(&format!("packages of {name}/{built}"), *node, "packages"));
+                        }
                     }
                 }
-            }
-            add(scene, graph, Kind::Resolve, name, place, &action, &mut needs)
-        })
-        .collect();
-    for (turn, (place, arch, component, part)) in wanted.iter().enumerate() {
-        let mut needs = vec![graph.need("list", lists[turn], "list"), graph.need("base", bases[arch].root, "root")];
-        let root = add(scene, graph, Kind::Root, name, place, &deb::root(), &mut needs);
-        let maintainer = &scene.settings.maintainer;
-        let action = deb::build(component, scene.distro, &member.facts, (*part, mixed(&wanted)), maintainer);
-        let mut needs = vec![graph.need("root", root, "root"), graph.need("source", source_package, "source")];
-        // A source with both kinds of packages often ties them to one exact version: what gives one of its builds a new
-        // number must give it to all.
-        for (other, (place, ..)) in
-            wanted.iter().enumerate().filter(|(other, _)| wanted.len() > 1 && mixed(&wanted) && *other != turn)
-        {
-            needs.push(graph.need(&format!("number with {place}"), lists[other], "list"));
-        }
-        let build = add(scene, graph, Kind::Build, name, place, &action, &mut needs);
-        made.builds.insert(place.clone(), build);
-    }
-    made
-}
-
-fn mixed(wanted: &[(Arch, &Arch, &Component, Part)]) -> bool {
-    wanted.iter().any(|(.., part)| *part == Part::Arch) && wanted.iter().any(|(.., part)| *part == Part::Indep)
-}
-
-fn source(
-    scene: &Scene<'_>,
-    name: &ComponentName,
-    member: &Member<'_>,
-    component: &Component,
-    graph: &mut Builder,
-) -> NodeId {
-    let (tree, place, origin) = match (&component.source, member.local) {
-        (SourceSpec::Path { folder }, Some(tree)) => {
-            (tree, String::new(), Origin::Folder(folder.clone().unwrap_or_else(|| ".".to_owned())))
-        }
-        (SourceSpec::Dsc { name }, _) => {
-            let pin = &scene.lock.dsc[&scene.distro.name][name];
-            let origin = Origin::Dsc {
-                distro: scene.distro.name.clone(),
-                suite: pin.suite.clone(),
-                directory: pin.directory.clone(),
-                files: pin.files.clone(),
+                self.add(Kind::Resolve, subject, scene, wanted, base, action, &mut needs)
+            })
+            .collect();
+        let mixed = is_mixed(&wanted);
+        let mut before: Option<((*const Component, Part), ActionId)> = None;
+        for (turn, one) in wanted.iter().enumerate() {
+            let (wanted, all) = (one, &wanted);
+            let base = &bases[wanted.arch];
+            let action = self.graph.action(&deb::root());
+            let mut needs =
+                vec![self.graph.need("list", lists[turn], "list"), self.graph.need("base", base.root, "root")];
+            let root = self.add(Kind::Root, subject, scene, wanted, base, action, &mut needs);
+            // What a build does is the same on each arch, unless an override says otherwise.
+            let same_as: (*const Component, Part) = (wanted.component, wanted.part);
+            let action = match before {
+                Some((other, action)) if other == same_as => action,
+                _ => {
+                    let (facts, maintainer) = (&member.source.facts, &scene.settings.maintainer);
+                    let build = deb::build(wanted.component, scene.distro, facts, (wanted.part, mixed), maintainer);
+                    self.graph.action(&build)
+                }
             };
-            (pin.tree, scene.distro.name.to_string(), origin)
+            before = Some((same_as, action));
+            let graph = &mut self.graph;
+            let mut needs = vec![graph.need("root", root, "root"), graph.need("source", source_package, "source")];
+            // A source with both kinds of packages often ties them to one exact version: what gives one of its builds a new
+            // number must give it to all.
+            if mixed {
+                for (other, list) in std::iter::zip(all, &lists).filter(|(_, list)| **list != lists[turn]) {
+                    needs.push(graph.need(&format!("number with {}", other.made_for), *list, "list"));
+                }
+            }
+            let build = self.add(Kind::Build, subject, scene, wanted, base, action, &mut needs);
+            made.builds.push((wanted.made_for.clone(), build));
         }
-        (SourceSpec::Path { .. }, None) => unreachable!("a local source has been looked at before it is woven"),
-    };
-    let action = graph.action(&Action::Source { tree });
-    let (subject, mut place) = (graph.word(name.as_str()), graph.word(&place));
-    if let Some(known) = graph.find(Kind::Source, subject, place) {
-        if graph.does(known, action) {
-            return known;
-        }
-        // A recipe may take another folder for another distro.
-        place = graph.word(scene.distro.name.as_str());
+        made.builds.sort();
+        made
     }
-    graph.add(NewNode { kind: Kind::Source, subject, place, action, of_component: true, origin }, &mut [])
+
+    /// The action that chooses the packages of a root; the same for all distros whose rules are the same.
+    fn list(&mut self, scene: &Scene<'a>, member: &Member<'a>, wanted: &Wanted<'_>, order: &Order) -> ActionId {
+        let rules = deb::ListRules::of(scene.deb);
+        let rules_place = self.rules.iter().position(|known| *known == rules).unwrap_or_else(|| {
+            self.rules.push(rules);
+            self.rules.len() - 1
+        });
+        let (facts, arch) = (&*member.source.facts, scene.arches[wanted.arch]);
+        let key: ListKey =
+            (wanted.component, facts, wanted.part, arch.clone(), rules_place, order.makers.digest());
+        if let Some(known) = self.lists.get(&key) {
+            return *known;
+        }
+        let rules = &self.rules[rules_place];
+        let action = deb::resolve(wanted.component, rules, facts, wanted.part, arch, order.makers.clone());
+        let action = self.graph.action(&action);
+        self.lists.insert(key, action);
+        action
+    }
+
+    fn source(&mut self, scene: &Scene<'a>, member: &Member<'a>, component: &Component) -> NodeId {
+        let distro = &scene.distro.name;
+        let (tree, place, origin) = match (&component.source, member.local) {
+            (SourceSpec::Path { folder }, Some(tree)) => {
+                (tree, "", Origin::Folder(folder.clone().unwrap_or_else(|| ".".to_owned())))
+            }
+            (SourceSpec::Dsc { name }, _) => {
+                let pin = &scene.lock.dsc[distro][name];
+                let origin = Origin::Dsc {
+                    distro: distro.clone(),
+                    suite: pin.suite.clone(),
+                    directory: pin.directory.clone(),
+                    files: pin.files.clone(),
+                };
+                (pin.tree, distro.as_str(), origin)
+            }
+            (SourceSpec::Path { .. }, None) => unreachable!("a local source has been looked at before it is woven"),
+        };
+        let graph = &mut self.graph;
+        let (subject, mut place) = (graph.word(member.name.as_str()), graph.word(place));
+        let action = graph.action(&Action::Source { tree });
+        if let Some(known) = graph.find(Kind::Source, subject, place) {
+            if graph.does(known, action) {
+                return known;
+            }
+            // A recipe may take another folder for another distro.
+            place = graph.word(distro.as_str());
+        }
+        graph.add(NewNode { kind: Kind::Source, subject, place, action, of_component: true, origin }, &mut [])
+    }
+
+    fn source_package(
+        &mut self,
+        scene: &Scene<'a>,
+        member: &Member<'a>,
+        component: &Component,
+        source: NodeId,
+        base: Option<&Base>,
+    ) -> NodeId {
+        let graph = &mut self.graph;
+        let action = deb::source_package(component, scene.distro, &member.source.facts, &scene.settings.maintainer);
+        let mut needs = vec![graph.need("source", source, "tree")];
+        if let (Action::SourcePackage { script: Some(_) }, Some(base)) = (&action, base) {
+            needs.push(graph.need("root", base.root, "root"));
+        }
+        let (subject, place) = (graph.word(member.name.as_str()), graph.word(scene.distro.name.as_str()));
+        let (kind, action, origin) = (Kind::SourcePackage, graph.action(&action), Origin::Made);
+        graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, &mut needs)
+    }
+
+    /// Adds a node of a component on an arch.
+    #[expect(clippy::too_many_arguments, reason = "each is another part of one node")]
+    fn add(
+        &mut self,
+        kind: Kind,
+        subject: Word,
+        scene: &Scene<'a>,
+        wanted: &Wanted<'_>,
+        base: &Base,
+        action: ActionId,
+        needs: &mut [Needed],
+    ) -> NodeId {
+        let distro = &scene.distro.name;
+        let place = match wanted.part {
+            Part::Arch => base.place,
+            Part::Indep => self.graph.word(&format!("{distro}/{}", wanted.made_for)),
+        };
+        let origin = if kind == Kind::Root { Origin::Packages(distro.clone()) } else { Origin::Made };
+        self.graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs)
+    }
 }
 
-fn source_package(
-    scene: &Scene<'_>,
-    name: &ComponentName,
-    member: &Member<'_>,
-    component: &Component,
-    source: NodeId,
-    base: Option<NodeId>,
-    graph: &mut Builder,
-) -> NodeId {
-    let action = deb::source_package(component, scene.distro, &member.facts, &scene.settings.maintainer);
-    let mut needs = vec![graph.need("source", source, "tree")];
-    if let (Action::SourcePackage { script: Some(_) }, Some(base)) = (&action, base) {
-        needs.push(graph.need("root", base, "root"));
+fn wanted<'m>(scene: &Scene<'_>, member: &Member<'m>) -> Vec<Wanted<'m>> {
+    let mut wanted = Vec::new();
+    for (on, component) in &member.on {
+        let Some(arch) = scene.arches.iter().position(|arch| arch == on) else { continue };
+        let parts = deb::parts(&member.source.facts, &component.profiles, on);
+        if parts.contains(&Part::Arch) {
+            wanted.push(Wanted { made_for: (*on).clone(), arch, component, part: Part::Arch });
+        }
+        if parts.contains(&Part::Indep) && **on == scene.distro.indep_on {
+            wanted.push(Wanted { made_for: Arch::all(), arch, component, part: Part::Indep });
+        }
     }
-    let (subject, place) = (graph.word(name.as_str()), graph.word(scene.distro.name.as_str()));
-    let action = graph.action(&action);
-    let (kind, origin) = (Kind::SourcePackage, Origin::Made);
-    graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, &mut needs)
+    wanted
 }
 
-/// Adds a node of a component on an arch.
-fn add(
-    scene: &Scene<'_>,
-    graph: &mut Builder,
-    kind: Kind,
-    name: &ComponentName,
-    arch: &Arch,
-    action: &Action,
-    needs: &mut [Needed],
-) -> NodeId {
-    let distro = &scene.distro.name;
-    let (subject, place) = (graph.word(name.as_str()), graph.word(&format!("{distro}/{arch}")));
-    let action = graph.action(action);
-    let origin = if kind == Kind::Root { Origin::Packages(distro.clone()) } else { Origin::Made };
-    graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs)
+fn is_mixed(wanted: &[Wanted<'_>]) -> bool {
+    let has = |part| wanted.iter().any(|wanted| wanted.part == part);
+    has(Part::Arch) && has(Part::Indep)
 }

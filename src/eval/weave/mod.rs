@@ -6,40 +6,24 @@
 mod distro;
 mod needs;
 mod repo;
+mod sources;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Project, RecipeError, RecipeErrors};
-use crate::component::{Component, SourceSpec};
+pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
+use sources::Sources;
+
+use super::{Project, RecipeError, RecipeErrors, Work};
+use crate::component::Component;
 use crate::digest::Digest;
 use crate::distro::{Deb, Distro};
-use crate::graph::{Builder, Graph};
-use crate::lock::{DistroPin, Lock, SourceFacts};
+use crate::family::deb::needs::Source;
+use crate::graph::Graph;
+use crate::lock::{DistroPin, Lock};
 use crate::name::{Arch, ComponentName, DistroName};
 use crate::settings::Settings;
-
-/// What evaluation must know of a folder with a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalSource {
-    /// Digest of its tree, ignored files left out.
-    pub tree: Digest,
-    /// What its `debian/` says.
-    pub facts: SourceFacts,
-}
-
-/// Why a folder is no source: a message and what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalError {
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub help: String,
-}
-
-/// Looks at a folder below the project's root.
-pub type LookAt<'a> = dyn Fn(&str) -> Result<LocalSource, LocalError> + 'a;
 
 /// The graph, and what people should know about it.
 #[derive(Debug, Clone)]
@@ -52,9 +36,10 @@ pub struct Woven {
 
 /// A component of one distro, with what is known of its source.
 struct Member<'a> {
-    /// As evaluated for each pinned arch it is built for.
-    on: BTreeMap<&'a Arch, &'a Component>,
-    facts: SourceFacts,
+    name: &'a ComponentName,
+    /// As evaluated for each pinned arch it is built for, sorted by arch.
+    on: Vec<(&'a Arch, &'a Component)>,
+    source: &'a Source<'a>,
     /// The digest of a local source's tree; `None` for one of the distribution.
     local: Option<Digest>,
 }
@@ -70,7 +55,22 @@ struct Scene<'a> {
     lock: &'a Lock,
     /// Arches whose index is pinned, in the distro's order.
     arches: Vec<&'a Arch>,
-    members: BTreeMap<&'a ComponentName, Member<'a>>,
+    /// Sorted by name.
+    members: Vec<Member<'a>>,
+}
+
+impl Member<'_> {
+    /// As it is for `arch`; `None` where it is not built for it.
+    fn on(&self, arch: &Arch) -> Option<&Component> {
+        self.on.iter().find(|(on, _)| *on == arch).map(|(_, component)| *component)
+    }
+}
+
+impl Scene<'_> {
+    /// The place of a component among the members.
+    fn place(&self, name: &ComponentName) -> Option<usize> {
+        self.members.binary_search_by(|member| member.name.cmp(name)).ok()
+    }
 }
 
 /// Weaves the graph of everything that is pinned.
@@ -78,110 +78,90 @@ struct Scene<'a> {
 /// # Errors
 /// All independent errors: sources without a pin, local folders that are no source, unknown needs, cycles.
 pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &LookAt<'_>) -> Result<Woven, RecipeErrors> {
-    let mut graph = Builder::default();
     let mut errors = Vec::new();
     let patterns = repo::patterns(project, settings, &mut errors);
-    let mut local: BTreeMap<String, Result<LocalSource, LocalError>> = BTreeMap::new();
-    let mut made = BTreeMap::new();
-    for (name, pin) in &lock.distro {
-        let Some(distro) = project.distros.get(name) else { continue };
+    let pinned: BTreeMap<&DistroName, Vec<&Arch>> = lock
+        .distro
+        .iter()
+        .filter_map(|(name, pin)| {
+            let (name, distro) = project.distros.get_key_value(name)?;
+            distro.deb().is_some().then(|| (name, pinned_arches(distro, pin)))
+        })
+        .collect();
+    let work = by_distro(project, &pinned);
+    let sources = Sources::new(&work, lock, look_at);
+    let mut weaver = distro::Weaver::default();
+    let mut orders = needs::Orders::default();
+    for (name, arches) in pinned {
+        let (Some(distro), Some(pin)) = (project.distros.get(name), lock.distro.get(name)) else { continue };
         let Some(deb) = distro.deb() else { continue };
-        let arches = pinned_arches(distro, pin);
-        let mut scene = Scene { project, settings, distro, deb, pin, lock, arches, members: BTreeMap::new() };
-        let members = members(&scene, look_at, &mut local, &mut errors);
-        scene.members = members;
-        match needs::order(&scene) {
-            Ok(order) => distro::weave(&scene, &order, &mut graph, &mut made),
+        let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
+        let members = members(project, distro, of_distro, &sources, &mut errors);
+        let scene = Scene { project, settings, distro, deb, pin, lock, arches, members };
+        match orders.order(&scene) {
+            Ok(order) => weaver.weave(&scene, &order),
             Err(found) => errors.extend(found),
         }
     }
     if let Some(errors) = RecipeErrors::new(errors) {
         return Err(errors);
     }
+    let (mut graph, made) = weaver.finish();
     repo::weave(project, lock, settings, &patterns, &mut graph, &made);
     Ok(Woven { graph: graph.finish(), notices: notices(project, lock) })
 }
 
 /// The arches of a distro whose index is pinned, in the distro's order.
 pub fn pinned_arches<'a>(distro: &'a Distro, pin: &DistroPin) -> Vec<&'a Arch> {
-    let pinned = |arch: &&Arch| {
-        distro.deb().is_some_and(|deb| !crate::family::deb::index_files(deb, &pin.suite, arch).is_empty())
-    };
+    let pinned = |arch: &&Arch| distro.deb().is_some_and(|deb| crate::family::deb::is_pinned(deb, &pin.suite, arch));
     distro.arches.iter().filter(pinned).collect()
 }
 
+/// What is not skipped, of pinned distros and arches; for each distro sorted by component and arch.
+fn by_distro<'a>(
+    project: &'a Project,
+    pinned: &BTreeMap<&'a DistroName, Vec<&'a Arch>>,
+) -> BTreeMap<&'a DistroName, Vec<&'a Work>> {
+    let mut work: BTreeMap<&DistroName, Vec<&Work>> = BTreeMap::new();
+    for one in project.work.iter().filter(|work| work.component.skip.is_none()) {
+        if let Some((name, arches)) = pinned.get_key_value(&one.target.distro)
+            && arches.contains(&&one.target.arch)
+        {
+            work.entry(*name).or_default().push(one);
+        }
+    }
+    work
+}
+
 fn members<'a>(
-    scene: &Scene<'a>,
-    look_at: &LookAt<'_>,
-    local: &mut BTreeMap<String, Result<LocalSource, LocalError>>,
+    project: &'a Project,
+    distro: &'a Distro,
+    work: &[&'a Work],
+    sources: &'a Sources<'a>,
     errors: &mut Vec<RecipeError>,
-) -> BTreeMap<&'a ComponentName, Member<'a>> {
-    let mut members: BTreeMap<&ComponentName, Member<'a>> = BTreeMap::new();
-    let mut wrong: BTreeSet<&ComponentName> = BTreeSet::new();
-    let of_distro = |work: &&'a super::Work| {
-        work.target.distro == scene.distro.name
-            && scene.arches.contains(&&work.target.arch)
-            && work.component.skip.is_none()
-    };
-    for work in scene.project.work.iter().filter(of_distro) {
-        let component: &'a Component = &work.component;
-        if wrong.contains(&component.name) {
+) -> Vec<Member<'a>> {
+    let mut members: Vec<Member<'a>> = Vec::new();
+    for works in work.chunk_by(|one, other| one.component.name == other.component.name) {
+        let first: &Component = &works[0].component;
+        let mut wrong = |field, message, help: &str| {
+            errors.push(project.recipe_error(&first.name, field, None, message, help));
+        };
+        let others = works.iter().filter(|work| !std::ptr::eq(&raw const *work.component, first));
+        if let Some(field) = others.filter_map(|work| first.other_source(&work.component)).next() {
+            let help = "give all arches of a distro one source, since they share one source package; or make two \
+                        components, each with its `targets`";
+            wrong(field, format!("the {field} of `{}` differs between arches of {}", first.name, distro.name), help);
             continue;
         }
-        if let Some(member) = members.get_mut(&component.name) {
-            if member.on.values().any(|other| other.source != component.source) {
-                wrong.insert(&component.name);
-                let distro = &scene.distro.name;
-                let message = format!("the source of `{}` differs between arches of {distro}", component.name);
-                let help = "give all arches of a distro one source, since they share one source package; or make two \
-                            components, each with its `targets`";
-                errors.push(scene.project.recipe_error(&component.name, "source", None, message, help));
-                continue;
+        match sources.of(&distro.name, first) {
+            Ok((source, local)) => {
+                let on = works.iter().map(|work| (&work.target.arch, &*work.component)).collect();
+                members.push(Member { name: &first.name, on, source, local });
             }
-            member.on.insert(&work.target.arch, component);
-            continue;
-        }
-        match source_of(scene, component, look_at, local) {
-            Ok((facts, digest)) => {
-                let on = BTreeMap::from([(&work.target.arch, component)]);
-                members.insert(&component.name, Member { on, facts, local: digest });
-            }
-            Err(LocalError { message, help }) => {
-                wrong.insert(&component.name);
-                errors.push(scene.project.recipe_error(&component.name, "source", None, message, help));
-            }
+            Err(LocalError { message, help }) => wrong("source", message, &help),
         }
     }
     members
-}
-
-fn source_of(
-    scene: &Scene<'_>,
-    component: &Component,
-    look_at: &LookAt<'_>,
-    local: &mut BTreeMap<String, Result<LocalSource, LocalError>>,
-) -> Result<(SourceFacts, Option<Digest>), LocalError> {
-    match &component.source {
-        SourceSpec::Dsc { name } => {
-            let distro = &scene.distro.name;
-            let pin = scene.lock.dsc.get(distro).and_then(|pins| pins.get(name)).ok_or_else(|| LocalError {
-                message: format!("the source package `{name}` of {distro} is not pinned"),
-                help: format!("run `opb update {}`, which looks it up and writes `opb.lock`", component.name),
-            })?;
-            Ok((pin.facts.clone(), None))
-        }
-        SourceSpec::Path { folder } => {
-            let folder = folder.as_deref().unwrap_or(".");
-            let source = local.entry(folder.to_owned()).or_insert_with(|| look_at(folder)).clone()?;
-            if !component.stamp.is_empty() && source.facts.format == "3.0 (custom)" {
-                return Err(LocalError {
-                    message: format!("files of a source in the format `{}` cannot be stamped", source.facts.format),
-                    help: "remove `stamp`, or use the format `3.0 (quilt)` or `3.0 (native)`".to_owned(),
-                });
-            }
-            Ok((source.facts, Some(source.tree)))
-        }
-    }
 }
 
 fn notices(project: &Project, lock: &Lock) -> Vec<String> {

@@ -1,60 +1,108 @@
 //! Needs between the components of a distro, and the order that follows from them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc as Shared;
 
 use super::super::RecipeError;
 use super::Scene;
-use crate::component::Need;
-use crate::family::deb::needs::{Known, binaries, components};
+use crate::component::{Component, Need};
+use crate::drv::SharedTable;
+use crate::family::deb::needs::{Known, Source, binaries, components};
 use crate::family::deb::{Part, parts};
+use crate::graph;
 use crate::name::{Arch, ComponentName};
 
-/// The components of a distro so that each stands behind what it needs, and those needs by arch.
-pub(super) struct Order<'a> {
+/// The components of a distro so that each stands behind what it needs, and those needs by arch. A component is its place
+/// among the scene's members.
+pub(super) struct Order {
     /// Needed ones first.
-    pub order: Vec<&'a ComponentName>,
-    /// For each component and arch: whose packages it needs, directly or not.
-    pub needs: BTreeMap<(&'a ComponentName, &'a Arch), BTreeSet<ComponentName>>,
+    pub order: Vec<usize>,
+    /// For each component and arch (by place in the scene's arches): whose packages it needs, directly or not, sorted.
+    needs: BTreeMap<(usize, usize), Vec<usize>>,
     /// Which component makes a binary package.
-    pub makers: BTreeMap<String, ComponentName>,
+    pub makers: SharedTable,
 }
 
-/// Follows all needs.
-///
-/// # Errors
-/// Unknown components, two makers of one package, cycles.
-pub(super) fn order<'a>(scene: &Scene<'a>) -> Result<Order<'a>, Vec<RecipeError>> {
+impl Order {
+    /// Whose packages a component needs on an arch.
+    pub fn needs(&self, component: usize, arch: usize) -> &[usize] {
+        self.needs.get(&(component, arch)).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// What an order follows from: most distros of a project have the same components from the same sources.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Signature {
+    arches: Vec<Arch>,
+    indep_on: Arch,
+    members: Vec<(ComponentName, *const Source<'static>, Vec<(Arch, *const Component)>)>,
+}
+
+/// Orders of distros, each made once for all that agree on what it follows from.
+#[derive(Default)]
+pub(super) struct Orders(BTreeMap<Signature, Shared<Order>>);
+
+impl Orders {
+    /// Follows all needs of a distro.
+    ///
+    /// # Errors
+    /// Unknown components, two makers of one package, circles.
+    pub fn order(&mut self, scene: &Scene<'_>) -> Result<Shared<Order>, Vec<RecipeError>> {
+        let members = scene.members.iter().map(|member| {
+            let on = member.on.iter().map(|(arch, component)| ((*arch).clone(), &raw const **component));
+            (member.name.clone(), (&raw const *member.source).cast(), on.collect())
+        });
+        let signature = Signature {
+            arches: scene.arches.iter().map(|arch| (*arch).clone()).collect(),
+            indep_on: scene.distro.indep_on.clone(),
+            members: members.collect(),
+        };
+        if let Some(known) = self.0.get(&signature) {
+            return Ok(known.clone());
+        }
+        let order = Shared::new(order(scene)?);
+        self.0.insert(signature, order.clone());
+        Ok(order)
+    }
+}
+
+fn order(scene: &Scene<'_>) -> Result<Order, Vec<RecipeError>> {
     let mut errors = unknown_needs(scene);
     let makers = makers(scene, &mut errors);
     let mut needs = BTreeMap::new();
-    for arch in &scene.arches {
-        let known: BTreeMap<ComponentName, Known<'_>> = scene
+    for (arch_place, arch) in scene.arches.iter().enumerate() {
+        let known: Vec<Option<Known<'_>>> = scene
             .members
             .iter()
-            .filter_map(|(name, member)| {
-                let component = member.on.get(arch)?;
+            .map(|member| {
+                let component = member.on(arch)?;
                 let said = component.needs.iter().filter_map(|need| match need {
-                    Need::Component { name, .. } => Some(name),
+                    Need::Component { name, .. } => scene.place(name),
                     Need::Package { .. } | Need::Capability { .. } => None,
                 });
-                let known = Known { facts: &member.facts, profiles: &component.profiles, needs: said.collect() };
-                Some(((*name).clone(), known))
+                Some(Known { source: member.source, profiles: &component.profiles, needs: said.collect() })
             })
             .collect();
-        for (name, member) in &scene.members {
-            if member.on.contains_key(arch) {
-                let found = components(name, &known, &makers, arch).into_iter().cloned().collect();
-                needs.insert((*name, *arch), found);
-            }
+        for place in (0..known.len()).filter(|place| known[*place].is_some()) {
+            let found = components(place, &known, &makers, arch);
+            needs.insert((place, arch_place), found.into_iter().collect::<Vec<usize>>());
         }
     }
-    let order = sort(scene, &needs, &mut errors);
-    if errors.is_empty() { Ok(Order { order, needs, makers }) } else { Err(errors) }
+    let order = sort(scene, &needs).unwrap_or_else(|found| {
+        errors.extend(found);
+        Vec::new()
+    });
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let makers = makers.iter().map(|(package, maker)| ((*package).to_owned(), scene.members[*maker].name.to_string()));
+    Ok(Order { order, needs, makers: SharedTable::new(makers.collect()) })
 }
 
 fn unknown_needs(scene: &Scene<'_>) -> Vec<RecipeError> {
     let mut errors = Vec::new();
-    for (name, member) in &scene.members {
+    for member in &scene.members {
+        let name = member.name;
         let mut said: Vec<&ComponentName> = Vec::new();
         let needs =
             member.on.iter().flat_map(|(arch, component)| component.needs.iter().map(move |need| (*arch, need)));
@@ -90,25 +138,26 @@ fn unknown_needs(scene: &Scene<'_>) -> Vec<RecipeError> {
 /// The place for which `needed` is not built where something on `arch` needs it; `None` where it is built.
 fn lacks(scene: &Scene<'_>, needed: &ComponentName, arch: &Arch) -> Option<String> {
     let distro = &scene.distro.name;
-    let Some(member) = scene.members.get(needed) else { return Some(distro.to_string()) };
+    let Some(member) = scene.place(needed).map(|place| &scene.members[place]) else { return Some(distro.to_string()) };
     let on = |arch: &Arch, part| {
-        member.on.get(arch).is_some_and(|component| parts(&member.facts, &component.profiles, arch).contains(&part))
+        member.on(arch).is_some_and(|component| parts(&member.source.facts, &component.profiles, arch).contains(&part))
     };
     // What is independent of the arch is made on one arch, for all. A need that makes nothing at all is no harm.
-    let there = member.on.contains_key(arch) || on(&scene.distro.indep_on, Part::Indep);
+    let there = member.on(arch).is_some() || on(&scene.distro.indep_on, Part::Indep);
     (!there).then(|| format!("{distro}/{arch}"))
 }
 
-fn makers(scene: &Scene<'_>, errors: &mut Vec<RecipeError>) -> BTreeMap<String, ComponentName> {
-    let mut makers: BTreeMap<String, ComponentName> = BTreeMap::new();
-    for (name, member) in &scene.members {
+/// Which member makes a binary package.
+fn makers<'a>(scene: &'a Scene<'_>, errors: &mut Vec<RecipeError>) -> BTreeMap<&'a str, usize> {
+    let mut makers: BTreeMap<&str, usize> = BTreeMap::new();
+    for (place, member) in scene.members.iter().enumerate() {
         let mut own: BTreeSet<&str> = BTreeSet::new();
         for (arch, component) in &member.on {
-            own.extend(binaries(&member.facts, &component.profiles, arch));
+            own.extend(binaries(&member.source.facts, &component.profiles, arch));
         }
         for package in own {
-            if let Some(other) = makers.insert(package.to_owned(), (*name).clone()) {
-                let distro = &scene.distro.name;
+            if let Some(other) = makers.insert(package, place) {
+                let (name, other, distro) = (member.name, scene.members[other].name, &scene.distro.name);
                 let message = format!("`{name}` and `{other}` both make the package `{package}` for {distro}");
                 let help = format!("leave one of them out of {distro} with `targets` or `skip`").to_owned();
                 errors.push(scene.project.recipe_error(name, "source", None, message, help));
@@ -118,56 +167,24 @@ fn makers(scene: &Scene<'_>, errors: &mut Vec<RecipeError>) -> BTreeMap<String, 
     makers
 }
 
-/// Depth first, by name; a need that leads back is an error that shows the way.
-fn sort<'a>(
-    scene: &Scene<'a>,
-    needs: &BTreeMap<(&'a ComponentName, &'a Arch), BTreeSet<ComponentName>>,
-    errors: &mut Vec<RecipeError>,
-) -> Vec<&'a ComponentName> {
-    let mut edges: BTreeMap<&ComponentName, BTreeSet<&'a ComponentName>> = BTreeMap::new();
-    for ((name, _), needed) in needs {
-        let known = needed.iter().filter_map(|needed| scene.members.get_key_value(needed).map(|(name, _)| *name));
-        edges.entry(name).or_default().extend(known);
+/// Needed ones first; each circle is an error that shows the way.
+fn sort(scene: &Scene<'_>, needs: &BTreeMap<(usize, usize), Vec<usize>>) -> Result<Vec<usize>, Vec<RecipeError>> {
+    let mut edges: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for ((component, _), needed) in needs {
+        edges.entry(*component).or_default().extend(needed);
     }
-    let mut order: Vec<&ComponentName> = Vec::new();
-    let mut done: BTreeSet<&ComponentName> = BTreeSet::new();
-    for start in scene.members.keys() {
-        // A stack of its own: recursion would follow the depth of hostile recipes.
-        let mut path: Vec<(&'a ComponentName, Vec<&'a ComponentName>)> = Vec::new();
-        let next = |name: &ComponentName| edges.get(name).into_iter().flatten().rev().copied().collect::<Vec<_>>();
-        if done.contains(*start) {
-            continue;
-        }
-        path.push((start, next(start)));
-        while let Some((name, left)) = path.last_mut() {
-            let name = *name;
-            match left.pop() {
-                None => {
-                    done.insert(name);
-                    order.push(name);
-                    path.pop();
-                }
-                Some(needed) if done.contains(needed) => {}
-                Some(needed) => {
-                    if let Some(from) = path.iter().position(|(name, _)| *name == needed) {
-                        errors.push(cycle(scene, path[from..].iter().map(|(name, _)| *name).collect()));
-                        return order;
-                    }
-                    path.push((needed, next(needed)));
-                }
-            }
-        }
-    }
-    order
+    let edges = edges.into_iter().map(|(component, needed)| (component, needed.into_iter().collect())).collect();
+    graph::order(&edges).map_err(|circles| circles.iter().map(|circle| circle_error(scene, circle)).collect())
 }
 
-fn cycle(scene: &Scene<'_>, names: Vec<&ComponentName>) -> RecipeError {
+fn circle_error(scene: &Scene<'_>, circle: &graph::Circle<usize>) -> RecipeError {
+    let names: Vec<&ComponentName> = circle.0.iter().map(|place| scene.members[*place].name).collect();
     let way: Vec<&str> = names.iter().chain(names.first()).map(|name| name.as_str()).collect();
     let message = format!("components need each other on {}: {}", scene.distro.name, way.join(" → "));
     let help = "break the circle: leave one out with `targets`, or name a build profile in `profiles` that drops the need from its \
                 `debian/control`".to_owned();
-    let last = names.last().copied().unwrap_or(names[0]);
-    let place = if names.len() > 1 { names[0].as_str() } else { last.as_str() };
-    let says = scene.members.get(last).is_some_and(|member| member.on.values().any(|on| !on.needs.is_empty()));
-    scene.project.recipe_error(last, if says { "needs" } else { "source" }, Some(place), message, help)
+    let last = circle.0.last().copied().unwrap_or_default();
+    let says = scene.members[last].on.iter().any(|(_, component)| !component.needs.is_empty());
+    let field = if says { "needs" } else { "source" };
+    scene.project.recipe_error(scene.members[last].name, field, names.first().map(|name| name.as_str()), message, help)
 }

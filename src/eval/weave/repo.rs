@@ -43,10 +43,10 @@ pub(super) fn weave(
     settings: &Settings,
     patterns: &Patterns,
     graph: &mut Builder,
-    made: &AllMade,
+    made: &AllMade<'_>,
 ) {
     for (name, channel) in &settings.channel {
-        for (distro_name, components) in made {
+        for (&distro_name, components) in made {
             let (Some(distro), Some(pin)) = (project.distros.get(distro_name), lock.distro.get(distro_name)) else {
                 continue;
             };

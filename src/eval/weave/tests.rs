@@ -8,7 +8,7 @@ use super::*;
 use crate::digest::Sha256;
 use crate::eval::{Files, FilesError, MemoryFiles, evaluate};
 use crate::graph::Node;
-use crate::lock::{BinaryFacts, DscPin, SuitePin};
+use crate::lock::{BinaryFacts, DscPin, SourceFacts, SuitePin};
 use crate::name::{ChannelName, PackageName};
 use crate::settings::Channel;
 
@@ -80,8 +80,9 @@ fn files(recipes: &[(&str, &str)]) -> MemoryFiles {
     MemoryFiles(recipes.chain([("distros/mirage-1.rhai".to_owned(), MIRAGE.to_owned())]).collect())
 }
 
-fn nowhere(folder: &str) -> Result<LocalSource, LocalError> {
-    Err(LocalError { message: format!("no {folder}"), help: "none".to_owned() })
+fn nowhere(asked: &BTreeMap<String, Asked>) -> Looked {
+    let none = |folder: &String| LocalError { message: format!("no {folder}"), help: "none".to_owned() };
+    asked.keys().map(|folder| (folder.clone(), Err(none(folder)))).collect()
 }
 
 fn woven(files: &dyn Files, lock: &Lock) -> Result<Graph, Vec<String>> {
@@ -238,10 +239,16 @@ fn a_local_folder_is_looked_at_once() {
     let files = files(&[("tool", "#{ source: path(\"src\") }"), ("twin", "#{ source: path(\"src\"), skip: \"no\" }")]);
     let project = evaluate(&files).expect("sound");
     let looks = Cell::new(0);
-    let look_at = |folder: &str| {
+    let look_at = |asked: &BTreeMap<String, Asked>| {
         looks.set(looks.get() + 1);
-        assert_eq!(folder, "src");
-        Ok(LocalSource { tree: Digest::of(b"src"), facts: facts(("tool", "", &[("tool", "any", "")])) })
+        assert!(asked["src"].texts.contains("debian/control"));
+        assert_eq!(asked.len(), 1);
+        let control = "Source: tool\n\nPackage: tool\nArchitecture: any\nDescription: x\n";
+        let changelog =
+            "tool (1.0-1) unstable; urgency=low\n\n  * x\n\n -- A <a@example.org>  Sat, 21 Nov 2026 10:00:00 +0000\n";
+        let texts = [("debian/control", control), ("debian/changelog", changelog)];
+        let texts = texts.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
+        Looked::from([("src".to_owned(), Ok(LocalSource { tree: Digest::of(b"src"), texts }))])
     };
     let lock = lock(&["amd64", "arm64"], &[]);
     let graph = weave(&project, &lock, &Settings::default(), &look_at).expect("sound").graph;

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use crate::component::{Component, Need, SourceSpec};
-use crate::distro::{Deb, Distro, Family};
+use crate::distro::{Base, Deb, Distro, Family, Options};
 use crate::drv::{Action, Env, IndexFile, Resolve, Script, SharedTable, SharedText};
 use crate::lock::{SourceFacts, SuitePin};
 use crate::name::{Arch, OutputName};
@@ -56,13 +56,43 @@ pub fn index_files(distro: &Deb, pins: &[SuitePin], arch: &Arch) -> BTreeMap<Str
     files
 }
 
+/// Whether the pin holds the index of `arch`.
+pub fn is_pinned(distro: &Deb, pins: &[SuitePin], arch: &Arch) -> bool {
+    distro.suites.iter().any(|suite| {
+        let of_suite = pins.iter().filter(|pin| pin.name == suite.name);
+        of_suite.flat_map(|pin| pin.index.keys()).any(|path| {
+            let folder = path.split_once('/').and_then(|(area, rest)| {
+                suite.areas.iter().any(|known| known == area).then_some(rest)?.split('/').next()
+            });
+            folder.is_some_and(|folder| folder.strip_prefix("binary-") == Some(arch.as_str()))
+        })
+    })
+}
+
+/// What of a distro decides which packages a root gets. All that package lists may follow from, so that distros which
+/// agree on it share them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListRules<'a> {
+    /// What a base consists of.
+    pub base: &'a Base,
+    /// How dependencies are chosen.
+    pub options: &'a Options,
+}
+
+impl<'a> ListRules<'a> {
+    /// Those of a distro.
+    pub fn of(distro: &'a Deb) -> Self {
+        Self { base: &distro.base, options: &distro.options }
+    }
+}
+
 /// The derivation that fetches `files`.
 pub fn index(files: impl Iterator<Item = IndexFile>) -> Action {
     Action::Index { files: files.collect() }
 }
 
 /// The package list of a distro's base root.
-pub fn resolve_base(distro: &Deb, arch: &Arch) -> Action {
+pub fn resolve_base(distro: &ListRules<'_>, arch: &Arch) -> Action {
     Action::Resolve(Resolve {
         family: Family::Deb.as_str().to_owned(),
         arch: arch.to_string(),
@@ -81,7 +111,7 @@ pub fn resolve_base(distro: &Deb, arch: &Arch) -> Action {
 /// `ours` names every binary package that the project makes for the distro, with its component.
 pub fn resolve(
     component: &Component,
-    distro: &Deb,
+    distro: &ListRules<'_>,
     facts: &SourceFacts,
     part: Part,
     arch: &Arch,
@@ -226,7 +256,7 @@ pub fn parts(facts: &SourceFacts, profiles: &BTreeSet<String>, arch: &Arch) -> B
     parts
 }
 
-fn needs_fakeroot(facts: &SourceFacts, distro: &Deb) -> bool {
+fn needs_fakeroot(facts: &SourceFacts, distro: &ListRules<'_>) -> bool {
     match facts.rules_requires_root.as_deref() {
         Some(value) => value != "no",
         None => !distro.options.rules_need_no_root,

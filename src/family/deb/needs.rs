@@ -6,20 +6,43 @@
 //! for building stands in for them. That may name a component too many, never one too few; a superfluous one dirties
 //! nothing, since the package list of the root comes out the same.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lock::SourceFacts;
-use crate::name::{Arch, ComponentName};
+use crate::name::Arch;
 use crate::package::relation::{Relations, Variables, arch_matches as wildcard_matches};
 
-/// A component of the project as its needs are followed.
+/// A source's facts with its relations read: done once for all arches and distros that it is built for.
+pub struct Source<'a> {
+    /// What is known of it.
+    pub facts: Cow<'a, SourceFacts>,
+    /// The three fields of build dependencies.
+    build: [Relations; 3],
+    /// What each binary package depends on, and whether that is only known once it is built.
+    depends: BTreeMap<String, (Relations, bool)>,
+}
+
+impl<'a> Source<'a> {
+    /// Reads the relations. A field that cannot be read was refused when the facts were made, and counts as empty.
+    pub fn new(facts: Cow<'a, SourceFacts>) -> Self {
+        let read = |field: &str| Relations::parse_with(field, Variables::LeftOut).unwrap_or_default();
+        let build = [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep].map(|field| read(field));
+        let depends = facts.binaries.iter().map(|(name, binary)| {
+            (name.to_string(), (read(&binary.depends), binary.depends.contains("${")))
+        });
+        Self { build, depends: depends.collect(), facts }
+    }
+}
+
+/// A component of the project as its needs are followed, on one arch.
 pub struct Known<'a> {
-    /// What is known of its source.
-    pub facts: &'a SourceFacts,
+    /// Its source.
+    pub source: &'a Source<'a>,
     /// Its active build profiles.
     pub profiles: &'a BTreeSet<String>,
-    /// Components that its recipe says it needs.
-    pub needs: Vec<&'a ComponentName>,
+    /// Components that its recipe says it needs, by place in the list of all.
+    pub needs: Vec<usize>,
 }
 
 /// The binary packages, ordinary ones, that a source makes on `arch` or for all arches.
@@ -41,46 +64,46 @@ pub fn binaries<'a>(
         .map(|(name, _)| name.as_str())
 }
 
-/// The components whose packages must be at hand when `component` is built on `arch`; it may name itself where its needs
-/// lead back to it. `makers` says which component makes a binary package.
+/// The components whose packages must be at hand when the one at place `of` is built on `arch`; it may be among them,
+/// where its needs lead back to it. `known` has `None` where a component is not built; `makers` says which makes a package.
 pub fn components<'a>(
-    component: &'a ComponentName,
-    known: &'a BTreeMap<ComponentName, Known<'a>>,
-    makers: &'a BTreeMap<String, ComponentName>,
+    of: usize,
+    known: &'a [Option<Known<'a>>],
+    makers: &BTreeMap<&str, usize>,
     arch: &Arch,
-) -> BTreeSet<&'a ComponentName> {
-    let mut found = BTreeSet::new();
-    let mut seen: BTreeSet<String> = BTreeSet::new();
-    let Some(own) = known.get(component) else { return found };
-    let mut next: Vec<String> = Vec::new();
-    let add_build_needs = |known: &Known<'a>, next: &mut Vec<String>, found: &mut BTreeSet<&'a ComponentName>| {
-        next.extend(build_needs(known, arch));
-        found.extend(known.needs.iter().copied());
-    };
-    add_build_needs(own, &mut next, &mut found);
-    let mut stood_in: BTreeSet<&ComponentName> = BTreeSet::new();
-    for needed in own.needs.clone() {
-        if let Some(known) = known.get(needed) {
-            stood_in.insert(needed);
-            add_build_needs(known, &mut next, &mut found);
+) -> BTreeSet<usize> {
+    let (mut found, mut seen, mut stood_in) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut next: Vec<&str> = Vec::new();
+    let at = |place: usize| known.get(place).and_then(Option::as_ref);
+    let Some(own) = at(of) else { return found };
+    add_build_needs(own, arch, &mut next, &mut found);
+    for needed in &own.needs {
+        if let Some(known) = at(*needed) {
+            stood_in.insert(*needed);
+            add_build_needs(known, arch, &mut next, &mut found);
         }
     }
     while let Some(name) = next.pop() {
-        if !seen.insert(name.clone()) {
+        if !seen.insert(name) {
             continue;
         }
-        let Some(maker) = makers.get(&name) else { continue };
+        let Some(maker) = makers.get(name).copied() else { continue };
         found.insert(maker);
-        let Some(known) = known.get(maker) else { continue };
-        let Some((_, binary)) = known.facts.binaries.iter().find(|(binary, _)| binary.as_str() == name) else {
-            continue;
-        };
-        next.extend(names(&binary.depends, arch, known.profiles));
-        if binary.depends.contains("${") && maker != component && stood_in.insert(maker) {
-            add_build_needs(known, &mut next, &mut found);
+        let Some(known) = at(maker) else { continue };
+        let Some((depends, is_open)) = known.source.depends.get(name) else { continue };
+        next.extend(names(depends, arch, known.profiles));
+        if *is_open && maker != of && stood_in.insert(maker) {
+            add_build_needs(known, arch, &mut next, &mut found);
         }
     }
     found
+}
+
+fn add_build_needs<'a>(known: &'a Known<'a>, arch: &Arch, next: &mut Vec<&'a str>, found: &mut BTreeSet<usize>) {
+    for field in &known.source.build {
+        next.extend(names(field, arch, known.profiles));
+    }
+    found.extend(known.needs.iter().copied());
 }
 
 /// Whether `Build-Profiles` such as `<!nodoc>` lets a package be made under `profiles`.
@@ -102,17 +125,8 @@ pub fn arch_matches(word: &str, arch: &Arch) -> bool {
     wildcard_matches(word, arch.as_str())
 }
 
-fn build_needs(known: &Known<'_>, arch: &Arch) -> Vec<String> {
-    let facts = known.facts;
-    [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep]
-        .into_iter()
-        .flat_map(|field| names(field, arch, known.profiles))
-        .collect()
-}
-
-/// Names in a dependency field, all alternatives. A field that cannot be parsed was refused when its pin was made.
-fn names(field: &str, arch: &Arch, profiles: &BTreeSet<String>) -> Vec<String> {
-    let Ok(relations) = Relations::parse_with(field, Variables::LeftOut) else { return Vec::new() };
-    let relations = relations.reduce(arch.as_str(), profiles);
-    relations.0.iter().flat_map(|alternatives| &alternatives.0).map(|relation| relation.name.clone()).collect()
+/// Names in a dependency field, all alternatives.
+fn names<'a>(field: &'a Relations, arch: &Arch, profiles: &BTreeSet<String>) -> impl Iterator<Item = &'a str> {
+    let all = field.0.iter().flat_map(|alternatives| &alternatives.0);
+    all.filter(|relation| relation.applies(arch.as_str(), profiles)).map(|relation| relation.name.as_str())
 }
