@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::diag::Cause;
 use crate::digest::Digest;
+use crate::drv::{ActionKey, Outputs};
 use crate::name::NodeName;
 
 /// The version of the events' JSON form.
@@ -45,6 +46,10 @@ pub enum Event {
         how: Done,
         /// How long it took.
         milliseconds: u64,
+        /// Its action key.
+        key: ActionKey,
+        /// Its outputs.
+        outputs: Outputs,
     },
     /// A node failed.
     NodeFailed {

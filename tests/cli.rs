@@ -24,6 +24,8 @@ mod project;
 mod recipe;
 #[path = "cli/run.rs"]
 mod run;
+#[path = "cli/runs.rs"]
+mod runs;
 #[path = "cli/select.rs"]
 mod select;
 #[path = "cli/store.rs"]

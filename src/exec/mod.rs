@@ -69,6 +69,8 @@ pub struct Outcome {
     pub counts: Counts,
     /// The nodes that failed, and whose fault each was.
     pub failures: Vec<(NodeId, Cause)>,
+    /// The nodes that did not run because something that they need failed.
+    pub blocked: Vec<NodeId>,
     /// Keys and outputs of the settled nodes.
     pub settled: BTreeMap<NodeId, (ActionKey, Outputs)>,
     /// Whether it was stopped before its end.
@@ -171,14 +173,15 @@ fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: 
                 let failure = Failure::from(NodeError::Differs { node: node.to_string() });
                 return fail(ctx, graph, schedule, id, &failure, tally);
             }
-            if !ran.found {
+            let how = if ran.found { Done::Found } else { ran.how };
+            if ran.found {
+                tally.found += 1;
+            } else {
                 tally.ran += 1;
                 tally.builds += usize::from(node.kind() == Kind::Build);
-                (ctx.sink)(Event::NodeDone { node: node.name(), how: ran.how, milliseconds });
-            } else {
-                tally.found += 1;
-                (ctx.sink)(Event::NodeDone { node: node.name(), how: Done::Found, milliseconds });
             }
+            let (key, outputs) = (ran.key, ran.outputs.clone());
+            (ctx.sink)(Event::NodeDone { node: node.name(), how, milliseconds, key, outputs });
             schedule.done(id, ran.key, ran.outputs);
         }
         Err(_) if ctx.stopped() => {
@@ -217,6 +220,7 @@ fn outcome(
     stopped: bool,
 ) -> Outcome {
     let mut settled = BTreeMap::new();
+    let mut blocked = Vec::new();
     let mut not_run = tally.stopped;
     for id in graph.with_inputs(&order.wanted) {
         match (schedule.stage(id), schedule.key(id), schedule.outputs(id)) {
@@ -224,7 +228,12 @@ fn outcome(
                 settled.insert(id, (key, outputs.clone()));
             }
             (Stage::Failed, ..) => {}
-            _ => not_run += 1,
+            (stage, ..) => {
+                not_run += 1;
+                if stage == Stage::Blocked {
+                    blocked.push(id);
+                }
+            }
         }
     }
     let counts = Counts {
@@ -236,7 +245,7 @@ fn outcome(
         failed: tally.failures.len(),
         not_run,
     };
-    Outcome { counts, failures: tally.failures, settled, stopped }
+    Outcome { counts, failures: tally.failures, blocked, settled, stopped }
 }
 
 /// What a running node needs to know: keys and outputs of its inputs, and of theirs (a root wants the index behind its

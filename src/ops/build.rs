@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use super::plan::{Wish, plan};
+use super::plan::{Asked, Wish, plan};
+use super::record::Recorder;
 use super::session::Session;
 use crate::diag::Failure;
 use crate::event::{Event, Sink};
@@ -29,13 +30,14 @@ pub struct Means<'a> {
     pub cancel: Cancel,
 }
 
-/// Runs `wish`.
+/// Runs `wish`, which is what was asked for, and leaves a record of the run in the store unless there was nothing to do.
 ///
 /// # Errors
 /// Where the store cannot be used or no sandbox be made. Failing nodes are part of the [`Outcome`].
 pub fn build(
     session: &Session,
     wish: &Wish,
+    asked: &Asked,
     store: &Store,
     means: &Means<'_>,
     sink: &Sink<'_>,
@@ -53,8 +55,18 @@ pub fn build(
         fail_fast: means.fail_fast,
         expected,
     };
+    let recorder = Recorder::start(session, store, asked, &plan, sink);
+    let recorded = |event: Event| {
+        recorder.take(&event);
+        sink(event);
+    };
     // Every build may use all cores: how many others run beside it is not known when it starts.
-    run(session, &order, store, means, sink, cores)
+    let ran = run(session, &order, store, means, &recorded, cores);
+    match &ran {
+        Ok(outcome) => recorder.finish(outcome),
+        Err(failure) => recorder.abandon(&failure.to_string()),
+    }
+    ran
 }
 
 /// Runs `order`; a build may use `cores`.

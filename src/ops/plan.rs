@@ -26,6 +26,15 @@ pub struct Scope {
     pub only: bool,
 }
 
+/// What a person asked for, in their words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// The selectors; empty for everything.
+    pub selection: Vec<String>,
+    /// What was said besides.
+    pub scope: Scope,
+}
+
 /// What to settle for `selected` nodes: they, and unless `only` what depends on them. Repositories are assembled when
 /// everything is built, or when they are named.
 pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use super::{Plan, Reason, State, Theme};
 use crate::graph::{Graph, NodeId};
+use crate::name::Kind;
 
 /// The most causes that are told apart; those beyond are one, [`Theme::Other`].
 pub const MOST: usize = 256;
@@ -27,6 +28,8 @@ pub struct Cause {
     pub roots: Vec<NodeId>,
     /// How many other nodes run, or may run, because of them.
     pub dragged: usize,
+    /// How many package builds are among all of these.
+    pub builds: usize,
 }
 
 /// All causes of a plan.
@@ -133,6 +136,9 @@ fn causes_of(graph: &Graph, plan: &Plan, is_meant: &dyn Fn(NodeId) -> bool) -> C
             dragged += 1;
             set.places().for_each(|place| found[place].dragged += 1);
         }
+        if graph.node(*node).kind() == Kind::Build {
+            set.places().for_each(|place| found[place].builds += 1);
+        }
     }
     // The largest first; a place is then where a cause stands in that order.
     let mut order: Vec<usize> = (0..found.len()).collect();
@@ -166,7 +172,7 @@ fn gather(graph: &Graph, plan: &Plan, is_meant: &dyn Fn(NodeId) -> bool) -> Vec<
             theme = Theme::Other;
         }
         let place = *places.entry(theme.clone()).or_insert_with(|| {
-            found.push(Cause { theme, reason: reason.clone(), roots: Vec::new(), dragged: 0 });
+            found.push(Cause { theme, reason: reason.clone(), roots: Vec::new(), dragged: 0, builds: 0 });
             found.len() - 1
         });
         found[place].roots.push(planned.node);

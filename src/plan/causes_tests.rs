@@ -26,6 +26,7 @@ fn a_root_drags_what_depends_on_it() {
     let plan = planned(&graph, &knows);
     let found = causes(&graph, &plan);
     assert_eq!(shown(&found), ["env V changed from `1` to `2`: 1 root(s), 3 dragged", "1 root(s), 3 dragged"]);
+    assert_eq!(found.causes[0].builds, 2);
     assert_eq!(found.of(id(&graph, "build:b@d/amd64")), [0]);
     assert_eq!(found.of(id(&graph, "build:c@d/amd64")), Vec::<usize>::new());
 }

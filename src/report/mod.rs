@@ -3,11 +3,13 @@
 //! They turn values into text or lines and decide nothing. Text goes to stdout or stderr only from here and from the
 //! program itself.
 
+pub mod causes;
 pub mod graph;
 pub mod lines;
 pub mod live;
 pub mod plan;
+pub mod runs;
 pub mod why;
 mod words;
 
-pub use words::{count, duration, plain};
+pub use words::{count, duration, plain, wrapped};

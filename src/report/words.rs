@@ -28,6 +28,15 @@ pub fn plain(text: &str) -> String {
     })
 }
 
+/// `text` in lines of at most `width` characters, the first behind `first`, the others behind `next`, with a newline
+/// after each. Words (names, digests) are never cut in two, so a line may be longer.
+pub fn wrapped(text: &str, first: &str, next: &str, width: usize) -> String {
+    let options = textwrap::Options::new(width).initial_indent(first).subsequent_indent(next).break_words(false);
+    let mut wrapped = textwrap::fill(text, options.word_splitter(textwrap::WordSplitter::NoHyphenation));
+    wrapped.push('\n');
+    wrapped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

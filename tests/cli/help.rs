@@ -24,6 +24,8 @@ fn the_program() {
       log     Show the newest log of a node: of the failed attempt, if it failed since it was last
               realised
       why     Tell why a node ran last, and why it would run now
+      runs    List the runs on record, the last first, or show one of them: why nodes ran, and what they
+              came to
       update  Move pins: each distro's package index and each distribution source, recorded in
               `opb.lock`
       key     Make and show signing keys. They lie outside of project and store, readable by their owner
@@ -349,7 +351,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    assert_eq!(verbs, ["eval", "plan", "build", "log", "why", "update", "key", "repo", "run"]);
+    assert_eq!(verbs, ["eval", "plan", "build", "log", "why", "runs", "update", "key", "repo", "run"]);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");
     }

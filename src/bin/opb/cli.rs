@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{build, eval, key, log, plan, repo, run, update, why};
+use crate::commands::{build, eval, key, log, plan, repo, run, runs, update, why};
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
 #[derive(Debug, Parser)]
@@ -71,6 +71,7 @@ pub enum Verb {
     Build(build::Build),
     Log(log::Log),
     Why(why::Why),
+    Runs(runs::Runs),
     Update(update::Update),
     Key(key::Key),
     Repo(repo::Repo),

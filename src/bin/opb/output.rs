@@ -56,6 +56,20 @@ pub fn set_up(global: &Global) {
     }));
 }
 
+/// How many characters a line on stdout may have: the terminal's width, else what `COLUMNS` says. Where neither says
+/// anything, lines stay whole.
+pub fn width() -> usize {
+    let columns = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
+    let of_terminal = || {
+        let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: the call writes a `winsize` where it is told to, and nothing else.
+        let asked = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+        (asked == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+    };
+    let terminal = if std::io::stdout().is_terminal() { of_terminal() } else { None };
+    terminal.or_else(columns).map_or(10_000, |width| width.clamp(20, 1_000))
+}
+
 /// Shows an error on stderr.
 pub fn show(failure: &Failure) {
     eprint!("{}", harmless(&format!("{:?}", failure.report)));

@@ -84,6 +84,8 @@ pub struct RunCause {
     pub roots: usize,
     /// How many other nodes it drags along.
     pub dragged: usize,
+    /// How many package builds are among all of these.
+    pub builds: usize,
 }
 
 /// A field that changed.

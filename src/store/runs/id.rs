@@ -28,6 +28,13 @@ impl RunId {
         let time = jiff::Timestamp::from_second(started).unwrap_or_default();
         Self { stamp: time.strftime("%Y%m%d-%H%M%S").to_string(), again }
     }
+
+    /// When it started, in seconds since 1970, as its name says; 0 where that is no date.
+    pub fn started(&self) -> i64 {
+        let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", &self.stamp).ok();
+        let time = time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
+        time.map_or(0, |time| time.timestamp().as_second())
+    }
 }
 
 impl fmt::Display for RunId {

@@ -82,6 +82,11 @@ impl Run {
         self.places.get(node).map(|place| &self.nodes[*place])
     }
 
+    /// Where a node stands among `nodes`.
+    pub fn place(&self, node: &str) -> Option<usize> {
+        self.places.get(node).copied()
+    }
+
     /// What a node came to, also where the run was killed before it could say; `None` while the run goes on.
     pub fn outcome(&self, node: &RunOf) -> Option<RunOutcome> {
         match &node.ended {

@@ -45,6 +45,7 @@ fn facts() -> Vec<RunFact> {
         first: vec!["build:a".to_owned()],
         roots: 1,
         dragged: 1,
+        builds: 2,
     };
     let output = OutputName::new("packages").expect("a name");
     let ended = RunNode {
@@ -114,7 +115,7 @@ fn what_was_written_is_read() {
     let (_folder, store) = store();
     assert_eq!(store.runs().expect("reads"), []);
     let id = one_run(&store);
-    assert_eq!(id.to_string(), "20250111-100000");
+    assert_eq!((id.to_string().as_str(), id.started()), ("20250111-100000", 1_736_589_600));
     let run = store.run(&id).expect("reads").expect("there");
     assert_eq!(run.head, store.run_head(&id).expect("reads").expect("there"));
     assert_eq!((run.head.started.clone(), run.head.finished.clone()), (started(1_736_589_600), Some(finished())));

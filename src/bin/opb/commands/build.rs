@@ -30,6 +30,6 @@ pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
     let wish = ops::plan::wish(&session.graph, &selected, args.what.scope());
     let events = Events::new(global);
     let sink = |event: Event| events.show(&event);
-    let outcome = ops::build::build(&session, &wish, &store, &means(global)?, &sink)?;
+    let outcome = ops::build::build(&session, &wish, &args.what.asked(), &store, &means(global)?, &sink)?;
     Ok(exit::of_run(&outcome))
 }

@@ -7,6 +7,7 @@ pub mod log;
 pub mod plan;
 pub mod repo;
 pub mod run;
+pub mod runs;
 pub mod update;
 pub mod why;
 
@@ -35,6 +36,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Build(args) => build::run(global, args),
         Verb::Log(args) => log::run(global, args),
         Verb::Why(args) => why::run(global, args),
+        Verb::Runs(args) => runs::run(global, args),
         Verb::Update(args) => update::run(global, args),
         Verb::Key(args) => key::run(global, args),
         Verb::Repo(args) => repo::run(global, args),

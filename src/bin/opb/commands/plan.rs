@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use opb::diag::Failure;
-use opb::ops::plan::{Scope, plan, wish};
+use opb::ops::plan::{Asked, Scope, plan, wish};
 use opb::report;
 
 use super::{knowledge, open, open_store};
@@ -33,6 +33,11 @@ pub struct What {
 }
 
 impl What {
+    /// All of it, for the record of a run.
+    pub fn asked(&self) -> Asked {
+        Asked { selection: self.selectors.clone(), scope: self.scope() }
+    }
+
     /// The scope that the flags mean.
     pub fn scope(&self) -> Scope {
         Scope { selected: !self.selectors.is_empty(), again: self.again, only: self.only }

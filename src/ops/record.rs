@@ -1,0 +1,276 @@
+//! Writing the record of a run from its plan and its events.
+//!
+//! A run with nothing to do leaves no record: it would say nothing, and such runs are to cost nothing. Nodes that are
+//! clean are counted and have no lines. Where the record cannot be written, that is told once and the run goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::plan::Asked;
+use super::session::Session;
+use crate::digest::Digest;
+use crate::drv::Outputs;
+use crate::eval::Files;
+use crate::event::{Counts, Done, Event, Sink};
+use crate::exec::Outcome;
+use crate::graph::{Graph, NodeId};
+use crate::plan::{Cause, Causes, Change, Plan, Reason, State, causes, describe};
+use crate::project::{self, ProjectFiles};
+use crate::store::runs::{
+    RunCause, RunChange, RunCounts, RunEnd, RunFact, RunFinished, RunNode, RunOutcome, RunPlanned, RunStarted,
+    RunWriter,
+};
+use crate::store::{Store, StoreError};
+
+/// The most characters of a value that are recorded.
+const MOST_OF_VALUE: usize = 200;
+
+/// How many of a cause's nodes are named.
+const MOST_NAMED: usize = 5;
+
+/// The deepest folder of recipes that is looked into.
+const DEEPEST: usize = 16;
+
+/// The record of a run under way; nothing is written where there is nothing to record.
+pub struct Recorder<'a> {
+    graph: &'a Graph,
+    sink: &'a Sink<'a>,
+    began: Instant,
+    planned: Vec<NodeId>,
+    ended: Mutex<BTreeSet<String>>,
+    /// `None` where nothing is recorded, or not any more.
+    writer: Mutex<Option<RunWriter>>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Begins the record of a run of `plan`.
+    pub fn start(session: &'a Session, store: &Store, asked: &Asked, plan: &Plan, sink: &'a Sink<'a>) -> Self {
+        let dirty = plan.nodes.iter().filter(|planned| planned.state != State::Clean);
+        let planned: Vec<NodeId> = dirty.map(|planned| planned.node).collect();
+        let graph = &session.graph;
+        let mut writer = None;
+        if !planned.is_empty() {
+            let begun = store.start_run(started(session, asked, plan)).and_then(|writer| {
+                writer.write(&facts(graph, plan, &causes(graph, plan)))?;
+                Ok(writer)
+            });
+            writer = begun.map_err(|error| tell(sink, &error)).ok();
+        }
+        let ended = Mutex::new(BTreeSet::new());
+        Self { graph, sink, began: Instant::now(), planned, ended, writer: Mutex::new(writer) }
+    }
+
+    /// Records what an event says of a node.
+    pub fn take(&self, event: &Event) {
+        let fact = match event {
+            Event::NodeStarted { node } => RunFact::Running { node: node.to_string() },
+            Event::NodeDone { node, how, milliseconds, key, outputs } => {
+                let mut ended = of(node.to_string(), outcome_of(how));
+                (ended.key, ended.outputs, ended.milliseconds) = (Some(*key), outputs.clone(), *milliseconds);
+                if let Done::Kept { version } = how {
+                    ended.kept = Some(version.clone());
+                }
+                RunFact::Ended(ended)
+            }
+            Event::NodeFailed { node, cause, message, log } => {
+                let mut ended = of(node.to_string(), RunOutcome::Failed);
+                (ended.fault, ended.message, ended.log) = (Some(*cause), Some(message.clone()), *log);
+                RunFact::Ended(ended)
+            }
+            Event::NodeStopped { node } => RunFact::Ended(of(node.to_string(), RunOutcome::Stopped)),
+            _ => return,
+        };
+        if let RunFact::Ended(ended) = &fact {
+            self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(ended.node.clone());
+        }
+        self.write(&[fact]);
+    }
+
+    /// Ends the record of a run that came to `outcome`.
+    pub fn finish(self, outcome: &Outcome) {
+        let how = match () {
+            () if outcome.stopped => RunEnd::Stopped,
+            () if outcome.failures.is_empty() => RunEnd::Done,
+            () => RunEnd::Failed,
+        };
+        let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
+        let blocked: BTreeSet<NodeId> = outcome.blocked.iter().copied().collect();
+        let left = self.planned.iter().filter_map(|id| {
+            let name = self.graph.node(*id).to_string();
+            if ended.contains(&name) {
+                return None;
+            }
+            Some(RunFact::Ended(match outcome.settled.get(id) {
+                Some((key, outputs)) => {
+                    RunNode { key: Some(*key), outputs: outputs.clone(), ..of(name, RunOutcome::CutOff) }
+                }
+                None if blocked.contains(id) => of(name, RunOutcome::Blocked),
+                None => of(name, RunOutcome::NotReached),
+            }))
+        });
+        let left: Vec<RunFact> = left.collect();
+        self.write(&left);
+        self.end(how, None, counts_of(&outcome.counts));
+    }
+
+    /// Ends the record of a run that could not go on.
+    pub fn abandon(self, message: &str) {
+        self.end(RunEnd::Error, Some(message.to_owned()), RunCounts::default());
+    }
+
+    fn end(self, how: RunEnd, message: Option<String>, counts: RunCounts) {
+        let milliseconds = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let finished = RunFinished { ended: project::now(), milliseconds, how, message, counts };
+        let writer = self.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = writer.map(|writer| writer.finish(finished)) {
+            tell(self.sink, &error);
+        }
+    }
+
+    fn write(&self, facts: &[RunFact]) {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = writer.as_ref().map(|writer| writer.write(facts)) {
+            tell(self.sink, &error);
+            *writer = None;
+        }
+    }
+}
+
+fn tell(sink: &Sink<'_>, error: &StoreError) {
+    sink(Event::Notice { text: format!("the record of this run cannot be written: {error}") });
+}
+
+fn of(node: String, outcome: RunOutcome) -> RunNode {
+    let outputs = Outputs::new();
+    RunNode { node, outcome, key: None, outputs, milliseconds: 0, kept: None, fault: None, message: None, log: None }
+}
+
+fn outcome_of(how: &Done) -> RunOutcome {
+    match how {
+        Done::Built => RunOutcome::Built,
+        Done::Identical => RunOutcome::Identical,
+        Done::Found => RunOutcome::Found,
+        Done::Kept { .. } => RunOutcome::Kept,
+    }
+}
+
+fn counts_of(counts: &Counts) -> RunCounts {
+    let Counts { ran, builds, cut_off, failed, not_run, .. } = *counts;
+    RunCounts { ran, builds, cut_off, failed, not_run }
+}
+
+fn started(session: &Session, asked: &Asked, plan: &Plan) -> RunStarted {
+    let (clean, runs, depends) = plan.counts();
+    let host = nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned());
+    let lock = toml::to_string(&session.lock).expect("a lock has only string keys");
+    RunStarted {
+        started: project::now(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host,
+        pid: std::process::id(),
+        project: session.project.path.to_string(),
+        recipes: digest_of_recipes(&ProjectFiles(session.project.root())),
+        lock: Digest::of(lock.as_bytes()),
+        selection: asked.selection.clone(),
+        again: asked.scope.again,
+        only: asked.scope.only,
+        nodes: plan.nodes.len(),
+        clean,
+        runs,
+        depends,
+    }
+}
+
+/// The digest of all that stands in `recipes/` and `distros/`: paths and contents. A file that cannot be read counts by
+/// its path.
+fn digest_of_recipes(files: &dyn Files) -> Digest {
+    let mut all: BTreeMap<String, Digest> = BTreeMap::new();
+    let mut next = vec![("distros".to_owned(), 0), ("recipes".to_owned(), 0)];
+    while let Some((folder, depth)) = next.pop() {
+        for name in files.list(&folder).unwrap_or_default() {
+            let path = format!("{folder}/{name}");
+            match name.strip_suffix('/') {
+                Some(_) if depth >= DEEPEST => {}
+                Some(name) => next.push((format!("{folder}/{name}"), depth + 1)),
+                None => {
+                    let text = files.read(&path).unwrap_or_default();
+                    all.insert(path, Digest::of(text.as_bytes()));
+                }
+            }
+        }
+    }
+    // A path has no newline that could be taken for another's: each line ends in a digest.
+    let lines: String = all.iter().map(|(path, digest)| format!("{path} {digest}\n")).collect();
+    Digest::of(lines.as_bytes())
+}
+
+fn facts(graph: &Graph, plan: &Plan, causes: &Causes) -> Vec<RunFact> {
+    let mut facts: Vec<RunFact> = causes.causes.iter().map(|cause| RunFact::Cause(cause_of(graph, cause))).collect();
+    for planned in &plan.nodes {
+        let (state, reason) = match &planned.state {
+            State::Clean => continue,
+            State::Runs(reason) => ("runs", Some(reason)),
+            State::Depends(_) => ("depends", None),
+        };
+        let node = graph.node(planned.node);
+        let since = match reason {
+            Some(Reason::Changed { since, .. } | Reason::Gone { since }) => Some(since.started),
+            _ => None,
+        };
+        facts.push(RunFact::Planned(RunPlanned {
+            node: node.to_string(),
+            derivation: node.id().0,
+            state: state.to_owned(),
+            reason: reason.map(|reason| describe(reason, graph)),
+            root: reason.is_some_and(|reason| !matches!(reason, Reason::Absent { .. })),
+            since,
+            causes: causes.of(planned.node),
+        }));
+    }
+    facts
+}
+
+fn cause_of(graph: &Graph, cause: &Cause) -> RunCause {
+    let changes = match &cause.reason {
+        Reason::Changed { changes, .. } => changes.iter().map(change_of).collect(),
+        _ => Vec::new(),
+    };
+    RunCause {
+        theme: cause.theme.word().to_owned(),
+        text: cause.theme.describe(),
+        changes,
+        first: cause.roots.iter().take(MOST_NAMED).map(|id| graph.node(*id).to_string()).collect(),
+        roots: cause.roots.len(),
+        dragged: cause.dragged,
+        builds: cause.builds,
+    }
+}
+
+fn change_of(change: &Change) -> RunChange {
+    let short = |value: &Option<String>| value.as_ref().map(|value| value.chars().take(MOST_OF_VALUE).collect());
+    RunChange { field: change.field.clone(), before: short(&change.before), now: short(&change.now) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::MemoryFiles;
+
+    #[test]
+    fn the_digest_of_recipes_sees_paths_and_contents() {
+        let of = |files: &[(&str, &str)]| {
+            let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+            digest_of_recipes(&MemoryFiles(files.collect()))
+        };
+        let one = of(&[("recipes/a.rhai", "1"), ("distros/d.rhai", "2"), ("opb.toml", "3")]);
+        assert_eq!(one, of(&[("recipes/a.rhai", "1"), ("distros/d.rhai", "2")]), "the settings have no part in it");
+        for other in [
+            of(&[("recipes/a.rhai", "2"), ("distros/d.rhai", "2")]),
+            of(&[("recipes/b.rhai", "1"), ("distros/d.rhai", "2")]),
+            of(&[("recipes/a/recipe.rhai", "1"), ("distros/d.rhai", "2")]),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+}
