@@ -16,4 +16,5 @@ pub mod relation;
 pub mod rpm_version;
 pub mod source;
 pub mod sources;
+pub mod spec;
 pub mod version;

@@ -185,9 +185,10 @@ fn macros(reader: &mut Reader, map: &Map) -> Option<BTreeMap<String, String>> {
     for (name, value) in &given {
         let way = key(&way("macros"), name);
         let starts = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-        if !starts || name.len() < 2 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if !starts || name.len() < 3 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             let complaint = Complaint::new(Mistake::Name, format!("`{name}` is not a name of a macro"));
-            reader.refuse_key(&way, complaint.help("use letters, digits and `_`, two of them at least, as in `rhel`"));
+            reader
+                .refuse_key(&way, complaint.help("use letters, digits and `_`, three of them at least, as in `rhel`"));
             continue;
         }
         if let Some(text) = reader.checked(value, &way, macro_value, "write one line without `%`, as in `.el8`") {
