@@ -10,7 +10,7 @@ pub mod known;
 
 use serde::Serialize;
 
-use crate::name::{Arch, DistroName};
+use crate::name::{Arch, DistroName, PackageName};
 
 /// How packages of a distro are made and installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -118,6 +118,8 @@ pub struct Deb {
     pub expired_release_files: Expired,
     /// How dependencies are chosen.
     pub options: Options,
+    /// Packages by what they have, such as `pkgconfig(zlib)`, for needs that are written so.
+    pub capabilities: BTreeMap<String, PackageName>,
 }
 
 /// A suite of an archive.

@@ -26,22 +26,22 @@ pub fn assemble(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     let Action::Repo { settings } = &node.action() else {
         return Err(NodeError::NoInput { role: "settings".to_owned() }.into());
     };
+    let area = |role: &str| area_of(settings, role);
     let settings = settings_of(settings);
-    let area = settings.areas.first().cloned().unwrap_or_default();
     let mut binaries = Vec::new();
     for (udeb, start) in [(false, "packages "), (true, "udebs ")] {
-        for (_, digest) in job.inputs(start)? {
+        for (role, digest) in job.inputs(start)? {
             for (name, blob) in blobs(ctx, digest)? {
                 ctx.phase(node, format!("reading {name}"));
                 let package = deb::read(std::io::BufReader::new(ctx.store.open_object(blob.blake3)?))?;
                 let control = fields(package.control())?;
-                binaries.push(Binary { control, area: area.clone(), file: blob, udeb });
+                binaries.push(Binary { control, area: area(role), file: blob, udeb });
             }
         }
     }
     let mut sources = Vec::new();
-    for (_, digest) in job.inputs("source ")? {
-        sources.push(source(ctx, digest, &area)?);
+    for (role, digest) in job.inputs("source ")? {
+        sources.push(source(ctx, digest, &area(role))?);
     }
     ctx.phase(node, "writing indexes");
     let assembled = repo::assemble(&settings, &binaries, &sources)?;
@@ -74,6 +74,14 @@ pub fn settings_of(settings: &BTreeMap<String, String>) -> Settings {
         description: get("description"),
         arches: get("arches").split_whitespace().filter_map(|arch| Arch::new(arch).ok()).collect(),
     }
+}
+
+/// The area of what a component makes; `role` begins with its name (`libbsd/amd64`). What says no other is in the first.
+fn area_of(settings: &BTreeMap<String, String>, role: &str) -> String {
+    let component = role.split('/').next().unwrap_or(role);
+    let own = settings.get(&format!("area {component}")).map(String::as_str);
+    let first = || settings.get("areas").and_then(|areas| areas.split_whitespace().next());
+    own.or_else(first).unwrap_or_default().to_owned()
 }
 
 /// What `Release` has to list, a line each: SHA-256, size, path.
@@ -125,4 +133,18 @@ fn source(ctx: &Context<'_>, digest: Digest, area: &str) -> Result<SourcePackage
 fn fields(paragraph: &str) -> Result<Fields, Failure> {
     let paragraph = control::paragraph(paragraph)?;
     Ok(paragraph.fields().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_has_an_area() {
+        let settings = [("areas", "main openapp"), ("area logax", "openapp")];
+        let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        assert_eq!(area_of(&settings, "logax/amd64"), "openapp");
+        assert_eq!(area_of(&settings, "logax"), "openapp");
+        assert_eq!(area_of(&settings, "logax-more/all"), "main");
+    }
 }

@@ -239,6 +239,7 @@ mod tests {
                 base: Base { variant: "buildd".into(), add: Vec::new() },
                 expired_release_files: Expired::Refuse,
                 options: Options { first_alternative: true, rules_need_no_root: false },
+                capabilities: BTreeMap::new(),
             }),
         }
     }

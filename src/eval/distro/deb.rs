@@ -1,6 +1,6 @@
 //! What a distro of `.deb` packages has of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{Dynamic, Map};
 
@@ -8,9 +8,11 @@ use super::super::mistake::{Complaint, Mistake};
 use super::super::places::{Step, key};
 use super::super::read::{Reader, present};
 use super::{choice, flag, packages, plain, section, way, word};
+use crate::component::Capability;
 use crate::distro::{Base, Deb, Expired, Options, Suite};
+use crate::name::PackageName;
 
-pub(super) const FIELDS: [&str; 5] = ["codename", "suites", "keyring", "base", "options"];
+pub(super) const FIELDS: [&str; 6] = ["codename", "suites", "keyring", "base", "options", "capabilities"];
 
 /// Reads the fields of the family.
 pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Deb> {
@@ -20,6 +22,7 @@ pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Deb> {
     let base = base(reader, map);
     let expired_release_files = expired(reader, map);
     let options = options(reader, map);
+    let capabilities = capabilities(reader, map);
     Some(Deb {
         codename: codename?,
         suites: suites?,
@@ -27,7 +30,32 @@ pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Deb> {
         base: base?,
         expired_release_files: expired_release_files?,
         options: options?,
+        capabilities: capabilities?,
     })
+}
+
+/// Packages by what they have.
+fn capabilities(reader: &mut Reader, map: &Map) -> Option<BTreeMap<String, PackageName>> {
+    let Some(value) = present(map, "capabilities") else { return Some(BTreeMap::new()) };
+    let before = way("capabilities");
+    let given = reader.map(value, &before)?;
+    let mut capabilities = BTreeMap::new();
+    for (capability, value) in &given {
+        let way = key(&before, capability);
+        if Capability::parse(capability).is_none() {
+            let complaint = Complaint::new(Mistake::Name, format!("`{capability}` is not a capability"));
+            reader.refuse_key(
+                &way,
+                complaint
+                    .help("write it as in `\"pkgconfig(zlib)\": \"zlib1g-dev\"` or `\"tool(help2man)\": \"help2man\"`"),
+            );
+            continue;
+        }
+        let package =
+            reader.checked(value, &way, str::parse::<PackageName>, "name the package of the distro that has it");
+        capabilities.extend(package.map(|package| (capability.to_string(), package)));
+    }
+    Some(capabilities)
 }
 
 fn suites(reader: &mut Reader, map: &Map) -> Option<Vec<Suite>> {

@@ -9,6 +9,7 @@
 //! behind that. The number enters as a changelog entry marked `binary-only`, as a binary rebuild of the distribution
 //! does, so one source package serves all numbers.
 
+pub mod capability;
 pub mod facts;
 pub mod needs;
 #[cfg(test)]

@@ -19,7 +19,7 @@ fn distro() -> Distro {
     }
 }
 
-fn deb_distro() -> Deb {
+pub(super) fn deb_distro() -> Deb {
     Deb {
         codename: "oasis".into(),
         suites: Vec::new(),
@@ -27,6 +27,7 @@ fn deb_distro() -> Deb {
         base: Base { variant: "buildd".into(), add: Vec::new() },
         expired_release_files: Expired::Refuse,
         options: Options { first_alternative: true, rules_need_no_root: false },
+        capabilities: BTreeMap::new(),
     }
 }
 
