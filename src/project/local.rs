@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::Project;
 use crate::diag::Failure;
-use crate::digest::Digest;
 use crate::diag::chain;
+use crate::digest::Digest;
 use crate::eval::weave::{Asked, LocalError, LocalSource, Looked};
 use crate::fetch::{self, LocalKind, local_tree_paths_without};
 use crate::store::Store;

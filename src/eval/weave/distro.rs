@@ -8,7 +8,7 @@ use crate::component::{Component, SourceSpec};
 use crate::drv::Action;
 use crate::family::deb::{self, Part};
 use crate::graph::{ActionId, Builder, Needed, NewNode, NodeId, Origin, Word};
-use crate::name::{Arch, ComponentName, DistroName, Kind};
+use crate::name::{Arch, AreaName, ComponentName, DistroName, Kind};
 
 /// What was woven for a component of a distro, for those that need it and for the repository.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Made {
     pub builds: Vec<(Arch, NodeId)>,
     /// Its source package.
     pub source: Option<NodeId>,
+    /// The area that its packages go to; `None`: `main`.
+    pub area: Option<AreaName>,
 }
 
 /// Everything that was woven, by distro; of each distro by component, sorted.
@@ -52,8 +54,8 @@ pub(super) struct Weaver<'a> {
 }
 
 /// What a package list follows from besides its inputs: which component, which part of it, on which arch, and the places
-/// of rules and of the table of our packages.
-type ListKey = (*const Component, *const crate::lock::SourceFacts, Part, Arch, usize, crate::digest::Digest);
+/// of rules, and the tables of our packages and of what is asked for by another name.
+type ListKey = (*const Component, *const crate::lock::SourceFacts, Part, Arch, usize, [crate::digest::Digest; 2]);
 
 impl<'a> Weaver<'a> {
     /// The graph, and what stands in it.
@@ -93,14 +95,7 @@ impl<'a> Weaver<'a> {
         Base { place, index, list, root }
     }
 
-    fn component(
-        &mut self,
-        scene: &Scene<'a>,
-        place: usize,
-        order: &Order,
-        bases: &[Base],
-        others: &[Made],
-    ) -> Made {
+    fn component(&mut self, scene: &Scene<'a>, place: usize, order: &Order, bases: &[Base], others: &[Made]) -> Made {
         let member = &scene.members[place];
         let mut made = Made::default();
         let Some((_, first)) = member.on.first() else { return made };
@@ -108,6 +103,7 @@ impl<'a> Weaver<'a> {
         let tools = scene.arches.iter().position(|arch| **arch == scene.distro.indep_on).unwrap_or_default();
         let source_package = self.source_package(scene, member, first, source, bases.get(tools));
         made.source = Some(source_package);
+        made.area = (first.area != AreaName::main()).then(|| first.area.clone());
         let subject = self.graph.word(member.name.as_str());
         let wanted = wanted(scene, member);
         let lists: Vec<NodeId> = wanted
@@ -116,7 +112,8 @@ impl<'a> Weaver<'a> {
                 let base = &bases[wanted.arch];
                 let action = self.list(scene, member, wanted, order);
                 let graph = &mut self.graph;
-                let mut needs = vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
+                let mut needs =
+                    vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
                 for other in order.needs(place, wanted.arch) {
                     let name = scene.members[*other].name;
                     for (built, node) in &others[*other].builds {
@@ -172,13 +169,20 @@ impl<'a> Weaver<'a> {
             self.rules.len() - 1
         });
         let (facts, arch) = (&*member.source.facts, scene.arches[wanted.arch]);
-        let key: ListKey =
-            (wanted.component, facts, wanted.part, arch.clone(), rules_place, order.makers.digest());
+        let key: ListKey = (
+            wanted.component,
+            facts,
+            wanted.part,
+            arch.clone(),
+            rules_place,
+            [order.makers.digest(), order.asked.digest()],
+        );
         if let Some(known) = self.lists.get(&key) {
             return *known;
         }
         let rules = &self.rules[rules_place];
-        let action = deb::resolve(wanted.component, rules, facts, wanted.part, arch, order.makers.clone());
+        let action =
+            deb::resolve(wanted.component, rules, facts, (wanted.part, arch), &order.asked, order.makers.clone());
         let action = self.graph.action(&action);
         self.lists.insert(key, action);
         action

@@ -3,6 +3,7 @@
 //! Pure, like all of evaluation: the lock's facts stand in for sources that are not here, and a local folder is looked at
 //! through a closure. Distros and arches without a pin are left out; the order of nodes follows from names alone.
 
+mod asked;
 mod distro;
 mod needs;
 mod repo;
@@ -12,8 +13,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
 use sources::Sources;
+pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
 
 use super::{Project, RecipeError, RecipeErrors, Work};
 use crate::component::Component;

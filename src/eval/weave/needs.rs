@@ -5,12 +5,13 @@ use std::sync::Arc as Shared;
 
 use super::super::RecipeError;
 use super::Scene;
+use super::asked::asked;
 use crate::component::{Component, Need};
 use crate::drv::SharedTable;
-use crate::family::deb::needs::{Known, Source, binaries, components};
+use crate::family::deb::needs::{Known, Source, binaries, components, meets};
 use crate::family::deb::{Part, parts};
 use crate::graph;
-use crate::name::{Arch, ComponentName};
+use crate::name::{Arch, ComponentName, PackageName};
 
 /// The components of a distro so that each stands behind what it needs, and those needs by arch. A component is its place
 /// among the scene's members.
@@ -21,6 +22,8 @@ pub(super) struct Order {
     needs: BTreeMap<(usize, usize), Vec<usize>>,
     /// Which component makes a binary package.
     pub makers: SharedTable,
+    /// Which package is meant where something is asked for by another name.
+    pub asked: SharedTable,
 }
 
 impl Order {
@@ -35,6 +38,8 @@ impl Order {
 struct Signature {
     arches: Vec<Arch>,
     indep_on: Arch,
+    /// What the distro says of packages that needs may ask for.
+    capabilities: BTreeMap<String, PackageName>,
     members: Vec<(ComponentName, *const Source<'static>, Vec<(Arch, *const Component)>)>,
 }
 
@@ -55,6 +60,7 @@ impl Orders {
         let signature = Signature {
             arches: scene.arches.iter().map(|arch| (*arch).clone()).collect(),
             indep_on: scene.distro.indep_on.clone(),
+            capabilities: scene.deb.capabilities.clone(),
             members: members.collect(),
         };
         if let Some(known) = self.0.get(&signature) {
@@ -68,7 +74,9 @@ impl Orders {
 
 fn order(scene: &Scene<'_>) -> Result<Order, Vec<RecipeError>> {
     let mut errors = unknown_needs(scene);
+    errors.extend(other_versions(scene));
     let makers = makers(scene, &mut errors);
+    let asked = asked(scene, &makers, &mut errors);
     let mut needs = BTreeMap::new();
     for (arch_place, arch) in scene.arches.iter().enumerate() {
         let known: Vec<Option<Known<'_>>> = scene
@@ -80,11 +88,17 @@ fn order(scene: &Scene<'_>) -> Result<Order, Vec<RecipeError>> {
                     Need::Component { name, .. } => scene.place(name),
                     Need::Package { .. } | Need::Capability { .. } => None,
                 });
-                Some(Known { source: member.source, profiles: &component.profiles, needs: said.collect() })
+                let packages = component.needs.iter().filter_map(|need| match need {
+                    Need::Component { .. } => None,
+                    Need::Package { name, .. } => name.split(':').next(),
+                    Need::Capability { capability, .. } => asked.get(&capability.to_string()).map(String::as_str),
+                });
+                let packages = packages.collect();
+                Some(Known { source: member.source, profiles: &component.profiles, needs: said.collect(), packages })
             })
             .collect();
         for place in (0..known.len()).filter(|place| known[*place].is_some()) {
-            let found = components(place, &known, &makers, arch);
+            let found = components(place, &known, (&makers, &asked), arch);
             needs.insert((place, arch_place), found.into_iter().collect::<Vec<usize>>());
         }
     }
@@ -96,7 +110,7 @@ fn order(scene: &Scene<'_>) -> Result<Order, Vec<RecipeError>> {
         return Err(errors);
     }
     let makers = makers.iter().map(|(package, maker)| ((*package).to_owned(), scene.members[*maker].name.to_string()));
-    Ok(Order { order, needs, makers: SharedTable::new(makers.collect()) })
+    Ok(Order { order, needs, makers: SharedTable::new(makers.collect()), asked: SharedTable::new(asked) })
 }
 
 fn unknown_needs(scene: &Scene<'_>) -> Vec<RecipeError> {
@@ -128,7 +142,27 @@ fn unknown_needs(scene: &Scene<'_>) -> Vec<RecipeError> {
                         format!("name a recipe; a package of the distribution is written `pkg(\"{needed}\")`{close}"),
                     )
                 };
-                errors.push(scene.project.recipe_error(name, "needs", Some(needed.as_str()), message, help));
+                errors.push(scene.project.recipe_error(name, "needs", Some(&need.to_string()), message, help));
+            }
+        }
+    }
+    errors
+}
+
+/// Components that are there in another version than a recipe needs.
+fn other_versions(scene: &Scene<'_>) -> Vec<RecipeError> {
+    let mut errors = Vec::new();
+    for member in &scene.members {
+        for need in member.on.iter().flat_map(|(_, component)| &component.needs) {
+            if let Need::Component { name, version: Some(bound) } = need
+                && let Some(place) = scene.place(name)
+                && let version = &scene.members[place].source.facts.version
+                && !meets(version, bound)
+            {
+                let message =
+                    format!("`{}` needs `{need}`, but `{name}` is {version} on {}", member.name, scene.distro.name);
+                let help = format!("pin another version of `{name}` with `opb update {name}`, or mend the need");
+                errors.push(scene.project.recipe_error(member.name, "needs", Some(&need.to_string()), message, help));
             }
         }
     }

@@ -9,7 +9,7 @@ use super::distro::AllMade;
 use crate::drv::Action;
 use crate::graph::{Builder, NewNode, Origin};
 use crate::lock::Lock;
-use crate::name::{Arch, ChannelName, Kind, Target};
+use crate::name::{Arch, AreaName, ChannelName, ComponentName, Kind, Target};
 use crate::settings::Settings;
 
 /// What each channel holds.
@@ -60,6 +60,7 @@ pub(super) fn weave(
                 continue;
             }
             let mut needs = Vec::new();
+            let mut areas: BTreeMap<&AreaName, Vec<&ComponentName>> = BTreeMap::new();
             for (component, made) in components {
                 let mut any = false;
                 for (arch, build) in &made.builds {
@@ -69,6 +70,9 @@ pub(super) fn weave(
                             needs.push(graph.need(&format!("{output} {component}/{arch}"), *build, output));
                         }
                     }
+                }
+                if let (true, Some(area)) = (any, &made.area) {
+                    areas.entry(area).or_default().push(component);
                 }
                 if let (true, Some(source)) = (any, made.source) {
                     needs.push(graph.need(&format!("source {component}"), source, "source"));
@@ -80,11 +84,15 @@ pub(super) fn weave(
                 ("label", text(&channel.label, name.as_str())),
                 ("suite", distro.codename().to_owned()),
                 ("codename", distro.codename().to_owned()),
-                ("areas", "main".to_owned()),
+                ("areas", areas.keys().fold("main".to_owned(), |all, area| format!("{all} {area}"))),
                 ("arches", arches.join(" ")),
                 ("description", format!("Packages for {distro_name} built by opb")),
             ];
-            let action = Action::Repo { settings: values.map(|(key, value)| (key.to_owned(), value)).into() };
+            let mut settings: BTreeMap<String, String> = values.map(|(key, value)| (key.to_owned(), value)).into();
+            for (area, components) in &areas {
+                settings.extend(components.iter().map(|component| (format!("area {component}"), area.to_string())));
+            }
+            let action = Action::Repo { settings };
             let (subject, place) = (graph.word(name.as_str()), graph.word(distro_name.as_str()));
             let (kind, action, origin) = (Kind::Repo, graph.action(&action), Origin::Made);
             graph.add(NewNode { kind, subject, place, action, of_component: false, origin }, &mut needs);

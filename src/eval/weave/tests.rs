@@ -1,5 +1,7 @@
 //! Which nodes there are, and what reads what.
 
+mod asked;
+
 use std::cell::Cell;
 
 use proptest::prelude::*;

@@ -41,6 +41,22 @@ pub fn relations(package: &str, version: Option<&Bound>) -> Vec<String> {
     }
 }
 
+/// A relation, which may have alternatives, with the package that is meant in place of another name.
+pub fn renamed(relation: &str, asked: &BTreeMap<String, String>) -> String {
+    if asked.is_empty() {
+        return relation.to_owned();
+    }
+    let one = |alternative: &str| {
+        let trimmed = alternative.trim();
+        let end = trimmed.find(|c: char| c.is_whitespace() || "(:[<".contains(c)).unwrap_or(trimmed.len());
+        match asked.get(&trimmed[..end]) {
+            Some(package) => format!("{package}{}", &trimmed[end..]),
+            None => trimmed.to_owned(),
+        }
+    };
+    relation.split('|').map(one).collect::<Vec<_>>().join(" | ")
+}
+
 /// Names that a package of the project with this capability probably has.
 fn usual_names(capability: &Capability) -> Vec<String> {
     let name = capability.name.to_lowercase();
@@ -97,6 +113,15 @@ mod tests {
         for unknown in ["pkgconfig(xml)", "tool(git)", "cmake(Qt6Core)"] {
             assert_eq!(found(unknown, &[]), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn other_names_are_replaced() {
+        let asked = BTreeMap::from([("grace-devel".to_owned(), "libgrace-dev".to_owned())]);
+        assert_eq!(renamed("grace-devel (>= 1.1) [amd64] | b:any", &asked), "libgrace-dev (>= 1.1) [amd64] | b:any");
+        assert_eq!(renamed("grace-devel-more", &asked), "grace-devel-more");
+        assert_eq!(renamed("a|grace-devel:native", &asked), "a | libgrace-dev:native");
+        assert_eq!(renamed("a|b", &BTreeMap::new()), "a|b");
     }
 
     #[test]

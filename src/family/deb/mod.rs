@@ -109,13 +109,13 @@ pub fn resolve_base(distro: &ListRules<'_>, arch: &Arch) -> Action {
 
 /// The package list of the root that a component is built in.
 ///
-/// `ours` names every binary package that the project makes for the distro, with its component.
+/// `asked` names the package that is meant where something is asked for by another name; `ours` names every binary package that the project makes for the distro, with its component.
 pub fn resolve(
     component: &Component,
     distro: &ListRules<'_>,
     facts: &SourceFacts,
-    part: Part,
-    arch: &Arch,
+    (part, arch): (Part, &Arch),
+    asked: &BTreeMap<String, String>,
     ours: SharedTable,
 ) -> Action {
     let split = |text: &str| -> Vec<String> {
@@ -127,10 +127,19 @@ pub fn resolve(
         Part::Indep => &facts.build_depends_indep,
     }));
     for need in &component.needs {
-        if let Need::Package { .. } = need {
-            needs.push(need.to_string());
+        match need {
+            Need::Component { .. } => {}
+            Need::Package { .. } => needs.push(need.to_string()),
+            Need::Capability { capability, version } => {
+                // What has no package was an error before this.
+                let package = asked.get(&capability.to_string());
+                needs.extend(
+                    package.map(|package| capability::relations(package, version.as_ref())).into_iter().flatten(),
+                );
+            }
         }
     }
+    needs.iter_mut().for_each(|need| *need = capability::renamed(need, asked));
     if needs_fakeroot(facts, distro) {
         needs.push("fakeroot".to_owned());
     }

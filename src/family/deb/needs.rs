@@ -9,9 +9,11 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::component::Bound;
 use crate::lock::SourceFacts;
 use crate::name::Arch;
 use crate::package::relation::{Relations, Variables, arch_matches as wildcard_matches};
+use crate::package::version::Version;
 
 /// A source's facts with its relations read: done once for all arches and distros that it is built for.
 pub struct Source<'a> {
@@ -27,10 +29,12 @@ impl<'a> Source<'a> {
     /// Reads the relations. A field that cannot be read was refused when the facts were made, and counts as empty.
     pub fn new(facts: Cow<'a, SourceFacts>) -> Self {
         let read = |field: &str| Relations::parse_with(field, Variables::LeftOut).unwrap_or_default();
-        let build = [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep].map(|field| read(field));
-        let depends = facts.binaries.iter().map(|(name, binary)| {
-            (name.to_string(), (read(&binary.depends), binary.depends.contains("${")))
-        });
+        let build =
+            [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep].map(|field| read(field));
+        let depends = facts
+            .binaries
+            .iter()
+            .map(|(name, binary)| (name.to_string(), (read(&binary.depends), binary.depends.contains("${"))));
         Self { build, depends: depends.collect(), facts }
     }
 }
@@ -43,6 +47,8 @@ pub struct Known<'a> {
     pub profiles: &'a BTreeSet<String>,
     /// Components that its recipe says it needs, by place in the list of all.
     pub needs: Vec<usize>,
+    /// Packages that its recipe says it needs.
+    pub packages: Vec<&'a str>,
 }
 
 /// The binary packages, ordinary ones, that a source makes on `arch` or for all arches.
@@ -65,11 +71,12 @@ pub fn binaries<'a>(
 }
 
 /// The components whose packages must be at hand when the one at place `of` is built on `arch`; it may be among them,
-/// where its needs lead back to it. `known` has `None` where a component is not built; `makers` says which makes a package.
+/// where its needs lead back to it. `known` has `None` where a component is not built; `makers` says which makes a package,
+/// `asked` which package is meant by another name.
 pub fn components<'a>(
     of: usize,
     known: &'a [Option<Known<'a>>],
-    makers: &BTreeMap<&str, usize>,
+    (makers, asked): (&BTreeMap<&str, usize>, &'a BTreeMap<String, String>),
     arch: &Arch,
 ) -> BTreeSet<usize> {
     let (mut found, mut seen, mut stood_in) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -84,6 +91,7 @@ pub fn components<'a>(
         }
     }
     while let Some(name) = next.pop() {
+        let name = asked.get(name).map_or(name, String::as_str);
         if !seen.insert(name) {
             continue;
         }
@@ -103,7 +111,23 @@ fn add_build_needs<'a>(known: &'a Known<'a>, arch: &Arch, next: &mut Vec<&'a str
     for field in &known.source.build {
         next.extend(names(field, arch, known.profiles));
     }
+    next.extend(&known.packages);
     found.extend(known.needs.iter().copied());
+}
+
+/// Whether a source's version will do. A bound without a revision or an epoch says nothing of the source's.
+pub fn meets(version: &str, bound: &Bound) -> bool {
+    let without_epoch = |version: &str| version.split_once(':').map_or(version.to_owned(), |(_, rest)| rest.to_owned());
+    let mut version = if bound.version.contains(':') { version.to_owned() } else { without_epoch(version) };
+    if !bound.version.contains('-')
+        && let Some((upstream, _)) = version.rsplit_once('-')
+    {
+        version = upstream.to_owned();
+    }
+    match (version.parse::<Version>(), bound.version.parse::<Version>()) {
+        (Ok(version), Ok(wanted)) => bound.operator.allows(version.cmp(&wanted)),
+        _ => false,
+    }
 }
 
 /// Whether `Build-Profiles` such as `<!nodoc>` lets a package be made under `profiles`.
@@ -129,4 +153,18 @@ pub fn arch_matches(word: &str, arch: &Arch) -> bool {
 fn names<'a>(field: &'a Relations, arch: &Arch, profiles: &BTreeSet<String>) -> impl Iterator<Item = &'a str> {
     let all = field.0.iter().flat_map(|alternatives| &alternatives.0);
     all.filter(|relation| relation.applies(arch.as_str(), profiles)).map(|relation| relation.name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_sources_meet_bounds() {
+        let check = |version: &str, bound: &str| meets(version, &Bound::parse(bound).expect("a bound"));
+        assert!(check("1.1-1", ">= 1.1") && check("1.1-1", "= 1.1") && check("1.1-1", "<= 1.1"));
+        assert!(check("2:1.1-1", "<< 1.2") && check("1.1", "= 1.1") && check("1.1-2", ">> 1.1-1"));
+        assert!(!check("1.0-1", ">= 1.1") && !check("1.1-1", ">> 1.1") && !check("1.1-1", "<= 1.1-0"));
+        assert!(!check("1:1.1-1", ">= 2:1.0") && !check("1.1~rc1-1", ">= 1.1"));
+    }
 }

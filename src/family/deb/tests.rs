@@ -146,7 +146,14 @@ fn a_root_has_what_the_part_needs() {
             Need::Package { name: "help2man".into(), version: None },
             Need::Component { name: "libmd".parse().expect("a name"), version: None },
         ];
-        match resolve(&component, &ListRules::of(&distro), &facts, part, &arch, SharedTable::default()) {
+        match resolve(
+            &component,
+            &ListRules::of(&distro),
+            &facts,
+            (part, &arch),
+            &BTreeMap::new(),
+            SharedTable::default(),
+        ) {
             Action::Resolve(resolve) => (resolve.needs, resolve.conflicts, resolve.profiles),
             other => panic!("{other:?}"),
         }
