@@ -5,8 +5,10 @@
 //! it decides something that is told here. Pure, bounded, and linear in the spec's size.
 
 mod condition;
+mod define;
 pub mod dependency;
 mod expand;
+mod fields;
 mod lines;
 mod macros;
 mod read;
@@ -63,6 +65,8 @@ pub struct Package {
     pub requires: Vec<Dependency>,
     /// `Provides` as the spec says; its own name is provided besides.
     pub provides: Vec<Dependency>,
+    /// Of its files those that stand for a capability: programs, and what pkg-config and CMake read. Patterns left out.
+    pub files: Vec<String>,
 }
 
 /// Why a spec cannot be read.

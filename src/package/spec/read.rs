@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::dependency::{self, Dependency};
+use super::dependency::Dependency;
 use super::expand::{Expander, TooMuch};
+use super::fields::{Draft, field, matters, put_numbered};
 use super::lines::lines;
-use super::macros::{Macro, Macros, is_name};
-use super::{MAX_SPEC, Package, Spec, SpecError, condition};
+use super::macros::{Macros, is_name};
+use super::{MAX_SPEC, Spec, SpecError, condition};
 use crate::name::PackageName;
-use crate::package::rpm_version::Evr;
 
 /// Conditions within conditions.
 const MAX_OPEN: usize = 64;
@@ -56,9 +56,11 @@ const STATEMENTS: [&str; 6] = ["global", "define", "undefine", "bcond", "bcond_w
 
 /// Where a line stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Section {
+pub(super) enum Section {
     /// Fields of a package, by its place.
     Fields(usize),
+    /// Files of a package, by its place.
+    Files(usize),
     Prep,
     Changelog,
     Sources,
@@ -68,7 +70,7 @@ enum Section {
 }
 
 /// A condition that is open.
-struct Open {
+pub(super) struct Open {
     line: usize,
     directive: String,
     /// Whether the lines around it are read.
@@ -81,34 +83,24 @@ struct Open {
     unsure: Option<String>,
 }
 
-#[derive(Default)]
-struct Draft {
-    /// `None` for the main package.
-    name: Option<PackageName>,
-    noarch: bool,
-    requires: Vec<Dependency>,
-    provides: Vec<Dependency>,
-    has_files: bool,
-}
-
-struct Reader {
-    expander: Expander,
-    open: Vec<Open>,
-    section: Section,
-    drafts: Vec<Draft>,
-    places: BTreeMap<PackageName, usize>,
-    name: Option<PackageName>,
-    version: Option<String>,
-    release: Option<String>,
-    epoch: Option<u32>,
-    exclusive_arch: Vec<String>,
-    exclude_arch: Vec<String>,
-    build_requires: Vec<Dependency>,
-    build_conflicts: Vec<Dependency>,
-    sources: BTreeMap<u32, String>,
-    patches: BTreeMap<u32, String>,
-    folder: Option<String>,
-    date: Option<i64>,
+pub(super) struct Reader {
+    pub expander: Expander,
+    pub open: Vec<Open>,
+    pub section: Section,
+    pub drafts: Vec<Draft>,
+    pub places: BTreeMap<PackageName, usize>,
+    pub name: Option<PackageName>,
+    pub version: Option<String>,
+    pub release: Option<String>,
+    pub epoch: Option<u32>,
+    pub exclusive_arch: Vec<String>,
+    pub exclude_arch: Vec<String>,
+    pub build_requires: Vec<Dependency>,
+    pub build_conflicts: Vec<Dependency>,
+    pub sources: BTreeMap<u32, String>,
+    pub patches: BTreeMap<u32, String>,
+    pub folder: Option<String>,
+    pub date: Option<i64>,
 }
 
 /// What a spec says under these macros.
@@ -296,6 +288,14 @@ impl Reader {
                 put_numbered(&mut self.patches, "", line);
                 Ok(())
             }
+            Section::Files(place) => {
+                if left.is_none()
+                    && let Some(path) = told_path(line)
+                {
+                    self.drafts[place].files.push(path.to_owned());
+                }
+                Ok(())
+            }
             Section::Prep | Section::Changelog | Section::Other => Ok(()),
         }
     }
@@ -306,7 +306,7 @@ impl Reader {
             "files" => {
                 let place = self.package(number, word, arguments)?;
                 self.drafts[place].has_files = true;
-                Section::Other
+                Section::Files(place)
             }
             "prep" => Section::Prep,
             "changelog" => Section::Changelog,
@@ -315,98 +315,6 @@ impl Reader {
             _ => Section::Other,
         };
         Ok(())
-    }
-
-    /// The package that `-n name`, `part` or nothing means.
-    fn package(&mut self, line: usize, word: &str, arguments: &str) -> Result<usize, SpecError> {
-        let mut words = arguments.split_whitespace();
-        let mut name = None;
-        while let Some(word) = words.next() {
-            match word {
-                "-n" => name = words.next().map(str::to_owned),
-                "-f" => drop(words.next()),
-                part if !part.starts_with('-') && name.is_none() => {
-                    let main = self.name.as_ref().ok_or(SpecError::Missing { field: "Name" })?;
-                    name = Some(format!("{main}-{part}"));
-                }
-                _ => {}
-            }
-        }
-        let Some(name) = name else { return Ok(0) };
-        if name.contains('%') {
-            return Err(SpecError::Opaque {
-                line,
-                field: format!("%{word}"),
-                construct: name.chars().take(80).collect(),
-            });
-        }
-        let name = PackageName::new(name).map_err(|source| SpecError::Name { line, source })?;
-        if Some(&name) == self.name.as_ref() {
-            return Ok(0);
-        }
-        if let Some(place) = self.places.get(&name) {
-            return Ok(*place);
-        }
-        self.places.insert(name.clone(), self.drafts.len());
-        self.drafts.push(Draft { name: Some(name), ..Draft::default() });
-        Ok(self.drafts.len() - 1)
-    }
-
-    fn field(&mut self, line: usize, place: usize, name: &str, value: &str) -> Result<(), SpecError> {
-        let main = place == 0;
-        let words = || value.split([' ', '\t', ',']).filter(|word| !word.is_empty()).map(str::to_owned);
-        let dependencies = || {
-            dependency::parse(value).map_err(|source| SpecError::Dependency { line, field: name.to_owned(), source })
-        };
-        match name {
-            "name" if main => {
-                let parsed = PackageName::new(value).map_err(|source| SpecError::Name { line, source })?;
-                self.define("name", value);
-                self.name = Some(parsed);
-            }
-            "version" if main => self.version = Some(self.part(line, "Version", value)?),
-            "release" if main => self.release = Some(self.part(line, "Release", value)?),
-            "epoch" if main => {
-                let evr = Evr::new(&format!("{value}:0"));
-                let evr = evr.map_err(|source| SpecError::Version { line, field: "Epoch", source })?;
-                self.epoch = evr.epoch;
-                self.define("epoch", value);
-            }
-            "buildarch" | "buildarchitectures" => {
-                if words().any(|word| word == "noarch") {
-                    self.drafts[place].noarch = true;
-                } else if main {
-                    self.exclusive_arch.extend(words());
-                }
-            }
-            "exclusivearch" => self.exclusive_arch.extend(words()),
-            "excludearch" => self.exclude_arch.extend(words()),
-            "buildrequires" | "buildprereq" => self.build_requires.extend(dependencies()?),
-            "buildconflicts" => self.build_conflicts.extend(dependencies()?),
-            "requires" | "prereq" => self.drafts[place].requires.extend(dependencies()?),
-            "provides" => self.drafts[place].provides.extend(dependencies()?),
-            _ => {
-                if let Some(number) = name.strip_prefix("source") {
-                    put_numbered(&mut self.sources, number, value);
-                } else if let Some(number) = name.strip_prefix("patch") {
-                    put_numbered(&mut self.patches, number, value);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A version or a release, which later lines may ask for as a macro.
-    fn part(&mut self, line: usize, field: &'static str, value: &str) -> Result<String, SpecError> {
-        let evr = Evr::new(&format!("{value}-1"));
-        evr.map_err(|source| SpecError::Version { line, field, source })?;
-        self.define(&field.to_ascii_lowercase(), value);
-        Ok(value.to_owned())
-    }
-
-    fn define(&mut self, name: &str, value: &str) {
-        let body = Macro { body: value.replace('%', "%%"), options: None, own: true };
-        self.expander.macros.put(name, body);
     }
 
     /// `%setup -n folder`: where the first archive unpacks to.
@@ -428,41 +336,6 @@ impl Reader {
         }
         Ok(())
     }
-
-    fn changelog(&mut self, line: &str) {
-        if self.date.is_none()
-            && let Some(entry) = line.strip_prefix('*')
-        {
-            self.date = date(entry);
-        }
-    }
-
-    fn finish(self) -> Result<Spec, SpecError> {
-        let name = self.name.ok_or(SpecError::Missing { field: "Name" })?;
-        let version = self.version.ok_or(SpecError::Missing { field: "Version" })?;
-        let release = self.release.ok_or(SpecError::Missing { field: "Release" })?;
-        let noarch = self.drafts.first().is_some_and(|main| main.noarch);
-        let made = |draft: Draft| {
-            let package =
-                Package { noarch: noarch || draft.noarch, requires: draft.requires, provides: draft.provides };
-            (draft.name.unwrap_or_else(|| name.clone()), package)
-        };
-        let packages = self.drafts.into_iter().filter(|draft| draft.has_files).map(made).collect();
-        Ok(Spec {
-            noarch,
-            folder: self.folder.unwrap_or_else(|| format!("{name}-{version}")),
-            evr: Evr { epoch: self.epoch, version, release: Some(release) },
-            exclusive_arch: self.exclusive_arch,
-            exclude_arch: self.exclude_arch,
-            build_requires: self.build_requires,
-            build_conflicts: self.build_conflicts,
-            sources: self.sources,
-            patches: self.patches,
-            date: self.date,
-            packages,
-            name,
-        })
-    }
 }
 
 /// Whether a word behind `%` is part of a spec's form and no macro.
@@ -471,70 +344,19 @@ pub(super) fn is_directive(word: &str) -> bool {
     SECTIONS.contains(&word) || conditions.contains(&word)
 }
 
+/// A file of which a package's capabilities follow, in a line of its list of files: a program, or what pkg-config and CMake
+/// read.
+fn told_path(line: &str) -> Option<&str> {
+    let path = line.split_whitespace().next_back().filter(|word| word.starts_with('/'))?;
+    let told = path.starts_with("/usr/bin/")
+        || path.starts_with("/usr/sbin/")
+        || path.ends_with(".pc")
+        || path.ends_with("onfig.cmake");
+    (told && !path.contains(['*', '?', '[', '{'])).then_some(path)
+}
+
 /// The word behind the `%` that a line begins with; empty where there is none.
 fn directive(line: &str) -> &str {
     let Some(behind) = line.strip_prefix('%') else { return "" };
     &behind[..behind.bytes().take_while(|byte| is_name(*byte)).count()]
-}
-
-/// A field's name in small letters, without what stands in brackets, and its value.
-fn field(line: &str) -> Option<(String, &str)> {
-    let length = line.bytes().take_while(u8::is_ascii_alphanumeric).count();
-    let (name, rest) = line.split_at(length);
-    let mut rest = rest.trim_start();
-    if let Some((_, behind)) = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
-        rest = behind.trim_start();
-    }
-    let value = rest.strip_prefix(':')?;
-    if length == 0 { None } else { Some((name.to_ascii_lowercase(), value.trim())) }
-}
-
-/// Whether a field says something that is told here.
-fn matters(name: &str) -> bool {
-    let numbered = |name: &str, kind: &str| {
-        name.strip_prefix(kind).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let known = [
-        "name",
-        "version",
-        "release",
-        "epoch",
-        "buildarch",
-        "buildarchitectures",
-        "exclusivearch",
-        "excludearch",
-        "buildrequires",
-        "buildprereq",
-        "buildconflicts",
-        "requires",
-        "prereq",
-        "provides",
-    ];
-    known.contains(&name) || numbered(name, "source") || numbered(name, "patch")
-}
-
-/// Without a number it is the next one.
-fn put_numbered(list: &mut BTreeMap<u32, String>, number: &str, value: &str) {
-    let next = list.keys().next_back().map_or(0, |last| last.saturating_add(1));
-    let number = number.parse().unwrap_or(next);
-    if !value.is_empty() {
-        list.insert(number, value.to_owned());
-    }
-}
-
-/// The date of a changelog's entry: `Thu Jan 01 2026 …`, or with a time, `Thu Jan  1 12:30:00 UTC 2026 …`.
-fn date(entry: &str) -> Option<i64> {
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut words = entry.split_whitespace().skip(1);
-    let month = words.next().and_then(|word| months.iter().position(|month| *month == word))?;
-    let day: i8 = words.next()?.parse().ok()?;
-    let mut word = words.next()?;
-    let mut time = jiff::civil::Time::constant(12, 0, 0, 0);
-    if word.contains(':') {
-        time = word.parse().ok()?;
-        words.next()?;
-        word = words.next()?;
-    }
-    let date = jiff::civil::Date::new(word.parse().ok()?, i8::try_from(month + 1).ok()?, day).ok()?;
-    Some(date.to_datetime(time).to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
 }
