@@ -16,6 +16,7 @@ struct Site {
     folder: tempfile::TempDir,
     signer: Signer,
     arch: String,
+    areas: Vec<String>,
     /// What pool files hold.
     pool: BTreeMap<Digest, Vec<u8>>,
 }
@@ -77,7 +78,7 @@ impl Site {
         let key = SecretKey::generate("opb test", now() as u64 - 60, Some(86_400), rand::rngs::OsRng);
         let signer = Signer::File(key.expect("makes a key"));
         fs::write(folder.path().join("opb.pgp"), signer.public_key_binary().expect("exports")).expect("writes");
-        Self { folder, signer, arch, pool: BTreeMap::new() }
+        Self { folder, signer, arch, areas: vec!["main".to_owned()], pool: BTreeMap::new() }
     }
 
     fn path(&self, part: &str) -> PathBuf {
@@ -90,7 +91,7 @@ impl Site {
             label: "opb nightly".to_owned(),
             suite: "nightly".to_owned(),
             codename: "bookworm".to_owned(),
-            areas: vec!["main".to_owned()],
+            areas: self.areas.clone(),
             description: "packages of this test".to_owned(),
             arches: [self.arch.parse().expect("plain")].into_iter().collect(),
         }
@@ -241,6 +242,46 @@ fn apt_takes_packages_and_sources() {
     let output = site.apt(&["source", "opb-sample"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(site.path("work/opb-sample-1.0/debian/control").exists());
+}
+
+#[test]
+fn apt_takes_packages_of_all_areas() {
+    if !ready() {
+        return;
+    }
+    let mut site = Site::new();
+    site.areas.push("openapp".to_owned());
+    let arch = site.arch.clone();
+    let mut binaries = [site.binary("opb-sample", &arch), site.binary("opb-sample-doc", "all")];
+    let mut sources = [site.source()];
+    binaries[1].area = "openapp".to_owned();
+    sources[0].area = "openapp".to_owned();
+    site.publish(&assemble(&site.settings(), &binaries, &sources).expect("assembles"));
+    let listed = fs::read_to_string(site.path("etc/sources.list.d/opb.sources")).expect("reads");
+    assert!(listed.contains("Components: main openapp"), "{listed}");
+    for place in [
+        format!("repo/pool/main/o/opb-sample/opb-sample_1.0_{arch}.deb"),
+        "repo/pool/openapp/o/opb-sample/opb-sample-doc_1.0_all.deb".to_owned(),
+        "repo/pool/openapp/o/opb-sample/opb-sample_1.0.dsc".to_owned(),
+        format!("repo/dists/bookworm/openapp/binary-{arch}/Packages.xz"),
+    ] {
+        assert!(site.path(&place).exists(), "{place}");
+    }
+    site.update().expect("is accepted");
+    for package in ["opb-sample", "opb-sample-doc"] {
+        let output = site.apt(&["download", package]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    fs::remove_file(site.path("work/opb-sample_1.0.dsc")).expect("removes");
+    let output = site.apt(&["source", "--download-only", "opb-sample"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Who takes one area only gets what is in it.
+    let one = listed.replace("main openapp", "openapp");
+    fs::write(site.path("etc/sources.list.d/opb.sources"), one).expect("writes");
+    site.update().expect("is accepted");
+    assert!(site.apt(&["download", "opb-sample-doc"]).status.success());
+    fs::remove_file(site.path("work").join(format!("opb-sample_1.0_{arch}.deb"))).expect("removes");
+    assert!(!site.apt(&["download", "opb-sample"]).status.success());
 }
 
 #[test]
