@@ -19,12 +19,15 @@ use crate::lock::{LOCK_VERSION, Lock};
 use crate::path::HostPath;
 use crate::settings::{Settings, SettingsError};
 
-pub use files::ProjectFiles;
+pub use files::{ProjectFiles, read_text};
 pub use local::{OWN_FILES, OWN_FOLDERS, host_apt};
 pub use revision::Revision;
 
 /// The name of the lock file.
 pub const LOCK_FILE: &str = "opb.lock";
+
+/// The name of the file with a project's settings.
+pub const SETTINGS_FILE: &str = "opb.toml";
 
 /// A project's folder, opened.
 pub struct Project {
@@ -107,6 +110,21 @@ impl Project {
     /// # Errors
     /// [`ProjectError`] where there is none or `start` is no folder, and [`Failure`] where its `opb.toml` is wrong.
     pub fn open(start: &Path) -> Result<Self, Failure> {
+        let mut project = Self::find(start)?;
+        match project.root.read_to_string(SETTINGS_FILE) {
+            Ok(text) => project.settings = Settings::parse(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(SettingsError::not_text().into()),
+            Err(source) => return Err(project.file_error("read", SETTINGS_FILE, source).into()),
+        }
+        Ok(project)
+    }
+
+    /// The same without a look at `opb.toml`: its settings are those of a project that has none.
+    ///
+    /// # Errors
+    /// [`ProjectError`] where there is no project, or `start` is no folder.
+    pub fn find(start: &Path) -> Result<Self, ProjectError> {
         let file_error = |deed, path: &Path| {
             let path = path.to_owned();
             move |source| ProjectError::File { deed, path, source }
@@ -114,19 +132,13 @@ impl Project {
         let start = std::path::absolute(start).map_err(file_error("open", start))?;
         // Without this, a mistyped folder would quietly mean the project around it.
         if !start.is_dir() {
-            return Err(ProjectError::NoFolder { start }.into());
+            return Err(ProjectError::NoFolder { start });
         }
-        let marks = ["opb.toml", "recipes"];
+        let marks = [SETTINGS_FILE, "recipes"];
         let found = start.ancestors().find(|folder| marks.iter().any(|mark| folder.join(mark).exists()));
         let path = found.ok_or_else(|| ProjectError::None { start: start.clone() })?;
         let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(file_error("open", path))?;
-        let settings = match root.read_to_string("opb.toml") {
-            Ok(text) => Settings::parse(&text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Settings::default(),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(SettingsError::not_text().into()),
-            Err(source) => return Err(file_error("read", &path.join("opb.toml"))(source).into()),
-        };
-        Ok(Self { path: HostPath::new(path), settings, root })
+        Ok(Self { path: HostPath::new(path), settings: Settings::default(), root })
     }
 
     /// The project's root folder.

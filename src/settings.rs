@@ -98,24 +98,39 @@ impl Settings {
             text: miette::NamedSource::new("opb.toml", text.to_owned()),
             place,
         };
-        let mut settings: Self =
+        let settings: Self =
             toml::from_str(text).map_err(|e| error(e.message().to_owned(), e.span().map(Into::into)))?;
-        if settings.channel.is_empty() {
-            settings.channel = Self::default().channel;
+        let settings = settings.completed();
+        if let Some((_, message)) = settings.problems().into_iter().next() {
+            return Err(error(message, None));
         }
+        Ok(settings)
+    }
+
+    /// With what is there where a file says nothing.
+    pub fn completed(mut self) -> Self {
+        if self.channel.is_empty() {
+            self.channel = Self::default().channel;
+        }
+        self
+    }
+
+    /// What its types do not rule out: the keys that lead to it, and a message.
+    pub fn problems(&self) -> Vec<(Vec<String>, String)> {
         let one_line = |text: &str| !text.is_empty() && !text.contains(char::is_control);
         let of_channel = |channel: &'_ Channel| {
             [("origin", channel.origin.clone()), ("label", channel.label.clone()), ("url", channel.url.clone())]
         };
-        let texts = settings.channel.iter().flat_map(|(name, channel)| {
-            let fields = of_channel(channel).into_iter();
-            fields.filter_map(move |(field, text)| Some((format!("channel.{name}.{field}"), text?)))
+        let texts = self.channel.iter().flat_map(|(name, channel)| {
+            let keys = |field: &str| vec!["channel".to_owned(), name.to_string(), field.to_owned()];
+            of_channel(channel).into_iter().filter_map(move |(field, text)| Some((keys(field), text?)))
         });
-        let mut all = std::iter::once(("maintainer".to_owned(), settings.maintainer.clone())).chain(texts);
-        if let Some((field, bad)) = all.find(|(_, text)| !one_line(text)) {
-            return Err(error(format!("`{field}` must be one line of text, not `{}`", bad.escape_debug()), None));
-        }
-        Ok(settings)
+        let all = std::iter::once((vec!["maintainer".to_owned()], self.maintainer.clone())).chain(texts);
+        let wrong = all.filter(|(_, text)| !one_line(text));
+        let message = |keys: &[String], text: &str| {
+            format!("`{}` must be one line of text, not `{}`", keys.join("."), text.escape_debug())
+        };
+        wrong.map(|(keys, text)| (keys.clone(), message(&keys, &text))).collect()
     }
 }
 

@@ -4,6 +4,8 @@
 
 #[path = "cli/arguments.rs"]
 mod arguments;
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/eval.rs"]
 mod eval;
 #[path = "cli/help.rs"]

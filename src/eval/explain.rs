@@ -11,6 +11,7 @@ use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
 use super::functions::{FUNCTIONS, function};
 use super::handle::unknown_yet;
+use super::lint::Lint;
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::scan::{Kind, Text};
 use crate::diag::did_you_mean;
@@ -46,8 +47,8 @@ pub(super) fn explain(text: &Arc<Text>, shared: &Texts, error: Box<EvalAltResult
 /// What to say where a recipe prints.
 pub(super) fn printing(text: &Text, line: &str) -> RecipeError {
     let call = (0..text.tokens().len()).find(|token| matches!(text.str(*token), "print" | "debug"));
-    let complaint =
-        Complaint::new(Mistake::Notice, format!("the recipe prints: {line}")).help("remove it when you are done");
+    let complaint = Complaint::new(Mistake::Lint(Lint::LeftoverPrint), format!("the recipe prints: {line}"))
+        .help("remove it when you are done");
     RecipeError::new(text, text.span(call.unwrap_or_default()), complaint)
 }
 

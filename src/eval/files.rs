@@ -80,7 +80,7 @@ impl Files for MemoryFiles {
         let names: BTreeSet<String> = self
             .0
             .keys()
-            .filter_map(|path| path.strip_prefix(folder)?.strip_prefix('/'))
+            .filter_map(|path| if folder == "." { Some(&**path) } else { path.strip_prefix(folder)?.strip_prefix('/') })
             .map(|rest| rest.split_inclusive('/').next().unwrap_or(rest).to_owned())
             .collect();
         if names.is_empty() {

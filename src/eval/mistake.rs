@@ -9,6 +9,8 @@ use std::sync::Arc;
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode, SourceSpan};
 
 use super::files::FilesError;
+use super::lint::Lint;
+use super::range::{Range, Related};
 use super::scan::Text;
 use crate::diag::{Cause, Caused};
 
@@ -33,12 +35,15 @@ pub enum Mistake {
     File,
     /// Needs between components: unknown, or in a circle.
     Need,
+    /// A text that is not TOML, or says what `opb.toml` or `opb.lock` cannot say.
+    Table,
     /// Nothing is wrong, but it may not be what was meant.
-    Notice,
+    Lint(Lint),
 }
 
 impl Mistake {
-    fn code(self) -> &'static str {
+    /// What identifies the kind for programs, such as `opb::eval::field`.
+    pub fn code(self) -> &'static str {
         match self {
             Self::Syntax => "opb::eval::syntax",
             Self::Script => "opb::eval::script",
@@ -49,7 +54,8 @@ impl Mistake {
             Self::Import => "opb::eval::import",
             Self::File => "opb::eval::file",
             Self::Need => "opb::eval::need",
-            Self::Notice => "opb::eval::notice",
+            Self::Table => "opb::eval::table",
+            Self::Lint(lint) => lint.code(),
         }
     }
 }
@@ -90,6 +96,7 @@ pub struct RecipeError {
     text: Option<Box<NamedSource<Arc<str>>>>,
     span: Option<SourceSpan>,
     cause: Cause,
+    related: Vec<Related>,
 }
 
 impl RecipeError {
@@ -102,6 +109,7 @@ impl RecipeError {
             text: Some(Box::new(NamedSource::new(harmless(text.name()), text.shown()))),
             span: Some(span),
             cause: Cause::Input,
+            related: Vec::new(),
         }
     }
 
@@ -115,6 +123,7 @@ impl RecipeError {
             text: None,
             span: None,
             cause: Cause::Input,
+            related: Vec::new(),
         }
     }
 
@@ -138,6 +147,13 @@ impl RecipeError {
         Self { span: Some(span), ..self }
     }
 
+    /// The same, with another place that has to do with it.
+    pub(super) fn and(mut self, text: &Text, span: SourceSpan, message: &str) -> Self {
+        let range = Range::of(text.raw(), span);
+        self.related.push(Related { file: text.name().to_owned(), message: harmless(message), span, range });
+        self
+    }
+
     /// What kind of mistake.
     pub fn mistake(&self) -> Mistake {
         self.mistake
@@ -151,6 +167,21 @@ impl RecipeError {
     /// Bytes of the file that are wrong; `None` where it is the file as a whole.
     pub fn span(&self) -> Option<SourceSpan> {
         self.span
+    }
+
+    /// Where the wrong bytes begin and end; `None` where it is the file as a whole.
+    pub fn range(&self) -> Option<Range> {
+        Some(Range::of(self.text.as_deref()?.inner(), self.span?))
+    }
+
+    /// Other places that have to do with it.
+    pub fn related_places(&self) -> &[Related] {
+        &self.related
+    }
+
+    /// Whether it only may be a mistake.
+    pub fn is_warning(&self) -> bool {
+        matches!(self.mistake, Mistake::Lint(_))
     }
 
     /// What identifies it: two targets often meet the same mistake.
@@ -173,7 +204,7 @@ impl Diagnostic for RecipeError {
     }
 
     fn severity(&self) -> Option<Severity> {
-        Some(if self.mistake == Mistake::Notice { Severity::Warning } else { Severity::Error })
+        Some(if self.is_warning() { Severity::Warning } else { Severity::Error })
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
@@ -186,7 +217,9 @@ impl Diagnostic for RecipeError {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let label = LabeledSpan::new_primary_with_span(Some("here".to_owned()), self.span?);
-        Some(Box::new(std::iter::once(label)))
+        let of_this_file = self.related.iter().filter(|other| other.file == self.file);
+        let others = of_this_file.map(|other| LabeledSpan::new_with_span(Some(other.message.clone()), other.span));
+        Some(Box::new(std::iter::once(label).chain(others)))
     }
 }
 
@@ -219,6 +252,11 @@ impl RecipeErrors {
         errors.sort_by(|one, other| one.identity().cmp(&other.identity()));
         errors.dedup_by(|one, other| one.identity() == other.identity());
         (!errors.is_empty()).then_some(Self(errors))
+    }
+
+    /// The mistakes, taken out.
+    pub(super) fn into_vec(self) -> Vec<RecipeError> {
+        self.0
     }
 
     /// The mistakes.

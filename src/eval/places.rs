@@ -72,10 +72,14 @@ impl FieldPlaces {
 
     /// The string `value` inside `field`; the field's name where it is not written there.
     pub fn of_text(&self, field: &str, value: &str) -> SourceSpan {
+        self.find_text(field, value).unwrap_or_else(|| self.of_field(field))
+    }
+
+    /// The string `value` inside `field`, where it is written there.
+    pub(super) fn find_text(&self, field: &str, value: &str) -> Option<SourceSpan> {
         let inside =
             |entry: Entry| (entry.first..=entry.last).find(|token| self.text.text_value(*token) == Some(value));
-        let found = self.find(&[Step::Key(field.to_owned())]).and_then(inside);
-        found.map_or_else(|| self.of_field(field), |token| self.text.span(token))
+        self.find(&[Step::Key(field.to_owned())]).and_then(inside).map(|token| self.text.span(token))
     }
 
     pub(super) fn text(&self) -> &Arc<Text> {

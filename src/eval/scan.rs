@@ -103,6 +103,12 @@ impl Text {
         self.code.as_ref().map_or(offset, |code| code.raw_offset(offset)).min(self.raw.len())
     }
 
+    /// The first byte of the line that `offset` is on.
+    pub fn line_start(&self, offset: usize) -> usize {
+        let before = self.raw.as_bytes().get(..offset).unwrap_or_default();
+        before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    }
+
     /// The token at `offset`, or the last one before it.
     pub fn token_at(&self, offset: usize) -> Option<usize> {
         self.tokens.partition_point(|token| token.start <= offset).checked_sub(1)

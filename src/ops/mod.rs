@@ -2,6 +2,7 @@
 //! arguments, so that a program, a daemon and a test can all ask for the same ones.
 
 pub mod build;
+pub mod check;
 pub mod history;
 pub mod key;
 pub mod past;

@@ -5,6 +5,7 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use crate::eval::check::Answer;
 use crate::eval::{self, Files, RecipeErrors, Stopped, Watch};
 
 /// What an evaluation may take.
@@ -26,6 +27,11 @@ const LOOK: Duration = Duration::from_millis(50);
 /// As [`eval::evaluate`], and where it takes too much.
 pub fn evaluate(files: &dyn Files) -> Result<eval::Project, RecipeErrors> {
     watched(LIMITS, |watch| eval::evaluate_watched(files, watch))
+}
+
+/// Checks what is asked, watched.
+pub fn check(question: impl FnOnce(&Watch) -> Answer) -> Answer {
+    watched(LIMITS, question)
 }
 
 fn watched<T>(limits: Limits, deed: impl FnOnce(&Watch) -> T) -> T {

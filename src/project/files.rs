@@ -25,14 +25,22 @@ impl Files for ProjectFiles<'_> {
     }
 
     fn read(&self, path: &str) -> Result<String, FilesError> {
-        let mut bytes = Vec::new();
-        let file = self.0.open(path).map_err(|source| error(path, source))?;
-        file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|source| error(path, source))?;
-        if bytes.len() > MAX_FILE {
-            return Err(FilesError::TooLarge { path: path.to_owned() });
-        }
-        String::from_utf8(bytes).map_err(|_| FilesError::NotText { path: path.to_owned() })
+        read_text(self.0, path, MAX_FILE as u64)
     }
+}
+
+/// The text of the file at `path` below `folder`, at most `most` bytes long.
+///
+/// # Errors
+/// [`FilesError`], one variant for each reason.
+pub fn read_text(folder: &Dir, path: &str, most: u64) -> Result<String, FilesError> {
+    let mut bytes = Vec::new();
+    let file = folder.open(path).map_err(|source| error(path, source))?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|source| error(path, source))?;
+    if bytes.len() as u64 > most {
+        return Err(FilesError::TooLarge { path: path.to_owned() });
+    }
+    String::from_utf8(bytes).map_err(|_| FilesError::NotText { path: path.to_owned() })
 }
 
 fn error(path: &str, source: io::Error) -> FilesError {

@@ -4,6 +4,7 @@
 //! program itself.
 
 pub mod causes;
+pub mod check;
 pub mod graph;
 pub mod lines;
 pub mod live;

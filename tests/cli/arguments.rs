@@ -27,11 +27,15 @@ fn wrong_arguments_exit_with_2() {
     Commands:
       eval    Show the graph: every step from sources to repositories, evaluated without network and
               without the store
+      check   Check all recipes, distro files, opb.toml and opb.lock: every mistake and every lint in
+              one run, at its place
       plan    Show what `opb build` would run, and why
       build   Run what is dirty: fetch, make chroots, build packages, assemble repositories
       log     Show the newest log of a node: of the failed attempt, if it failed since it was last
               realised
       why     Tell why a node ran last, and why it would run now
+      runs    List the runs on record, the last first, or show one of them: why nodes ran, and what they
+              came to
       update  Move pins: each distro's package index and each distribution source, recorded in
               `opb.lock`
       key     Make and show signing keys. They lie outside of project and store, readable by their owner

@@ -153,7 +153,7 @@ fn warnings_and_notes_go_to_stderr_unless_quiet() {
     --- stdout
     source:libmd@mirage-1
     --- stderr
-    opb::eval::notice
+    opb::lint::leftover-print
 
       ⚠ the recipe prints: hi
        ╭─[recipes/libmd.rhai:1:1]
@@ -163,7 +163,7 @@ fn warnings_and_notes_go_to_stderr_unless_quiet() {
      2 │ #{ source: dsc("libmd"), on: [["@mirage-1/sparc", #{ skip: "x" }]] }
        ╰────
       help: remove it when you are done
-    opb::eval::notice
+    opb::lint::override-unmatched
 
       ⚠ `@mirage-1/sparc` matches no target
        ╭─[recipes/libmd.rhai:2:32]

@@ -19,6 +19,8 @@ fn the_program() {
     Commands:
       eval    Show the graph: every step from sources to repositories, evaluated without network and
               without the store
+      check   Check all recipes, distro files, opb.toml and opb.lock: every mistake and every lint in
+              one run, at its place
       plan    Show what `opb build` would run, and why
       build   Run what is dirty: fetch, make chroots, build packages, assemble repositories
       log     Show the newest log of a node: of the failed attempt, if it failed since it was last
@@ -351,7 +353,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    assert_eq!(verbs, ["eval", "plan", "build", "log", "why", "runs", "update", "key", "repo", "run"]);
+    assert_eq!(verbs, ["eval", "check", "plan", "build", "log", "why", "runs", "update", "key", "repo", "run"]);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");
     }

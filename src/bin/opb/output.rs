@@ -23,37 +23,52 @@ pub fn end_quietly_on_closed_pipe() {
 
 /// Takes the wishes for colour.
 pub fn set_up(global: &Global) {
-    let color = match global.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            std::io::stderr().is_terminal() && !unwanted
-        }
-    };
+    let color = wants_color(global, std::io::stderr().is_terminal());
     let _ = COLOR.set(color);
+    let is_terminal = std::io::stderr().is_terminal();
+    // Only fails when called twice.
+    let _ = miette::set_hook(Box::new(move |_| Box::new(handler(color, is_terminal))));
+}
+
+/// Renders errors, for a terminal or for something else.
+fn handler(color: bool, is_terminal: bool) -> miette::MietteHandler {
+    let handler = miette::MietteHandlerOpts::new()
+        .color(color)
+        .unicode(true)
+        .terminal_links(false)
+        // Paths and digests are not cut in two.
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
     // As for the help: on a terminal its own width counts, elsewhere what the environment says.
     let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    if is_terminal {
+        return handler.build();
+    }
     // Where neither says anything, lines stay whole: what is in them can be searched for and copied.
-    let width = if std::io::stderr().is_terminal() {
-        None
-    } else {
-        Some(columns().map_or(10_000, |width: usize| width.clamp(20, 1_000)))
-    };
-    // Only fails when called twice.
-    let _ = miette::set_hook(Box::new(move |_| {
-        let mut handler = miette::MietteHandlerOpts::new()
-            .color(color)
-            .unicode(true)
-            .terminal_links(false)
-            // Paths and digests are not cut in two.
-            .break_words(false)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        if let Some(width) = width {
-            handler = handler.width(width);
+    handler.width(columns().map_or(10_000, |width: usize| width.clamp(20, 1_000))).build()
+}
+
+/// Whether to colour what goes to `is_terminal`.
+fn wants_color(global: &Global, is_terminal: bool) -> bool {
+    match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => is_terminal && !std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+    }
+}
+
+/// Errors and warnings that are what was asked for, for stdout.
+pub fn findings(global: &Global, findings: &[&dyn miette::Diagnostic]) -> String {
+    struct Shown<'a>(&'a dyn miette::Diagnostic, &'a miette::MietteHandler);
+    impl std::fmt::Debug for Shown<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            miette::ReportHandler::debug(self.1, self.0, f)
         }
-        Box::new(handler.build())
-    }));
+    }
+    let is_terminal = std::io::stdout().is_terminal();
+    let color = wants_color(global, is_terminal);
+    let handler = handler(color, is_terminal);
+    findings.iter().map(|finding| harmless(&format!("{:?}\n", Shown(*finding, &handler)), color)).collect()
 }
 
 /// How many characters a line on stdout may have: the terminal's width, else what `COLUMNS` says. Where neither says
@@ -72,20 +87,25 @@ pub fn width() -> usize {
 
 /// Shows an error on stderr.
 pub fn show(failure: &Failure) {
-    eprint!("{}", harmless(&format!("{:?}", failure.report)));
+    eprint!("{}", harmless(&format!("{:?}", failure.report), is_colored()));
     if failure.cause == opb::diag::Cause::Bug {
         eprintln!("\n  this is a mistake in opb; please report it with the lines above");
     }
 }
 
+/// Whether stderr is coloured.
+fn is_colored() -> bool {
+    COLOR.get() == Some(&true)
+}
+
 /// A report without what could harm a terminal: file names and foreign texts are in it. Our own colours stay.
-fn harmless(report: &str) -> String {
+fn harmless(report: &str, color: bool) -> String {
     let mut parts = report.split('\u{1b}');
     let mut text = opb::report::plain(parts.next().unwrap_or_default());
     for part in parts {
         let code = part.strip_prefix('[').and_then(|rest| rest.split_once('m')).map(|(code, _)| code);
         let is_color = code.is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'));
-        text.push_str(if is_color && COLOR.get() == Some(&true) { "\u{1b}" } else { "\\u{1b}" });
+        text.push_str(if is_color && color { "\u{1b}" } else { "\\u{1b}" });
         text.push_str(&opb::report::plain(part));
     }
     text
@@ -140,7 +160,7 @@ impl Events {
 pub fn warnings(global: &Global, warnings: Vec<RecipeWarning>) {
     if verbosity(global) > Verbosity::Quiet {
         for warning in warnings {
-            eprint!("{}", harmless(&format!("{:?}", miette::Report::new(warning))));
+            eprint!("{}", harmless(&format!("{:?}", miette::Report::new(warning)), is_colored()));
         }
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, Map};
 
 use super::files::Files;
+use super::lint::Lint;
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::pattern::{Pattern, selects};
 use super::places::{FieldPlaces, index, key};
@@ -114,8 +115,37 @@ impl Recipe {
         Some(component)
     }
 
+    /// What `targets` says.
+    pub fn patterns(&self) -> &[Pattern] {
+        &self.targets
+    }
+
+    /// How many lines `on` has.
+    pub fn count_lines(&self) -> usize {
+        self.on.len()
+    }
+
+    /// Whether a line of `on` concerns `target`.
+    pub fn concerns(&self, line: usize, target: &Target) -> bool {
+        self.on.get(line).is_some_and(|line| line.covers(target))
+    }
+
+    /// The component for `target`, or what it would be without a line of `on`. `None` where a closure has a say.
+    pub fn of_data(&self, target: &Target, without: Option<usize>) -> Option<Component> {
+        let mut lines = self.lines(target);
+        if self.on.iter().any(|line| line.covers(target) && matches!(line.changes, Changes::Closure(_))) {
+            return None;
+        }
+        if let Some(line) = without.and_then(|line| lines.on.get_mut(line)) {
+            *line = false;
+        }
+        let mut reader = Reader::new(self.places.clone());
+        self.fill(&lines, &mut |_, _| unreachable!("no line that concerns it has a closure"), &mut reader)
+    }
+
     /// Complains about patterns that match nothing: errors for `targets`, warnings for others.
     pub fn check_patterns(&self, all: &[Place], errors: &mut Vec<RecipeError>, warnings: &mut Vec<RecipeError>) {
+        let before = errors.len();
         let targets: Vec<Target> = all.iter().map(|(target, _)| target.clone()).collect();
         for (place, pattern) in self.targets.iter().enumerate() {
             let span = || self.places.of_value(&index(&key(&[], "targets"), place));
@@ -137,21 +167,23 @@ impl Recipe {
         }
         let own: Vec<Target> =
             all.iter().filter(|place| self.is_for(place)).map(|(target, _)| target.clone()).collect();
-        if own.is_empty() && errors.is_empty() {
+        let is_selected = |place: &Place| selects(&self.targets, &place.0);
+        if own.is_empty() && errors.len() == before && all.iter().any(is_selected) {
             let message = format!(
                 "`{}` is built for no target: `{}` makes packages for none of them",
                 self.name,
                 self.build.call()
             );
-            let complaint = Complaint::new(Mistake::Notice, message)
+            let complaint = Complaint::new(Mistake::Lint(Lint::BuiltNowhere), message)
                 .help("add a distro of that family to `distros/`, or use `native()`");
             warnings.push(RecipeError::new(self.places.text(), self.places.of_key(&key(&[], "build")), complaint));
             return;
         }
+        let unmatched = Mistake::Lint(Lint::OverrideUnmatched);
         let mut notice = |pattern: &Pattern, way: &[super::places::Step]| {
             if !own.iter().any(|target| pattern.covers(target)) {
                 let span = self.places.of_value(way);
-                warnings.push(RecipeError::new(self.places.text(), span, pattern.nothing(Mistake::Notice, &own)));
+                warnings.push(RecipeError::new(self.places.text(), span, pattern.nothing(unmatched, &own)));
             }
         };
         for (place, line) in self.on.iter().enumerate() {

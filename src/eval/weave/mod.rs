@@ -11,9 +11,9 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sources::Sources;
+pub(super) use sources::Sources;
 pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
 
 use super::{Project, RecipeError, RecipeErrors, Work};
@@ -58,6 +58,8 @@ struct Scene<'a> {
     arches: Vec<&'a Arch>,
     /// Sorted by name.
     members: Vec<Member<'a>>,
+    /// Components with a mistake of their own, so that they are no members: what needs them is not to blame.
+    failed: BTreeSet<&'a ComponentName>,
 }
 
 impl Member<'_> {
@@ -98,7 +100,9 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
         let Some(deb) = distro.deb() else { continue };
         let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
         let members = members(project, distro, of_distro, &sources, &mut errors);
-        let scene = Scene { project, settings, distro, deb, pin, lock, arches, members };
+        let is_member = |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
+        let failed = of_distro.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
+        let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, failed };
         match orders.order(&scene) {
             Ok(order) => weaver.weave(&scene, &order),
             Err(found) => errors.extend(found),

@@ -123,6 +123,8 @@ fn unknown_needs(scene: &Scene<'_>) -> Vec<RecipeError> {
         for (arch, need) in needs {
             if let Need::Component { name: needed, .. } = need
                 && !said.contains(&needed)
+                && !scene.project.broken.contains(needed)
+                && !scene.failed.contains(needed)
                 && let Some(place) = lacks(scene, needed, arch)
             {
                 said.push(needed);

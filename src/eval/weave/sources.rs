@@ -45,7 +45,7 @@ pub type LookAt<'a> = dyn Fn(&BTreeMap<String, Asked>) -> Looked + 'a;
 pub type Looked = BTreeMap<String, Result<LocalSource, LocalError>>;
 
 /// All sources of the components that are woven.
-pub(super) struct Sources<'a> {
+pub(in super::super) struct Sources<'a> {
     local: BTreeMap<(String, String), Result<(Source<'a>, Digest), LocalError>>,
     pinned: BTreeMap<&'a DistroName, BTreeMap<&'a PackageName, Source<'a>>>,
 }

@@ -1,6 +1,7 @@
 //! One file for each verb: its arguments, one deed of `ops`, and how the result is shown.
 
 pub mod build;
+pub mod check;
 pub mod eval;
 pub mod key;
 pub mod log;
@@ -32,6 +33,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     let global = &cli.global;
     match &cli.verb {
         Verb::Eval(args) => eval::run(global, args),
+        Verb::Check(args) => check::run(global, args),
         Verb::Plan(args) => plan::run(global, args),
         Verb::Build(args) => build::run(global, args),
         Verb::Log(args) => log::run(global, args),

@@ -1,0 +1,92 @@
+//! Pins that nothing uses, and pins that pin nothing.
+
+use std::collections::BTreeSet;
+
+use super::{Found, Ground, Lint};
+use crate::component::{Component, SourceSpec};
+use crate::distro::Distro;
+use crate::name::{DistroName, PackageName};
+
+pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
+    let (lock, Some(table)) = ground.lock else { return };
+    let project = ground.project();
+    let text = &*table.text;
+    let known = |name: &DistroName| ground.survey.distros.iter().any(|(distro, _)| distro == name);
+    for (name, pin) in &lock.distro {
+        let key = table.of_key(&["distro", name.as_str()]);
+        if !known(name) {
+            let message = format!("{name} is pinned, but there is no `distros/{name}.rhai`");
+            let help = format!("remove everything of `{name}` from `opb.lock`, or take the distro's file back");
+            found.at(Lint::PinUnused, text, key, message, help);
+            continue;
+        }
+        let update = format!("run `opb update @{name}`");
+        if pin.suite.is_empty() || pin.suite.iter().any(|suite| suite.index.is_empty()) {
+            let message = format!("the pin of {name} has no digest of an index");
+            found.at(Lint::PinWithoutDigest, text, key, message, update.clone());
+        }
+        if let Some(deb) = project.distros.get(name).and_then(Distro::deb) {
+            let pinned: Vec<&str> = pin.suite.iter().map(|suite| suite.name.as_str()).collect();
+            let wanted: Vec<&str> = deb.suites.iter().map(|suite| suite.name.as_str()).collect();
+            if pinned != wanted && !pinned.is_empty() {
+                let message = format!(
+                    "{name} is pinned with the suites {}, but its file has {}",
+                    listed(&pinned),
+                    listed(&wanted)
+                );
+                found.at(Lint::PinSuites, text, key, message, update);
+            }
+        }
+    }
+    for (distro, pins) in &lock.dsc {
+        if !known(distro) {
+            if !lock.distro.contains_key(distro) {
+                let message = format!("sources of {distro} are pinned, but there is no `distros/{distro}.rhai`");
+                let help = format!("remove everything of `{distro}` from `opb.lock`, or take the distro's file back");
+                found.at(Lint::PinUnused, text, table.of_key(&["dsc", distro.as_str()]), message, help);
+            }
+            continue;
+        }
+        let used = used(ground, distro);
+        for (name, pin) in pins {
+            let key = table.of_key(&["dsc", distro.as_str(), name.as_str()]);
+            if pin.files.is_empty() || !pin.files.keys().any(|file| file.ends_with(".dsc")) {
+                let message = format!("the pin of `{name}` for {distro} has no digest of a `.dsc`");
+                found.at(Lint::PinWithoutDigest, text, key, message, "run `opb update`, naming the component");
+            }
+            // What could not be read may use it.
+            if !used.contains(name) && !ground.has_gaps() {
+                let skipped = asks(ground, name);
+                let message = if skipped {
+                    format!("the source `{name}` is pinned for {distro}, where no recipe uses it")
+                } else {
+                    format!("the source `{name}` is pinned for {distro}, and no recipe asks for it any more")
+                };
+                found.at(Lint::PinUnused, text, key, message, "run `opb update`: it drops pins that nothing uses");
+            }
+        }
+    }
+}
+
+/// Sources that recipes take from a distro.
+fn used<'a>(ground: &Ground<'a>, distro: &DistroName) -> BTreeSet<&'a PackageName> {
+    let of_distro = ground.survey.project.work.iter().filter(|work| work.target.distro == *distro);
+    of_distro.filter(|work| work.component.skip.is_none()).flat_map(|work| sources(&work.component)).collect()
+}
+
+/// Whether any recipe asks for that source, for whatever target.
+fn asks(ground: &Ground<'_>, source: &PackageName) -> bool {
+    ground.project().work.iter().any(|work| sources(&work.component).any(|name| name == source))
+}
+
+/// The distribution's sources that a component is made of.
+fn sources(component: &Component) -> impl Iterator<Item = &PackageName> {
+    std::iter::once(&component.source).chain(component.sources.values()).filter_map(|source| match source {
+        SourceSpec::Dsc { name } => Some(name),
+        SourceSpec::Path { .. } => None,
+    })
+}
+
+fn listed(names: &[&str]) -> String {
+    format!("`{}`", names.join("`, `"))
+}
