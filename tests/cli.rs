@@ -18,6 +18,8 @@ mod key;
 mod local;
 #[path = "cli/needs.rs"]
 mod needs;
+#[path = "cli/picture.rs"]
+mod picture;
 #[path = "cli/plan.rs"]
 mod plan;
 #[path = "cli/project.rs"]
@@ -28,8 +30,12 @@ mod recipe;
 mod run;
 #[path = "cli/runs.rs"]
 mod runs;
+#[path = "cli/schema.rs"]
+mod schema;
 #[path = "cli/select.rs"]
 mod select;
+#[path = "cli/since.rs"]
+mod since;
 #[path = "cli/store.rs"]
 mod store;
 #[path = "cli/update.rs"]

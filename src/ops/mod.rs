@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod check;
+pub mod eval;
 pub mod history;
 pub mod key;
 pub mod past;

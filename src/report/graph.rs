@@ -1,72 +1,57 @@
-//! The graph as a tree, as JSON, as JSON lines, and for Graphviz.
+//! The graph as a tree, as a table, as JSON, as JSON lines, and for Graphviz. Pictures are [`super::picture`]'s.
 //!
-//! JSON: one object with `version` (1) and `nodes`; a line of JSON lines is one node. A node has `name`, `kind`,
-//! `subject`, `distro`, `arch`, `component`, `id`, `inputs` (each with `role`, `node`, `output`) and, with states,
-//! `state` (`clean`, `runs`, `depends`), `key` and `reason`. New fields may come; those stay.
+//! Everything is written while it is gone through: nothing here grows with the length of what is written.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+mod dot;
+mod json;
+mod table;
+mod tree;
 
-use serde::Serialize;
+use std::io::{self, Write};
+
+pub use dot::dot;
+pub use json::{GRAPH_VERSION, json, json_lines};
+pub use table::table;
+pub use tree::tree;
 
 use crate::graph::{Graph, NodeId};
-use crate::plan::{Plan, State, describe};
+use crate::plan::{Plan, State};
 
-/// The version of the JSON form.
-pub const GRAPH_VERSION: u32 = 1;
-
-#[derive(Serialize)]
-struct JsonNode<'a> {
-    name: String,
-    kind: &'a str,
-    subject: &'a str,
-    distro: Option<&'a str>,
-    arch: Option<&'a str>,
-    component: Option<&'a str>,
-    id: String,
-    inputs: Vec<JsonInput<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+/// What of a graph is shown.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// The nodes, in order.
+    pub nodes: &'a [NodeId],
+    /// Their states, where those are wanted.
+    pub plan: Option<&'a Plan>,
 }
 
-#[derive(Serialize)]
-struct JsonInput<'a> {
-    role: &'a str,
-    node: String,
-    output: &'a str,
-}
+impl<'a> Shown<'a> {
+    fn state(&self, id: NodeId) -> Option<&'a State> {
+        Some(&self.plan?.of(id)?.state)
+    }
 
-fn json_node<'a>(graph: &'a Graph, id: NodeId, plan: Option<&Plan>) -> JsonNode<'a> {
-    let node = graph.node(id);
-    let planned = plan.and_then(|plan| plan.of(id));
-    let inputs = node.inputs().map(|input| JsonInput {
-        role: input.role,
-        node: graph.node(input.node).to_string(),
-        output: input.output,
-    });
-    JsonNode {
-        name: node.to_string(),
-        kind: node.kind().as_str(),
-        subject: node.subject(),
-        distro: node.distro(),
-        arch: node.arch(),
-        component: node.component_str(),
-        id: node.id().to_string(),
-        inputs: inputs.collect(),
-        state: planned.map(|planned| state_word(&planned.state)),
-        key: planned.and_then(|planned| planned.key).map(|key| key.to_string()),
-        reason: planned.and_then(|planned| match &planned.state {
-            State::Runs(reason) => Some(describe(reason, graph)),
-            _ => None,
-        }),
+    /// For each node of the graph whether it is shown.
+    fn marks(&self) -> Vec<bool> {
+        let mut marks = vec![false; self.graph.len()];
+        self.nodes.iter().for_each(|id| marks[id.index()] = true);
+        marks
+    }
+
+    /// The nodes with a mark that `id` reads, sorted, each once.
+    fn inputs(&self, id: NodeId, marks: &[bool]) -> Vec<NodeId> {
+        let inputs = self.graph.node(id).input_nodes().iter().copied();
+        let mut inputs: Vec<NodeId> = inputs.filter(|input| marks[input.index()]).collect();
+        inputs.sort_unstable();
+        inputs.dedup();
+        inputs
     }
 }
 
-fn state_word(state: &State) -> &'static str {
+/// The word for a state.
+pub fn state_word(state: &State) -> &'static str {
     match state {
         State::Clean => "clean",
         State::Runs(_) => "runs",
@@ -74,82 +59,7 @@ fn state_word(state: &State) -> &'static str {
     }
 }
 
-/// `nodes` as one JSON object.
-pub fn json(graph: &Graph, nodes: &[NodeId], plan: Option<&Plan>) -> String {
-    #[derive(Serialize)]
-    struct Whole<'a> {
-        version: u32,
-        nodes: Vec<JsonNode<'a>>,
-    }
-    let nodes = nodes.iter().map(|id| json_node(graph, *id, plan)).collect();
-    to_json(&Whole { version: GRAPH_VERSION, nodes }) + "\n"
-}
-
-/// `nodes`, one JSON object a line.
-pub fn json_lines(graph: &Graph, nodes: &[NodeId], plan: Option<&Plan>) -> String {
-    nodes.iter().map(|id| to_json(&json_node(graph, *id, plan)) + "\n").collect()
-}
-
-fn to_json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("these types have string keys and no failing parts")
-}
-
-/// `nodes` for Graphviz, arrows from each node to what reads it.
-pub fn dot(graph: &Graph, nodes: &[NodeId], plan: Option<&Plan>) -> String {
-    let mut text =
-        String::from("digraph opb {\n  rankdir=LR;\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n");
-    let shown: BTreeSet<NodeId> = nodes.iter().copied().collect();
-    for id in nodes {
-        let node = graph.node(*id);
-        let colour = match plan.and_then(|plan| plan.of(*id)).map(|planned| &planned.state) {
-            None => "white",
-            Some(State::Clean) => "palegreen",
-            Some(State::Runs(_)) => "gold",
-            Some(State::Depends(_)) => "lightyellow",
-        };
-        let _ = writeln!(text, "  \"{}\" [fillcolor={colour}];", node);
-        let inputs: BTreeSet<NodeId> =
-            node.input_nodes().iter().copied().filter(|input| shown.contains(input)).collect();
-        for input in inputs {
-            let _ = writeln!(text, "  \"{}\" -> \"{}\";", graph.node(input), node);
-        }
-    }
-    text + "}\n"
-}
-
-/// `nodes` as a tree: what nobody among them reads stands at the left, inputs below and to the right. A node's inputs
-/// are shown once; later it ends in `…`.
-pub fn tree(graph: &Graph, nodes: &[NodeId], plan: Option<&Plan>) -> String {
-    let shown: BTreeSet<NodeId> = nodes.iter().copied().collect();
-    let read: BTreeSet<NodeId> = nodes.iter().flat_map(|id| graph.node(*id).input_nodes().iter().copied()).collect();
-    let mut text = String::new();
-    let mut seen = BTreeSet::new();
-    let inputs = |id: NodeId| -> Vec<NodeId> {
-        let unique: BTreeSet<NodeId> =
-            graph.node(id).input_nodes().iter().copied().filter(|input| shown.contains(input)).collect();
-        unique.into_iter().collect()
-    };
-    for top in nodes.iter().filter(|id| !read.contains(id)) {
-        // (node, bars in front of it, whether it is the last of its siblings)
-        let mut stack = vec![(*top, String::new(), None)];
-        while let Some((id, bars, last)) = stack.pop() {
-            let below = inputs(id);
-            let again = !seen.insert(id) && !below.is_empty();
-            let (corner, next) = match last {
-                None => ("", String::new()),
-                Some(true) => ("└── ", format!("{bars}    ")),
-                Some(false) => ("├── ", format!("{bars}│   ")),
-            };
-            let state = plan
-                .and_then(|plan| plan.of(id))
-                .map_or(String::new(), |planned| format!("  [{}]", state_word(&planned.state)));
-            let _ = writeln!(text, "{bars}{corner}{}{}{state}", graph.node(id), if again { " …" } else { "" });
-            if !again {
-                for (place, input) in below.iter().enumerate().rev() {
-                    stack.push((*input, next.clone(), Some(place + 1 == below.len())));
-                }
-            }
-        }
-    }
-    text
+/// Writes `text` and spaces up to `width` letters; names are ASCII.
+fn padded(to: &mut dyn Write, text: &str, width: usize) -> io::Result<()> {
+    write!(to, "{text:width$}  ")
 }

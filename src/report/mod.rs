@@ -8,6 +8,7 @@ pub mod check;
 pub mod graph;
 pub mod lines;
 pub mod live;
+pub mod picture;
 pub mod plan;
 pub mod runs;
 pub mod why;

@@ -38,7 +38,7 @@ fn the_tree_shows_what_reads_what() {
 fn json_has_a_version_and_all_that_programs_may_rely_on() {
     let space = Space::two();
     let whole = space.json(&["eval", "--format", "json"]);
-    assert_eq!(whole["version"], 1);
+    schema::conforms("eval", &whole);
     let nodes = whole["nodes"].as_array().expect("a list");
     let names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
     assert_eq!(names.len(), nodes.len());
@@ -66,7 +66,11 @@ fn json_lines_are_the_same_nodes() {
     let space = Space::two();
     let whole = space.json(&["eval", "--format", "json"]);
     let lines = space.stdout(&["eval", "--format", "jsonl"]);
-    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let mut lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    for line in &mut lines {
+        schema::conforms("eval-line", line);
+        line.as_object_mut().expect("an object").remove("version");
+    }
     assert_eq!(whole["nodes"], Value::Array(lines));
 }
 
@@ -104,6 +108,7 @@ fn states_are_added_where_they_are_asked_for() {
         └── resolve:libmd@mirage-1/amd64  [depends]
     "###);
     let whole = space.json(&["eval", "--state", "--format", "json"]);
+    schema::conforms("eval", &whole);
     for node in whole["nodes"].as_array().expect("a list") {
         let state = node["state"].as_str().expect("text");
         assert!(["clean", "runs", "depends"].contains(&state), "{state}");
@@ -179,5 +184,119 @@ fn warnings_and_notes_go_to_stderr_unless_quiet() {
     exit 0
     --- stdout
     source:libmd@mirage-1
+    "###);
+}
+
+#[test]
+fn a_table_has_a_line_for_each_node() {
+    let space = Space::two();
+    insta::assert_snapshot!(shortened(&space.seen(&["eval", "--format", "table", "libmd"])), @r###"
+    exit 0
+    --- stdout
+    NODE                           READS  READ BY  ID
+    source:libmd@mirage-1              0        1  [ID]
+    source-package:libmd@mirage-1      1        2  [ID]
+    resolve:libmd@mirage-1/amd64       2        1  [ID]
+    root:libmd@mirage-1/amd64          2        1  [ID]
+    build:libmd@mirage-1/amd64         2        2  [ID]
+    "###);
+    insta::assert_snapshot!(shortened(&space.seen(&["eval", "--format", "table", "--state", "--kind", "build,source"])), @r###"
+    exit 0
+    --- stdout
+    NODE                         READS  READ BY  ID            STATE
+    source:libmd@mirage-1            0        1  [ID]  runs     its files are not here, and source-package:libmd@mirage-1 reads them
+    build:libmd@mirage-1/amd64       2        2  [ID]  depends
+    source:libbsd@mirage-1           0        1  [ID]  runs     its files are not here, and source-package:libbsd@mirage-1 reads them
+    build:libbsd@mirage-1/amd64      2        1  [ID]  depends
+    "###);
+    insta::assert_snapshot!(space.seen(&["eval", "--format", "table", "libmd", "--kind", "repo"]), @r###"
+    exit 0
+    --- stdout
+    NODE  READS  READ BY  ID
+    "###);
+}
+
+/// Beginnings of ids made the same.
+fn shortened(table: &str) -> String {
+    let is_id = |word: &str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let line =
+        |line: &str| line.split(' ').map(|word| if is_id(word) { "[ID]" } else { word }).collect::<Vec<_>>().join(" ");
+    table.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn kinds_and_states_filter() {
+    let space = Space::two();
+    let names = |arguments: &[&str]| space.stdout(&[&["eval"], arguments].concat());
+    insta::assert_snapshot!(names(&["--kind", "build", "--kind", "source"]), @r###"
+    source:libmd@mirage-1
+    build:libmd@mirage-1/amd64
+    source:libbsd@mirage-1
+    build:libbsd@mirage-1/amd64
+    "###);
+    insta::assert_snapshot!(names(&["libmd", "--only", "runs"]), @r###"
+    source-package:libmd@mirage-1  [runs]
+    └── source:libmd@mirage-1  [runs]
+    "###);
+    insta::assert_snapshot!(names(&["libmd", "--only", "depends,clean", "--kind", "root,build"]), @r###"
+    build:libmd@mirage-1/amd64  [depends]
+    └── root:libmd@mirage-1/amd64  [depends]
+    "###);
+    let both = names(&["--only", "runs", "--format", "jsonl"]).lines().count()
+        + names(&["--only", "depends", "--format", "jsonl"]).lines().count();
+    assert_eq!(both, names(&["--format", "jsonl"]).lines().count(), "nothing is clean yet");
+    assert_eq!(names(&["--only", "clean", "--format", "jsonl"]), "");
+    insta::assert_snapshot!(space.seen(&["eval", "--kind", "bild"]), @r###"
+    exit 2
+    --- stderr
+    error: invalid value 'bild' for '--kind <KIND>'
+      [possible values: source, index, resolve, root, source-package, build, repo]
+
+      tip: a similar value exists: 'build'
+
+    For more information, try '--help'.
+    "###);
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_error() {
+    use std::io::{BufRead as _, Read as _};
+    let mut space = Space::pinned();
+    for number in 0..120 {
+        let name = format!("lib{number}");
+        space.file(&format!("recipes/{name}.rhai"), &format!("#{{ source: dsc(\"{name}\") }}\n"));
+        let pin = (name.as_str(), "debhelper-compat (= 13)");
+        space.dsc(pin.0, pin.1, &[(pin.0, "any", "")]);
+    }
+    let whole = space.stdout(&["eval", "--format", "jsonl"]);
+    assert!(whole.len() > 3 << 16, "more than a pipe holds");
+    let mut command = space.command(&["eval", "--format", "jsonl"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    let mut stdout = std::io::BufReader::with_capacity(16, child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("a line");
+    assert_eq!(line, whole.lines().next().expect("a line").to_owned() + "\n");
+    drop(stdout);
+    let mut said = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+    child.wait().expect("ends");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_full_disk_behind_the_output_is_an_error() {
+    let space = Space::two();
+    let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+        eprintln!("skipped: there is no /dev/full");
+        return;
+    };
+    insta::assert_snapshot!(space.seen_of(space.command(&["eval", "--format", "json"]).stdout(full)), @r###"
+    exit 3
+    --- stderr
+    opb::output
+
+      × cannot write to the standard output
+      ╰─▶ No space left on device (os error 28)
+      help: look at the space on the file system that it goes to
     "###);
 }

@@ -1,9 +1,9 @@
 //! What goes to the terminal: colours, errors, events. Data goes to stdout, everything for people to stderr.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
 
-use opb::diag::Failure;
+use opb::diag::{Cause, Caused, Failure};
 use opb::eval::RecipeWarning;
 use opb::event::Event;
 use opb::report::lines::{Verbosity, line};
@@ -23,9 +23,9 @@ pub fn end_quietly_on_closed_pipe() {
 
 /// Takes the wishes for colour.
 pub fn set_up(global: &Global) {
-    let color = wants_color(global, std::io::stderr().is_terminal());
+    let color = wants_color(global, io::stderr().is_terminal());
     let _ = COLOR.set(color);
-    let is_terminal = std::io::stderr().is_terminal();
+    let is_terminal = io::stderr().is_terminal();
     // Only fails when called twice.
     let _ = miette::set_hook(Box::new(move |_| Box::new(handler(color, is_terminal))));
 }
@@ -65,7 +65,7 @@ pub fn findings(global: &Global, findings: &[&dyn miette::Diagnostic]) -> String
             miette::ReportHandler::debug(self.1, self.0, f)
         }
     }
-    let is_terminal = std::io::stdout().is_terminal();
+    let is_terminal = io::stdout().is_terminal();
     let color = wants_color(global, is_terminal);
     let handler = handler(color, is_terminal);
     findings.iter().map(|finding| harmless(&format!("{:?}\n", Shown(*finding, &handler)), color)).collect()
@@ -81,14 +81,14 @@ pub fn width() -> usize {
         let asked = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
         (asked == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
     };
-    let terminal = if std::io::stdout().is_terminal() { of_terminal() } else { None };
+    let terminal = if io::stdout().is_terminal() { of_terminal() } else { None };
     terminal.or_else(columns).map_or(10_000, |width| width.clamp(20, 1_000))
 }
 
 /// Shows an error on stderr.
 pub fn show(failure: &Failure) {
     eprint!("{}", harmless(&format!("{:?}", failure.report), is_colored()));
-    if failure.cause == opb::diag::Cause::Bug {
+    if failure.cause == Cause::Bug {
         eprintln!("\n  this is a mistake in opb; please report it with the lines above");
     }
 }
@@ -111,16 +111,41 @@ fn harmless(report: &str, color: bool) -> String {
     text
 }
 
+/// Data could not be written.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("cannot write to the standard output")]
+#[diagnostic(code(opb::output), help("look at the space on the file system that it goes to"))]
+struct OutputError {
+    #[source]
+    source: io::Error,
+}
+
+impl Caused for OutputError {
+    fn fault(&self) -> Cause {
+        Cause::Environment
+    }
+}
+
+/// Writes data to stdout while it is made.
+pub fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
+        // Where a closed pipe does not end the program by itself, it is no error either: the reader has enough.
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(OutputError { source }.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Writes data to stdout.
 pub fn data(text: &str) {
     // A full disk or closed pipe behind stdout: the exit of the program tells.
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// Writes bytes to stdout as they are.
 pub fn bytes(bytes: &[u8]) {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
 }
 
@@ -136,7 +161,7 @@ impl Events {
     /// As the arguments and stderr want it.
     pub fn new(global: &Global) -> Self {
         let verbosity = verbosity(global);
-        if std::io::stderr().is_terminal() && verbosity != Verbosity::Quiet {
+        if io::stderr().is_terminal() && verbosity != Verbosity::Quiet {
             Self::Live(Live::new(verbosity))
         } else {
             Self::Lines(verbosity)
