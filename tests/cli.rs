@@ -24,6 +24,8 @@ mod picture;
 mod plan;
 #[path = "cli/project.rs"]
 mod project;
+#[path = "cli/query.rs"]
+mod query;
 #[path = "cli/recipe.rs"]
 mod recipe;
 #[path = "cli/run.rs"]

@@ -10,6 +10,7 @@ pub mod past;
 mod pin;
 pub mod plan;
 pub mod publish;
+pub mod query;
 mod record;
 pub mod run;
 pub mod runs;

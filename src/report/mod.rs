@@ -10,6 +10,7 @@ pub mod lines;
 pub mod live;
 pub mod picture;
 pub mod plan;
+pub mod query;
 pub mod runs;
 pub mod why;
 mod words;

@@ -19,6 +19,8 @@ fn the_program() {
     Commands:
       eval    Show the graph: every step from sources to repositories, evaluated without network and
               without the store
+      query   Ask the graph: what needs what, along which way, and how deep it is. Like `eval`, without
+              network and store
       check   Check all recipes, distro files, opb.toml and opb.lock: every mistake and every lint in
               one run, at its place
       plan    Show what `opb build` would run, and why
@@ -87,7 +89,7 @@ fn the_program() {
 }
 
 /// The help of a verb less the options that all have.
-fn verb(args: &[&str]) -> String {
+pub(super) fn verb(args: &[&str]) -> String {
     let common =
         ["-C <", "-j, ", "-k, ", "--fail-fast", "--offline", "--store", "-q, ", "-v, ", "--color", "-h, ", "-V, "];
     let mut kept = Vec::new();
@@ -122,18 +124,45 @@ fn each_verb() {
 
     Options:
           --format <FORMAT>
-              How to show it. JSON is versioned and described in the manual
+              How to show it. JSON is versioned; docs/schema has its schemas
 
               Possible values:
               - tree:  What reads what, for people
+              - table: A line a node, for people
               - json:  One JSON object
-              - jsonl: One JSON object a node
+              - jsonl: One JSON object a node, written as it is found
               - dot:   For Graphviz
+              - svg:   A picture
 
               [default: tree]
 
           --state
               Look into the store and add each node's state: clean, runs, depends
+
+          --kind <KIND>
+              Show only nodes of these kinds, such as `build,root`
+
+              [possible values: source, index, resolve, root, source-package, build, repo]
+
+          --only <STATE>
+              Show only nodes in these states. Means `--state` too
+
+              Possible values:
+              - clean:   Realised
+              - runs:    Will run
+              - depends: Depends on what comes out of others
+
+          --changed-since <REVISION>
+              Show only nodes whose derivation differs from what it was at a revision of the project's
+              git repository
+
+          --detail <DETAIL>
+              What a picture (`svg`) shows [default: nodes, or components where there are more than 300
+              nodes]
+
+              Possible values:
+              - nodes:      Every node
+              - components: A box for each component, over all its targets
     "###);
     insta::assert_snapshot!(verb(&["plan", "--help"]), @r###"
     exit 0
@@ -353,7 +382,8 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    assert_eq!(verbs, ["eval", "check", "plan", "build", "log", "why", "runs", "update", "key", "repo", "run"]);
+    let expected = ["eval", "query", "check", "plan", "build", "log", "why", "runs", "update", "key", "repo", "run"];
+    assert_eq!(verbs, expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");
     }

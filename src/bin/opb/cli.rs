@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{build, check, eval, key, log, plan, repo, run, runs, update, why};
+use crate::commands::{build, check, eval, key, log, plan, query, repo, run, runs, update, why};
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
 #[derive(Debug, Parser)]
@@ -67,6 +67,7 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     Eval(eval::Eval),
+    Query(query::Query),
     Check(check::Check),
     Plan(plan::Plan),
     Build(build::Build),

@@ -6,6 +6,7 @@ pub mod eval;
 pub mod key;
 pub mod log;
 pub mod plan;
+pub mod query;
 pub mod repo;
 pub mod run;
 pub mod runs;
@@ -33,6 +34,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     let global = &cli.global;
     match &cli.verb {
         Verb::Eval(args) => eval::run(global, args),
+        Verb::Query(args) => query::run(global, args),
         Verb::Check(args) => check::run(global, args),
         Verb::Plan(args) => plan::run(global, args),
         Verb::Build(args) => build::run(global, args),
