@@ -124,3 +124,19 @@ impl Caused for GitError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those that no healthy git brings about. The others are in the tests of `project`.
+    #[test]
+    fn what_is_said_of_a_git_that_fails() {
+        assert_eq!(GitError::odd("list files").to_string(), "git cannot list files: its answer is not understood");
+        let run = GitError::Run { doing: "list files", source: io::ErrorKind::BrokenPipe.into() };
+        assert_eq!((run.to_string().as_str(), run.fault()), ("cannot list files with git", Cause::Environment));
+        let many = GitError::TooMany { limit: 3 };
+        assert_eq!(many.to_string(), "the project's folder has more than 3 files at that commit");
+        assert_eq!(many.fault(), Cause::Input);
+    }
+}

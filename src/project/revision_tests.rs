@@ -252,3 +252,38 @@ fn a_project_without_a_repository() {
     assert_eq!(error.to_string(), format!("`{folder}` lies in no git repository, so it has no earlier states"));
     assert_eq!(error.fault(), Cause::Input);
 }
+
+#[test]
+fn a_damaged_repository() {
+    let Some(space) = Space::new() else { return };
+    space.commit();
+    let blob = space.git(&["rev-parse", "HEAD:project/recipes/logax.rhai"]);
+    let then = space.project().at("HEAD").expect("a commit");
+    std::fs::remove_file(space.0.path().join(".git/objects").join(&blob[..2]).join(&blob[2..]))
+        .expect("a loose object");
+    let Err(FilesError::Read { source, .. }) = then.read("recipes/logax.rhai") else { panic!("it is gone") };
+    assert_eq!(source.to_string(), format!("git has not the content of its object `{blob}`"));
+    assert!(then.read("distros/d-1.rhai").is_ok(), "others can still be read");
+
+    std::fs::write(space.0.path().join(".git/config"), "[core\n").expect("scratch");
+    let error = space.project().at("HEAD").err().expect("an error");
+    let folder = space.path("").join("").display().to_string();
+    let expected =
+        format!("git refuses to read the repository of `{}`: bad config line 1", folder.trim_end_matches('/'));
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    assert_eq!(error.fault(), Cause::Environment);
+}
+
+#[test]
+fn names_of_any_bytes() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let Some(space) = Space::new() else { return };
+    for name in [&b"a\nb"[..], b"a\tb", b"\xff", b"--option", b"\"quoted\"", b"*"] {
+        std::fs::write(space.path("src").join(std::ffi::OsStr::from_bytes(name)), name).expect("scratch");
+    }
+    space.commit();
+    let project = space.project();
+    let then = project.at("HEAD").expect("a commit").tree("src").expect("a tree");
+    assert_eq!(then, project.tree("src").expect("a tree"));
+    assert_eq!(then.len(), 9);
+}

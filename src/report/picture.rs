@@ -16,6 +16,8 @@ mod layout;
 mod order;
 mod place;
 mod style;
+#[cfg(test)]
+mod tests;
 mod thin;
 
 use std::io::{self, Write};

@@ -280,11 +280,13 @@ fn hint(graph: &Graph, id: NodeId, plan: Option<&Plan>) -> String {
     lines.join("\n")
 }
 
-fn names(graph: &Graph, ids: impl ExactSizeIterator<Item = NodeId>) -> String {
-    let all = ids.len();
-    let mut shown: Vec<String> = ids.take(MAX_LINES).map(|id| graph.node(id).to_string()).collect();
-    if all > MAX_LINES {
-        shown.push(format!("{} more", all - MAX_LINES));
+/// Names, by kind; the first of them where there are many.
+fn names(graph: &Graph, ids: impl Iterator<Item = NodeId>) -> String {
+    let mut nodes: Vec<Node<'_>> = ids.map(|id| graph.node(id)).collect();
+    nodes.sort_by_key(|node| (node.kind(), node.subject(), node.place()));
+    let mut shown: Vec<String> = nodes.iter().take(MAX_LINES).map(Node::to_string).collect();
+    if nodes.len() > MAX_LINES {
+        shown.push(format!("{} more", nodes.len() - MAX_LINES));
     }
     shown.join(", ")
 }

@@ -373,3 +373,15 @@ fn text(text: &str) -> String {
     }
     safe
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_numbers() {
+        assert_eq!(text("a<b>&\"\u{1b}[0m\u{0}\n\u{ffff}é"), "a&lt;b&gt;&amp;&quot;\\u{1b}[0m\\u{0}\n\\u{ffff}é");
+        assert_eq!([1.0, 0.04, 1.26, -0.5, -3.0].map(n), ["1", "0", "1.3", "-0.5", "-3"]);
+        assert_eq!(shortened(&"é".repeat(40)), "é".repeat(32) + "…");
+    }
+}
