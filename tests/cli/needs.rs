@@ -112,7 +112,7 @@ fn a_cycle_is_shown_whole() {
        ·    ───┬──
        ·       ╰── here
        ╰────
-      help: break the circle: leave one out with `targets`, or name a build profile in `profiles` that drops the need from its `debian/control`
+      help: break the circle: give one of them a `stage` with a build profile that drops the need from its `debian/control`, as in `stage: #{ profiles: ["stage1"] }`; or leave one out with `targets`
     "###);
 }
 
@@ -135,7 +135,7 @@ fn a_component_that_needs_itself() {
        ·                ╰── here
      4 │ }
        ╰────
-      help: break the circle: leave one out with `targets`, or name a build profile in `profiles` that drops the need from its `debian/control`
+      help: break the circle: give one of them a `stage` with a build profile that drops the need from its `debian/control`, as in `stage: #{ profiles: ["stage1"] }`; or leave one out with `targets`
     "###);
 }
 

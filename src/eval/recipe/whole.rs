@@ -16,6 +16,10 @@ use crate::path::TreePath;
 pub(super) fn name(reader: &mut Reader, map: &Map, file_name: Option<&ComponentName>) -> Option<ComponentName> {
     let way = key(&[], "name");
     let given = match (present(map, "name"), file_name) {
+        (None, Some(file_name)) if file_name.as_str() == "base" => {
+            reader.refuse_whole(reserved());
+            return None;
+        }
         (None, Some(file_name)) => return Some(file_name.clone()),
         (None, None) => reader.required(map, &[], "name", "\"libmd\"")?,
         (Some(given), _) => given,
@@ -26,12 +30,20 @@ pub(super) fn name(reader: &mut Reader, map: &Map, file_name: Option<&ComponentN
         str::parse::<ComponentName>,
         "choose a name that fits in file names and selectors",
     )?;
+    if name.as_str() == "base" {
+        reader.refuse(&way, reserved());
+    }
     if let Some(file_name) = file_name.filter(|file_name| **file_name != name) {
         let complaint =
             Complaint::new(Mistake::Name, format!("the file's only component is called `{file_name}`, not `{name}`"));
         reader.refuse(&way, complaint.help(format!("leave `name` out, or rename the file to `{name}.rhai`")));
     }
     Some(name)
+}
+
+fn reserved() -> Complaint {
+    Complaint::new(Mistake::Name, "a component cannot be called `base`: the root that all builds share is called so")
+        .help("choose another name, as in `base-files-of-ours`")
 }
 
 const SOURCES: &str =

@@ -70,7 +70,8 @@ impl<'a> Weaver<'a> {
         for place in &order.order {
             of_distro[*place] = self.component(scene, *place, order, &bases, &of_distro);
         }
-        let names = scene.members.iter().map(|member| member.name);
+        // Stages stand behind, and are nobody's but the components' that the circle goes through.
+        let names = scene.members[..scene.components].iter().map(|member| member.name);
         self.made.insert(&scene.distro.name, names.zip(of_distro).collect());
     }
 
@@ -104,7 +105,8 @@ impl<'a> Weaver<'a> {
         let source_package = self.source_package(scene, member, first, source, bases.get(tools));
         made.source = Some(source_package);
         made.area = (first.area != AreaName::main()).then(|| first.area.clone());
-        let subject = self.graph.word(member.name.as_str());
+        let staged = member.stage_of.is_some().then(|| super::stage::subject(member.name));
+        let subject = self.graph.word(staged.as_deref().unwrap_or(member.name.as_str()));
         let wanted = wanted(scene, member);
         let lists: Vec<NodeId> = wanted
             .iter()
@@ -235,6 +237,12 @@ impl<'a> Weaver<'a> {
         }
         let (subject, place) = (graph.word(member.name.as_str()), graph.word(scene.distro.name.as_str()));
         let (kind, action, origin) = (Kind::SourcePackage, graph.action(&action), Origin::Made);
+        // A component and its stage share it.
+        if scene.members.len() > scene.components
+            && let Some(known) = graph.find(kind, subject, place)
+        {
+            return known;
+        }
         graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, &mut needs)
     }
 

@@ -8,6 +8,7 @@ mod distro;
 mod needs;
 mod repo;
 mod sources;
+mod stage;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,8 @@ struct Member<'a> {
     source: &'a Source<'a>,
     /// The digest of a local source's tree; `None` for one of the distribution.
     local: Option<Digest>,
+    /// The place of the member that this is the stage of.
+    stage_of: Option<usize>,
 }
 
 /// What one distro's nodes are woven from.
@@ -56,8 +59,10 @@ struct Scene<'a> {
     lock: &'a Lock,
     /// Arches whose index is pinned, in the distro's order.
     arches: Vec<&'a Arch>,
-    /// Sorted by name.
+    /// Components sorted by name, and behind them the stages of some.
     members: Vec<Member<'a>>,
+    /// How many are no stages.
+    components: usize,
     /// Components with a mistake of their own, so that they are no members: what needs them is not to blame.
     failed: BTreeSet<&'a ComponentName>,
 }
@@ -72,7 +77,7 @@ impl Member<'_> {
 impl Scene<'_> {
     /// The place of a component among the members.
     fn place(&self, name: &ComponentName) -> Option<usize> {
-        self.members.binary_search_by(|member| member.name.cmp(name)).ok()
+        self.members[..self.components].binary_search_by(|member| member.name.cmp(name)).ok()
     }
 }
 
@@ -93,16 +98,19 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
         .collect();
     let work = by_distro(project, &pinned);
     let sources = Sources::new(&work, lock, look_at);
+    let stages = stage::Stages::new(project, &work);
     let mut weaver = distro::Weaver::default();
     let mut orders = needs::Orders::default();
     for (name, arches) in pinned {
         let (Some(distro), Some(pin)) = (project.distros.get(name), lock.distro.get(name)) else { continue };
         let Some(deb) = distro.deb() else { continue };
         let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
-        let members = members(project, distro, of_distro, &sources, &mut errors);
+        let mut members = members(project, distro, of_distro, &sources, &mut errors);
         let is_member = |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
         let failed = of_distro.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
-        let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, failed };
+        let components = members.len();
+        members.extend(stages.of(&members));
+        let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
         match orders.order(&scene) {
             Ok(order) => weaver.weave(&scene, &order),
             Err(found) => errors.extend(found),
@@ -161,7 +169,7 @@ fn members<'a>(
         match sources.of(&distro.name, first) {
             Ok((source, local)) => {
                 let on = works.iter().map(|work| (&work.target.arch, &*work.component)).collect();
-                members.push(Member { name: &first.name, on, source, local });
+                members.push(Member { name: &first.name, on, source, local, stage_of: None });
             }
             Err(LocalError { message, help }) => wrong("source", message, &help),
         }

@@ -6,6 +6,7 @@ use std::sync::Arc as Shared;
 use super::super::RecipeError;
 use super::Scene;
 use super::asked::asked;
+use super::stage::break_circles;
 use crate::component::{Component, Need};
 use crate::drv::SharedTable;
 use crate::family::deb::needs::{Known, Source, binaries, components, meets};
@@ -78,6 +79,7 @@ fn order(scene: &Scene<'_>) -> Result<Order, Vec<RecipeError>> {
     let makers = makers(scene, &mut errors);
     let asked = asked(scene, &makers, &mut errors);
     let mut needs = BTreeMap::new();
+    let mut all_known: Vec<Vec<Option<Known<'_>>>> = Vec::new();
     for (arch_place, arch) in scene.arches.iter().enumerate() {
         let known: Vec<Option<Known<'_>>> = scene
             .members
@@ -97,13 +99,20 @@ fn order(scene: &Scene<'_>) -> Result<Order, Vec<RecipeError>> {
                 Some(Known { source: member.source, profiles: &component.profiles, needs: said.collect(), packages })
             })
             .collect();
-        for place in (0..known.len()).filter(|place| known[*place].is_some()) {
+        for place in (0..scene.components).filter(|place| known[*place].is_some()) {
             let found = components(place, &known, (&makers, &asked), arch);
             needs.insert((place, arch_place), found.into_iter().collect::<Vec<usize>>());
         }
+        all_known.push(known);
     }
-    let order = sort(scene, &needs).unwrap_or_else(|found| {
-        errors.extend(found);
+    let mut order = sort(&needs);
+    if let Err(circles) = &order
+        && break_circles(scene, circles, &all_known, (&makers, &asked), &mut needs)
+    {
+        order = sort(&needs);
+    }
+    let order = order.unwrap_or_else(|circles| {
+        errors.extend(circles.iter().map(|circle| circle_error(scene, &whole(circle, &needs))));
         Vec::new()
     });
     if !errors.is_empty() {
@@ -186,7 +195,7 @@ fn lacks(scene: &Scene<'_>, needed: &ComponentName, arch: &Arch) -> Option<Strin
 /// Which member makes a binary package.
 fn makers<'a>(scene: &'a Scene<'_>, errors: &mut Vec<RecipeError>) -> BTreeMap<&'a str, usize> {
     let mut makers: BTreeMap<&str, usize> = BTreeMap::new();
-    for (place, member) in scene.members.iter().enumerate() {
+    for (place, member) in scene.members[..scene.components].iter().enumerate() {
         let mut own: BTreeSet<&str> = BTreeSet::new();
         for (arch, component) in &member.on {
             own.extend(binaries(&member.source.facts, &component.profiles, arch));
@@ -203,22 +212,32 @@ fn makers<'a>(scene: &'a Scene<'_>, errors: &mut Vec<RecipeError>) -> BTreeMap<&
     makers
 }
 
-/// Needed ones first; each circle is an error that shows the way.
-fn sort(scene: &Scene<'_>, needs: &BTreeMap<(usize, usize), Vec<usize>>) -> Result<Vec<usize>, Vec<RecipeError>> {
+/// Needed ones first.
+fn sort(needs: &BTreeMap<(usize, usize), Vec<usize>>) -> Result<Vec<usize>, Vec<graph::Circle<usize>>> {
     let mut edges: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for ((component, _), needed) in needs {
         edges.entry(*component).or_default().extend(needed);
     }
     let edges = edges.into_iter().map(|(component, needed)| (component, needed.into_iter().collect())).collect();
-    graph::order(&edges).map_err(|circles| circles.iter().map(|circle| circle_error(scene, circle)).collect())
+    graph::order(&edges)
+}
+
+/// A circle of one that leads through others: needs are those of needs too, so the shortest one hides them.
+fn whole(circle: &graph::Circle<usize>, needs: &BTreeMap<(usize, usize), Vec<usize>>) -> graph::Circle<usize> {
+    let [one] = circle.0[..] else { return graph::Circle(circle.0.clone()) };
+    let leads =
+        |from: usize, to: usize| needs.range((from, 0)..=(from, usize::MAX)).any(|(_, needed)| needed.contains(&to));
+    let others = needs.range((one, 0)..=(one, usize::MAX)).flat_map(|(_, needed)| needed).copied();
+    let through = others.filter(|other| *other != one && leads(*other, one)).min();
+    graph::Circle([one].into_iter().chain(through).collect())
 }
 
 fn circle_error(scene: &Scene<'_>, circle: &graph::Circle<usize>) -> RecipeError {
     let names: Vec<&ComponentName> = circle.0.iter().map(|place| scene.members[*place].name).collect();
     let way: Vec<&str> = names.iter().chain(names.first()).map(|name| name.as_str()).collect();
     let message = format!("components need each other on {}: {}", scene.distro.name, way.join(" → "));
-    let help = "break the circle: leave one out with `targets`, or name a build profile in `profiles` that drops the need from its \
-                `debian/control`".to_owned();
+    let help = "break the circle: give one of them a `stage` with a build profile that drops the need from its `debian/control`, \
+                as in `stage: #{ profiles: [\"stage1\"] }`; or leave one out with `targets`".to_owned();
     let last = circle.0.last().copied().unwrap_or_default();
     let says = scene.members[last].on.iter().any(|(_, component)| !component.needs.is_empty());
     let field = if says { "needs" } else { "source" };

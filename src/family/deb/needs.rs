@@ -40,6 +40,7 @@ impl<'a> Source<'a> {
 }
 
 /// A component of the project as its needs are followed, on one arch.
+#[derive(Clone)]
 pub struct Known<'a> {
     /// Its source.
     pub source: &'a Source<'a>,
