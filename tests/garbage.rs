@@ -1,8 +1,13 @@
 //! Whatever stands in a file, no parser panics; and what is good survives writing and reading.
 //!
-//! Half of the inputs are random, half are good texts with pieces cut out, doubled or replaced, which get further.
+//! Half of the inputs are random, half are good texts with pieces cut out, doubled or replaced, which get further. What the
+//! fuzz targets do with their bytes (`fuzz/entries.rs`) is done here too: with their seeds, whole and damaged.
+
+#[path = "../fuzz/entries.rs"]
+mod entries;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use opb::digest::{Digest, Sha256};
 use opb::lock::{BinaryFacts, DistroPin, DscPin, Lock, PinnedFile, SourceFacts, SuitePin};
@@ -60,6 +65,64 @@ fn tree() -> Tree {
     tree.insert_with_folders("c".parse().expect("plain"), file(false)).expect("new");
     tree.insert_with_folders("d".parse().expect("plain"), Entry::Link { target: b"a/b".to_vec() }).expect("new");
     tree
+}
+
+/// A fuzz target: its name, and what it does with its bytes.
+type FuzzTarget = (&'static str, fn(&[u8]));
+
+const FUZZ_TARGETS: [FuzzTarget; 8] = [
+    ("debian", entries::debian),
+    ("decoders", entries::decoders),
+    ("distro", entries::distro),
+    ("lock", entries::lock),
+    ("packages", entries::packages),
+    ("recipe", entries::recipe),
+    ("selectors", entries::selectors),
+    ("spec", entries::spec),
+];
+
+/// The seeds of all fuzz targets.
+fn seeds() -> Vec<(FuzzTarget, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    for target in FUZZ_TARGETS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target.0);
+        let before = seeds.len();
+        let mut paths: Vec<_> =
+            std::fs::read_dir(&folder).expect(target.0).map(|entry| entry.expect("read").path()).collect();
+        paths.sort();
+        seeds.extend(paths.into_iter().map(|path| (target, std::fs::read(path).expect("a seed"))));
+        assert!(seeds.len() > before, "{} has no seeds", target.0);
+    }
+    seeds
+}
+
+#[test]
+fn fuzz_targets_hold_for_their_seeds() {
+    for ((_, run), seed) in seeds() {
+        run(&seed);
+    }
+    let manifest = include_str!("../fuzz/Cargo.toml");
+    let named: Vec<&str> = manifest.lines().filter_map(|line| line.strip_prefix("name = ")).skip(1).collect();
+    assert_eq!(named, FUZZ_TARGETS.map(|(name, _)| format!("\"{name}\"")), "the targets in fuzz/Cargo.toml");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn fuzz_targets_hold_for_damaged_seeds(
+        which in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0usize..12, "[\\PC\\n\\t]{0,6}"), 0..5),
+    ) {
+        let all = seeds();
+        let ((_, run), mut bytes) = all[which.index(all.len())].clone();
+        for (place, length, text) in cuts {
+            let start = place.index(bytes.len() + 1);
+            let end = (start + length).min(bytes.len());
+            bytes.splice(start..end, text.into_bytes());
+        }
+        run(&bytes);
+    }
 }
 
 proptest! {

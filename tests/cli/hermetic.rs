@@ -56,6 +56,25 @@ fn the_same_in_another_folder_locale_and_time_zone() {
 }
 
 #[test]
+fn the_same_for_another_user_with_another_umask() {
+    let (here, there) = (project(), project());
+    let one = here.stdout(&["eval", "--format", "json"]);
+    // What git makes of a file under another umask: other modes, the same content.
+    for path in ["tool/debian/control", "tool/debian/changelog", "recipes/tool.rhai", "opb.lock"] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(there.path(path), mode).expect("set");
+    }
+    let home = there.folder.path().join("another/home");
+    fs::create_dir_all(&home).expect("made");
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "umask 077; cd /; exec \"$0\" -C \"$1\" eval --format json", env!("CARGO_BIN_EXE_opb")]);
+    command.arg(there.path(".")).env_clear().env("HOME", home).env("LC_ALL", "POSIX").env("TZ", "America/St_Johns");
+    let output = command.output().expect("runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(one, String::from_utf8(output.stdout).expect("text"));
+}
+
+#[test]
 fn an_import_that_is_a_link_out_of_the_project() {
     let space = Space::two();
     let secret = space.folder.path().join("secret.rhai");

@@ -1,0 +1,214 @@
+//! What each fuzz target does with its bytes. Ordinary tests (`tests/garbage.rs`) do the same with the seeds and with
+//! damaged ones, so that it compiles and holds without a fuzzer.
+//!
+//! An entry panics where a law is broken: what is read must be written as it was read, orders must be orders, errors must
+//! be able to say themselves without anything that harms a terminal. Foreign text is bounded where it is read, so that no
+//! input takes long.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use opb::eval::check::{Question, check};
+use opb::eval::weave::{Asked, LocalError, Looked};
+use opb::eval::{MemoryFiles, RecipeError, Watch};
+use opb::graph::Selector;
+use opb::lock::Lock;
+use opb::name::{Arch, ChannelName, ComponentName, DistroName, NodeName, PackageName, Target};
+use opb::package::relation::{Relations, Variables};
+use opb::package::{
+    changelog, control, deb, dsc, index, list::PackageList, rpm_version, source, sources, spec, version::Version,
+};
+use opb::path::TreePath;
+use opb::settings::Settings;
+use opb::store::Realisation;
+use opb::tree::Tree;
+
+const DISTRO: &str = include_str!("seeds/distro/debian");
+
+/// The value; an error must be able to say itself.
+fn told<T, E: std::fmt::Display>(result: Result<T, E>) -> Option<T> {
+    result.map_err(|error| assert!(!error.to_string().is_empty())).ok()
+}
+
+/// The first byte, and the rest as text where it is one.
+fn chosen(data: &[u8]) -> Option<(u8, &str)> {
+    let (first, rest) = data.split_first()?;
+    Some((*first, std::str::from_utf8(rest).ok()?))
+}
+
+/// Texts of Debian's formats; the first byte says which.
+pub fn debian(data: &[u8]) {
+    let Some((which, text)) = chosen(data) else { return };
+    match which % 8 {
+        0 => {
+            control::paragraphs(text).for_each(|found| drop(told(found)));
+            told(source::source_control(text));
+            told(opb::family::deb::facts::facts(
+                text,
+                include_str!("seeds/debian/changelog").get(1..).unwrap_or(""),
+                None,
+            ));
+        }
+        1 => drop(told(changelog::newest(text))),
+        2 => {
+            for variables in [Variables::LeftOut, Variables::Refused] {
+                if let Some(found) = told(Relations::parse_with(text, variables)) {
+                    found.reduce("amd64", &["nodoc".to_owned()].into());
+                }
+            }
+        }
+        3 => {
+            let (one, two) = text.split_once('\n').unwrap_or((text, "1.0-1"));
+            if let (Some(one), Some(two)) = (told(Version::new(one)), told(Version::new(two))) {
+                assert_eq!(one.cmp(&two), two.cmp(&one).reverse(), "{one} and {two}");
+                assert_eq!(Version::new(&one.to_string()).as_ref(), Ok(&one));
+            }
+        }
+        4 => {
+            told(index::read(text));
+            told(index::slim(text));
+        }
+        5 => drop(told(sources::newest(text, "a"))),
+        6 => {
+            told(dsc::read(text));
+            told(dsc::signed_part(text));
+        }
+        _ => drop(told(opb::fetch::parse_release(text, "oasis"))),
+    }
+}
+
+/// What the store and its records hold; the first byte says which.
+pub fn decoders(data: &[u8]) {
+    let Some((which, bytes)) = data.split_first() else { return };
+    match which % 3 {
+        0 => {
+            if let Some(tree) = told(Tree::decode(bytes)) {
+                assert_eq!(tree.encode(), bytes, "two forms of one tree");
+            }
+        }
+        1 => {
+            let Ok(text) = std::str::from_utf8(bytes) else { return };
+            if let Some(list) = told(PackageList::decode(text)) {
+                assert_eq!(list.encode(), text, "two forms of one list");
+            }
+        }
+        _ => {
+            if let Some(record) = told(serde_json::from_slice::<Realisation>(bytes)) {
+                let written = serde_json::to_vec(&record).expect("a record can be written");
+                let again: Realisation = serde_json::from_slice(&written).expect("what was written can be read");
+                assert_eq!(serde_json::to_vec(&again).expect("and written again"), written);
+            }
+        }
+    }
+}
+
+/// A distro's file.
+pub fn distro(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    checked(&[("distros/debian-12.rhai", text), ("recipes/a.rhai", "#{ source: dsc(\"a\") }")]);
+}
+
+/// `opb.lock`, or `opb.toml`; the first byte says which.
+pub fn lock(data: &[u8]) {
+    let Some((which, text)) = chosen(data) else { return };
+    let name = if which % 2 == 0 { "opb.lock" } else { "opb.toml" };
+    if let Ok(lock) = toml::from_str::<Lock>(text) {
+        let written = toml::to_string(&lock).expect("a lock can be written");
+        assert_eq!(toml::from_str::<Lock>(&written).as_ref(), Ok(&lock));
+    }
+    told(Settings::parse(text));
+    checked(&[("distros/debian-12.rhai", DISTRO), ("recipes/a.rhai", "#{ source: dsc(\"a\") }"), (name, text)]);
+}
+
+/// A binary package.
+pub fn packages(data: &[u8]) {
+    told(deb::read(data));
+}
+
+/// A recipe, and behind a line of `---` the shared code that it imports.
+pub fn recipe(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (recipe, shared) = text.split_once("\n---\n").unwrap_or((text, "fn a() { 1 }"));
+    checked(&[
+        ("distros/debian-12.rhai", DISTRO),
+        ("recipes/a.rhai", recipe),
+        ("recipes/b.rhai", "#{ source: dsc(\"b\"), needs: [\"a\"] }"),
+        ("recipes/lib/x.rhai", shared),
+    ]);
+}
+
+/// Selectors, names and paths.
+pub fn selectors(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Some(selector) = told(text.parse::<Selector>())
+        && let Ok(name) = "build:libbsd@debian-12/amd64".parse::<NodeName>()
+    {
+        let again: Selector = selector.to_string().parse().expect("a selector can be written");
+        assert_eq!(selector.matches(&name), again.matches(&name), "{text}");
+    }
+    if let Some(name) = told(text.parse::<NodeName>()) {
+        assert_eq!(name.to_string().parse::<NodeName>().as_ref(), Ok(&name));
+    }
+    if let Some(target) = told(text.parse::<Target>()) {
+        assert_eq!(target.to_string(), text);
+    }
+    if let Some(path) = told(text.parse::<TreePath>()) {
+        assert!(!text.is_empty() && !text.starts_with('/') && !text.split('/').any(|part| part == ".."), "{path}");
+    }
+    for safe in [
+        told(text.parse::<ComponentName>()).map(|name| name.to_string()),
+        told(text.parse::<DistroName>()).map(|name| name.to_string()),
+        told(text.parse::<PackageName>()).map(|name| name.to_string()),
+        told(text.parse::<ChannelName>()).map(|name| name.to_string()),
+        told(text.parse::<Arch>()).map(|name| name.to_string()),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        assert!(!safe.starts_with(['-', '.', '/']) && !safe.contains(['/', ' ', '\n', '$', '\'']), "{safe:?}");
+    }
+}
+
+/// A spec; and what stands in its fields.
+pub fn spec(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    told(spec::read(text, spec::Macros::new("amd64")));
+    told(spec::dependency::parse(text));
+    let (one, two) = text.split_once('\n').unwrap_or((text, "1.0"));
+    assert_eq!(rpm_version::compare(one, two), rpm_version::compare(two, one).reverse(), "{one:?} and {two:?}");
+}
+
+/// Whatever is in these files, everything can be said of them: at places that are there, and harmlessly.
+fn checked(files: &[(&str, &str)]) {
+    let of = |name: &str| files.iter().find(|(path, _)| *path == name).map(|(_, text)| (*text).to_owned());
+    let texts: BTreeMap<String, String> =
+        files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    let look_at = |asked: &BTreeMap<String, Asked>| -> Looked {
+        let none = LocalError { message: "there is no such folder".to_owned(), help: "make it".to_owned() };
+        asked.keys().map(|folder| (folder.clone(), Err(none.clone()))).collect()
+    };
+    let answer = check(Question {
+        files: &MemoryFiles(texts.clone()),
+        settings: Ok(of("opb.toml")),
+        lock: Ok(of("opb.lock")),
+        look_at: &look_at,
+        today: "2026-06-01",
+        watch: &Watch::default(),
+    });
+    let mut seen = BTreeSet::new();
+    for finding in &answer.findings {
+        sound(finding, texts.get(finding.file()));
+        let start = finding.range().map(|range| range.start.offset);
+        assert!(seen.insert((finding.file().to_owned(), start, finding.to_string())), "told twice: {finding}");
+    }
+}
+
+fn sound(finding: &RecipeError, text: Option<&String>) {
+    let help = miette::Diagnostic::help(finding).map(|help| help.to_string()).unwrap_or_default();
+    assert!(!help.is_empty(), "no help: {finding}");
+    for said in [finding.to_string(), help] {
+        assert!(!said.is_empty() && !said.contains(char::is_control), "harmful: {said:?}");
+    }
+    if let (Some(range), Some(text)) = (finding.range(), text) {
+        assert!(text.get(range.start.offset..range.end.offset).is_some(), "{finding} at {range:?}");
+    }
+}
