@@ -6,6 +6,8 @@
 mod arguments;
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/eval.rs"]
 mod eval;
 #[path = "cli/help.rs"]
@@ -42,6 +44,8 @@ mod since;
 mod store;
 #[path = "cli/update.rs"]
 mod update;
+#[path = "cli/why.rs"]
+mod why;
 
 use std::collections::BTreeMap;
 use std::fs;

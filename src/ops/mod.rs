@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod check;
+pub mod diff;
 pub mod eval;
 pub mod history;
 pub mod key;
@@ -17,3 +18,4 @@ pub mod runs;
 pub mod session;
 pub mod update;
 pub mod watch;
+pub mod why;

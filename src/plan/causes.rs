@@ -87,14 +87,15 @@ pub fn causes(graph: &Graph, plan: &Plan) -> Causes {
     causes_of(graph, plan, &|_| true)
 }
 
-/// The causes that reach `node`, with all that they drag along; empty where it is clean or no part of the plan.
-pub fn causes_reaching(graph: &Graph, plan: &Plan, node: NodeId) -> Causes {
-    let roots = roots_reaching(graph, plan, node);
+/// The causes that reach any of `nodes`, with all that they drag along; empty where these are clean or no part of the
+/// plan.
+pub fn causes_reaching(graph: &Graph, plan: &Plan, nodes: &[NodeId]) -> Causes {
+    let roots = roots_reaching(graph, plan, nodes);
     causes_of(graph, plan, &|root| roots.binary_search(&root).is_ok())
 }
 
-/// The roots because of which `node` runs or may run, in order.
-pub fn roots_reaching(graph: &Graph, plan: &Plan, node: NodeId) -> Vec<NodeId> {
+/// The roots because of which any of `nodes` runs or may run, in order.
+pub fn roots_reaching(graph: &Graph, plan: &Plan, nodes: &[NodeId]) -> Vec<NodeId> {
     // Who reads the bytes of a node that runs for their sake only: all that run, not only the one that is named.
     let mut readers: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
     for planned in &plan.nodes {
@@ -108,7 +109,7 @@ pub fn roots_reaching(graph: &Graph, plan: &Plan, node: NodeId) -> Vec<NodeId> {
     }
     let mut seen = vec![false; graph.len()];
     let mut roots = Vec::new();
-    let mut next = vec![node];
+    let mut next = nodes.to_vec();
     while let Some(id) = next.pop() {
         if std::mem::replace(&mut seen[id.index()], true) {
             continue;

@@ -10,6 +10,7 @@
 mod causes;
 #[cfg(test)]
 mod causes_tests;
+mod compare;
 #[cfg(test)]
 pub(crate) mod in_memory;
 mod reason;
@@ -18,7 +19,8 @@ mod tests;
 mod theme;
 
 pub use causes::{Cause, Causes, causes, causes_reaching, roots_reaching};
-pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, nearest, reason, tell};
+pub use compare::{Comparison, compare};
+pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, nearest, reason, tell, tell_all};
 pub use theme::Theme;
 
 use crate::digest::Digest;

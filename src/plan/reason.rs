@@ -128,13 +128,27 @@ pub fn describe(reason: &Reason, graph: &Graph) -> String {
         Reason::Again => "asked for again".to_owned(),
         Reason::Absent { reader } => format!("its files are not here, and {} reads them", graph.node(*reader)),
         Reason::Gone { .. } => "its realisation is gone".to_owned(),
-        Reason::Changed { changes, .. } => changes.iter().map(tell).collect::<Vec<_>>().join("; "),
+        Reason::Changed { changes, .. } => tell_all(changes),
     }
 }
 
 /// Whether the values of a field say nothing to people, or are too long for a line: that they changed is enough.
 pub fn is_opaque(field: &str) -> bool {
     field.starts_with("input ") || field.starts_with("file ") || ["script", "tree"].contains(&field)
+}
+
+/// The most changes that are told one by one.
+const MOST_TOLD: usize = 6;
+
+/// Changes in a few words each; of many, the first ones.
+pub fn tell_all(changes: &[Change]) -> String {
+    let most = if changes.len() > MOST_TOLD { MOST_TOLD - 1 } else { MOST_TOLD };
+    let mut told: Vec<String> = changes.iter().take(most).map(tell).collect();
+    match changes.len().saturating_sub(most) {
+        0 => {}
+        more => told.push(format!("and {more} more fields")),
+    }
+    told.join("; ")
 }
 
 /// A change in a few words.
@@ -177,6 +191,8 @@ mod tests {
         check("needs = 1\nneed = a\n", "needs = 2\nneed = a\nneed = b\n", "need is new: `b`");
         check("env A = 1\n", "envs = 0\n", "env A is gone: `1`");
         check("number = 1\n", "number = \n", "its realisation is gone");
+        let many: String = ('a'..='h').map(|role| format!("input {role} = 1\n")).collect();
+        check("", &many, "a is new; b is new; c is new; d is new; e is new; and 3 more fields");
     }
 
     #[test]

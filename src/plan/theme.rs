@@ -1,6 +1,6 @@
 //! What the reasons of several nodes have in common, so that they are told in one line.
 
-use super::reason::{is_opaque, tell};
+use super::reason::{is_opaque, tell_all};
 use super::{Change, Reason};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
@@ -38,6 +38,7 @@ impl Theme {
                 match (name.kind(), name.distro()) {
                     (Kind::Index, Some(distro)) => Self::Index(distro.to_owned()),
                     (Kind::Resolve, Some(distro)) if only("input index") => Self::Index(distro.to_owned()),
+                    (Kind::Source, _) => Self::Source(name.subject().to_owned()),
                     (Kind::SourcePackage, _) if only("input source") => Self::Source(name.subject().to_owned()),
                     (kind, _) => Self::Changed(kind, changes.iter().map(without_opaque).collect()),
                 }
@@ -66,7 +67,7 @@ impl Theme {
             Self::Gone => "the realisation is gone".to_owned(),
             Self::Index(distro) => format!("the package index of {distro} moved"),
             Self::Source(component) => format!("the source of {component} changed"),
-            Self::Changed(_, changes) => changes.iter().map(tell).collect::<Vec<_>>().join("; "),
+            Self::Changed(_, changes) => tell_all(changes),
             Self::Other => "various other reasons".to_owned(),
         }
     }

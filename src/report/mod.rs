@@ -5,6 +5,7 @@
 
 pub mod causes;
 pub mod check;
+pub mod diff;
 pub mod graph;
 pub mod lines;
 pub mod live;

@@ -1,20 +1,93 @@
-//! A plan as text for people: what would run and why, what depends on it, how much is clean.
+//! A plan, as text for people and as JSON: what would run and why, what depends on it, how much is clean.
+//!
+//! A small plan is a line for each node. A large one is told by its root causes, since nobody reads a thousand lines.
+//! JSON: `version` (1), `counts`, `causes`, and `nodes` without the clean ones; the schema is `docs/schema/plan.json`.
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
+use super::causes::{CauseTold, ReasonTold, lines, totals};
 use super::count;
 use crate::graph::{Graph, NodeId};
-use crate::plan::{Plan, Planned, State, describe};
+use crate::plan::{Causes, Earlier, Plan, Planned, State, describe};
 
-/// The plan, a line for each node that runs or may run, and one that counts.
-pub fn text(graph: &Graph, plan: &Plan) -> String {
+/// The version of the JSON form.
+pub const PLAN_VERSION: u32 = 1;
+
+/// The most nodes that are listed one by one unless all are wanted.
+const MOST_LISTED: usize = 40;
+
+/// How many of a cause's nodes are named.
+const NAMED: usize = 3;
+
+#[derive(Serialize)]
+struct JsonPlan {
+    version: u32,
+    counts: JsonCounts,
+    causes: Vec<CauseTold>,
+    nodes: Vec<JsonNode>,
+}
+
+#[derive(Serialize)]
+struct JsonCounts {
+    clean: usize,
+    runs: usize,
+    depends: usize,
+    roots: usize,
+    dragged: usize,
+}
+
+#[derive(Serialize)]
+struct JsonNode {
+    node: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<ReasonTold>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    depends_on: Vec<String>,
+    causes: Vec<usize>,
+}
+
+/// The plan: a line for each node that runs or may run where they are few or `all` are wanted, else one for each root
+/// cause; and one that counts.
+pub fn text(graph: &Graph, plan: &Plan, causes: &Causes, all: bool, width: usize) -> String {
+    let (_, runs, depends) = plan.counts();
+    if all || runs + depends <= MOST_LISTED {
+        return format!("{}{}\n", listed(graph, plan), summary(plan));
+    }
+    let told: Vec<CauseTold> = causes.causes.iter().map(|cause| CauseTold::new(cause, graph)).collect();
+    let mut text = lines(&told, NAMED, "", width);
+    let _ = writeln!(text, "{}; `--all` lists every node", totals(causes.roots, causes.dragged));
+    format!("{text}{}\n", summary(plan))
+}
+
+/// The plan as JSON.
+pub fn json(graph: &Graph, plan: &Plan, causes: &Causes) -> String {
+    let (clean, runs, depends) = plan.counts();
+    let from = |_: &Earlier| None;
+    let nodes = plan.nodes.iter().filter_map(|planned| {
+        let (state, reason, on) = match &planned.state {
+            State::Clean => return None,
+            State::Runs(reason) => ("runs", Some(ReasonTold::new(reason, graph, &from)), Vec::new()),
+            State::Depends(on) => ("depends", None, on.iter().map(|id| name(graph, *id)).collect()),
+        };
+        let node = name(graph, planned.node);
+        Some(JsonNode { node, state, reason, depends_on: on, causes: causes.of(planned.node) })
+    });
+    let whole = JsonPlan {
+        version: PLAN_VERSION,
+        counts: JsonCounts { clean, runs, depends, roots: causes.roots, dragged: causes.dragged },
+        causes: causes.causes.iter().map(|cause| CauseTold::new(cause, graph)).collect(),
+        nodes: nodes.collect(),
+    };
+    serde_json::to_string_pretty(&whole).expect("plain structs") + "\n"
+}
+
+fn listed(graph: &Graph, plan: &Plan) -> String {
     let mut text = String::new();
-    let width = plan
-        .nodes
-        .iter()
-        .filter(|planned| planned.state != State::Clean)
-        .map(|planned| name(graph, planned.node).len());
-    let width = width.max().unwrap_or(0);
+    let dirty = plan.nodes.iter().filter(|planned| planned.state != State::Clean);
+    let width = dirty.map(|planned| name(graph, planned.node).len()).max().unwrap_or(0);
     for Planned { node, state, .. } in &plan.nodes {
         let name = name(graph, *node);
         let _ = match state {
@@ -23,7 +96,7 @@ pub fn text(graph: &Graph, plan: &Plan) -> String {
             State::Depends(on) => writeln!(text, "depends  {name:width$}  on {}", names(graph, on)),
         };
     }
-    format!("{text}{}\n", summary(plan))
+    text
 }
 
 /// `nothing to do: 24 nodes, all clean`, or how many run, depend and are clean.

@@ -235,7 +235,8 @@ fn position(run: &Run, node: &str) -> usize {
     run.place(node).unwrap_or(usize::MAX)
 }
 
-fn result_word(head: &RunHead) -> &'static str {
+/// How a run ended, in a word.
+pub fn result_word(head: &RunHead) -> &'static str {
     match head.state() {
         RunState::Ended(RunEnd::Done) => "done",
         RunState::Ended(RunEnd::Failed) => "failed",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::*;
 
 /// What differs from run to run made the same: names of runs, dates, durations, this machine's name.
-fn stable(text: &str) -> String {
+pub fn stable(text: &str) -> String {
     let mut shown = String::new();
     for line in text.lines() {
         let words: Vec<String> = line.split(' ').map(stable_word).collect();
@@ -25,7 +25,7 @@ fn stable(text: &str) -> String {
 
 fn stable_word(word: &str) -> String {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let id = word.trim_end_matches([':', ',']);
+    let id = word.trim_matches(['`', ':', ',']);
     match id.split_once('-') {
         Some((date, time)) if date.len() == 8 && digits(date) && time.split('-').all(digits) => {
             word.replace(id, "[RUN]")
@@ -40,7 +40,7 @@ fn without_times(line: &str) -> String {
     let mut words: Vec<&str> = line.split(' ').collect();
     while let Some(place) = (1..words.len()).find(|place| {
         let number = words[place - 1].parse::<f64>().is_ok();
-        number && ["ms", "s"].contains(&words[*place])
+        number && ["ms", "s", "ms)", "s)"].contains(&words[*place])
     }) {
         words[place - 1] = "[TIME]";
         words.remove(place);
@@ -201,4 +201,35 @@ fn a_killed_run_keeps_what_was_known() {
     let run = space.json(&["runs", "last", "--format", "json"]);
     assert_eq!((&run["run"]["result"], &run["run"]["counts"]), (&"killed".into(), &serde_json::Value::Null));
     drop(archive);
+}
+
+#[test]
+fn its_help() {
+    insta::assert_snapshot!(help::verb(&["runs", "--help"]), @r###"
+    exit 0
+    --- stdout
+    List the runs on record, the last first, or show one of them: why nodes ran, and what they came to.
+
+    Every `opb build` that has something to do leaves a record in the store, also one that fails or is
+    killed.
+
+    Usage: opb runs [OPTIONS] [RUN]
+
+    Arguments:
+      [RUN]
+              The run to show: `last`, `last~1` (the one before it), a name, or its beginning
+
+    Options:
+          --all
+              List all runs, or all nodes of the run
+
+          --format <FORMAT>
+              How to show it. JSON is versioned and has a schema
+
+              Possible values:
+              - table: For people
+              - json:  One JSON object
+
+              [default: table]
+    "###);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{build, check, eval, key, log, plan, query, repo, run, runs, update, why};
+use crate::commands::{build, check, diff, eval, key, log, plan, query, repo, run, runs, update, why};
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
 #[derive(Debug, Parser)]
@@ -74,6 +74,7 @@ pub enum Verb {
     Log(log::Log),
     Why(why::Why),
     Runs(runs::Runs),
+    Diff(diff::Diff),
     Update(update::Update),
     Key(key::Key),
     Repo(repo::Repo),

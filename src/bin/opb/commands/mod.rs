@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod check;
+pub mod diff;
 pub mod eval;
 pub mod key;
 pub mod log;
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Log(args) => log::run(global, args),
         Verb::Why(args) => why::run(global, args),
         Verb::Runs(args) => runs::run(global, args),
+        Verb::Diff(args) => diff::run(global, args),
         Verb::Update(args) => update::run(global, args),
         Verb::Key(args) => key::run(global, args),
         Verb::Repo(args) => repo::run(global, args),

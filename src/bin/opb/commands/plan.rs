@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use opb::diag::Failure;
 use opb::ops::plan::{Asked, Scope, plan, wish};
+use opb::plan::causes;
 use opb::report;
 
 use super::{knowledge, open, open_store};
@@ -16,6 +17,21 @@ use crate::output;
 pub struct Plan {
     #[command(flatten)]
     what: What,
+    /// List every node, also where a plan is so large that it is told by its root causes.
+    #[arg(long)]
+    all: bool,
+    /// How to show it. JSON is versioned and has a schema.
+    #[arg(long, default_value = "text")]
+    format: TextOrJson,
+}
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 /// What to build, and with what else.
@@ -50,6 +66,13 @@ pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     let selected = session.select(&args.what.selectors)?;
     let wish = wish(&session.graph, &selected, args.what.scope());
     let plan = plan(&session.graph, &wish, &knowledge(&store)?)?;
-    output::data(&report::plan::text(&session.graph, &plan));
+    let causes = causes(&session.graph, &plan);
+    output::data(&match args.format {
+        TextOrJson::Json => report::plan::json(&session.graph, &plan, &causes),
+        TextOrJson::Text => {
+            let all = args.all || global.verbose;
+            report::plan::text(&session.graph, &plan, &causes, all, output::width())
+        }
+    });
     Ok(ExitCode::SUCCESS)
 }

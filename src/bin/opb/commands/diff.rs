@@ -1,0 +1,45 @@
+//! `opb diff`: shows what differs between two states of a project, or between two runs.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use opb::diag::Failure;
+use opb::ops;
+use opb::report;
+
+use super::plan::TextOrJson;
+use crate::cli::Global;
+use crate::output;
+
+/// Show what differs between two states of the project, or between two runs: root changes first, then what follows.
+///
+/// A state is `now` or a git revision. Of two states, nodes are compared field by field, without network and store.
+/// Of two runs: what they ran, how it came out, how long it took, and which packages came or moved.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// A git revision, `now`, or a run: `last`, `last~1`, or a name from `opb runs`.
+    #[arg(value_name = "A")]
+    from: String,
+    /// The same, to compare it with [default: `now`, or the last run].
+    #[arg(value_name = "B")]
+    to: Option<String>,
+    /// Tell only of these nodes.
+    #[arg(value_name = "SELECTOR")]
+    selectors: Vec<String>,
+    /// Leave out nothing of what is long.
+    #[arg(long)]
+    all: bool,
+    /// How to show it. JSON is versioned and has a schema.
+    #[arg(long, default_value = "text")]
+    format: TextOrJson,
+}
+
+pub fn run(global: &Global, args: &Diff) -> Result<ExitCode, Failure> {
+    let (from, to, store) = (&args.from, args.to.as_deref(), global.store.as_deref());
+    let diff = ops::diff::diff(&global.directory, store, from, to, &args.selectors)?;
+    output::data(&match args.format {
+        TextOrJson::Json => report::diff::json(&diff),
+        TextOrJson::Text => report::diff::text(&diff, args.all || global.verbose, output::width()),
+    });
+    Ok(ExitCode::SUCCESS)
+}
