@@ -72,6 +72,7 @@ fn two_revisions_root_changes_first() {
     assert_eq!(space.stdout(&["diff", "git:HEAD", "now"]), space.stdout(&["diff", "git:HEAD"]));
     assert!(!space.path("store").exists(), "states are compared without a store");
     let diff = space.json(&["diff", "HEAD", "now", "--format", "json"]);
+    schema::conforms("diff", &diff);
     assert_eq!((&diff["version"], &diff["kind"]), (&1.into(), &"project".into()));
     assert_eq!(diff["from"]["commit"].as_str().map(str::len), Some(40));
     assert_eq!(diff["to"], serde_json::json!({ "name": "now", "commit": null }));
@@ -145,6 +146,7 @@ fn two_runs() {
         blocked     root:base@mirage-1/amd64
     ");
     let diff = space.json(&["diff", "last~1", "--format", "json"]);
+    schema::conforms("diff", &diff);
     assert_eq!(
         (&diff["kind"], &diff["recipes_differ"], &diff["lock_differs"]),
         (&"runs".into(), &false.into(), &false.into())

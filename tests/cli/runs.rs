@@ -85,7 +85,8 @@ fn a_run_leaves_a_record_and_one_with_nothing_to_do_leaves_none() {
       built       repo:nightly@mirage-1  [TIME]
     ");
     let run = space.json(&["runs", "last", "--format", "json"]);
-    assert_eq!(run["version"], 1);
+    schema::conforms("runs", &run);
+    schema::conforms("runs", &space.json(&["runs", "--format", "json"]));
     assert_eq!((&run["run"]["result"], &run["run"]["counts"]["ran"]), (&"done".into(), &1.into()));
     let node = &run["nodes"][0];
     assert_eq!((&node["outcome"], &node["state"], &node["causes"]), (&"built".into(), &"runs".into(), &[0].into()));
@@ -120,6 +121,7 @@ fn a_failed_run_tells_what_failed_and_what_could_not_run() {
       blocked     10 nodes
     ");
     let run = space.json(&["runs", "last", "--format", "json"]);
+    schema::conforms("runs", &run);
     let of = |name: &str| {
         let nodes = run["nodes"].as_array().expect("a list");
         nodes.iter().find(|node| node["node"] == name).expect(name).clone()
@@ -199,6 +201,8 @@ fn a_killed_run_keeps_what_was_known() {
       not-reached 2 nodes
     ");
     let run = space.json(&["runs", "last", "--format", "json"]);
+    schema::conforms("runs", &run);
+    schema::conforms("runs", &space.json(&["runs", "--format", "json"]));
     assert_eq!((&run["run"]["result"], &run["run"]["counts"]), (&"killed".into(), &serde_json::Value::Null));
     drop(archive);
 }

@@ -96,6 +96,7 @@ fn the_nearest_of_all_earlier_results_is_compared_not_the_latest() {
           compared with the nearest before it, of 2025-01-10T09:06:40Z
     ");
     let why = space.json(&["why", "resolve:base", "--format", "json"]);
+    schema::conforms("why", &why);
     assert_eq!((&why["version"], &why["node"], &why["now"]["state"]), (&1.into(), &node.into(), &"runs".into()));
     let reason = &why["now"]["reason"];
     assert_eq!(reason["compared_with"]["started"], "2025-01-10T09:06:40Z");
@@ -146,6 +147,7 @@ fn without_a_node_everything_is_told_by_its_causes() {
           index:base@mirage-1/amd64, source-package:libmd@mirage-1, source-package:libbsd@mirage-1
     ");
     let all = space.json(&["why", "--format", "json"]);
+    schema::conforms("why", &all);
     assert_eq!((&all["version"], &all["run"], &all["clean"]), (&1.into(), &serde_json::Value::Null, &0.into()));
     assert_eq!((&all["roots"], &all["dragged"]), (&3.into(), &11.into()));
     assert_eq!(all["causes"][0]["nodes"].as_array().map(Vec::len), Some(3));
@@ -195,6 +197,7 @@ fn runs_of_the_past_are_explained_without_evaluating() {
           index:base@mirage-1/amd64, source-package:libmd@mirage-1, source-package:libbsd@mirage-1
     ");
     let told = space.json(&["why", "--run", "last", "libmd", "--format", "json"]);
+    schema::conforms("why", &told);
     assert_eq!((&told["outcome"], &told["state"]), (&"blocked".into(), &"depends".into()));
     let seen = |selector: &str| runs::stable(&space.seen(&["why", "--run", "last", selector]));
     insta::assert_snapshot!(seen("libssl"), @r"
@@ -229,8 +232,10 @@ fn a_run_is_named_that_a_result_came_from() {
     assert!(space.seen(&["build", "repo:nightly"]).starts_with("exit 0"));
     let run = space.json(&["runs", "--format", "json"])["runs"][0]["id"].clone();
     let why = space.json(&["why", "repo:nightly", "--format", "json"]);
+    schema::conforms("why", &why);
     assert_eq!((&why["now"]["state"], &why["last"]["run"]), (&"clean".into(), &run));
     let then = space.json(&["why", "repo:nightly", "--run", "last", "--format", "json"]);
+    schema::conforms("why", &then);
     assert_eq!((&then["outcome"], &then["reason"]["reason"]), (&"built".into(), &"new".into()));
     space.file("opb.toml", "[channel.nightly]\norigin = \"Vendor\"\n");
     let shown = space.stdout(&["why", "repo:nightly"]);
@@ -238,6 +243,7 @@ fn a_run_is_named_that_a_result_came_from() {
     assert!(shown.contains("now it would run: setting "), "{shown}");
     assert!(space.seen(&["build", "repo:nightly"]).starts_with("exit 0"));
     let then = space.json(&["why", "repo:nightly", "--run", "last", "--format", "json"]);
+    schema::conforms("why", &then);
     assert_eq!((&then["reason"]["reason"], &then["reason"]["compared_with"]["run"]), (&"changed".into(), &run));
 }
 
