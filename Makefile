@@ -35,7 +35,7 @@ check: ## formatting, lints, docs, licences, spelling, unused dependencies
 
 bench: ## compare with what people run instead; ONLY=prefix picks some
 	@scripts/setup bench
-	cargo build --release --bin opb
+	cargo build --release --bin opb --example vendor --example realise
 	@scripts/bench "$(ONLY)"
 
 clean: ## remove what was compiled; the store stays

@@ -30,9 +30,6 @@ fn spec(component: &Component) -> String {
         Language::Python => tools.push("python3".to_owned()),
         Language::Shell => {}
     }
-    if component.packages.iter().any(|package| package.name.starts_with("python3-")) {
-        tools.push("python3-devel".to_owned());
-    }
     tools.extend(wanted(&component.needs));
     head.extend(tools.iter().map(|need| format!("BuildRequires:  {need}\n")));
     // The package of the source's own name is the main one, where there is one.
@@ -61,24 +58,17 @@ fn spec(component: &Component) -> String {
     for (_, own) in packages().filter(|(_, own)| own != name) {
         text.push_str(&format!("\n%description -n {own}\nIt is small, and there so that something is built.\n"));
     }
-    let places = "PREFIX=%{_prefix} LIBDIR=%{_libdir}";
-    let places = if tools.contains(&"python3-devel".to_owned()) {
-        format!("{places} PYTHONDIR=%{{python3_sitelib}}")
-    } else {
-        places.to_owned()
-    };
+    // Not where Python's own modules are: byte code would lie beside them there, on some releases and not on others.
+    let places = "PREFIX=%{_prefix} LIBDIR=%{_libdir} PYTHONDIR=%{_datadir}/skerry/python";
     text.push_str(&format!(
         "\n%prep\n%autosetup\n\n%build\n%make_build {places}\n\n%install\n%make_install {places}\n"
     ));
     for (package, own) in packages() {
         text.push_str(&format!("\n%files{}\n", named(&own)));
         text.extend(package.files.iter().map(|file| {
-            let file = format!("/{file}").replace("/LIB/", "%{_libdir}/").replace("/PY/", "%{python3_sitelib}/");
+            let file = format!("/{file}").replace("/LIB/", "%{_libdir}/").replace("/PY/", "%{_datadir}/skerry/python/");
             format!("{}\n", file.replace("/usr/bin", "%{_bindir}").replace("/usr/sbin", "%{_sbindir}"))
         }));
-        if package.name.starts_with("python3-") {
-            text.push_str("%{python3_sitelib}/__pycache__/*\n");
-        }
     }
     text.push_str(&format!(
         "\n%changelog\n* Thu Jan 01 2026 {} - {version}-1\n- New number.\n",

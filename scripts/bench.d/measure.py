@@ -33,13 +33,15 @@ class Command:
 
 @dataclass
 class Row:
-    """One line of the table. Times in seconds."""
+    """One line of the table."""
 
     id: str
     what: str
     ours: float
     peer: float
     bar: float
+    # Of both figures: seconds, or what is said here.
+    unit: str = "s"
 
     @property
     def ratio(self):
@@ -51,7 +53,18 @@ class Row:
 
     def summary(self):
         figures = {"ours": self.ours, "peer": self.peer, "ratio": self.ratio, "bar": self.bar}
-        return {"id": self.id, **{name: round(value, 5) for name, value in figures.items()}, "holds": self.holds}
+        figures = {name: round(value, 5) for name, value in figures.items()}
+        return {"id": self.id, **figures, "unit": self.unit, "holds": self.holds}
+
+
+@dataclass
+class Figures:
+    """What a run took: seconds, the share of the machine that went to anything else, MiB of its largest process."""
+
+    wall: float
+    cpu: float
+    others: float
+    peak: float
 
 
 def busy_seconds():
@@ -62,7 +75,7 @@ def busy_seconds():
 
 
 def once(name, command, log):
-    """Wall and processor seconds of one run, and the share of the machine that went to anything else meanwhile."""
+    """The figures of one run."""
     command.before()
     # What earlier runs left to be written must not fall into this one.
     os.sync()
@@ -82,11 +95,11 @@ def once(name, command, log):
     command.check(text)
     command.after()
     cpu = usage.ru_utime + usage.ru_stime
-    return wall, cpu, max(0.0, busy - cpu) / (wall * CORES)
+    return Figures(wall, cpu, max(0.0, busy - cpu) / (wall * CORES), usage.ru_maxrss / 1024)
 
 
 def in_turn(commands, rounds, place):
-    """Runs each of `commands` (by name) once to warm up, then once in each round; medians (wall, cpu) by name."""
+    """Runs each of `commands` (by name) once to warm up, then once in each round; the medians by name."""
     taken = {name: [] for name in commands}
     names = list(commands)
     for turn in range(rounds + 1):
@@ -98,11 +111,13 @@ def in_turn(commands, rounds, place):
                 taken[name].append(figures)
     medians = {}
     for name, figures in taken.items():
-        walls, cpus, others = zip(*figures)
-        wall, cpu = statistics.median(walls), statistics.median(cpus)
-        say(
-            f"{name}: wall {wall:.4f} s ({min(walls):.4f} to {max(walls):.4f}), cpu {cpu:.4f} s "
-            f"({min(cpus):.4f} to {max(cpus):.4f}), {rounds} rounds, others {statistics.median(others):.0%} of the machine"
+        middle = lambda what: statistics.median(getattr(each, what) for each in figures)  # noqa: B023, E731
+        span = lambda what: "{:.4f} s ({:.4f} to {:.4f})".format(  # noqa: E731
+            middle(what), min(getattr(each, what) for each in figures), max(getattr(each, what) for each in figures)  # noqa: B023
         )
-        medians[name] = (wall, cpu)
+        median = medians[name] = Figures(middle("wall"), middle("cpu"), middle("others"), middle("peak"))
+        say(
+            f"{name}: wall {span('wall')}, cpu {span('cpu')}, {rounds} rounds, {median.peak:.0f} MiB, "
+            f"others {median.others:.0%} of the machine"
+        )
     return medians

@@ -12,6 +12,7 @@ BAR = 3
 
 
 def rows(demo, place, prefix):
+    demo.prepare()
     nodes = demo.nodes()
     folder = place / "ninja"
     write_graph(folder, nodes)
@@ -26,11 +27,11 @@ def rows(demo, place, prefix):
         ROUNDS,
         place,
     )
-    (wall, cpu), (peer_wall, peer_cpu) = medians["noop-opb"], medians["noop-ninja"]
+    ours, peer = medians["noop-opb"], medians["noop-ninja"]
     what = f"nothing to do on {len(nodes)} nodes, ninja"
     return [
-        Row("demo.noop.cpu", f"{what}, CPU", cpu, peer_cpu, BAR),
-        Row("demo.noop.wall", f"{what}, wall", wall, peer_wall, BAR),
+        Row("demo.noop.cpu", f"{what}, CPU", ours.cpu, peer.cpu, BAR),
+        Row("demo.noop.wall", f"{what}, wall", ours.wall, peer.wall, BAR),
     ]
 
 

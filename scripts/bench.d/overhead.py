@@ -22,6 +22,7 @@ BAR_OTHERS = 0.7
 def rows(demo, place, prefix):
     if os.geteuid() != 0:
         raise Fault("demo.overhead needs root, for the peers mount and chroot: run `sudo make bench ONLY=demo.overhead`")
+    demo.prepare()
     source = published_source(demo)
     peers = {"dpkg": Alone(demo, place / "alone", COMPONENT, source)}
     # Their chroot takes a while to make; who asks for `demo.overhead.hello.dpkg` alone need not wait for it.
@@ -38,14 +39,14 @@ def rows(demo, place, prefix):
     commands.update({f"overhead-{name}": peer.command() for name, peer in peers.items()})
     medians = in_turn(commands, ROUNDS, place)
     demo.expect_clean("after it was built again")
-    wall, cpu = medians["overhead-opb"]
+    ours = medians["overhead-opb"]
     found = []
     for name, peer in peers.items():
-        peer_wall, peer_cpu = medians[f"overhead-{name}"]
+        theirs = medians[f"overhead-{name}"]
         bar = BAR_ALONE if name == "dpkg" else BAR_OTHERS
         what = f"build {COMPONENT}, {peer.NAME}"
-        found.append(Row(f"demo.overhead.hello.{name}.wall", f"{what}, wall", wall, peer_wall, bar))
-        found.append(Row(f"demo.overhead.hello.{name}.cpu", f"{what}, CPU", cpu, peer_cpu, bar))
+        found.append(Row(f"demo.overhead.hello.{name}.wall", f"{what}, wall", ours.wall, theirs.wall, bar))
+        found.append(Row(f"demo.overhead.hello.{name}.cpu", f"{what}, CPU", ours.cpu, theirs.cpu, bar))
     return found
 
 
