@@ -4,8 +4,10 @@
 //! user's configuration lies. Everything below is handed opened folders and values. Evaluation sees the project through
 //! [`Files`](crate::eval::Files) and [`weave::LookAt`](crate::eval::weave::LookAt), both answered here.
 
+mod begin;
 mod files;
 mod local;
+mod packaging;
 mod revision;
 
 use std::io;
@@ -19,9 +21,14 @@ use crate::lock::{LOCK_VERSION, Lock};
 use crate::path::HostPath;
 use crate::settings::{Settings, SettingsError};
 
+pub use begin::{Beginning, begin, host_release, make_file};
 pub use files::{ProjectFiles, read_text};
 pub use local::{OWN_FILES, OWN_FOLDERS, host_apt};
+pub use packaging::{Packaging, PackagingError, Spec, packaging};
 pub use revision::Revision;
+
+/// What makes a folder a project's.
+const MARKS: [&str; 2] = [SETTINGS_FILE, "recipes"];
 
 /// The name of the lock file.
 pub const LOCK_FILE: &str = "opb.lock";
@@ -134,8 +141,7 @@ impl Project {
         if !start.is_dir() {
             return Err(ProjectError::NoFolder { start });
         }
-        let marks = [SETTINGS_FILE, "recipes"];
-        let found = start.ancestors().find(|folder| marks.iter().any(|mark| folder.join(mark).exists()));
+        let found = start.ancestors().find(|folder| MARKS.iter().any(|mark| folder.join(mark).exists()));
         let path = found.ok_or_else(|| ProjectError::None { start: start.clone() })?;
         let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(file_error("open", path))?;
         Ok(Self { path: HostPath::new(path), settings: Settings::default(), root })
@@ -182,13 +188,24 @@ impl Project {
         let text = toml::to_string(lock).expect("a lock has only string keys");
         let text =
             format!("# Written by `opb update`. Keep it under version control: it says what was built from.\n{text}");
+        self.write(LOCK_FILE, &text)
+    }
+
+    /// Writes the file at `path` below the root, and the folders above it: the old one or the new one is there, never a part.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(&self, path: &str, text: &str) -> Result<(), ProjectError> {
         let written = || -> io::Result<()> {
+            if let Some((folder, _)) = path.rsplit_once('/') {
+                self.root.create_dir_all(folder)?;
+            }
             let mut file = cap_tempfile::TempFile::new(&self.root)?;
             io::Write::write_all(&mut file, text.as_bytes())?;
             file.as_file().sync_all()?;
-            file.replace(LOCK_FILE)
+            file.replace(path)
         };
-        written().map_err(|source| self.file_error("write", LOCK_FILE, source))
+        written().map_err(|source| self.file_error("write", path, source))
     }
 
     fn file_error(&self, deed: &'static str, path: &str, source: io::Error) -> ProjectError {

@@ -4,6 +4,8 @@
 
 mod space;
 
+#[path = "building/beginning.rs"]
+mod beginning;
 #[path = "building/chain.rs"]
 mod chain;
 #[path = "building/failing.rs"]

@@ -6,6 +6,8 @@
 mod arguments;
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/completion.rs"]
+mod completion;
 #[path = "cli/diff.rs"]
 mod diff;
 #[path = "cli/eval.rs"]
@@ -14,12 +16,16 @@ mod eval;
 mod help;
 #[path = "cli/hermetic.rs"]
 mod hermetic;
+#[path = "cli/init.rs"]
+mod init;
 #[path = "cli/key.rs"]
 mod key;
 #[path = "cli/local.rs"]
 mod local;
 #[path = "cli/needs.rs"]
 mod needs;
+#[path = "cli/new.rs"]
+mod new;
 #[path = "cli/picture.rs"]
 mod picture;
 #[path = "cli/plan.rs"]

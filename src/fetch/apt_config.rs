@@ -181,6 +181,12 @@ fn read_text(path: &HostPath) -> Result<Option<String>, AptConfigError> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
+/// What a text of os-release(5) says of each of `names`; `None` where it says nothing.
+pub fn release_facts<const N: usize>(os_release: &str, names: [&str; N]) -> [Option<String>; N] {
+    let values = parse_shell(os_release);
+    names.map(|name| values.get(name).filter(|value| !value.is_empty()).cloned())
+}
+
 /// `NAME='value'` lines as `apt-config shell` and os-release(5) write them. Other lines are passed over.
 fn parse_shell(text: &str) -> BTreeMap<String, String> {
     let assignment = |line: &str| {

@@ -36,7 +36,7 @@ mod sources;
 mod tests;
 
 pub use address::{Address, AddressError, redact};
-pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources};
+pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources, release_facts};
 pub use download::{Access, Wanted, bases, download};
 pub use failure::FetchError;
 pub use git::{Commit, Committed, CommittedKind};

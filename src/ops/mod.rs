@@ -3,10 +3,14 @@
 
 pub mod build;
 pub mod check;
+pub mod complete;
+pub mod definitions;
 pub mod diff;
 pub mod eval;
 pub mod history;
+pub mod init;
 pub mod key;
+pub mod new;
 pub mod past;
 mod pin;
 pub mod plan;

@@ -169,11 +169,13 @@ fn hash(file: &mut std::fs::File) -> Result<(Digest, u64), Failure> {
 ///
 /// # Errors
 /// Where apt's configuration cannot be read.
-#[expect(clippy::disallowed_methods, reason = "os-release(5) has fixed places")]
 pub fn host_apt() -> Result<fetch::HostApt, Failure> {
-    let os_release = ["/etc/os-release", "/usr/lib/os-release"]
-        .into_iter()
-        .find_map(|path| std::fs::read_to_string(path).ok())
-        .unwrap_or_default();
-    Ok(fetch::read_host(None, &os_release)?)
+    Ok(fetch::read_host(None, &os_release())?)
+}
+
+/// The text of this machine's os-release(5); empty where it has none.
+#[expect(clippy::disallowed_methods, reason = "os-release(5) has fixed places")]
+pub(super) fn os_release() -> String {
+    let places = ["/etc/os-release", "/usr/lib/os-release"];
+    places.into_iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
 }

@@ -17,29 +17,35 @@ fn the_program() {
     Usage: opb [OPTIONS] <COMMAND>
 
     Commands:
-      eval    Show the graph: every step from sources to repositories, evaluated without network and
-              without the store
-      query   Ask the graph: what needs what, along which way, and how deep it is. Like `eval`, without
-              network and store
-      check   Check all recipes, distro files, opb.toml and opb.lock: every mistake and every lint in
-              one run, at its place
-      plan    Show what `opb build` would run, and why
-      build   Run what is dirty: fetch, make chroots, build packages, assemble repositories
-      log     Show the newest log of a node: of the failed attempt, if it failed since it was last
-              realised
-      why     Tell why a node ran last, and why it would run now; without a node, where all that would
-              run begins
-      runs    List the runs on record, the last first, or show one of them: why nodes ran, and what they
-              came to
-      diff    Show what differs between two states of the project, or between two runs: root changes
-              first, then what follows
-      update  Move pins: each distro's package index and each distribution source, recorded in
-              `opb.lock`
-      key     Make and show signing keys. They lie outside of project and store, readable by their owner
-              alone
-      repo    Publish channels: signed repositories
-      run     Run a command in a disposable copy of a root: no network, nothing stays
-      help    Print this message or the help of the given subcommand(s)
+      init         Begin a project: in an empty folder, or in a source that has a `debian/` or a spec
+      new          Make a recipe or a distro's file. Nothing that is there is changed
+      eval         Show the graph: every step from sources to repositories, evaluated without network
+                   and without the store
+      query        Ask the graph: what needs what, along which way, and how deep it is. Like `eval`,
+                   without network and store
+      check        Check all recipes, distro files, opb.toml and opb.lock: every mistake and every lint
+                   in one run, at its place
+      plan         Show what `opb build` would run, and why
+      build        Run what is dirty: fetch, make chroots, build packages, assemble repositories
+      log          Show the newest log of a node: of the failed attempt, if it failed since it was last
+                   realised
+      why          Tell why a node ran last, and why it would run now; without a node, where all that
+                   would run begins
+      runs         List the runs on record, the last first, or show one of them: why nodes ran, and what
+                   they came to
+      diff         Show what differs between two states of the project, or between two runs: root
+                   changes first, then what follows
+      update       Move pins: each distro's package index and each distribution source, recorded in
+                   `opb.lock`
+      key          Make and show signing keys. They lie outside of project and store, readable by their
+                   owner alone
+      repo         Publish channels: signed repositories
+      run          Run a command in a disposable copy of a root: no network, nothing stays
+      definitions  Write down for editors what recipes can say: functions and fields, with docs and
+                   examples
+      completions  Print what makes a shell complete arguments: verbs, options, and components, targets
+                   and nodes of the project
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -C <DIR>
@@ -354,7 +360,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "eval query check plan build log why runs diff update key repo run";
+    let expected = "init new eval query check plan build log why runs diff update key repo run definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

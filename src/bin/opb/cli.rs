@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{build, check, diff, eval, key, log, plan, query, repo, run, runs, update, why};
+use crate::commands::{
+    build, check, completions, definitions, diff, eval, init, key, log, new, plan, query, repo, run, runs, update, why,
+};
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
 #[derive(Debug, Parser)]
@@ -66,6 +68,8 @@ pub enum Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    Init(init::Init),
+    New(new::New),
     Eval(eval::Eval),
     Query(query::Query),
     Check(check::Check),
@@ -79,4 +83,6 @@ pub enum Verb {
     Key(key::Key),
     Repo(repo::Repo),
     Run(run::Run),
+    Definitions(definitions::Definitions),
+    Completions(completions::Completions),
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod complete;
 mod exit;
 mod output;
 
@@ -16,6 +17,9 @@ fn main() -> ExitCode {
     }
     // A reader that goes away (`opb eval | head`) ends the program quietly, as with other tools.
     output::end_quietly_on_closed_pipe();
+    if let Some(code) = complete::answer() {
+        return code;
+    }
     let cli = cli::Cli::parse();
     output::set_up(&cli.global);
     match commands::run(&cli) {

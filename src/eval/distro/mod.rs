@@ -19,6 +19,12 @@ use crate::name::{Arch, DistroName, PackageName};
 
 const FIELDS: [&str; 8] = ["family", "vendor", "release", "platform", "suffix", "arches", "indep_on", "lifecycle"];
 
+/// Every field that a distro of any family may have.
+#[cfg(test)]
+pub(super) fn all_fields() -> BTreeSet<&'static str> {
+    FIELDS.iter().chain(&deb::FIELDS).chain(&rpm::FIELDS).copied().collect()
+}
+
 /// The distro `name` that `value`, a file's value, describes; or everything that is wrong with it.
 pub(super) fn read(text: &Arc<Text>, name: &DistroName, value: &Dynamic) -> Result<Distro, Vec<RecipeError>> {
     let mut reader = Reader::new(FieldPlaces::new(text, None));

@@ -28,7 +28,7 @@ use crate::path::TreePath;
 use line::{Call, Changes, Line};
 use settings::Settings;
 
-const FIELDS: [&str; 19] = [
+pub(super) const FIELDS: [&str; 19] = [
     "name", "source", "sources", "build", "needs", "targets", "env", "profiles", "stamp", "patches", "files", "area",
     "aliases", "modules", "stage", "skip", "may_fail", "expires", "on",
 ];

@@ -17,7 +17,7 @@ use crate::{exit, output};
                         lint: // opb: allow(NAME)")]
 pub struct Check {
     /// Show only what is found in these: components, files, folders, distros as `@debian-12`.
-    #[arg(value_name = "WHAT")]
+    #[arg(value_name = "WHAT", add = crate::complete::pins())]
     what: Vec<String>,
     /// How to show it. JSON is versioned and described in the manual.
     #[arg(long, default_value = "text")]

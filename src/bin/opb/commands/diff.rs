@@ -24,7 +24,7 @@ pub struct Diff {
     #[arg(value_name = "B")]
     to: Option<String>,
     /// Tell only of these nodes.
-    #[arg(value_name = "SELECTOR")]
+    #[arg(value_name = "SELECTOR", add = crate::complete::selectors())]
     selectors: Vec<String>,
     /// Leave out nothing of what is long.
     #[arg(long)]

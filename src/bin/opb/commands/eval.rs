@@ -20,7 +20,7 @@ use crate::output;
 #[derive(Debug, Args)]
 pub struct Eval {
     /// Show only these nodes, such as `libbsd`, `@debian-12/amd64`, `build:lib*@debian-12/*`.
-    #[arg(value_name = "SELECTOR")]
+    #[arg(value_name = "SELECTOR", add = crate::complete::selectors())]
     selectors: Vec<String>,
     /// How to show it. JSON is versioned; docs/schema has its schemas.
     #[arg(long, default_value = "tree")]

@@ -15,7 +15,7 @@ use crate::output;
 #[derive(Debug, Args)]
 pub struct Log {
     /// The node, such as `libbsd`, which means its build where it has one.
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = crate::complete::selectors())]
     node: String,
     /// Leave control characters as they are. They are made harmless otherwise.
     #[arg(long)]

@@ -2,10 +2,14 @@
 
 pub mod build;
 pub mod check;
+pub mod completions;
+pub mod definitions;
 pub mod diff;
 pub mod eval;
+pub mod init;
 pub mod key;
 pub mod log;
+pub mod new;
 pub mod plan;
 pub mod query;
 pub mod repo;
@@ -34,6 +38,8 @@ use crate::output;
 pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     let global = &cli.global;
     match &cli.verb {
+        Verb::Init(args) => init::run(global, args),
+        Verb::New(args) => new::run(global, args),
         Verb::Eval(args) => eval::run(global, args),
         Verb::Query(args) => query::run(global, args),
         Verb::Check(args) => check::run(global, args),
@@ -47,6 +53,8 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Key(args) => key::run(global, args),
         Verb::Repo(args) => repo::run(global, args),
         Verb::Run(args) => run::run(global, args),
+        Verb::Definitions(args) => definitions::run(global, args),
+        Verb::Completions(args) => completions::run(global, args),
     }
 }
 

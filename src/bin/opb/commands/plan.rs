@@ -38,7 +38,7 @@ pub enum TextOrJson {
 #[derive(Debug, Args)]
 pub struct What {
     /// What to build; everything if left out.
-    #[arg(value_name = "SELECTOR")]
+    #[arg(value_name = "SELECTOR", add = crate::complete::selectors())]
     pub selectors: Vec<String>,
     /// Run what was selected although it is realised.
     #[arg(long)]

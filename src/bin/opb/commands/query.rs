@@ -49,7 +49,7 @@ enum Question {
 #[derive(Debug, Args)]
 struct Reach {
     /// From where: a node, or a selector, which may mean several.
-    #[arg(value_name = "NODE", required = true)]
+    #[arg(value_name = "NODE", required = true, add = crate::complete::selectors())]
     selectors: Vec<String>,
     /// Go at most N steps.
     #[arg(long, value_name = "N")]
@@ -85,7 +85,7 @@ struct Pair {
 #[derive(Debug, Args)]
 struct Selected {
     /// Look at these nodes; all if left out.
-    #[arg(value_name = "SELECTOR")]
+    #[arg(value_name = "SELECTOR", add = crate::complete::selectors())]
     selectors: Vec<String>,
     #[command(flatten)]
     how: How,

@@ -23,7 +23,7 @@ enum Deed {
     /// Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed.
     Publish {
         /// The channel.
-        #[arg(default_value = "nightly")]
+        #[arg(default_value = "nightly", add = crate::complete::channels())]
         channel: ChannelName,
     },
 }

@@ -19,7 +19,7 @@ use crate::output::{self, Events};
 #[derive(Debug, Args)]
 pub struct Run {
     /// The root, such as `root:base@debian-12/amd64`.
-    #[arg(value_name = "ROOT")]
+    #[arg(value_name = "ROOT", add = crate::complete::roots())]
     root: String,
     /// As root of the copy, as dpkg wants it, instead of as the user `builder`.
     #[arg(long)]

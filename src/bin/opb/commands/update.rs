@@ -22,7 +22,7 @@ use crate::output;
 #[derive(Debug, Args)]
 pub struct Update {
     /// Components, or distros as `@debian-12`; everything that is pinned if left out.
-    #[arg(value_name = "WHAT")]
+    #[arg(value_name = "WHAT", add = crate::complete::pins())]
     what: Vec<String>,
     /// Show what would move and what that would run, and leave `opb.lock` as it is.
     #[arg(long)]

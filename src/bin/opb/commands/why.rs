@@ -20,7 +20,7 @@ use crate::output;
 #[derive(Debug, Args)]
 pub struct Why {
     /// The node, such as `libbsd`, which means its build where it has one.
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = crate::complete::selectors())]
     node: Option<String>,
     /// Tell why it ran in this run on record: `last`, `last~1`, or a name from `opb runs`.
     #[arg(long, value_name = "RUN")]
