@@ -283,7 +283,7 @@ impl<'a> Evaluation<'a> {
         let mut call = |closure: &FnPtr, view: Map| {
             closure::call(engine, ast, stage, closure, view).and_then(|value| stage.sound(value)).map_err(|error| {
                 let has_place = !explain::innermost_place(&error).is_none();
-                (explain(text, texts, error), has_place)
+                Box::new(recipe::Stopped { error: explain(text, texts, error), has_place })
             })
         };
         let component = recipe.component(&lines, &mut call, self.files, &mut self.errors).map(Arc::new);

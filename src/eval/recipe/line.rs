@@ -15,8 +15,15 @@ use crate::name::Target;
 const OVERRIDES: [&str; 11] =
     ["env", "profiles", "needs", "skip", "stamp", "patches", "files", "area", "may_fail", "expires", "build"];
 
-/// Calls a closure with the target and a view of the component so far. An error may have no place of its own.
-pub(in super::super) type Call<'a> = dyn FnMut(&FnPtr, Map) -> Result<Dynamic, (RecipeError, bool)> + 'a;
+/// Calls a closure with the target and a view of the component so far.
+pub(in super::super) type Call<'a> = dyn FnMut(&FnPtr, Map) -> Result<Dynamic, Box<Stopped>> + 'a;
+
+/// A closure that stopped.
+pub(in super::super) struct Stopped {
+    pub error: RecipeError,
+    /// Whether the error knows its place.
+    pub has_place: bool,
+}
 
 /// A line of `on`.
 #[derive(Debug)]
@@ -99,8 +106,9 @@ pub(super) fn called(
 ) -> Option<Settings> {
     match call(closure, view(component)) {
         Ok(value) => answer(reader, &value, place),
-        Err((error, has_place)) => {
+        Err(stopped) => {
             let span = reader.places.of_value(&index(&index(&key(&[], "on"), place), 1));
+            let Stopped { error, has_place } = *stopped;
             reader.errors.push(if has_place { error } else { error.moved(span) });
             None
         }

@@ -11,6 +11,7 @@ mod whole;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub(super) use line::Stopped;
 use rhai::{Array, Dynamic, Map};
 
 use super::files::Files;
@@ -25,6 +26,7 @@ use crate::distro::Family;
 use crate::family::makes;
 use crate::name::{ComponentName, PackageName, Target};
 use crate::path::TreePath;
+
 use line::{Call, Changes, Line};
 use settings::Settings;
 
