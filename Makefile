@@ -30,7 +30,8 @@ check: ## formatting, lints, docs, licences, spelling, unused dependencies
 	cargo machete
 	cargo deny check bans licenses sources
 	cargo clippy --all-targets -- -D warnings
-	cargo check --quiet --manifest-path fuzz/Cargo.toml --target-dir target --locked
+	cp Cargo.lock fuzz/Cargo.lock
+	cargo check --quiet --manifest-path fuzz/Cargo.toml --target-dir target
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
 
 bench: ## compare with what people run instead; ONLY=prefix picks some
