@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Sha256};
-use crate::name::{DistroName, PackageName};
+use crate::name::{Arch, DistroName, PackageName};
 
 /// The version of the format that this program writes. A newer one is refused.
 pub const LOCK_VERSION: u32 = 1;
@@ -37,8 +37,29 @@ impl Default for Lock {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DistroPin {
-    /// One for each suite, in the distro's order.
+    /// One for each suite of a distro of `.deb` packages, in the distro's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suite: Vec<SuitePin>,
+    /// One for each repository and arch of a distro of `.rpm` packages, in the distro's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repository: Vec<RepositoryPin>,
+}
+
+/// What a repository of `.rpm` packages is pinned to, for one arch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositoryPin {
+    /// The distribution's own id of it, such as `baseos`.
+    pub name: String,
+    /// The arch whose packages it has, in Debian's spelling; those for all arches stand in the index of each.
+    pub arch: Arch,
+    /// SHA-256 of its verified `repomd.xml`.
+    pub repomd: Sha256,
+    /// The `revision` in that file, as it stands there.
+    pub revision: String,
+    /// Index files that it names, by their place below the repository, such as `repodata/….-primary.xml.gz` or
+    /// `repodata/….-modules.yaml.gz`.
+    pub index: BTreeMap<String, Sha256>,
 }
 
 /// What a suite is pinned to.

@@ -36,6 +36,8 @@ mod project;
 mod query;
 #[path = "cli/recipe.rs"]
 mod recipe;
+#[path = "cli/rpm.rs"]
+mod rpm;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/runs.rs"]
@@ -132,7 +134,7 @@ impl Space {
             date: "Sat, 11 Jan 2025 10:00:00 UTC".to_owned(),
             index: index.map(|place| (place.clone(), Sha256::of(place.as_bytes()))).collect(),
         };
-        self.lock.distro.insert(distro.parse().expect("a name"), DistroPin { suite: vec![suite] });
+        self.lock.distro.insert(distro.parse().expect("a name"), DistroPin { suite: vec![suite], repository: Vec::new() });
         self.write_lock();
     }
 

@@ -265,7 +265,7 @@ fn lock() -> impl Strategy<Value = Lock> {
         date,
         index: paths.into_iter().map(|path| (path.clone(), Sha256::of(path.as_bytes()))).collect(),
     });
-    let distro = prop::collection::vec(suite, 0..3).prop_map(|suite| DistroPin { suite });
+    let distro = prop::collection::vec(suite, 0..3).prop_map(|suite| DistroPin { suite, repository: Vec::new() });
     let dsc = prop::collection::btree_map(package, pin, 0..3);
     let parsed = |map: BTreeMap<String, DscPin>| -> BTreeMap<_, _> {
         map.into_iter().map(|(name, pin)| (name.parse().expect("a name"), pin)).collect()

@@ -116,5 +116,5 @@ fn pin(distro: &Distro, arches: &[Arch]) -> DistroPin {
         let date = "Thu, 01 Jan 2026 00:00:00 UTC".to_owned();
         SuitePin { name: suite.name.clone(), release: of("InRelease"), date, index }
     });
-    DistroPin { suite: suite.collect() }
+    DistroPin { suite: suite.collect(), repository: Vec::new() }
 }

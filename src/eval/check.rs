@@ -127,7 +127,7 @@ pub fn check(question: Question<'_>) -> Answer {
     }
     let seen = RefCell::new(Looked::new());
     let look_once = |asked: &BTreeMap<String, Asked>| look_once(&seen, look_at, asked);
-    let sources = Sources::new(&built, &lock_value, &look_once);
+    let sources = Sources::new(&survey.project, &built, &lock_value, &look_once);
     let whole = without_unpinned(&survey.project, &lock_value, is_damaged);
     if let Err(errors) = weave(whole.as_ref().unwrap_or(&survey.project), &lock_value, &settings_value, &look_once) {
         // What it says of channels is said below, at its place.

@@ -47,6 +47,16 @@ pub enum NodeError {
         /// What differs.
         what: String,
     },
+    /// A step of a distro whose packages this program cannot make yet.
+    #[error("cannot run `{node}`: RPM packages can be evaluated and looked at, but not built yet")]
+    #[diagnostic(
+        code(opb::exec::rpm),
+        help("leave distros of the family `rpm` out, as in `opb build '@debian-*'`; `opb eval` and `opb plan` show their steps")
+    )]
+    Rpm {
+        /// The node.
+        node: String,
+    },
     /// A local source changed between evaluation and use.
     #[error("the files in `{folder}` changed while they were being read")]
     #[diagnostic(code(opb::exec::changed), help("run `opb build` again when nothing writes there"))]
@@ -114,7 +124,7 @@ impl Caused for NodeError {
     fn fault(&self) -> Cause {
         match self {
             Self::Script { .. } | Self::NoOutput { .. } => Cause::Build,
-            Self::Contradiction { .. } => Cause::Input,
+            Self::Contradiction { .. } | Self::Rpm { .. } => Cause::Input,
             Self::NoInput { .. } => Cause::Bug,
             _ => Cause::Environment,
         }

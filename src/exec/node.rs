@@ -10,7 +10,8 @@ use crate::digest::Digest;
 use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs, text_of};
 use crate::event::{Done, Event};
 use crate::family::deb;
-use crate::name::OutputName;
+use crate::graph::Node;
+use crate::name::{Kind, OutputName};
 use crate::plan::Knowledge as _;
 use crate::store::{Attempt, Realisation, Recorded, Released};
 
@@ -49,6 +50,9 @@ impl From<Outputs> for Made {
 /// Whatever its runner says. A build's own failure is remembered as an attempt.
 pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     let node = job.node();
+    if node.kind() != Kind::Source && is_rpm(ctx, node) {
+        return Err(NodeError::Rpm { node: node.to_string() }.into());
+    }
     let contents = job.contents()?;
     let numbered = Numbered::of(node);
     let fingerprint = node.fingerprint(&contents);
@@ -97,6 +101,13 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     let outputs = record(ctx, job, &realisation)?;
     drop(lock);
     Ok(Ran { key, outputs, how, found: false })
+}
+
+/// Whether a node belongs to a distro of RPM packages.
+fn is_rpm(ctx: &Context<'_>, node: Node<'_>) -> bool {
+    let name = node.name();
+    let of = name.distro().and_then(|distro| ctx.distros.iter().find(|(name, _)| name.as_str() == distro));
+    of.is_some_and(|(_, distro)| distro.rpm().is_some())
 }
 
 /// Now, in seconds since 1970, but later than the node's last result and last failure: which of them is the newest must

@@ -5,9 +5,19 @@
 //! business (`eval/weave`), running them that of `exec/`.
 
 pub mod deb;
+pub mod rpm;
 
 use crate::component::BuildSpec;
 use crate::distro::Family;
+
+/// Which packages of a source a build makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Those of one arch.
+    Arch,
+    /// Those that are independent of it.
+    Indep,
+}
 
 /// Whether a build makes packages of a family at all.
 pub fn makes(build: &BuildSpec, family: Family) -> bool {

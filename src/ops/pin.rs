@@ -66,7 +66,7 @@ impl Pinner<'_> {
                 index: indexes.into_iter().map(|index| (index.path, index.sha256)).collect(),
             });
         }
-        Ok(DistroPin { suite: pins })
+        Ok(DistroPin { suite: pins, repository: Vec::new() })
     }
 
     /// Reads the pinned indexes of sources.

@@ -63,6 +63,11 @@ impl<'a> Weaver<'a> {
         (self.graph, self.made)
     }
 
+    /// The graph so far, and what stands in it, for distros of another family.
+    pub fn parts(&mut self) -> (&mut Builder, &mut AllMade<'a>) {
+        (&mut self.graph, &mut self.made)
+    }
+
     /// Adds the nodes of `scene`'s distro, components in `order`.
     pub fn weave(&mut self, scene: &Scene<'a>, order: &Order) {
         let bases: Vec<Base> = scene.arches.iter().map(|arch| self.base(scene, arch)).collect();

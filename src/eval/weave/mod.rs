@@ -7,6 +7,7 @@ mod asked;
 mod distro;
 mod needs;
 mod repo;
+mod rpm;
 mod sources;
 mod stage;
 #[cfg(test)]
@@ -20,7 +21,7 @@ pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
 use super::{Project, RecipeError, RecipeErrors, Work};
 use crate::component::Component;
 use crate::digest::Digest;
-use crate::distro::{Deb, Distro};
+use crate::distro::{Deb, Distro, Packaging};
 use crate::family::deb::needs::Source;
 use crate::graph::Graph;
 use crate::lock::{DistroPin, Lock};
@@ -93,18 +94,29 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
         .iter()
         .filter_map(|(name, pin)| {
             let (name, distro) = project.distros.get_key_value(name)?;
-            distro.deb().is_some().then(|| (name, pinned_arches(distro, pin)))
+            Some((name, pinned_arches(distro, pin)))
         })
         .collect();
     let work = by_distro(project, &pinned);
-    let sources = Sources::new(&work, lock, look_at);
+    let sources = Sources::new(project, &work, lock, look_at);
     let stages = stage::Stages::new(project, &work);
     let mut weaver = distro::Weaver::default();
     let mut orders = needs::Orders::default();
     for (name, arches) in pinned {
         let (Some(distro), Some(pin)) = (project.distros.get(name), lock.distro.get(name)) else { continue };
-        let Some(deb) = distro.deb() else { continue };
         let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
+        let deb = match &distro.packaging {
+            Packaging::Deb(deb) => deb,
+            Packaging::Rpm(rpm) => {
+                let scene = rpm::Scene { project, settings, distro, rpm, pin, arches };
+                let (graph, made) = weaver.parts();
+                match rpm::weave(&scene, of_distro, &sources, graph) {
+                    Ok(of_distro) => drop(made.insert(&distro.name, of_distro)),
+                    Err(found) => errors.extend(found),
+                }
+                continue;
+            }
+        };
         let mut members = members(project, distro, of_distro, &sources, &mut errors);
         let is_member = |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
         let failed = of_distro.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
@@ -126,7 +138,10 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
 
 /// The arches of a distro whose index is pinned, in the distro's order.
 pub fn pinned_arches<'a>(distro: &'a Distro, pin: &DistroPin) -> Vec<&'a Arch> {
-    let pinned = |arch: &&Arch| distro.deb().is_some_and(|deb| crate::family::deb::is_pinned(deb, &pin.suite, arch));
+    let pinned = |arch: &&Arch| match &distro.packaging {
+        Packaging::Deb(deb) => crate::family::deb::is_pinned(deb, &pin.suite, arch),
+        Packaging::Rpm(rpm) => crate::family::rpm::is_pinned(rpm, &pin.repository, arch),
+    };
     distro.arches.iter().filter(pinned).collect()
 }
 

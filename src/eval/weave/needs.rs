@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc as Shared;
 
-use super::super::RecipeError;
+use super::super::{Project, RecipeError};
 use super::Scene;
 use super::asked::asked;
 use super::stage::break_circles;
@@ -12,7 +12,7 @@ use crate::drv::SharedTable;
 use crate::family::deb::needs::{Known, Source, binaries, components, meets};
 use crate::family::deb::{Part, parts};
 use crate::graph;
-use crate::name::{Arch, ComponentName, PackageName};
+use crate::name::{Arch, ComponentName, DistroName, PackageName};
 
 /// The components of a distro so that each stands behind what it needs, and those needs by arch. A component is its place
 /// among the scene's members.
@@ -137,23 +137,7 @@ fn unknown_needs(scene: &Scene<'_>) -> Vec<RecipeError> {
                 && let Some(place) = lacks(scene, needed, arch)
             {
                 said.push(needed);
-                let known = scene.project.components.keys().map(ComponentName::as_str);
-                let (message, help) = if scene.project.components.contains_key(needed) {
-                    (
-                        format!("`{name}` needs `{needed}`, which is not built for {place}"),
-                        format!(
-                            "build `{needed}` for {place} too, or leave `{name}` out there with `targets` or `skip`"
-                        ),
-                    )
-                } else {
-                    let close = crate::diag::did_you_mean(needed.as_str(), known);
-                    let close = close.map_or(String::new(), |close| format!("; did you mean `{close}`?"));
-                    (
-                        format!("there is no component `{needed}`"),
-                        format!("name a recipe; a package of the distribution is written `pkg(\"{needed}\")`{close}"),
-                    )
-                };
-                errors.push(scene.project.recipe_error(name, "needs", Some(&need.to_string()), message, help));
+                errors.push(lacking(scene.project, name, (needed, need), &place));
             }
         }
     }
@@ -180,6 +164,41 @@ fn other_versions(scene: &Scene<'_>) -> Vec<RecipeError> {
     errors
 }
 
+/// `name` needs `needed`, which is not built for `place`, or does not exist.
+pub(super) fn lacking(
+    project: &Project,
+    name: &ComponentName,
+    (needed, need): (&ComponentName, &Need),
+    place: &str,
+) -> RecipeError {
+    let (message, help) = if project.components.contains_key(needed) {
+        (
+            format!("`{name}` needs `{needed}`, which is not built for {place}"),
+            format!("build `{needed}` for {place} too, or leave `{name}` out there with `targets` or `skip`"),
+        )
+    } else {
+        let close = crate::diag::did_you_mean(needed.as_str(), project.components.keys().map(ComponentName::as_str));
+        let close = close.map_or(String::new(), |close| format!("; did you mean `{close}`?"));
+        (
+            format!("there is no component `{needed}`"),
+            format!("name a recipe; a package of the distribution is written `pkg(\"{needed}\")`{close}"),
+        )
+    };
+    project.recipe_error(name, "needs", Some(&need.to_string()), message, help)
+}
+
+/// Two components make one package.
+pub(super) fn twice(
+    project: &Project,
+    (name, other): (&ComponentName, &ComponentName),
+    package: &str,
+    distro: &DistroName,
+) -> RecipeError {
+    let message = format!("`{name}` and `{other}` both make the package `{package}` for {distro}");
+    let help = format!("leave one of them out of {distro} with `targets` or `skip`");
+    project.recipe_error(name, "source", None, message, help)
+}
+
 /// The place for which `needed` is not built where something on `arch` needs it; `None` where it is built.
 fn lacks(scene: &Scene<'_>, needed: &ComponentName, arch: &Arch) -> Option<String> {
     let distro = &scene.distro.name;
@@ -202,10 +221,8 @@ fn makers<'a>(scene: &'a Scene<'_>, errors: &mut Vec<RecipeError>) -> BTreeMap<&
         }
         for package in own {
             if let Some(other) = makers.insert(package, place) {
-                let (name, other, distro) = (member.name, scene.members[other].name, &scene.distro.name);
-                let message = format!("`{name}` and `{other}` both make the package `{package}` for {distro}");
-                let help = format!("leave one of them out of {distro} with `targets` or `skip`").to_owned();
-                errors.push(scene.project.recipe_error(name, "source", None, message, help));
+                let both = (member.name, scene.members[other].name);
+                errors.push(twice(scene.project, both, package, &scene.distro.name));
             }
         }
     }
@@ -234,12 +251,24 @@ fn whole(circle: &graph::Circle<usize>, needs: &BTreeMap<(usize, usize), Vec<usi
 
 fn circle_error(scene: &Scene<'_>, circle: &graph::Circle<usize>) -> RecipeError {
     let names: Vec<&ComponentName> = circle.0.iter().map(|place| scene.members[*place].name).collect();
-    let way: Vec<&str> = names.iter().chain(names.first()).map(|name| name.as_str()).collect();
-    let message = format!("components need each other on {}: {}", scene.distro.name, way.join(" → "));
-    let help = "break the circle: give one of them a `stage` with a build profile that drops the need from its `debian/control`, \
-                as in `stage: #{ profiles: [\"stage1\"] }`; or leave one out with `targets`".to_owned();
     let last = circle.0.last().copied().unwrap_or_default();
     let says = scene.members[last].on.iter().any(|(_, component)| !component.needs.is_empty());
+    let help = "break the circle: give one of them a `stage` with a build profile that drops the need from its `debian/control`, \
+                as in `stage: #{ profiles: [\"stage1\"] }`; or leave one out with `targets`";
+    circle_of(scene.project, &scene.distro.name, &names, says, help)
+}
+
+/// Components need each other: each the next, the last one the first. `says`: the recipe of the last has needs of its own.
+pub(super) fn circle_of(
+    project: &Project,
+    distro: &DistroName,
+    names: &[&ComponentName],
+    says: bool,
+    help: &str,
+) -> RecipeError {
+    let way: Vec<&str> = names.iter().chain(names.first()).map(|name| name.as_str()).collect();
+    let message = format!("components need each other on {distro}: {}", way.join(" → "));
     let field = if says { "needs" } else { "source" };
-    scene.project.recipe_error(scene.members[last].name, field, names.first().map(|name| name.as_str()), message, help)
+    let last = names.last().expect("a circle has members");
+    project.recipe_error(last, field, names.first().map(|name| name.as_str()), message, help)
 }

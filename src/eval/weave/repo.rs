@@ -6,6 +6,7 @@ use super::super::mistake::{Complaint, Mistake};
 use super::super::pattern::{Pattern, selects};
 use super::super::{Project, RecipeError};
 use super::distro::AllMade;
+use crate::distro::{Repodata, Rpm, SigningDigest, SigningKey};
 use crate::drv::Action;
 use crate::graph::{Builder, NewNode, Origin};
 use crate::lock::Lock;
@@ -59,6 +60,8 @@ pub(super) fn weave(
             if arches.is_empty() {
                 continue;
             }
+            // RPM packages have no installer's kind among them.
+            let outputs: &[&str] = if distro.rpm().is_some() { &["packages"] } else { &["packages", "udebs"] };
             let mut needs = Vec::new();
             let mut areas: BTreeMap<&AreaName, Vec<&ComponentName>> = BTreeMap::new();
             for (component, made) in components {
@@ -66,7 +69,7 @@ pub(super) fn weave(
                 for (arch, build) in &made.builds {
                     if arch.is_all() || arches.contains(&arch.as_str()) {
                         any = true;
-                        for output in ["packages", "udebs"] {
+                        for output in outputs {
                             needs.push(graph.need(&format!("{output} {component}/{arch}"), *build, output));
                         }
                     }
@@ -89,6 +92,9 @@ pub(super) fn weave(
                 ("description", format!("Packages for {distro_name} built by opb")),
             ];
             let mut settings: BTreeMap<String, String> = values.map(|(key, value)| (key.to_owned(), value)).into();
+            if let Some(rpm) = distro.rpm() {
+                settings.extend(of_rpm(rpm, &arches));
+            }
             for (area, components) in &areas {
                 settings.extend(components.iter().map(|component| (format!("area {component}"), area.to_string())));
             }
@@ -98,4 +104,24 @@ pub(super) fn weave(
             graph.add(NewNode { kind, subject, place, action, of_component: false, origin }, &mut needs);
         }
     }
+}
+
+/// What a repository of RPM packages has in place of suites.
+fn of_rpm(rpm: &Rpm, arches: &[&str]) -> [(String, String); 5] {
+    let arches: Vec<&str> = arches.iter().map(|arch| crate::family::rpm::arch_name(arch)).collect();
+    let repodata = match rpm.repodata {
+        Repodata::Gz => "gz",
+        Repodata::Xz => "xz",
+        Repodata::Zst => "zst",
+    };
+    let key = match rpm.signing.key {
+        SigningKey::Rsa => "rsa",
+        SigningKey::Ed25519 => "ed25519",
+    };
+    let digest = match rpm.signing.digest {
+        SigningDigest::Sha256 => "sha256",
+        SigningDigest::Sha512 => "sha512",
+    };
+    [("family", "rpm"), ("arches", &arches.join(" ")), ("repodata", repodata), ("signing key", key), ("signing digest", digest)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
 }

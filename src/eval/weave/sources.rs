@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Work;
+use super::super::{Project, Work};
 use crate::component::{BuildSpec, Component, SourceSpec};
 use crate::digest::Digest;
 use crate::family::deb::facts::facts;
@@ -46,20 +46,34 @@ pub type Looked = BTreeMap<String, Result<LocalSource, LocalError>>;
 
 /// All sources of the components that are woven.
 pub(in super::super) struct Sources<'a> {
+    looked: Looked,
     local: BTreeMap<(String, String), Result<(Source<'a>, Digest), LocalError>>,
     pinned: BTreeMap<&'a DistroName, BTreeMap<&'a PackageName, Source<'a>>>,
 }
 
 impl<'a> Sources<'a> {
     /// Looks at the folders of all `work`, and reads the facts of all pins of the distros in it.
-    pub fn new(work: &BTreeMap<&'a DistroName, Vec<&'a Work>>, lock: &'a Lock, look_at: &LookAt<'_>) -> Self {
+    pub fn new(
+        project: &Project,
+        work: &BTreeMap<&'a DistroName, Vec<&'a Work>>,
+        lock: &'a Lock,
+        look_at: &LookAt<'_>,
+    ) -> Self {
         let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
         let mut places: BTreeSet<(String, String)> = BTreeSet::new();
         let mut seen: BTreeSet<*const Component> = BTreeSet::new();
-        for work in work.values().flatten() {
-            if let SourceSpec::Path { folder } = &work.component.source
-                && seen.insert(&raw const *work.component)
-            {
+        let is_rpm = |name: &DistroName| project.distros.get(name).is_some_and(|distro| distro.rpm().is_some());
+        for (family_is_rpm, work) in
+            work.iter().flat_map(|(name, all)| all.iter().map(move |work| (is_rpm(name), work)))
+        {
+            let SourceSpec::Path { folder } = &work.component.source else { continue };
+            if family_is_rpm {
+                let asked = asked.entry(folder_of(folder.as_ref())).or_default();
+                match work.component.build.file() {
+                    Some(file) => drop(asked.texts.insert(file.to_string())),
+                    None => asked.specs = true,
+                }
+            } else if seen.insert(&raw const *work.component) {
                 let (folder, debian) = (folder_of(folder.as_ref()), debian_of(&work.component));
                 let texts = &mut asked.entry(folder.clone()).or_default().texts;
                 texts.extend(["control", "changelog", "source/format"].map(|name| format!("{debian}/{name}")));
@@ -76,7 +90,21 @@ impl<'a> Sources<'a> {
             let read = pins.iter().map(|(name, pin)| (name, Source::new(Cow::Borrowed(&pin.facts))));
             (distro, read.collect())
         });
-        Self { pinned: pinned.collect(), local: local.collect() }
+        let local = local.collect();
+        Self { pinned: pinned.collect(), local, looked }
+    }
+
+    /// What the folder of a local source has answered.
+    ///
+    /// # Errors
+    /// Where it is no source.
+    pub fn folder(&self, folder: Option<&String>) -> Result<&LocalSource, LocalError> {
+        let folder = folder_of(folder);
+        let missing = || LocalError {
+            message: format!("the folder `{folder}` was not looked at"),
+            help: "report this: it is a mistake in opb".to_owned(),
+        };
+        self.looked.get(&folder).ok_or_else(missing)?.as_ref().map_err(Clone::clone)
     }
 
     /// The source of a component of `distro`, and the tree of a local one.
@@ -99,7 +127,10 @@ impl<'a> Sources<'a> {
             }
             SourceSpec::Path { folder } => {
                 let place = (folder_of(folder.as_ref()), debian_of(component));
-                let found = self.local.get(&place).expect("every folder of the work was asked for");
+                let found = self.local.get(&place).ok_or_else(|| LocalError {
+                    message: format!("the folder `{}` was not asked for its `{}`", place.0, place.1),
+                    help: format!("it makes no `.deb` packages for {distro}"),
+                })?;
                 let (source, tree) = found.as_ref().map_err(Clone::clone)?;
                 let format = &source.facts.format;
                 if !component.stamp.is_empty() && format == "3.0 (custom)" {

@@ -72,7 +72,7 @@ fn lock(arches: &[&str], sources: &[Made<'_>]) -> Lock {
         (made.0.parse().expect("a name"), pin)
     });
     Lock {
-        distro: BTreeMap::from([(distro.clone(), DistroPin { suite: vec![suite] })]),
+        distro: BTreeMap::from([(distro.clone(), DistroPin { suite: vec![suite], repository: Vec::new() })]),
         dsc: BTreeMap::from([(distro, pins.collect())]),
         ..Lock::default()
     }

@@ -18,6 +18,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+pub use super::Part;
 use crate::component::{Component, Need, SourceSpec};
 use crate::distro::{Base, Deb, Distro, Family, Options};
 use crate::drv::{Action, Env, IndexFile, Resolve, Script, SharedTable, SharedText};
@@ -183,15 +184,6 @@ pub fn source_package(component: &Component, distro: &Distro, facts: &SourceFact
         }
     };
     Action::SourcePackage { script }
-}
-
-/// Which packages of a source a build makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// Those of one arch.
-    Arch,
-    /// Those that are independent of it.
-    Indep,
 }
 
 /// The build of a component's packages.

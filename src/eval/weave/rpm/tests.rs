@@ -1,0 +1,277 @@
+//! Both families from one project: which nodes there are, and what reads what.
+
+use std::collections::BTreeMap;
+
+use super::super::{Asked, LocalSource, Looked, weave};
+use crate::digest::{Digest, Sha256};
+use crate::drv::Action;
+use crate::eval::{MemoryFiles, evaluate};
+use crate::graph::{Graph, Node};
+use crate::lock::{DistroPin, Lock, RepositoryPin, SuitePin};
+use crate::settings::{Channel, Settings};
+
+const DEB: &str = r#"#{
+    family: "deb", vendor: "mirage", release: "1", codename: "oasis", suffix: "mir1",
+    arches: ["amd64", "arm64"], indep_on: "amd64",
+    suites: [#{ name: "oasis", areas: ["main"] }],
+    keyring: "k.gpg", base: #{ variant: "buildd", add: [] },
+    lifecycle: #{ end: "2030-01-01", archived: false, expired_release_files: "refuse" },
+    options: #{ alternatives: "first", recommends: false, rules_need_no_root: true },
+}"#;
+
+const RPM: &str = r#"#{
+    family: "rpm", vendor: "mirror", release: "9", suffix: "mr9", arches: ["amd64", "arm64"], indep_on: "amd64",
+    repositories: ["base", "more"], keys: ["RPM-GPG-KEY-mirror"],
+    base: #{ groups: ["buildsys-build"], add: ["bash"], bootstrap: "two-stage", db: #{ backend: "sqlite", path: "/var/lib/rpm" },
+             weak: false },
+    modules: #{ enable: ["perl:5.32"], hotfixes: true }, signing: #{ key: "rsa", digest: "sha256" }, repodata: "gz",
+    payload: "w19.zstdio", version: #{ caret: false }, macros: #{ dist: ".mr9", rhel: "9" },
+    lifecycle: #{ end: "2032-05-31", archived: false },
+}"#;
+
+fn control(source: &str, needs: &str, binaries: &str) -> String {
+    let binaries: String = binaries
+        .split_whitespace()
+        .map(|name| format!("\nPackage: {name}\nArchitecture: any\nDepends: ${{shlibs:Depends}}\nDescription: x\n"))
+        .collect();
+    format!("Source: {source}\nBuild-Depends: debhelper-compat (= 13){needs}\nRules-Requires-Root: no\n{binaries}")
+}
+
+fn changelog(source: &str) -> String {
+    format!(
+        "{source} (1.0-1) unstable; urgency=low\n\n  * x\n\n -- A <a@example.org>  Sat, 21 Nov 2026 10:00:00 +0000\n"
+    )
+}
+
+/// `libgrace`: a library, its headers, and texts for all arches. `logax` needs its headers, by another name.
+fn sources() -> BTreeMap<String, BTreeMap<String, String>> {
+    let grace = "Name: grace\nVersion: 1.2\nRelease: 3%{?dist}\nSource0: https://example.org/grace-%{version}.tar.gz\n\
+                 Source1: grace.conf\nBuildRequires: gcc\n\
+                 %bcond_without docs\n%if %{with docs}\nBuildRequires: asciidoc\n%endif\n\
+                 %package devel\nRequires: grace%{?_isa} = %{version}-%{release}\n\
+                 %package doc\nBuildArch: noarch\n\
+                 %files\n/usr/bin/grace\n%files devel\n%{_libdir}/pkgconfig/libgrace.pc\n%files doc\n\
+                 %changelog\n* Thu Jan 01 2026 A <a@example.org> - 1.2-3\n- x\n";
+    let logax =
+        "Name: logax\nVersion: 2\nRelease: 1\nBuildRequires: make, libgrace-dev >= 1.0\nRequires: grace-doc\n%files\n";
+    let tool =
+        "Name: tool\nVersion: 1\nRelease: 1%{?dist}\nBuildArch: noarch\nBuildRequires: pkgconfig(libgrace)\n%files\n";
+    let of = |source: &str, needs: &str, binaries: &str, spec: &str| {
+        BTreeMap::from([
+            ("debian/control".to_owned(), control(source, needs, binaries)),
+            ("debian/changelog".to_owned(), changelog(source)),
+            (format!("rpm/{source}.spec"), spec.to_owned()),
+        ])
+    };
+    BTreeMap::from([
+        ("grace".to_owned(), of("grace", "", "libgrace1 libgrace-dev", grace)),
+        ("logax".to_owned(), of("logax", ", libgrace-dev", "logax", logax)),
+        ("tool".to_owned(), of("tool", "", "tool", tool)),
+    ])
+}
+
+const RECIPES: [(&str, &str); 3] = [
+    (
+        "grace",
+        "#{ source: path(\"grace\"), aliases: #{ \"libgrace-dev\": \"grace-devel\" }, targets: [\"@mirror-9\", \"@mirage-1\"] }",
+    ),
+    ("logax", "#{ source: path(\"logax\"), needs: [pkg(\"help2man\")], modules: #{ \"@mirror-9\": [\"nodejs:18\"] } }"),
+    ("tool", "#{ source: path(\"tool\") }"),
+];
+
+fn lock() -> Lock {
+    let sha256 = |text: String| Sha256::of(text.as_bytes());
+    let suite = SuitePin {
+        name: "oasis".into(),
+        release: sha256("release".into()),
+        date: String::new(),
+        index: ["amd64", "arm64"]
+            .map(|arch| format!("main/binary-{arch}/Packages.xz"))
+            .map(|path| (path.clone(), sha256(path)))
+            .into(),
+    };
+    let repository = |name: &str, arch: &str| RepositoryPin {
+        name: name.into(),
+        arch: arch.parse().expect("an arch"),
+        repomd: sha256(format!("{name}/{arch}")),
+        revision: "1700000000".into(),
+        index: BTreeMap::from([("repodata/0a1b-primary.xml.gz".to_owned(), sha256(format!("{name}-{arch}-primary")))]),
+    };
+    let repositories =
+        ["amd64", "arm64"].into_iter().flat_map(|arch| ["base", "more"].map(|name| repository(name, arch))).collect();
+    let name = |name: &str| name.parse().expect("a name");
+    Lock {
+        distro: BTreeMap::from([
+            (name("mirage-1"), DistroPin { suite: vec![suite], repository: Vec::new() }),
+            (name("mirror-9"), DistroPin { suite: Vec::new(), repository: repositories }),
+        ]),
+        ..Lock::default()
+    }
+}
+
+fn looked(asked: &BTreeMap<String, Asked>) -> Looked {
+    let all = sources();
+    asked
+        .iter()
+        .map(|(folder, asked)| {
+            let mut texts = all.get(folder).cloned().unwrap_or_default();
+            texts.retain(|path, _| asked.texts.contains(path) || asked.specs && path.ends_with(".spec"));
+            (folder.clone(), Ok(LocalSource { tree: Digest::of(folder.as_bytes()), texts }))
+        })
+        .collect()
+}
+
+fn woven(changes: &[(&str, &str)]) -> Result<Graph, Vec<String>> {
+    let mut files = BTreeMap::from([
+        ("distros/mirage-1.rhai".to_owned(), DEB.to_owned()),
+        ("distros/mirror-9.rhai".to_owned(), RPM.to_owned()),
+    ]);
+    files
+        .extend(RECIPES.iter().chain(changes).map(|(name, text)| (format!("recipes/{name}.rhai"), (*text).to_owned())));
+    let project = evaluate(&MemoryFiles(files)).expect("sound recipes");
+    let mut settings = Settings::default();
+    settings.channel.insert("nightly".parse().expect("a name"), Channel::default());
+    weave(&project, &lock(), &settings, &looked).map(|woven| woven.graph).map_err(|errors| {
+        errors.iter().map(|error| format!("{error} / {}", miette::Diagnostic::help(error).expect("help"))).collect()
+    })
+}
+
+fn node<'g>(graph: &'g Graph, name: &str) -> Node<'g> {
+    graph.ids().map(|id| graph.node(id)).find(|node| node.to_string() == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+/// What a node reads, as `role: node`.
+fn reads(graph: &Graph, name: &str) -> Vec<String> {
+    let node = node(graph, name);
+    let inputs = std::iter::zip(node.derivation().inputs, node.input_nodes());
+    inputs.map(|(input, from)| format!("{}: {}", input.role, graph.node(*from))).collect()
+}
+
+#[test]
+fn one_project_has_nodes_for_both_families() {
+    let graph = woven(&[]).expect("sound");
+    let names = |part: &str| -> Vec<String> {
+        graph
+            .ids()
+            .map(|id| graph.node(id).to_string())
+            .filter(|name| name.contains(part) && name.starts_with("build:"))
+            .collect()
+    };
+    assert_eq!(names("grace@mirage-1"), ["build:grace@mirage-1/amd64", "build:grace@mirage-1/arm64"]);
+    assert_eq!(
+        names("grace@mirror-9"),
+        ["build:grace@mirror-9/amd64", "build:grace@mirror-9/all", "build:grace@mirror-9/arm64"]
+    );
+    assert_eq!(names("tool@mirage-1"), ["build:tool@mirage-1/amd64", "build:tool@mirage-1/arm64"]);
+    assert_eq!(names("tool@mirror-9"), ["build:tool@mirror-9/all"]);
+    // One source for both; one source package for each distro.
+    assert_eq!(
+        reads(&graph, "source-package:grace@mirror-9"),
+        ["root: root:base@mirror-9/amd64", "source: source:grace"]
+    );
+    assert_eq!(
+        reads(&graph, "source-package:grace@mirage-1"),
+        ["root: root:base@mirage-1/amd64", "source: source:grace"]
+    );
+}
+
+#[test]
+fn edges_follow_from_specs() {
+    let graph = woven(&[]).expect("sound");
+    assert_eq!(
+        reads(&graph, "resolve:logax@mirror-9/arm64"),
+        [
+            "base: resolve:base@mirror-9/arm64",
+            "index: index:base@mirror-9/arm64",
+            "packages of grace/all: build:grace@mirror-9/all",
+            "packages of grace/arm64: build:grace@mirror-9/arm64",
+        ]
+    );
+    // Another edge than with `.deb`, where the tool needs nothing of the project.
+    assert!(
+        reads(&graph, "resolve:tool@mirror-9/all")
+            .contains(&"packages of grace/amd64: build:grace@mirror-9/amd64".to_owned())
+    );
+    assert!(!reads(&graph, "resolve:tool@mirage-1/amd64").iter().any(|read| read.contains("grace")));
+    assert_eq!(
+        reads(&graph, "build:grace@mirror-9/amd64"),
+        [
+            "number with all: resolve:grace@mirror-9/all",
+            "number with arm64: resolve:grace@mirror-9/arm64",
+            "root: root:grace@mirror-9/amd64",
+            "source: source-package:grace@mirror-9",
+        ]
+    );
+    let repo = reads(&graph, "repo:nightly@mirror-9");
+    assert!(repo.contains(&"packages grace/all: build:grace@mirror-9/all".to_owned()), "{repo:?}");
+    assert!(!repo.iter().any(|read| read.starts_with("udebs")));
+}
+
+#[test]
+fn aliases_and_streams_reach_the_package_list() {
+    let graph = woven(&[]).expect("sound");
+    let Action::Resolve(resolve) = node(&graph, "resolve:logax@mirror-9/amd64").action() else { panic!("no list") };
+    assert_eq!(resolve.needs, ["@perl:5.32", "@nodejs:18", "make", "grace-devel >= 1.0", "help2man"]);
+    assert_eq!((resolve.family.as_str(), resolve.arch.as_str()), ("rpm", "x86_64"));
+    assert_eq!(resolve.add, ["@buildsys-build", "bash"]);
+    for name in
+        ["grace-devel", "grace-devel(x86-64)", "libgrace-dev", "pkgconfig(libgrace)", "/usr/bin/grace", "grace-doc"]
+    {
+        assert_eq!(resolve.ours.get(name).map(String::as_str), Some("grace"), "{name}");
+    }
+    assert!(!resolve.ours.contains_key("grace-doc(x86-64)"));
+}
+
+#[test]
+fn switches_change_needs() {
+    let needs = |graph: &Graph| match node(graph, "resolve:grace@mirror-9/amd64").action() {
+        Action::Resolve(resolve) => resolve.needs,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(needs(&woven(&[]).expect("sound")), ["@perl:5.32", "gcc", "asciidoc"]);
+    let without =
+        "#{ source: path(\"grace\"), profiles: [\"nodoc\"], aliases: #{ \"libgrace-dev\": \"grace-devel\" } }";
+    let graph = woven(&[("grace", without)]).expect("sound");
+    assert_eq!(needs(&graph), ["@perl:5.32", "gcc"]);
+    let Action::Build { script, .. } = node(&graph, "build:grace@mirror-9/arm64").action() else { panic!("no build") };
+    let arguments = String::from_utf8(script.files["arguments"].clone()).expect("text");
+    assert_eq!(arguments, "--without\ndoc\n--without\ndocs\n");
+}
+
+#[test]
+fn mistakes_are_said_at_the_recipe() {
+    let said = |recipe: (&str, &str)| woven(&[recipe]).expect_err("a mistake");
+    assert_eq!(
+        said(("logax", "#{ source: dsc(\"logax\"), targets: [\"@mirror-9\"] }")),
+        [
+            "the source of `logax` is one of Debian's, and mirror-9 has RPM packages / leave mirror-9 out with `targets`, as in \
+         `targets: [\"@debian-*\"]`"
+        ]
+    );
+    assert_eq!(
+        said(("logax", "#{ source: path(\"logax\"), build: spec(\"rpm/logx.spec\") }")),
+        ["`logax` for mirror-9/amd64: the source has no `rpm/logx.spec` / add a spec to the source, name it as in \
+         `build: spec(\"rpm/tool.spec\")`, or leave these distros out with `targets`"]
+    );
+    assert_eq!(
+        said(("logax", "#{ source: path(\"logax\"), needs: [\"tol\"], targets: [\"@mirror-9\"] }")),
+        [
+            "there is no component `tol` / name a recipe; a package of the distribution is written `pkg(\"tol\")`; did you mean `tool`?"
+        ]
+    );
+    assert_eq!(
+        said(("other", "#{ source: path(\"tool\"), targets: [\"@mirror-9\"] }")),
+        [
+            "`tool` and `other` both make the package `tool` for mirror-9 / leave one of them out of mirror-9 with `targets` or `skip`"
+        ]
+    );
+    let circle = "#{ source: path(\"grace\"), needs: [\"tool\"], targets: [\"@mirror-9\"] }";
+    let found = said(("grace", circle));
+    assert!(
+        found.len() == 1 && found[0].starts_with("components need each other on mirror-9: grace → tool → grace"),
+        "{found:?}"
+    );
+    let version = "#{ source: path(\"logax\"), needs: [\"grace (>= 2)\"], targets: [\"@mirror-9\"] }";
+    let found = said(("logax", version));
+    assert!(found[0].contains("but `grace` is 1.2-3.mr9 on mirror-9"), "{found:?}");
+}

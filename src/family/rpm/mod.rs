@@ -1,0 +1,291 @@
+//! The family of `.rpm` packages.
+//!
+//! `source` reads what evaluation must know of a source with a spec, `needs` finds which components it needs, and this file
+//! writes the derivations: index, package lists, roots, source package, build. They are complete and pure; running them is
+//! another matter.
+//!
+//! Versions. The number of a rebuild enters the release, before what the distro adds to it: `Release: 1%{?dist}` of a spec
+//! comes out as `1.1.el9`, then `1.2.el9`. One source package serves all numbers.
+
+pub mod needs;
+pub mod source;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+pub use source::{RpmSource, RpmSourceError, macros, source};
+
+use super::Part;
+use crate::component::{BuildSpec, Component, Need};
+use crate::distro::{Bootstrap, DbBackend, Distro, Family, Rpm};
+use crate::drv::{Action, Env, IndexFile, Resolve, Script, SharedTable, SharedText};
+use crate::lock::RepositoryPin;
+use crate::name::{Arch, OutputName};
+use crate::package::spec::Spec;
+
+/// Raised when what a sandbox promises to scripts changes: user, paths, mounts, host name.
+pub const SANDBOX_CONTRACT: u32 = 1;
+
+/// Raised when roots are made differently from the same package list.
+pub const LAYER_FORMAT: u32 = 1;
+
+/// When a source without a changelog is said to have been made: 1980-01-01, the first day that all formats can hold.
+const NO_DATE: i64 = 315_532_800;
+
+static BUILD: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("build.sh")));
+static SOURCE_PACKAGE: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("source-package.sh")));
+
+/// The outputs of a build: packages, and their debug symbols with the sources of those.
+pub const BUILD_OUTPUTS: [&str; 2] = ["debug", "packages"];
+
+/// An arch in rpm's spelling: `x86_64` for `amd64`.
+pub fn arch_name(arch: &str) -> &str {
+    match arch {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        "i386" => "i686",
+        "armhf" => "armv7hl",
+        "ppc64el" => "ppc64le",
+        "all" => "noarch",
+        other => other,
+    }
+}
+
+/// The pinned index of `arch` in a distro: every repository. Labels are `<place>/<repository>/<arch>`.
+///
+/// Empty where the pin does not hold that arch.
+pub fn index_files(distro: &Rpm, pins: &[RepositoryPin], arch: &Arch) -> BTreeMap<String, (IndexFile, String, String)> {
+    let mut files = BTreeMap::new();
+    for (place, repository) in distro.repositories.iter().enumerate() {
+        let pin = pins.iter().find(|pin| pin.name == *repository && pin.arch == *arch);
+        for (path, sha256) in pin.into_iter().flat_map(|pin| &pin.index) {
+            // The repository's place keeps the order of the distro's file, which decides between equal versions.
+            let kind = path.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
+            let kind = kind.rsplit('-').next().unwrap_or_default();
+            let label = format!("{place:02}/{repository}/{arch}/{kind}");
+            let file = IndexFile { label: label.clone(), sha256: *sha256 };
+            files.insert(label, (file, repository.clone(), path.clone()));
+        }
+    }
+    files
+}
+
+/// Whether the pin holds the index of `arch`.
+pub fn is_pinned(distro: &Rpm, pins: &[RepositoryPin], arch: &Arch) -> bool {
+    pins.iter().any(|pin| pin.arch == *arch && distro.repositories.contains(&pin.name) && !pin.index.is_empty())
+}
+
+/// The package list of a distro's base root: its groups (`@buildsys-build`) and packages.
+pub fn resolve_base(distro: &Rpm, arch: &Arch) -> Action {
+    choose(distro, arch, Vec::new(), Vec::new(), SharedTable::default())
+}
+
+/// The package list of the root that a component is built in.
+///
+/// `ours` names every package and capability that the project makes for the distro, with its component; `aliases` the names
+/// that specs ask for in place of a package of the project's.
+pub fn resolve(
+    component: &Component,
+    distro: &Rpm,
+    spec: &Spec,
+    arch: &Arch,
+    aliases: &BTreeMap<String, String>,
+    ours: SharedTable,
+) -> Action {
+    // A stream of a module is enabled by a need that begins with `@`, as a group is installed by one.
+    let streams = distro.modules.enable.iter().chain(&component.modules).map(|stream| format!("@{stream}"));
+    let mut needs: Vec<String> = streams.collect();
+    let mut push = |text: String, name: Option<&str>| {
+        let renamed = name.and_then(|name| Some((name, aliases.get(name)?)));
+        needs.push(match renamed {
+            Some((name, package)) => format!("{package}{}", &text[name.len()..]),
+            None => text,
+        });
+    };
+    for need in &spec.build_requires {
+        let name = match need {
+            crate::package::spec::dependency::Dependency::Plain { name, .. } => Some(name.as_str()),
+            crate::package::spec::dependency::Dependency::Joined { .. } => None,
+        };
+        push(need.to_string(), name);
+    }
+    for need in &component.needs {
+        if let Some((name, version)) = recipe_need(need) {
+            push(format!("{name}{version}"), Some(&name));
+        }
+    }
+    let conflicts = spec.build_conflicts.iter().map(ToString::to_string).collect();
+    choose(distro, arch, needs, conflicts, ours)
+}
+
+/// What a recipe asks for besides components: the capability, and its limit with a blank before it.
+fn recipe_need(need: &Need) -> Option<(String, String)> {
+    let (name, version) = match need {
+        Need::Component { .. } => return None,
+        Need::Package { name, version } => (name.split(':').next().unwrap_or_default().to_owned(), version),
+        Need::Capability { capability, version } => (capability.rpm(), version),
+    };
+    Some((name, version.as_ref().map_or(String::new(), |bound| format!(" {}", bound.rpm()))))
+}
+
+fn choose(distro: &Rpm, arch: &Arch, needs: Vec<String>, conflicts: Vec<String>, ours: SharedTable) -> Action {
+    let groups = distro.base.groups.iter().map(|group| format!("@{group}"));
+    Action::Resolve(Resolve {
+        family: Family::Rpm.as_str().to_owned(),
+        arch: arch_name(arch.as_str()).to_owned(),
+        needs,
+        conflicts,
+        variant: if distro.base.weak { "weak" } else { "strong" }.to_owned(),
+        add: groups.chain(distro.base.add.iter().cloned()).collect(),
+        profiles: Vec::new(),
+        first_alternative: false,
+        ours,
+    })
+}
+
+/// A chroot, or a layer of one: the input `list` says of what, and `base`, where there is one, on what it is stacked.
+pub fn root(distro: &Rpm) -> Action {
+    let bootstrap = match distro.base.bootstrap {
+        Bootstrap::Direct => "direct",
+        Bootstrap::TwoStage => "two-stage",
+    };
+    let backend = match distro.base.db.backend {
+        DbBackend::Bdb => "bdb",
+        DbBackend::Ndb => "ndb",
+        DbBackend::Sqlite => "sqlite",
+    };
+    let hotfixes = if distro.modules.hotfixes { "yes" } else { "no" };
+    let settings = [
+        ("family", "rpm"),
+        ("builder", "1000:1000"),
+        ("bootstrap", bootstrap),
+        ("database", backend),
+        ("database path", &distro.base.db.path),
+        ("module hotfixes", hotfixes),
+    ];
+    Action::Root {
+        layer_format: LAYER_FORMAT,
+        settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+    }
+}
+
+/// The source package of a component for a distro.
+pub fn source_package(
+    component: &Component,
+    distro: &Distro,
+    rpm: &Rpm,
+    source: &RpmSource,
+    maintainer: &str,
+) -> Action {
+    let spec = &source.spec;
+    let mut env = base_env(distro, rpm, source, maintainer);
+    env.insert("OPB_ARCHIVE".into(), source.archive().unwrap_or_default().to_owned().into());
+    env.insert("OPB_FOLDER".into(), spec.folder.clone().into());
+    let lines =
+        |names: &mut dyn Iterator<Item = String>| names.map(|name| name + "\n").collect::<String>().into_bytes();
+    let files = BTreeMap::from([
+        ("arguments".to_owned(), arguments(component)),
+        ("sources".to_owned(), lines(&mut source.others().map(str::to_owned))),
+        ("stamps".to_owned(), lines(&mut component.stamp.iter().map(ToString::to_string))),
+    ]);
+    let script = Script { sandbox_contract: SANDBOX_CONTRACT, text: SOURCE_PACKAGE.clone(), env, files };
+    Action::SourcePackage { script: Some(script) }
+}
+
+/// The build of a component's packages: those of one arch, or those that are independent of it.
+pub fn build(
+    component: &Component,
+    distro: &Distro,
+    rpm: &Rpm,
+    source: &RpmSource,
+    (part, arch): (Part, &Arch),
+    maintainer: &str,
+) -> Action {
+    let mut env = base_env(distro, rpm, source, maintainer);
+    let (head, tail) = release_parts(&source.spec, distro, rpm);
+    let epoch = source.spec.evr.epoch.map_or(String::new(), |epoch| format!("{epoch}:"));
+    env.insert("OPB_RELEASE_HEAD".into(), head.clone().into());
+    env.insert("OPB_VERSION_HEAD".into(), format!("{epoch}{}-{head}", source.spec.evr.version).into());
+    env.insert("OPB_VERSION_TAIL".into(), tail.into());
+    env.insert("OPB_PART".into(), if part == Part::Arch { "any" } else { "all" }.into());
+    env.insert("OPB_TARGET".into(), arch_name(arch.as_str()).to_owned().into());
+    env.insert("OPB_PAYLOAD".into(), rpm.payload.clone().into());
+    env.extend(component.env.iter().map(|(key, value)| (key.clone().into(), value.to_string().into())));
+    let files = BTreeMap::from([("arguments".to_owned(), arguments(component))]);
+    let script = Script { sandbox_contract: SANDBOX_CONTRACT, text: BUILD.clone(), env, files };
+    let outputs = BUILD_OUTPUTS.map(|name| OutputName::new(name).expect("a plain name")).to_vec();
+    Action::Build { script, number: None, outputs }
+}
+
+/// What stands before and behind the number in the release: `1.` and `.el9`.
+fn release_parts(spec: &Spec, distro: &Distro, rpm: &Rpm) -> (String, String) {
+    let release = spec.evr.release.as_deref().unwrap_or("1");
+    let dist = rpm.macros.get("dist").cloned().unwrap_or_else(|| format!(".{}", distro.suffix));
+    // A spec without `%{?dist}` gets it, so that packages for two distros never share a file name.
+    (format!("{}.", release.strip_suffix(dist.as_str()).unwrap_or(release)), dist)
+}
+
+/// The version of the packages of a build with `number`, from its script's environment.
+pub fn numbered_version(script: &Script, number: u32) -> String {
+    super::deb::numbered_version(script, number)
+}
+
+/// What the numbers of a build count: the version that stays the same from one to the next.
+pub fn unnumbered_version(script: &Script) -> String {
+    super::deb::unnumbered_version(script)
+}
+
+/// Which parts a source has on `arch`: packages of that arch, arch-independent ones, or both; none where the spec leaves
+/// the arch out.
+pub fn parts(spec: &Spec, arch: &Arch) -> BTreeSet<Part> {
+    let name = arch_name(arch.as_str());
+    let listed = |list: &[String]| list.iter().any(|known| known == name || known == "noarch" && spec.noarch);
+    if !spec.exclusive_arch.is_empty() && !listed(&spec.exclusive_arch) || listed(&spec.exclude_arch) {
+        return BTreeSet::new();
+    }
+    spec.packages.values().map(|package| if package.noarch { Part::Indep } else { Part::Arch }).collect()
+}
+
+/// Arguments of rpmbuild, one a line: switches and macros of the recipe.
+fn arguments(component: &Component) -> Vec<u8> {
+    let mut lines = String::new();
+    for (name, on) in component.conditions() {
+        lines.push_str(if on { "--with\n" } else { "--without\n" });
+        lines.push_str(&name);
+        lines.push('\n');
+    }
+    if let BuildSpec::Spec { define, .. } = &component.build {
+        for (name, value) in define {
+            // An empty macro is written so: rpm takes no definition without a body.
+            let value = if value.is_empty() { "%{nil}".to_owned() } else { value.replace('\n', " ") };
+            lines.push_str(&format!("--define\n{name} {value}\n"));
+        }
+    }
+    lines.into_bytes()
+}
+
+fn base_env(distro: &Distro, rpm: &Rpm, source: &RpmSource, maintainer: &str) -> Env {
+    const FIXED: [(&str, &str); 9] = [
+        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", "/nonexistent"),
+        ("USER", "builder"),
+        ("LOGNAME", "builder"),
+        ("SHELL", "/bin/sh"),
+        ("LANG", "C.UTF-8"),
+        ("LC_ALL", "C.UTF-8"),
+        ("TZ", "UTC"),
+        ("TERM", "dumb"),
+    ];
+    let mut env: Env = FIXED.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+    let dist = rpm.macros.get("dist").cloned().unwrap_or_else(|| format!(".{}", distro.suffix));
+    let date = source.spec.date.unwrap_or(NO_DATE);
+    env.insert("SOURCE_DATE_EPOCH".into(), date.to_string().into());
+    env.insert("OPB_SPEC".into(), source.file.clone().into());
+    env.insert("OPB_SOURCE".into(), source.spec.name.to_string().into());
+    env.insert("OPB_UPSTREAM_VERSION".into(), source.spec.evr.version.clone().into());
+    env.insert("OPB_DIST".into(), dist.into());
+    env.insert("OPB_MAINTAINER".into(), maintainer.to_owned().into());
+    env
+}
