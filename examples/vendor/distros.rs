@@ -8,14 +8,15 @@ use std::path::Path;
 use opb::digest::Sha256;
 use opb::distro::Distro;
 use opb::eval::{MemoryFiles, evaluate};
-use opb::lock::{DistroPin, Lock, SuitePin};
+use opb::lock::{DistroPin, Lock, RepositoryPin, SuitePin};
 use opb::name::{Arch, DistroName};
 
 use super::Error;
 use super::sources::File;
+use super::words::fill;
 
 /// Vendors of made-up distros by family.
-const VENDORS: [(&str, [&str; 3]); 1] = [("deb", ["mere", "fen", "tarn"])];
+const VENDORS: [(&str, [&str; 3]); 2] = [("deb", ["mere", "fen", "tarn"]), ("rpm", ["holm", "ness", "voe"])];
 
 /// The distro files, and the lock that pins `targets` targets.
 pub fn files(targets: usize) -> Result<Vec<File>, Error> {
@@ -32,10 +33,13 @@ pub fn files(targets: usize) -> Result<Vec<File>, Error> {
         }
     }
     // One arch each: so there are as many distros as can be, and the least that targets could share.
-    for place in 0..left {
-        let (family, vendors) = VENDORS.iter().min_by_key(|(family, _)| counts[family]).expect("there are families");
+    let mut made = [0; VENDORS.len()];
+    for _ in 0..left {
+        let turn = (0..VENDORS.len()).min_by_key(|turn| counts[VENDORS[*turn].0]).expect("there are families");
+        let (family, vendors) = VENDORS[turn];
         *counts.entry(family).or_default() += 1;
-        let text = made_up(family, vendors[place % vendors.len()], place / vendors.len() + 1);
+        let text = made_up(family, vendors[made[turn] % vendors.len()], made[turn] / vendors.len() + 1);
+        made[turn] += 1;
         let distro = read(&[text.clone()])?.remove(0);
         pins.insert(distro.name.clone(), pin(&distro, &distro.arches));
         files.push(text);
@@ -66,8 +70,7 @@ fn real_files() -> Result<Vec<File>, Error> {
 /// The real distros, one of each family in turn.
 fn real(files: &[File]) -> Result<Vec<Distro>, Error> {
     let mut by_family: BTreeMap<&str, Vec<Distro>> = BTreeMap::new();
-    let pinned = |distro: &Distro| VENDORS.iter().any(|(family, _)| *family == distro.family().as_str());
-    for distro in read(files)?.into_iter().filter(pinned) {
+    for distro in read(files)? {
         by_family.entry(distro.family().as_str()).or_default().push(distro);
     }
     let longest = by_family.values().map(Vec::len).max().unwrap_or_default();
@@ -85,36 +88,70 @@ fn read(files: &[File]) -> Result<Vec<Distro>, Error> {
 }
 
 fn made_up(family: &str, vendor: &str, release: usize) -> File {
+    let fields = match family {
+        "rpm" => RPM_FIELDS,
+        _ => DEB_FIELDS,
+    };
     let text = format!(
-        "// A made-up release.
-#{{
-    family: \"{family}\", vendor: \"{vendor}\", release: \"{release}\", codename: \"{vendor}{release}\", suffix: \"{vendor}{release}\",
-    arches: [\"amd64\"], indep_on: \"amd64\",
-    suites: [
-        #{{ name: \"{vendor}{release}\", areas: [\"main\"] }},
-        #{{ name: \"{vendor}{release}-updates\", areas: [\"main\"] }},
-    ],
-    keyring: \"{vendor}-keyring.gpg\",
-    base: #{{ variant: \"buildd\", add: [] }},
-    lifecycle: #{{ end: \"2038-01-01\", archived: false, expired_release_files: \"refuse\" }},
-    options: #{{ alternatives: \"first\", recommends: false, rules_need_no_root: false }},
-}}
-"
+        "// A made-up release.\n#{{\n    family: \"{family}\", vendor: \"@VENDOR@\", release: \"{release}\", suffix: \"@NAME@\",\n    \
+         arches: [\"amd64\"], indep_on: \"amd64\",\n{fields}}}\n"
     );
-    (format!("distros/{vendor}-{release}.rhai"), text)
+    let name = format!("{vendor}{release}");
+    (format!("distros/{vendor}-{release}.rhai"), fill(&text, &[("VENDOR", vendor), ("NAME", &name)]))
 }
 
+const DEB_FIELDS: &str = r##"    codename: "@NAME@",
+    suites: [
+        #{ name: "@NAME@", areas: ["main"] },
+        #{ name: "@NAME@-updates", areas: ["main"] },
+    ],
+    keyring: "@VENDOR@-keyring.gpg",
+    base: #{ variant: "buildd", add: [] },
+    lifecycle: #{ end: "2038-01-01", archived: false, expired_release_files: "refuse" },
+    options: #{ alternatives: "first", recommends: false, rules_need_no_root: false },
+"##;
+
+const RPM_FIELDS: &str = r##"    repositories: ["base", "updates"],
+    keys: ["RPM-GPG-KEY-@VENDOR@"],
+    base: #{
+        groups: ["buildsys-build"],
+        bootstrap: "two-stage",
+        db: #{ backend: "sqlite", path: "/usr/lib/sysimage/rpm" },
+        weak: false,
+    },
+    signing: #{ key: "rsa", digest: "sha256" }, repodata: "zst", payload: "w19.zstdio",
+    version: #{ caret: true },
+    macros: #{ dist: ".@NAME@" },
+    lifecycle: #{ end: "2038-01-01", archived: false },
+"##;
+
 fn pin(distro: &Distro, arches: &[Arch]) -> DistroPin {
+    let of = |what: &str| Sha256::of(format!("{} {what}", distro.name).as_bytes());
+    let index = |paths: Vec<String>, below: &str| -> BTreeMap<String, Sha256> {
+        paths.into_iter().map(|path| (path.clone(), of(&format!("{below} {path}")))).collect()
+    };
     let suites = distro.deb().map(|deb| deb.suites.as_slice()).unwrap_or_default();
     let suite = suites.iter().map(|suite| {
-        let of = |what: &str| Sha256::of(format!("{} {} {what}", distro.name, suite.name).as_bytes());
         let paths = suite.areas.iter().flat_map(|area| {
             let of_arch = |arch: &Arch| format!("{area}/binary-{arch}/Packages.xz");
             arches.iter().map(of_arch).chain([format!("{area}/source/Sources.xz")]).collect::<Vec<_>>()
         });
-        let index = paths.map(|path| (path.clone(), of(&path))).collect();
+        let name = suite.name.clone();
         let date = "Thu, 01 Jan 2026 00:00:00 UTC".to_owned();
-        SuitePin { name: suite.name.clone(), release: of("InRelease"), date, index }
+        SuitePin { release: of(&format!("{name} InRelease")), date, index: index(paths.collect(), &name), name }
     });
-    DistroPin { suite: suite.collect(), repository: Vec::new() }
+    let repositories = distro.rpm().map(|rpm| rpm.repositories.as_slice()).unwrap_or_default();
+    let repository =
+        repositories.iter().flat_map(|name| arches.iter().map(move |arch| (name, arch))).map(|(name, arch)| {
+            let paths = ["primary", "filelists"]
+                .map(|kind| format!("repodata/{}-{kind}.xml.gz", of(&format!("{name} {kind}"))));
+            RepositoryPin {
+                name: name.clone(),
+                arch: arch.clone(),
+                repomd: of(&format!("{name}/{arch} repomd.xml")),
+                revision: "1767225600".to_owned(),
+                index: index(paths.to_vec(), &format!("{name}/{arch}")),
+            }
+        });
+    DistroPin { suite: suite.collect(), repository: repository.collect() }
 }
