@@ -146,7 +146,7 @@ pub fn init(folder: &Path, distros: &[String]) -> Result<Begun, Failure> {
     beginning.file("opb.toml", SETTINGS)?;
     match (&component, packaging) {
         (Some(name), Some(packaging)) => {
-            let source = Source::Folder { folder: ".".to_owned(), packaging };
+            let source = Source::Folder { folder: ".".to_owned(), packaging: Box::new(packaging) };
             beginning.file(&format!("recipes/{name}.rhai"), &recipe::text(name, &source))?;
             notes.extend(recipe::notes(name, &source));
         }
@@ -175,7 +175,7 @@ pub fn init(folder: &Path, distros: &[String]) -> Result<Begun, Failure> {
 /// The distros that were asked for; `None` where none was.
 fn wanted(distros: &[String]) -> Result<Option<Vec<String>>, InitError> {
     let all = all_known();
-    for name in distros.iter().filter(|name| known(name).is_none()) {
+    if let Some(name) = distros.iter().find(|name| known(name).is_none()) {
         let list: Vec<&str> = all.keys().map(DistroName::as_str).collect();
         let close = did_you_mean(name, list.iter().copied());
         let close = close.map_or(String::new(), |word| format!("did you mean `{word}`? Otherwise "));

@@ -75,7 +75,7 @@ pub enum PackagingError {
         folder: String,
         /// Why.
         #[source]
-        source: FactsError,
+        source: Box<FactsError>,
     },
     /// A spec without a name.
     #[error("the spec `{path}` has no `Name` that can be told")]
@@ -107,7 +107,7 @@ pub fn packaging(root: &Dir, folder: &str) -> Result<Option<Packaging>, Packagin
             let changelog = text(root, &place("debian/changelog"))?;
             let changelog = changelog.ok_or_else(|| PackagingError::Changelog { folder: folder.to_owned() })?;
             let format = text(root, &place("debian/source/format"))?;
-            let debian = |source| PackagingError::Debian { folder: folder.to_owned(), source };
+            let debian = |source| PackagingError::Debian { folder: folder.to_owned(), source: Box::new(source) };
             Some(facts(&control, &changelog, format.as_deref()).map_err(debian)?)
         }
     };

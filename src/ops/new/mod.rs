@@ -219,7 +219,7 @@ pub fn component(project: &Project, here: &Path, name: &str, from: &From) -> Res
 fn from_folder(project: &Project, folder: &str) -> Result<Source, Failure> {
     let found = packaging(project.root(), folder)?;
     let packaging = found.ok_or_else(|| NewError::NoPackaging { folder: folder.to_owned() })?;
-    Ok(Source::Folder { folder: folder.to_owned(), packaging })
+    Ok(Source::Folder { folder: folder.to_owned(), packaging: Box::new(packaging) })
 }
 
 /// The path of `folder` from the project's root, `.` for that itself. It begins `here`, as paths that people type do.

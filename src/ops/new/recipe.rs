@@ -19,7 +19,7 @@ pub enum Source {
         /// The folder; `.` is the root itself.
         folder: String,
         /// Its packaging.
-        packaging: Packaging,
+        packaging: Box<Packaging>,
     },
 }
 
@@ -151,7 +151,8 @@ pub fn notes(name: &ComponentName, source: &Source) -> Vec<String> {
 
 /// Which components of the project the source needs, by what they say they make.
 pub fn needs(project: &Project, evaluated: &eval::Project, source: &Source) -> Vec<String> {
-    let Source::Folder { packaging: Packaging { debian: Some(facts), .. }, .. } = source else { return Vec::new() };
+    let Source::Folder { packaging, .. } = source else { return Vec::new() };
+    let Some(facts) = &packaging.debian else { return Vec::new() };
     let whole = [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep];
     let relations = whole.into_iter().filter_map(|text| Relations::parse_with(text, Variables::LeftOut).ok());
     let wanted: Vec<String> =
