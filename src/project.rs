@@ -9,6 +9,7 @@ mod files;
 mod local;
 mod packaging;
 mod revision;
+mod witness;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub use files::{ProjectFiles, read_text};
 pub use local::{OWN_FILES, OWN_FOLDERS, host_apt};
 pub use packaging::{Packaging, PackagingError, Spec, packaging};
 pub use revision::Revision;
+pub use witness::{NotedFiles, Stamps};
 
 /// What makes a folder a project's.
 const MARKS: [&str; 2] = [SETTINGS_FILE, "recipes"];
@@ -238,6 +240,28 @@ pub fn config_folder() -> Option<HostPath> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))?;
     Some(HostPath::new(base.join("opb")))
+}
+
+/// The user's folder for what can be made again: `$XDG_CACHE_HOME/opb`, or `~/.cache/opb`.
+#[expect(clippy::disallowed_methods, reason = "the project is where the environment is read")]
+pub fn cache_folder() -> Option<HostPath> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
+    Some(HostPath::new(base.join("opb")))
+}
+
+/// What tells this build of the program from others: device, inode, length and time of its file.
+pub fn program() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let own = std::fs::metadata("/proc/self/exe").ok()?;
+    Some(format!("{} {} {} {}.{}", own.dev(), own.ino(), own.len(), own.mtime(), own.mtime_nsec()))
+}
+
+/// Nanoseconds since 1970, to be compared with what the system stamps on files.
+#[expect(clippy::disallowed_methods, reason = "the project is where the clock is read")]
+pub fn now_exact() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// Seconds since 1970. Only for records, dates of Release files and what has expired; never part of an identity.

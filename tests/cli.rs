@@ -134,7 +134,9 @@ impl Space {
             date: "Sat, 11 Jan 2025 10:00:00 UTC".to_owned(),
             index: index.map(|place| (place.clone(), Sha256::of(place.as_bytes()))).collect(),
         };
-        self.lock.distro.insert(distro.parse().expect("a name"), DistroPin { suite: vec![suite], repository: Vec::new() });
+        self.lock
+            .distro
+            .insert(distro.parse().expect("a name"), DistroPin { suite: vec![suite], repository: Vec::new() });
         self.write_lock();
     }
 

@@ -7,8 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode, SourceSpan};
+use serde::{Deserialize, Serialize};
 
-use super::files::FilesError;
+use super::files::{Files, FilesError};
 use super::lint::Lint;
 use super::range::{Range, Related};
 use super::scan::Text;
@@ -239,6 +240,42 @@ impl RecipeWarning {
     /// What was noticed, and where.
     pub fn mistake(&self) -> &RecipeError {
         &self.0
+    }
+}
+
+/// A warning without the file that it is about, for a cache of evaluations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptWarning {
+    lint: String,
+    file: String,
+    message: String,
+    help: Option<String>,
+    span: Option<(usize, usize)>,
+}
+
+impl RecipeWarning {
+    /// The warning, to be kept; `None` where it cannot be told again from this.
+    pub fn keep(&self) -> Option<KeptWarning> {
+        let RecipeError { mistake, file, message, help, span, related, .. } = &self.0;
+        let Mistake::Lint(lint) = mistake else { return None };
+        let span = span.map(|span| (span.offset(), span.len()));
+        let kept = KeptWarning {
+            lint: lint.name().to_owned(),
+            file: file.clone(),
+            message: message.clone(),
+            help: help.clone(),
+            span,
+        };
+        related.is_empty().then_some(kept)
+    }
+
+    /// The warning again, with its file from `files`; `None` where that cannot be read.
+    pub fn again(kept: KeptWarning, files: &dyn Files) -> Option<Self> {
+        let mistake = Mistake::Lint(Lint::named(&kept.lint)?);
+        let complaint = Complaint { help: kept.help, ..Complaint::new(mistake, kept.message) };
+        let Some(span) = kept.span else { return Some(Self(RecipeError::placeless(&kept.file, complaint))) };
+        let text = Text::new(&kept.file, files.read(&kept.file).ok()?);
+        Some(Self(RecipeError::new(&text, span.into(), complaint)))
     }
 }
 

@@ -42,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use files::{Files, FilesError, MAX_FILE, MemoryFiles};
-pub use mistake::{Mistake, RecipeError, RecipeErrors, RecipeWarning};
+pub use mistake::{KeptWarning, Mistake, RecipeError, RecipeErrors, RecipeWarning};
 pub use places::FieldPlaces;
 pub use range::{Point, Range, Related};
 pub use watch::{Stopped, Watch};

@@ -51,7 +51,9 @@ pub enum NodeError {
     #[error("cannot run `{node}`: RPM packages can be evaluated and looked at, but not built yet")]
     #[diagnostic(
         code(opb::exec::rpm),
-        help("leave distros of the family `rpm` out, as in `opb build '@debian-*'`; `opb eval` and `opb plan` show their steps")
+        help(
+            "leave distros of the family `rpm` out, as in `opb build '@debian-*'`; `opb eval` and `opb plan` show their steps"
+        )
     )]
     Rpm {
         /// The node.

@@ -144,7 +144,29 @@ pub fn local_tree_paths_without(
     list(dir, below, left_out, MAX_ENTRIES)
 }
 
+/// The same with every folder that was looked into, also those that hold nothing: bytes of their paths below the folder,
+/// itself (an empty path) among them.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn local_tree_visited(
+    dir: &Dir,
+    below: &str,
+    left_out: &dyn Fn(&str) -> bool,
+) -> Result<(Vec<LocalEntry>, Vec<Vec<u8>>), LocalError> {
+    walk(dir, below, left_out, MAX_ENTRIES)
+}
+
 fn list(dir: &Dir, below: &str, left_out: &dyn Fn(&str) -> bool, limit: usize) -> Result<Vec<LocalEntry>, LocalError> {
+    walk(dir, below, left_out, limit).map(|(found, _)| found)
+}
+
+fn walk(
+    dir: &Dir,
+    below: &str,
+    left_out: &dyn Fn(&str) -> bool,
+    limit: usize,
+) -> Result<(Vec<LocalEntry>, Vec<Vec<u8>>), LocalError> {
     let root = open_root(dir, below)?;
     let mut walk = Walk {
         folder: below.trim_end_matches('/').to_owned(),
@@ -152,6 +174,7 @@ fn list(dir: &Dir, below: &str, left_out: &dyn Fn(&str) -> bool, limit: usize) -
         limit,
         rules: IgnoreRules::default(),
         found: BTreeMap::new(),
+        visited: Vec::new(),
     };
     // Rules of the folders above hold for what is in the folder, but do not switch off the folder itself: a recipe names it.
     let parts: Vec<&str> = below.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
@@ -164,7 +187,7 @@ fn list(dir: &Dir, below: &str, left_out: &dyn Fn(&str) -> bool, limit: usize) -
         }
     }
     walk.enter(&root, b"", 0)?;
-    Ok(walk.found.into_iter().map(|(path, kind)| LocalEntry { path, kind }).collect())
+    Ok((walk.found.into_iter().map(|(path, kind)| LocalEntry { path, kind }).collect(), walk.visited))
 }
 
 fn open_root(dir: &Dir, below: &str) -> Result<Dir, LocalError> {
@@ -182,6 +205,7 @@ struct Walk<'a> {
     limit: usize,
     rules: IgnoreRules,
     found: BTreeMap<TreePath, LocalKind>,
+    visited: Vec<Vec<u8>>,
 }
 
 impl Walk<'_> {
@@ -191,6 +215,7 @@ impl Walk<'_> {
             return Err(LocalError::TooDeep { path: self.shown(at) });
         }
         let before = self.found.len();
+        self.visited.push(at.to_vec());
         let own_rules = rules_of(dir).map_err(|source| {
             let path = [at, if at.is_empty() { b"" } else { b"/" }, b".gitignore"].concat();
             LocalError::Read { path: self.shown(&path), source }

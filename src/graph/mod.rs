@@ -9,6 +9,7 @@
 //! `build.rs` makes a graph, `view.rs` looks at a node, `order.rs` orders what is not yet a graph.
 
 mod build;
+mod columns;
 mod order;
 mod select;
 #[cfg(test)]
@@ -23,9 +24,12 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 pub use build::{ActionId, Builder, Needed, NewNode, Word};
+pub use columns::DamagedGraph;
 pub use order::{Circle, order};
 pub use select::{Selector, SelectorError, matches_pattern};
 pub use view::{Names, Node, NodeInput};
+
+use serde::{Deserialize, Serialize};
 
 use crate::drv::{ActionDigest, DrvId};
 use crate::lock::PinnedFile;
@@ -33,7 +37,7 @@ use crate::name::{DistroName, Kind, NodeName};
 use strings::Strings;
 
 /// A node of one graph. Small, dense, in the order of adding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(u32);
 
 impl NodeId {
@@ -44,7 +48,7 @@ impl NodeId {
 }
 
 /// Where a node's bytes can be had. Nothing in here is part of any identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// Made from its inputs alone.
     Made,
@@ -68,8 +72,28 @@ pub enum Origin {
         /// By label: suite, path below `dists/<suite>/`.
         files: BTreeMap<String, (String, String)>,
     },
-    /// Packages of this distro's archive.
-    Packages(DistroName),
+}
+
+/// Origins by node, read from bytes when first asked for: only what runs asks.
+#[derive(Debug, Clone, Default)]
+struct Origins {
+    raw: Vec<u8>,
+    read: OnceLock<BTreeMap<NodeId, Origin>>,
+}
+
+impl Origins {
+    fn unread(raw: Vec<u8>) -> Self {
+        Self { raw, read: OnceLock::new() }
+    }
+
+    fn get(&self) -> &BTreeMap<NodeId, Origin> {
+        self.read.get_or_init(|| serde_json::from_slice(&self.raw).unwrap_or_default())
+    }
+
+    fn insert(&mut self, node: NodeId, origin: Origin) {
+        self.get();
+        self.read.get_mut().expect("asked for just now").insert(node, origin);
+    }
 }
 
 /// All nodes of a project.
@@ -89,7 +113,7 @@ pub struct Graph {
     roles: Vec<u32>,
     outputs: Vec<u32>,
     /// What is not [`Origin::Made`].
-    origins: BTreeMap<NodeId, Origin>,
+    origins: Origins,
     // By action.
     action_digests: Vec<ActionDigest>,
     action_ends: Vec<u64>,

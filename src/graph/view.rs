@@ -85,7 +85,7 @@ impl<'g> Node<'g> {
 
     /// Where its bytes can be had; never hashed.
     pub fn origin(self) -> &'g Origin {
-        self.graph.origins.get(&self.node).unwrap_or(&Origin::Made)
+        self.graph.origins.get().get(&self.node).unwrap_or(&Origin::Made)
     }
 
     /// What it reads, sorted by role.

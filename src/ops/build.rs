@@ -87,7 +87,7 @@ pub fn run(
         store,
         import: &|folder: &str| session.project.import(folder, store),
         now: project::now,
-        distros: &session.evaluated.distros,
+        distros: &session.evaluated()?.distros,
         launcher,
         cancel: means.cancel.clone(),
         stop: means.stop,

@@ -30,20 +30,21 @@ pub fn words(start: &Path, limit: Duration) -> Words {
     let (send, receive) = mpsc::channel();
     let place = start.to_owned();
     // Nobody waits for the thread: the program ends when the answer is given.
-    std::thread::spawn(move || send.send(Session::open(&place).ok().map(|session| evaluated(&session))));
+    std::thread::spawn(move || send.send(Session::open(&place).ok().and_then(|session| evaluated(&session))));
     match receive.recv_timeout(limit) {
         Ok(Some(words)) => words,
         _ => listed(start),
     }
 }
 
-fn evaluated(session: &Session) -> Words {
-    Words {
-        components: session.evaluated.components.keys().map(ToString::to_string).collect(),
-        distros: session.evaluated.distros.keys().map(ToString::to_string).collect(),
+fn evaluated(session: &Session) -> Option<Words> {
+    let project = session.evaluated().ok()?;
+    Some(Words {
+        components: project.components.keys().map(ToString::to_string).collect(),
+        distros: project.distros.keys().map(ToString::to_string).collect(),
         channels: session.project.settings.channel.keys().map(ToString::to_string).collect(),
         nodes: session.graph.ids().map(|id| session.graph.node(id).name()).collect(),
-    }
+    })
 }
 
 /// What the names of files say.

@@ -10,6 +10,7 @@ pub mod eval;
 pub mod history;
 pub mod init;
 pub mod key;
+mod memo;
 pub mod new;
 pub mod past;
 mod pin;

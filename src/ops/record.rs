@@ -163,7 +163,7 @@ fn counts_of(counts: &Counts) -> RunCounts {
 fn started(session: &Session, asked: &Asked, plan: &Plan) -> RunStarted {
     let (clean, runs, depends) = plan.counts();
     let host = nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned());
-    let lock = toml::to_string(&session.lock).expect("a lock has only string keys");
+    let lock = session.lock().ok().and_then(|lock| toml::to_string(lock).ok()).unwrap_or_default();
     RunStarted {
         started: project::now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,28 +1,32 @@
 //! A project, evaluated: what most deeds begin with.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
+use super::memo::{self, KnownSources, Memo, Recalled, Remembered};
 use crate::diag::{Cause, Caused, Failure};
-use crate::eval::{self, RecipeWarning, weave};
+use crate::eval::weave::{self, Asked, Looked};
+use crate::eval::{self, RecipeWarning};
 use crate::graph::{Graph, NodeId, Selector, SelectorError};
 use crate::lock::Lock;
-use crate::name::{ComponentName, DistroName, Kind, NodeName};
-use crate::project::{Project, ProjectFiles};
+use crate::name::{DistroName, Kind, NodeName};
+use crate::project::{NotedFiles, Project, ProjectFiles, now_exact};
 
 /// A project with its graph.
 pub struct Session {
     /// Its folder.
     pub project: Project,
-    /// Its distros and components.
-    pub evaluated: eval::Project,
-    /// Its lock.
-    pub lock: Lock,
     /// Everything that is pinned.
     pub graph: Graph,
     /// What may not be what the recipes' author meant.
     pub warnings: Vec<RecipeWarning>,
     /// Lines for people about the evaluation.
     pub notices: Vec<String>,
+    /// Read when first asked for, where the graph came from the cache.
+    evaluated: OnceLock<eval::Project>,
+    lock: OnceLock<Lock>,
 }
 
 /// Names that select nothing.
@@ -79,9 +83,66 @@ impl Session {
     /// All errors of its recipes, or of its folder.
     pub fn open(start: &Path) -> Result<Self, Failure> {
         let project = Project::open(start)?;
-        let evaluated = super::watch::evaluate(&ProjectFiles(project.root()))?;
-        let lock = project.lock()?;
-        Self::with_lock(project, evaluated, lock)
+        let memo = Memo::of(&project);
+        Self::remembering(project, memo)
+    }
+
+    /// Evaluates `project`, as far as `memo` does not know what it comes to.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub(super) fn remembering(project: Project, memo: Option<Memo>) -> Result<Self, Failure> {
+        let began = now_exact();
+        let known = match memo.as_ref().map(|memo| memo.recall(&project)) {
+            Some(Recalled::All(all)) => {
+                let Remembered { graph, warnings, notices } = *all;
+                let (evaluated, lock) = (OnceLock::new(), OnceLock::new());
+                return Ok(Self { project, graph, warnings, notices, evaluated, lock });
+            }
+            Some(Recalled::Sources(known)) => known,
+            None => KnownSources::new(),
+        };
+        let files = NotedFiles::new(&project);
+        let evaluated = super::watch::evaluate(&files)?;
+        let (seen, lock) = (files.seen(), project.lock()?);
+        let looked = RefCell::new((BTreeMap::new(), Looked::new()));
+        let session = Self::woven(project, evaluated, lock, &|project, asked| {
+            let answers = memo::look_at(project, &known, asked);
+            looked.replace((asked.clone(), answers.clone()));
+            answers
+        })?;
+        if let Some(memo) = memo {
+            let known = memo::learned(&session.project, known, looked.into_inner(), began);
+            // Where it cannot be kept, the next evaluation begins from nothing, and comes to the same.
+            let _ = known.and_then(|known| {
+                let came_to = (&session.graph, &session.warnings[..], &session.notices[..]);
+                memo.keep(&session.project, (began, seen), known, came_to)
+            });
+        }
+        Ok(session)
+    }
+
+    /// Its distros and components.
+    ///
+    /// # Errors
+    /// Where the recipes have been broken since the graph was made.
+    pub fn evaluated(&self) -> Result<&eval::Project, Failure> {
+        if self.evaluated.get().is_none() {
+            let evaluated = super::watch::evaluate(&ProjectFiles(self.project.root()))?;
+            let _ = self.evaluated.set(evaluated);
+        }
+        Ok(self.evaluated.get_or_init(|| unreachable!("it was set just now")))
+    }
+
+    /// Its lock.
+    ///
+    /// # Errors
+    /// Where the file has been broken since the graph was made.
+    pub fn lock(&self) -> Result<&Lock, Failure> {
+        if self.lock.get().is_none() {
+            let _ = self.lock.set(self.project.lock()?);
+        }
+        Ok(self.lock.get_or_init(|| unreachable!("it was set just now")))
     }
 
     /// The same with another lock than the project's own.
@@ -89,9 +150,18 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub fn with_lock(project: Project, evaluated: eval::Project, lock: Lock) -> Result<Self, Failure> {
-        let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| project.look_at(asked))?;
-        let mut evaluated = evaluated;
+        Self::woven(project, evaluated, lock, &|project, asked| project.look_at(asked))
+    }
+
+    fn woven(
+        project: Project,
+        mut evaluated: eval::Project,
+        lock: Lock,
+        look_at: &dyn Fn(&Project, &BTreeMap<String, Asked>) -> Looked,
+    ) -> Result<Self, Failure> {
+        let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| look_at(&project, asked))?;
         let warnings = std::mem::take(&mut evaluated.warnings);
+        let (evaluated, lock) = (evaluated.into(), lock.into());
         Ok(Self { graph: woven.graph, project, evaluated, lock, warnings, notices: woven.notices })
     }
 
@@ -101,7 +171,7 @@ impl Session {
     /// [`SelectError`] for a selector that matches nothing.
     pub fn select(&self, selectors: &[String]) -> Result<Vec<NodeId>, SelectError> {
         let mut found: Vec<NodeId> = Vec::new();
-        if self.lock.distro.is_empty() {
+        if self.graph.is_empty() {
             return Err(SelectError::NothingPinned);
         }
         if selectors.is_empty() {
@@ -152,11 +222,18 @@ impl Session {
             let close = if word.is_empty() { None } else { crate::diag::did_you_mean(word, known) };
             close.filter(|close| *close != word).map(str::to_owned)
         };
-        let components = self.evaluated.components.keys().map(ComponentName::as_str).collect();
-        let distros: Vec<&str> = self.evaluated.distros.keys().map(DistroName::as_str).collect();
-        let unpinned = DistroName::new(distro)
-            .ok()
-            .filter(|name| self.evaluated.distros.contains_key(name) && !self.lock.distro.contains_key(name));
+        // What is broken meanwhile is told by whoever needs it; here it only costs a hint.
+        let (evaluated, lock) = (self.evaluated().ok(), self.lock().ok());
+        let names = |evaluated: &'_ eval::Project| -> (Vec<String>, Vec<String>) {
+            let components = evaluated.components.keys().map(ToString::to_string).collect();
+            (components, evaluated.distros.keys().map(ToString::to_string).collect())
+        };
+        let (components, distros) = evaluated.map(names).unwrap_or_default();
+        let components = components.iter().map(String::as_str).collect();
+        let distros: Vec<&str> = distros.iter().map(String::as_str).collect();
+        let unpinned = DistroName::new(distro).ok().filter(|name| {
+            distros.contains(&name.as_str()) && lock.is_some_and(|lock| !lock.distro.contains_key(name))
+        });
         let help = if let Some(name) = unpinned {
             format!("run `opb update @{name}` first: {name} is not pinned yet, so it has no nodes")
         } else if let Some(close) = close(subject, components) {

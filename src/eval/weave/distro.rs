@@ -96,8 +96,7 @@ impl<'a> Weaver<'a> {
         let index = add(Kind::Index, &deb::index(files.into_values().map(|(file, ..)| file)), &[], origin);
         let of_list = deb::resolve_base(&deb::ListRules::of(scene.deb), arch);
         let list = add(Kind::Resolve, &of_list, &[("index", index, "packages")], Origin::Made);
-        let packages = Origin::Packages(scene.distro.name.clone());
-        let root = add(Kind::Root, &deb::root(), &[("list", list, "list")], packages);
+        let root = add(Kind::Root, &deb::root(), &[("list", list, "list")], Origin::Made);
         Base { place, index, list, root }
     }
 
@@ -268,7 +267,7 @@ impl<'a> Weaver<'a> {
             Part::Arch => base.place,
             Part::Indep => self.graph.word(&format!("{distro}/{}", wanted.made_for)),
         };
-        let origin = if kind == Kind::Root { Origin::Packages(distro.clone()) } else { Origin::Made };
+        let origin = Origin::Made;
         self.graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs)
     }
 }

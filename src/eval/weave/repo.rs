@@ -122,6 +122,12 @@ fn of_rpm(rpm: &Rpm, arches: &[&str]) -> [(String, String); 5] {
         SigningDigest::Sha256 => "sha256",
         SigningDigest::Sha512 => "sha512",
     };
-    [("family", "rpm"), ("arches", &arches.join(" ")), ("repodata", repodata), ("signing key", key), ("signing digest", digest)]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    [
+        ("family", "rpm"),
+        ("arches", &arches.join(" ")),
+        ("repodata", repodata),
+        ("signing key", key),
+        ("signing digest", digest),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::super::{Project, Work};
 use crate::component::{BuildSpec, Component, SourceSpec};
 use crate::digest::Digest;
@@ -12,7 +14,7 @@ use crate::lock::Lock;
 use crate::name::{DistroName, PackageName};
 
 /// What is asked of a folder with a source: the texts in it that say how packages are made.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Asked {
     /// Paths of texts from the source's root.
     pub texts: BTreeSet<String>,
@@ -21,7 +23,7 @@ pub struct Asked {
 }
 
 /// What evaluation must know of a folder with a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalSource {
     /// Digest of its tree, ignored files left out.
     pub tree: Digest,

@@ -47,7 +47,7 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     }
     let session = Session::with_lock(project, evaluated, updated.lock)?;
     if !args.dry_run {
-        session.project.write_lock(&session.lock)?;
+        session.project.write_lock(session.lock()?)?;
     }
     let wish = Wish { wanted: session.graph.ids().collect(), again: Vec::new() };
     let planned = plan(&session.graph, &wish, &knowledge(&store)?)?;

@@ -1,0 +1,209 @@
+//! A graph as bytes, for the cache of evaluations: its columns one after another.
+//!
+//! Read back, a graph is checked for numbers that point nowhere, so that no view of it can panic; that the bytes are those
+//! that were written is for their reader to know (by a digest around all of it). Numbers are little-endian.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use super::strings::Strings;
+use super::{Graph, NodeId, Origins};
+use crate::digest::Digest;
+use crate::drv::{ActionDigest, DrvId, SharedTable, SharedText};
+use crate::name::Kind;
+
+/// Bytes that are no graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bytes of a graph are damaged")]
+pub struct DamagedGraph;
+
+impl Graph {
+    /// Appends the graph's bytes.
+    pub fn write(&self, to: &mut Vec<u8>) {
+        let strings = &self.strings;
+        bytes(to, strings.text.as_bytes());
+        numbers(to, &strings.ends);
+        let texts: Vec<&str> = strings.texts.iter().map(|text| &**text).collect();
+        let tables: Vec<&BTreeMap<String, String>> = strings.tables.iter().map(|table| &**table).collect();
+        // Types with string keys and no failing parts.
+        bytes(to, &serde_json::to_vec(&(texts, tables)).unwrap_or_default());
+        let kinds: Vec<u8> = std::iter::zip(&self.kinds, &self.of_component)
+            .map(|(kind, of_component)| place_of(*kind) | u8::from(*of_component) << 7)
+            .collect();
+        bytes(to, &kinds);
+        for column in [&self.subjects, &self.places, &self.actions, &self.input_ends, &self.roles, &self.outputs] {
+            numbers(to, column);
+        }
+        let inputs: Vec<u32> = self.inputs.iter().map(|input| input.0).collect();
+        numbers(to, &inputs);
+        digests(to, self.ids.iter().map(|id| id.0));
+        digests(to, self.action_digests.iter().map(|digest| digest.0));
+        let ends: Vec<u8> = self.action_ends.iter().flat_map(|end| end.to_le_bytes()).collect();
+        bytes(to, &ends);
+        bytes(to, &self.action_bytes);
+        bytes(to, &serde_json::to_vec(self.origins.get()).unwrap_or_default());
+    }
+
+    /// The graph whose bytes these are.
+    ///
+    /// # Errors
+    /// [`DamagedGraph`] where they are not.
+    pub fn read(bytes: &[u8]) -> Result<Self, DamagedGraph> {
+        let mut from = Reading(bytes);
+        let text = String::from_utf8(from.bytes()?.to_vec()).map_err(|_| DamagedGraph)?;
+        let ends = from.numbers()?;
+        let (texts, tables): (Vec<String>, Vec<BTreeMap<String, String>>) =
+            serde_json::from_slice(from.bytes()?).map_err(|_| DamagedGraph)?;
+        let strings = Strings {
+            text,
+            ends,
+            texts: texts.into_iter().map(SharedText::new).collect(),
+            tables: tables.into_iter().map(SharedTable::new).collect(),
+        };
+        let kinds = from.bytes()?;
+        let of_component = kinds.iter().map(|kind| kind >> 7 != 0).collect();
+        let kinds: Option<Vec<Kind>> =
+            kinds.iter().map(|kind| Kind::ALL.get(usize::from(kind & 0x7f)).copied()).collect();
+        let [subjects, places, actions, input_ends, roles, outputs] =
+            [from.numbers()?, from.numbers()?, from.numbers()?, from.numbers()?, from.numbers()?, from.numbers()?];
+        let graph = Self {
+            strings,
+            kinds: kinds.ok_or(DamagedGraph)?,
+            of_component,
+            subjects,
+            places,
+            actions,
+            input_ends,
+            roles,
+            outputs,
+            inputs: from.numbers()?.into_iter().map(NodeId).collect(),
+            ids: from.digests()?.into_iter().map(DrvId).collect(),
+            action_digests: from.digests()?.into_iter().map(ActionDigest).collect(),
+            action_ends: from.bytes()?.chunks_exact(8).map(|end| u64::from_le_bytes(array(end))).collect(),
+            action_bytes: from.bytes()?.to_vec(),
+            origins: Origins::unread(from.bytes()?.to_vec()),
+            consumers: OnceLock::new(),
+        };
+        if from.0.is_empty() && graph.is_sound() { Ok(graph) } else { Err(DamagedGraph) }
+    }
+
+    /// Whether every number points at something that is there, and every node reads only earlier ones.
+    fn is_sound(&self) -> bool {
+        let (nodes, inputs, actions) = (self.kinds.len(), self.inputs.len(), self.action_digests.len());
+        let strings = &self.strings;
+        let words = strings.ends.len();
+        let are_words = |column: &[u32]| column.iter().all(|word| (*word as usize) < words);
+        let by_node =
+            [self.subjects.len(), self.places.len(), self.actions.len(), self.ids.len(), self.input_ends.len()];
+        let rising = |ends: &[u32], last: usize| ends.is_sorted() && ends.last().map_or(0, |end| *end as usize) == last;
+        by_node.iter().all(|length| *length == nodes)
+            && [self.roles.len(), self.outputs.len()] == [inputs, inputs]
+            && rising(&self.input_ends, inputs)
+            && strings.ends.is_sorted()
+            && strings.ends.iter().all(|end| strings.text.is_char_boundary(*end as usize))
+            && [&self.subjects, &self.places, &self.roles, &self.outputs].into_iter().all(|column| are_words(column))
+            && self.actions.iter().all(|action| (*action as usize) < actions)
+            && self.action_ends.len() == actions
+            && self.action_ends.is_sorted()
+            && self.action_ends.last().copied().unwrap_or(0) == self.action_bytes.len() as u64
+            && self.ids().all(|id| self.node(id).input_nodes().iter().all(|input| *input < id))
+    }
+
+    /// Whether every action can be read: [`Graph::read`] does not look at each, for the time that it would take.
+    #[cfg(test)]
+    fn has_sound_actions(&self) -> bool {
+        use crate::drv::{Compact, Words as _};
+        (0..self.action_digests.len() as u32)
+            .all(|action| Compact(self.action_bytes_of(action)).action(&self.strings).is_ok())
+            && self.strings.ends.iter().enumerate().all(|(word, _)| self.strings.word(word as u32).is_some())
+    }
+}
+
+fn place_of(kind: Kind) -> u8 {
+    let place = Kind::ALL.iter().position(|known| *known == kind).unwrap_or_default();
+    u8::try_from(place).unwrap_or_default()
+}
+
+fn bytes(to: &mut Vec<u8>, bytes: &[u8]) {
+    to.extend((bytes.len() as u64).to_le_bytes());
+    to.extend(bytes);
+}
+
+fn numbers(to: &mut Vec<u8>, numbers: &[u32]) {
+    to.extend((numbers.len() as u64 * 4).to_le_bytes());
+    to.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+}
+
+fn digests(to: &mut Vec<u8>, digests: impl ExactSizeIterator<Item = Digest>) {
+    to.extend((digests.len() as u64 * 32).to_le_bytes());
+    digests.for_each(|digest| to.extend(digest.as_bytes()));
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.try_into().expect("chunks of that length")
+}
+
+struct Reading<'a>(&'a [u8]);
+
+impl<'a> Reading<'a> {
+    fn bytes(&mut self) -> Result<&'a [u8], DamagedGraph> {
+        let (length, rest) = self.0.split_first_chunk().ok_or(DamagedGraph)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| DamagedGraph)?;
+        let (bytes, rest) = rest.split_at_checked(length).ok_or(DamagedGraph)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    fn numbers(&mut self) -> Result<Vec<u32>, DamagedGraph> {
+        Ok(self.bytes()?.chunks_exact(4).map(|number| u32::from_le_bytes(array(number))).collect())
+    }
+
+    fn digests(&mut self) -> Result<Vec<Digest>, DamagedGraph> {
+        Ok(self.bytes()?.chunks_exact(32).map(|digest| Digest::from_bytes(array(digest))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::small::chain;
+    use super::*;
+
+    fn written(graph: &Graph) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        graph.write(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        let graph = chain("1");
+        let read = Graph::read(&written(&graph)).expect("sound");
+        assert!(read.has_sound_actions());
+        for id in graph.ids() {
+            let (node, same) = (graph.node(id), read.node(id));
+            assert_eq!((node.name(), node.id(), node.derivation()), (same.name(), same.id(), same.derivation()));
+            assert_eq!((node.origin(), node.component()), (same.origin(), same.component()));
+        }
+        assert_eq!(written(&read), written(&graph));
+    }
+
+    #[test]
+    fn damage_is_an_error_and_never_a_panic() {
+        let bytes = written(&chain("1"));
+        for end in 0..bytes.len() {
+            assert!(Graph::read(&bytes[..end]).is_err(), "cut at {end}");
+        }
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x55;
+            // What is not noticed can be looked at all the same.
+            if let Ok(graph) = Graph::read(&damaged) {
+                for id in graph.ids() {
+                    let node = graph.node(id);
+                    let _ = (node.to_string(), node.inputs().count(), node.origin(), graph.consumers(id));
+                }
+                graph.has_sound_actions();
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a project's last evaluation came to, kept where nothing is lost if it goes: in the user's cache folder.
+//!
+//! A file for each project: a digest over the rest, then what the evaluation looked at with the system's stamps, what it
+//! told, what was learned of each local source, and the graph. While every stamp is as it was, the graph is taken from
+//! here; where only some files changed, sources among the others are not read again. Written by this very build of the
+//! program, or not believed. Whatever is wrong with it, evaluation begins from nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::eval::weave::{Asked, LocalSource, Looked};
+use crate::eval::{KeptWarning, RecipeWarning};
+use crate::graph::Graph;
+use crate::path::HostPath;
+use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamps};
+
+/// Raised when the file is laid out differently.
+const FORMAT: &str = "opb evaluation 1";
+/// The most files that are kept: one for each project. The oldest go.
+const MOST: usize = 64;
+
+/// The cache of a project's evaluation.
+pub struct Memo {
+    dir: Dir,
+    name: String,
+    program: String,
+}
+
+/// What an evaluation came to.
+pub struct Remembered {
+    /// Everything that is pinned.
+    pub graph: Graph,
+    /// What may not be what was meant.
+    pub warnings: Vec<RecipeWarning>,
+    /// Lines for people.
+    pub notices: Vec<String>,
+}
+
+/// What is known of local sources, by folder, with what it follows from.
+pub type KnownSources = BTreeMap<String, (Asked, LocalSource, Stamps)>;
+
+/// What the cache has.
+pub enum Recalled {
+    /// Everything is as it was.
+    All(Box<Remembered>),
+    /// What is still true of local sources.
+    Sources(KnownSources),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    program: String,
+    files: Stamps,
+    sources: BTreeMap<String, Stamps>,
+    warnings: Vec<KeptWarning>,
+    notices: Vec<String>,
+}
+
+impl Memo {
+    /// The cache of `project`; `None` where there is no place for it.
+    pub fn of(project: &Project) -> Option<Self> {
+        Self::below(&project::cache_folder()?.join("evaluations"), project)
+    }
+
+    /// The cache of `project` in `folder`, which is made where it is not there.
+    pub fn below(folder: &HostPath, project: &Project) -> Option<Self> {
+        let mut builder = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700).create(folder.as_path()).ok()?;
+        let dir = Dir::open_ambient_dir(folder.as_path(), ambient_authority()).ok()?;
+        let name = Digest::of(project.path.as_path().as_os_str().as_encoded_bytes()).to_string();
+        Some(Self { dir, name, program: project::program()? })
+    }
+
+    /// What is known of `project`.
+    pub fn recall(&self, project: &Project) -> Recalled {
+        self.read(project).unwrap_or_else(|| Recalled::Sources(KnownSources::new()))
+    }
+
+    fn read(&self, project: &Project) -> Option<Recalled> {
+        let bytes = self.dir.read(&self.name).ok()?;
+        let (digest, rest) = bytes.split_first_chunk::<32>()?;
+        if Digest::of(rest).as_bytes() != digest {
+            return None;
+        }
+        let (format, rest) = part(rest)?;
+        let (head, rest) = part(rest)?;
+        let (sources, graph) = part(rest)?;
+        if format != FORMAT.as_bytes() {
+            return None;
+        }
+        let head: Head = serde_json::from_slice(head).ok()?;
+        if head.program != self.program {
+            return None;
+        }
+        let same: BTreeSet<&String> =
+            head.sources.iter().filter(|(_, stamps)| project.is_unchanged(stamps)).map(|(folder, _)| folder).collect();
+        if same.len() == head.sources.len() && project.is_unchanged(&head.files) {
+            let files = ProjectFiles(project.root());
+            let warnings: Option<_> =
+                head.warnings.into_iter().map(|kept| RecipeWarning::again(kept, &files)).collect();
+            let graph = Graph::read(graph).ok()?;
+            return Some(Recalled::All(Box::new(Remembered { graph, warnings: warnings?, notices: head.notices })));
+        }
+        let known: BTreeMap<String, (Asked, LocalSource)> = serde_json::from_slice(sources).ok()?;
+        let known = known.into_iter().filter(|(folder, _)| same.contains(folder));
+        let known = known.filter_map(|(folder, (asked, source))| {
+            let stamps = head.sources.get(&folder)?.clone();
+            Some((folder, (asked, source, stamps)))
+        });
+        Some(Recalled::Sources(known.collect()))
+    }
+
+    /// Keeps what an evaluation came to that began at `began` and looked at `seen`. Does nothing where a file changed
+    /// meanwhile, or where it cannot be kept.
+    pub fn keep(
+        &self,
+        project: &Project,
+        (began, seen): (i64, BTreeSet<String>),
+        sources: KnownSources,
+        (graph, warnings, notices): (&Graph, &[RecipeWarning], &[String]),
+    ) -> Option<()> {
+        let own = ["opb.toml".to_owned(), LOCK_FILE.to_owned()];
+        let files = project.stamps(seen.into_iter().chain(own), began)?;
+        let (mut known, mut stamps) = (BTreeMap::new(), BTreeMap::new());
+        for (folder, (asked, source, of_folder)) in sources {
+            stamps.insert(folder.clone(), of_folder);
+            known.insert(folder, (asked, source));
+        }
+        let head = Head {
+            program: self.program.clone(),
+            files,
+            sources: stamps,
+            warnings: warnings.iter().map(RecipeWarning::keep).collect::<Option<_>>()?,
+            notices: notices.to_vec(),
+        };
+        let mut bytes = vec![0; 32];
+        for part in [FORMAT.as_bytes(), &serde_json::to_vec(&head).ok()?, &serde_json::to_vec(&known).ok()?] {
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part);
+        }
+        graph.write(&mut bytes);
+        let digest = Digest::of(&bytes[32..]);
+        bytes[..32].copy_from_slice(digest.as_bytes());
+        self.write(&bytes).ok()
+    }
+
+    /// Replaces the file whole. Not durable: a torn one is not believed.
+    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        self.make_room()?;
+        let mut options = cap_std::fs::OpenOptions::new();
+        cap_std::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
+        let name = format!("{}.{}", self.name, std::process::id());
+        let _ = self.dir.remove_file(&name);
+        let written = self.dir.open_with(&name, &options).and_then(|mut file| file.write_all(bytes));
+        let renamed = written.and_then(|()| self.dir.rename(&name, &self.dir, &self.name));
+        renamed.inspect_err(|_| drop(self.dir.remove_file(&name)))
+    }
+
+    /// Removes the oldest files where there are too many: what projects that are gone have left.
+    fn make_room(&self) -> std::io::Result<()> {
+        let mut files = Vec::new();
+        for entry in self.dir.entries()? {
+            let entry = entry?;
+            files.push((entry.metadata()?.modified()?.into_std(), entry.file_name()));
+        }
+        files.sort();
+        let many = files.len().saturating_sub(MOST);
+        files.into_iter().take(many).try_for_each(|(_, name)| self.dir.remove_file(name))
+    }
+}
+
+/// Answers about the sources in `asked`: from `known` where the same was asked of them, else by looking.
+pub fn look_at(project: &Project, known: &KnownSources, asked: &BTreeMap<String, Asked>) -> Looked {
+    let (mut answers, mut open) = (Looked::new(), BTreeMap::new());
+    for (folder, asked) in asked {
+        match known.get(folder) {
+            Some((before, source, _)) if before == asked => drop(answers.insert(folder.clone(), Ok(source.clone()))),
+            _ => drop(open.insert(folder.clone(), asked.clone())),
+        }
+    }
+    answers.extend(project.look_at(&open));
+    answers
+}
+
+/// What was learned of sources by looking at them since `began`, with what was `known` before; `None` where one changed
+/// meanwhile.
+pub fn learned(
+    project: &Project,
+    mut known: KnownSources,
+    (asked, answers): (BTreeMap<String, Asked>, Looked),
+    began: i64,
+) -> Option<KnownSources> {
+    let mut all = KnownSources::new();
+    for (folder, asked) in asked {
+        let source = answers.get(&folder)?.as_ref().ok()?.clone();
+        let stamps = match known.remove(&folder) {
+            Some((before, _, stamps)) if before == asked => stamps,
+            _ => {
+                let mut paths = project.source_paths(&folder)?;
+                paths.extend(asked.texts.iter().map(|text| format!("{folder}/{text}")));
+                project.stamps(paths, began)?
+            }
+        };
+        all.insert(folder, (asked, source, stamps));
+    }
+    Some(all)
+}
+
+fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
+}
+
+#[cfg(test)]
+#[path = "memo_tests.rs"]
+mod tests;

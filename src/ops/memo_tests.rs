@@ -1,0 +1,222 @@
+//! What is taken from the cache, and every change that is noticed.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::ops::session::Session;
+
+const DISTRO: &str = r#"#{
+    family: "deb", vendor: "mirage", release: "1", codename: "oasis", suffix: "mir1",
+    arches: ["amd64"], indep_on: "amd64", suites: [#{ name: "oasis", areas: ["main"] }],
+    keyring: "k.gpg", base: #{ variant: "buildd", add: [] },
+    lifecycle: #{ end: "2030-01-01", archived: false, expired_release_files: "refuse" },
+    options: #{ alternatives: "first", recommends: false, rules_need_no_root: false },
+}"#;
+
+const LOCK: &str = "version = 1\n\n[[distro.mirage-1.suite]]\nname = \"oasis\"\n\
+    release = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"\ndate = \"x\"\n\
+    index = { \"main/binary-amd64/Packages.xz\" = \
+    \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" }\n";
+
+/// A project with two components from local sources, and a cache.
+struct Space(tempfile::TempDir);
+
+impl Space {
+    fn new() -> Self {
+        let space = Self(tempfile::tempdir().expect("scratch"));
+        space.file("distros/mirage-1.rhai", DISTRO);
+        space.file("opb.lock", LOCK);
+        space.file("opb.toml", "maintainer = \"A <a@example.org>\"\n");
+        space.file("recipes/lib/common.rhai", "fn env() { #{ V: \"1\" } }\n");
+        for name in ["one", "two"] {
+            let import = "import \"lib/common\" as common;\n";
+            let recipe = format!("{import}#{{ source: path(\"sources/{name}\"), env: common::env() }}\n");
+            space.file(&format!("recipes/{name}.rhai"), &recipe);
+            let control = format!("Source: {name}\n\nPackage: {name}\nArchitecture: any\nDescription: x\n");
+            space.file(&format!("sources/{name}/debian/control"), &control);
+            let changelog = format!(
+                "{name} (1) unstable; urgency=low\n\n  * x\n\n -- A <a@example.org>  Sat, 21 Nov 2026 10:00:00 +0000\n"
+            );
+            space.file(&format!("sources/{name}/debian/changelog"), &changelog);
+            space.file(&format!("sources/{name}/src/main.c"), "int x;\n");
+        }
+        fs::create_dir_all(space.path("sources/one/empty")).expect("made");
+        space
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join("project").join(path)
+    }
+
+    fn file(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+
+    fn project(&self) -> Project {
+        Project::open(&self.path(".")).expect("a project")
+    }
+
+    fn memo(&self, project: &Project) -> Memo {
+        Memo::below(&HostPath::new(self.0.path().join("cache")), project).expect("a cache")
+    }
+
+    /// Evaluates once everything is old enough to be believed; the ids of all nodes.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "files must grow older than the clock's grain, and nothing tells when"
+    )]
+    fn evaluate(&self) -> Vec<String> {
+        std::thread::sleep(Duration::from_millis(40));
+        let project = self.project();
+        let memo = self.memo(&project);
+        let session = Session::remembering(project, Some(memo)).expect("sound");
+        session.graph.ids().map(|id| format!("{} {}", session.graph.node(id), session.graph.node(id).id())).collect()
+    }
+
+    /// Which sources are still known; `None` where everything is.
+    fn known(&self) -> Option<Vec<String>> {
+        let project = self.project();
+        match self.memo(&project).recall(&project) {
+            Recalled::All(_) => None,
+            Recalled::Sources(known) => Some(known.into_keys().collect()),
+        }
+    }
+}
+
+/// Puts other bytes of the same length into a file, and its old date on it.
+fn change_in_secret(path: &std::path::Path) {
+    let before = fs::metadata(path).expect("there");
+    let mut bytes = fs::read(path).expect("read");
+    let last = bytes.iter().rposition(|byte| *byte == b'1' || *byte == b'x' || *byte == b'm').expect("a place");
+    bytes[last] = if bytes[last] == b'1' { b'2' } else { b'y' };
+    fs::write(path, bytes).expect("written");
+    let file = fs::File::options().write(true).open(path).expect("opened");
+    file.set_modified(before.modified().expect("a date")).expect("set");
+    let after = fs::metadata(path).expect("there");
+    assert_eq!((before.len(), before.mtime_nsec(), before.ino()), (after.len(), after.mtime_nsec(), after.ino()));
+}
+
+#[test]
+fn what_did_not_change_is_not_evaluated_again() {
+    let space = Space::new();
+    assert_eq!(space.known(), Some(vec![]), "nothing is known yet");
+    let first = space.evaluate();
+    assert_eq!(space.known(), None);
+    assert_eq!(space.evaluate(), first);
+    // What is no input of an evaluation may change.
+    space.file("README.md", "x");
+    space.file("store/x", "x");
+    assert_eq!(space.known(), None);
+}
+
+#[test]
+fn every_file_that_was_read_is_watched() {
+    let both = || vec!["sources/one".to_owned(), "sources/two".to_owned()];
+    let two = || vec!["sources/two".to_owned()];
+    let files = [
+        ("recipes/one.rhai", both(), true),
+        ("recipes/lib/common.rhai", both(), true),
+        ("distros/mirage-1.rhai", both(), true),
+        ("opb.lock", both(), false),
+        ("opb.toml", both(), true),
+        ("sources/one/debian/control", two(), true),
+        ("sources/one/src/main.c", two(), true),
+    ];
+    for (file, known, differs) in files {
+        let space = Space::new();
+        let first = space.evaluate();
+        change_in_secret(&space.path(file));
+        assert_eq!(space.known(), Some(known), "{file}");
+        if differs {
+            let fresh = || Session::remembering(space.project(), None);
+            let Ok(session) = fresh() else { continue };
+            let all: Vec<String> = space.evaluate();
+            assert_eq!(all.len(), session.graph.len());
+            let ids = session.graph.ids().map(|id| session.graph.node(id).id().to_string());
+            assert!(ids.zip(&all).all(|(id, line)| line.ends_with(&id)), "{file}: the cache came to something else");
+            assert_ne!(all, first, "{file}");
+        }
+    }
+}
+
+#[test]
+fn new_files_and_lost_ones_are_noticed() {
+    let deeds: [(&str, &dyn Fn(&Space)); 8] = [
+        ("a recipe", &|space| space.file("recipes/three.rhai", "#{ source: path(\"sources/two\") }\n")),
+        ("a recipe in a folder", &|space| space.file("recipes/three/recipe.rhai", "#{}\n")),
+        ("a distro", &|space| space.file("distros/mirage-2.rhai", DISTRO)),
+        ("a source file", &|space| space.file("sources/one/src/more.c", "x\n")),
+        ("a file in an empty folder", &|space| space.file("sources/one/empty/file", "x\n")),
+        ("rules above a source", &|space| space.file("sources/.gitignore", "*.c\n")),
+        ("a lost source file", &|space| fs::remove_file(space.path("sources/one/src/main.c")).expect("removed")),
+        ("a lost lock", &|space| fs::remove_file(space.path("opb.lock")).expect("removed")),
+    ];
+    for (what, deed) in deeds {
+        let space = Space::new();
+        space.evaluate();
+        assert_eq!(space.known(), None);
+        deed(&space);
+        assert!(space.known().is_some(), "{what}");
+    }
+}
+
+#[test]
+fn a_file_as_young_as_the_clocks_grain_is_no_witness() {
+    let space = Space::new();
+    space.evaluate();
+    // From here on, for a while, everything that is touched may change once more under the same stamp.
+    let future = SystemTime::now() + Duration::from_secs(3600);
+    let project = space.project();
+    let memo = space.memo(&project);
+    space.file("recipes/one.rhai", "#{ source: path(\"sources/one\") }\n");
+    assert!(project.stamps(["recipes/one.rhai".to_owned()], project::now_exact()).is_none());
+    let later = future.duration_since(SystemTime::UNIX_EPOCH).expect("later").as_nanos();
+    assert!(project.stamps(["recipes/one.rhai".to_owned()], i64::try_from(later).expect("small")).is_some());
+    Session::remembering(project, Some(memo)).expect("sound");
+    assert!(space.known().is_some(), "it was not kept");
+    space.evaluate();
+    assert_eq!(space.known(), None, "once it is old enough, it is");
+}
+
+#[test]
+fn a_damaged_cache_or_one_of_another_program_is_not_believed() {
+    let space = Space::new();
+    space.evaluate();
+    let project = space.project();
+    let memo = space.memo(&project);
+    let bytes = memo.dir.read(&memo.name).expect("kept");
+    for at in (0..bytes.len()).step_by(97) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1;
+        memo.dir.write(&memo.name, &damaged).expect("written");
+        assert_eq!(space.known(), Some(vec![]), "a bit at {at}");
+    }
+    for end in (0..bytes.len()).step_by(89) {
+        memo.dir.write(&memo.name, &bytes[..end]).expect("written");
+        assert_eq!(space.known(), Some(vec![]), "cut at {end}");
+    }
+    memo.dir.write(&memo.name, &bytes).expect("written");
+    assert_eq!(space.known(), None);
+    let other = Memo { program: "another".to_owned(), ..memo };
+    assert!(matches!(other.recall(&project), Recalled::Sources(known) if known.is_empty()));
+}
+
+#[test]
+fn caches_of_projects_that_are_gone_go() {
+    let space = Space::new();
+    space.evaluate();
+    let project = space.project();
+    let memo = space.memo(&project);
+    for number in 0..MOST + 10 {
+        memo.dir.write(format!("other{number}"), "x").expect("written");
+    }
+    space.file("recipes/one.rhai", "#{ source: path(\"sources/one\") }\n");
+    space.evaluate();
+    assert!(memo.dir.entries().expect("listed").count() <= MOST + 1);
+    assert_eq!(space.known(), None);
+}

@@ -1,0 +1,149 @@
+//! What an evaluation looked at, and whether it is still the same: by the system's stamps on files, never by content.
+//!
+//! A stamp holds inode, mode, length and the times of the last change of content and of anything. The last one is set by
+//! the kernel, so another content under the same name, length and date is another stamp. What changed within the
+//! clock's own grain before the evaluation began could change again without a new stamp: such a file is no witness.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::AsFd as _;
+use std::sync::{Mutex, PoisonError};
+
+use nix::fcntl::AtFlags;
+use nix::sys::stat::fstatat;
+use serde::{Deserialize, Serialize};
+
+use super::Project;
+use super::files::ProjectFiles;
+use super::local::is_own;
+use crate::eval::{Files, FilesError};
+use crate::fetch::local_tree_visited;
+
+/// How far a file's last change must lie before the evaluation, in nanoseconds: the coarsest clock of a kernel that
+/// stamps files ticks a hundred times a second.
+const GRAIN: i64 = 20_000_000;
+
+/// The same for file systems that keep whole seconds: their stamps have no fraction.
+const COARSE_GRAIN: i64 = 2_100_000_000;
+
+/// What the system says of a path: device, inode, mode, length, and two times in nanoseconds since 1970. `None`: nothing
+/// is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp(Option<(u64, u64, u32, i64, i64, i64)>);
+
+/// Paths below the project's root with their stamps.
+pub type Stamps = BTreeMap<String, Stamp>;
+
+/// The project's folder for evaluation, which notes what is looked at.
+pub struct NotedFiles<'a> {
+    files: ProjectFiles<'a>,
+    seen: Mutex<BTreeSet<String>>,
+}
+
+impl<'a> NotedFiles<'a> {
+    /// Notes what is looked at in `project`.
+    pub fn new(project: &'a Project) -> Self {
+        Self { files: ProjectFiles(project.root()), seen: Mutex::default() }
+    }
+
+    /// What was looked at: files, folders, and what was not there. Sorted.
+    pub fn seen(&self) -> BTreeSet<String> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, path: &str) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.contains(path) {
+            seen.insert(path.to_owned());
+        }
+    }
+}
+
+impl Files for NotedFiles<'_> {
+    fn list(&self, folder: &str) -> Result<Vec<String>, FilesError> {
+        self.note(folder);
+        self.files.list(folder)
+    }
+
+    fn read(&self, path: &str) -> Result<String, FilesError> {
+        self.note(path);
+        self.files.read(path)
+    }
+}
+
+impl Project {
+    /// The stamps of `paths`; `None` where one of them changed so shortly before `began` (nanoseconds since 1970), or
+    /// after, that a later change might not show.
+    pub fn stamps(&self, paths: impl IntoIterator<Item = String>, began: i64) -> Option<Stamps> {
+        paths
+            .into_iter()
+            .map(|path| {
+                let stamp = self.stamp(&path)?;
+                stamp.is_settled(began).then_some((path, stamp))
+            })
+            .collect()
+    }
+
+    /// Whether all of `stamps` are as they were.
+    pub fn is_unchanged(&self, stamps: &Stamps) -> bool {
+        stamps.iter().all(|(path, stamp)| self.stamp(path) == Some(*stamp))
+    }
+
+    /// What was looked at for the tree of a local source: its files, every folder in it, and the rules above it. `None`
+    /// where a name is not UTF-8, or something cannot be read.
+    pub fn source_paths(&self, folder: &str) -> Option<BTreeSet<String>> {
+        let below = if folder == "." { "" } else { folder };
+        let (entries, folders) =
+            local_tree_visited(self.root(), below, &|path| below.is_empty() && is_own(path)).ok()?;
+        let joined = |path: &str| match (below, path) {
+            ("", "") => ".".to_owned(),
+            ("", path) => path.to_owned(),
+            (below, "") => below.to_owned(),
+            (below, path) => format!("{below}/{path}"),
+        };
+        let mut paths = BTreeSet::new();
+        for entry in entries {
+            paths.insert(joined(std::str::from_utf8(entry.path.as_bytes()).ok()?));
+        }
+        for folder in folders {
+            let folder = joined(std::str::from_utf8(&folder).ok()?);
+            paths.insert(format!("{folder}/.gitignore"));
+            paths.insert(folder);
+        }
+        let above = below.match_indices('/').map(|(at, _)| &below[..at]);
+        paths.extend(above.map(|above| format!("{above}/.gitignore")).chain([".gitignore".to_owned()]));
+        Some(paths)
+    }
+
+    /// `None` where the system does not say.
+    fn stamp(&self, path: &str) -> Option<Stamp> {
+        // Of what a link leads to as well as of the link: recipes are read through links, sources hold them. A link is
+        // known by its own stamp, and so is every folder that it could lead through.
+        match fstatat(self.root().as_fd(), path, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(found) if found.st_mode & libc::S_IFMT == libc::S_IFLNK => {
+                let (link, target) = (of(&found)?, fstatat(self.root().as_fd(), path, AtFlags::empty()).ok());
+                let target = target.as_ref().and_then(of).and_then(|target| target.0);
+                let (Some(own), Some(behind)) = (link.0, target) else { return Some(link) };
+                // Both in one: the newer times, and the inodes mixed.
+                let mixed = own.1.rotate_left(32) ^ behind.1;
+                Some(Stamp(Some((own.0, mixed, behind.2, behind.3, own.4.max(behind.4), own.5.max(behind.5)))))
+            }
+            Ok(found) => of(&found),
+            Err(nix::errno::Errno::ENOENT | nix::errno::Errno::ENOTDIR) => Some(Stamp(None)),
+            Err(_) => None,
+        }
+    }
+}
+
+fn of(found: &libc::stat) -> Option<Stamp> {
+    let time = |seconds: i64, fraction: i64| seconds.checked_mul(1_000_000_000)?.checked_add(fraction);
+    let (content, any) = (time(found.st_mtime, found.st_mtime_nsec)?, time(found.st_ctime, found.st_ctime_nsec)?);
+    Some(Stamp(Some((found.st_dev, found.st_ino, found.st_mode, found.st_size, content, any))))
+}
+
+impl Stamp {
+    fn is_settled(self, began: i64) -> bool {
+        let Some((.., any)) = self.0 else { return true };
+        let grain = if any % 1_000_000_000 == 0 { COARSE_GRAIN } else { GRAIN };
+        any.saturating_add(grain) < began
+    }
+}
