@@ -91,8 +91,8 @@ fn the_shape_of_the_farm() {
     assert_eq!((of(&[true]), of(&[false, true]), of(&[false])), (34, 14, 22));
     // A change of the base library makes 41 others dirty, of the core 32, of the interface 1.
     // On RPM, two modules have no spec, one program does without the library, and one more needs the core.
-    for (name, distro) in &farm.session.evaluated.distros {
-        if !farm.session.lock.distro.contains_key(name) {
+    for (name, distro) in &farm.session.evaluated().expect("sound").distros {
+        if !farm.session.lock().expect("sound").distro.contains_key(name) {
             continue;
         }
         let expected = if distro.rpm().is_some() { [38, 31, 1] } else { [41, 32, 1] };
@@ -103,7 +103,7 @@ fn the_shape_of_the_farm() {
     let is_rpm = |target: &&String| {
         let name: opb::name::DistroName =
             target.split('/').next().and_then(|name| name.parse().ok()).expect("a distro");
-        farm.session.evaluated.distros[&name].rpm().is_some()
+        farm.session.evaluated().expect("sound").distros[&name].rpm().is_some()
     };
     assert_eq!(targets.iter().filter(is_rpm).count(), 31);
 }

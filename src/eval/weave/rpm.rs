@@ -257,7 +257,7 @@ fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Builder) -> Base {
     let index = add(Kind::Index, &of_index, &[], origin);
     let of_list = rpm::resolve_base(scene.rpm, arch);
     let list = add(Kind::Resolve, &of_list, &[("index", index, "packages")], Origin::Made);
-    let root = add(Kind::Root, &rpm::root(scene.rpm), &[("list", list, "list")], Origin::Packages(distro.clone()));
+    let root = add(Kind::Root, &rpm::root(scene.rpm), &[("list", list, "list")], Origin::Made);
     Base { place, index, list, root }
 }
 
@@ -320,7 +320,7 @@ fn component(
             Part::Arch => bases[wanted.arch].place,
             Part::Indep => graph.word(&format!("{distro}/{}", wanted.made_for)),
         };
-        let origin = if kind == Kind::Root { Origin::Packages(distro.clone()) } else { Origin::Made };
+        let origin = Origin::Made;
         let action = graph.action(action);
         graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs)
     };
