@@ -172,7 +172,7 @@ fn files_that_evaluation_refuses() {
     assert!(then.settings().is_err());
     let lock = then.lock().expect_err("a newer one");
     assert!(lock.to_string().starts_with("`opb.lock` has version 99, and"), "{lock}");
-    let error = |folder: &str| look(&|asked| then.look_at(asked), folder).err().expect("no source").message;
+    let error = |folder: &str| look(&|asked| then.look_at(asked), folder).expect_err("no source").message;
     assert_eq!(error("none"), "there is no folder `none` in the project");
 }
 
@@ -231,7 +231,7 @@ fn clones_without_all_commits_or_files() {
     space.git(&["submodule", "add", "-q", &inner.path().display().to_string(), "project/src/inner"]);
     space.commit();
     let then = space.project().at("HEAD").expect("a commit");
-    let error = look(&|asked| then.look_at(asked), "src").err().expect("an error");
+    let error = look(&|asked| then.look_at(asked), "src").expect_err("an error");
     assert_eq!(
         error.message,
         "cannot read the folder `src`: cannot read `inner`: it is a submodule, whose files this repository does not have"

@@ -25,7 +25,7 @@ fn close(schema: &mut Value) {
         Value::Object(fields) => {
             fields.values_mut().for_each(close);
             // Not a property that is called so.
-            if fields.get("properties").is_some_and(|inner| inner.is_object()) && fields.contains_key("type") {
+            if fields.get("properties").is_some_and(Value::is_object) && fields.contains_key("type") {
                 fields.entry("additionalProperties").or_insert(Value::Bool(false));
             }
         }

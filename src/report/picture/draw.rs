@@ -366,7 +366,7 @@ fn text(text: &str) -> String {
             '"' => safe.push_str("&quot;"),
             '\n' | '\t' => safe.push(letter),
             letter if letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}') => {
-                safe.extend(letter.escape_default())
+                safe.extend(letter.escape_default());
             }
             letter => safe.push(letter),
         }
