@@ -158,7 +158,7 @@ fn walk<S: Sink>(action: &Action, sink: &mut S) {
             }
         }
         Action::Resolve(resolve) => {
-            sink.field("family", resolve.family.as_str().as_bytes());
+            sink.field("family", resolve.family.as_bytes());
             sink.field("arch", resolve.arch.as_bytes());
             list(sink, "need", &resolve.needs);
             list(sink, "conflict", &resolve.conflicts);

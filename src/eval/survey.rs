@@ -18,13 +18,16 @@ use crate::component::Component;
 use crate::distro::Distro;
 use crate::name::{ComponentName, DistroName, NameError, Target};
 
+/// Distro files by the names that they give.
+type DistroTexts = Vec<(DistroName, Arc<Text>)>;
+
 /// An evaluation with its mistakes: the project without what is wrong in it, and what it was made from.
 pub(super) struct Survey {
     pub project: Project,
     pub errors: Vec<RecipeError>,
     pub warnings: Vec<RecipeError>,
     /// Distro files that could be opened, in the order of their names.
-    pub distros: Vec<(DistroName, Arc<Text>)>,
+    pub distros: DistroTexts,
     /// Recipe files that could be opened, in the order of their paths.
     pub recipes: Vec<Arc<Text>>,
     /// What sound recipes came to, each with the targets that it came to that for (also those that it is not for).
@@ -138,7 +141,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn distros(&mut self) -> (BTreeMap<DistroName, Distro>, Vec<(DistroName, Arc<Text>)>) {
+    fn distros(&mut self) -> (BTreeMap<DistroName, Distro>, DistroTexts) {
         let (mut distros, mut texts) = (BTreeMap::new(), Vec::new());
         for script in self.scripts(DISTROS, DistroName::new) {
             texts.push((script.name.clone(), script.text.clone()));
@@ -150,7 +153,7 @@ impl<'a> Evaluation<'a> {
                     Ok(distro) => drop(distros.insert(script.name, distro)),
                     Err(mut errors) => self.errors.append(&mut errors),
                 },
-                Err(error) => self.errors.push(error),
+                Err(error) => self.errors.push(*error),
             }
             self.stage.end();
         }
@@ -195,14 +198,14 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Runs a text that has no target.
-    fn run_once(&mut self, text: &Arc<Text>, facts: Option<Arc<Facts>>) -> Result<Dynamic, RecipeError> {
+    fn run_once(&mut self, text: &Arc<Text>, facts: Option<Arc<Facts>>) -> Result<Dynamic, Box<RecipeError>> {
         let ast = self.engine.compile(text.code()).map_err(Box::<EvalAltResult>::from);
         let run = ast.and_then(|mut ast| {
             ast.set_source(text.name());
             self.stage.begin(facts);
             self.engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast)
         });
-        run.map_err(|error| explain(text, &self.loader.texts, error))
+        run.map_err(|error| Box::new(explain(text, &self.loader.texts, error)))
     }
 
     /// What a recipe comes to for each target, in their order. Ends early where it failed.

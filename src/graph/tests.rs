@@ -14,7 +14,7 @@ fn closures_go_up_and_down() {
     let root = id(&graph, "root:b@d/amd64");
     assert_eq!(names(&graph, &graph.with_inputs(&[root])), ["source:a", "build:a@d/amd64", "root:b@d/amd64"]);
     assert_eq!(names(&graph, &graph.with_consumers(&[root])), ["root:b@d/amd64", "build:b@d/amd64", "repo:nightly@d"]);
-    assert_eq!(names(&graph, &graph.consumers(id(&graph, "build:a@d/amd64"))), ["root:b@d/amd64", "repo:nightly@d"]);
+    assert_eq!(names(&graph, graph.consumers(id(&graph, "build:a@d/amd64"))), ["root:b@d/amd64", "repo:nightly@d"]);
     assert_eq!(graph.with_inputs(&[]), []);
     assert_eq!((graph.len(), graph.is_empty()), (7, false));
 }

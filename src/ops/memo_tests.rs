@@ -146,7 +146,8 @@ fn every_file_that_was_read_is_watched() {
 
 #[test]
 fn new_files_and_lost_ones_are_noticed() {
-    let deeds: [(&str, &dyn Fn(&Space)); 8] = [
+    type Deed<'a> = (&'a str, &'a dyn Fn(&Space));
+    let deeds: [Deed<'_>; 8] = [
         ("a recipe", &|space| space.file("recipes/three.rhai", "#{ source: path(\"sources/two\") }\n")),
         ("a recipe in a folder", &|space| space.file("recipes/three/recipe.rhai", "#{}\n")),
         ("a distro", &|space| space.file("distros/mirage-2.rhai", DISTRO)),

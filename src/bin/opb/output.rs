@@ -53,7 +53,7 @@ fn wants_color(global: &Global, is_terminal: bool) -> bool {
     match global.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => is_terminal && !std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     }
 }
 

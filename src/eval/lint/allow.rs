@@ -31,9 +31,9 @@ pub(in super::super) fn apply(texts: &[Arc<Text>], found: &mut Vec<RecipeError>)
         let Some((text, allows)) = by_file.get_mut(error.file()) else { return true };
         let line = error.span().map(|span| line_of(text.raw(), span.offset()));
         let mut silenced = false;
-        for place in 0..allows.len() {
-            if allows[place].lint == Some(lint) && reaches(text, allows[place].line, line) {
-                allows[place].used = true;
+        for allow in allows.iter_mut() {
+            if allow.lint == Some(lint) && reaches(text, allow.line, line) {
+                allow.used = true;
                 silenced = true;
             }
         }

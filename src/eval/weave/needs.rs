@@ -41,8 +41,11 @@ struct Signature {
     indep_on: Arch,
     /// What the distro says of packages that needs may ask for.
     capabilities: BTreeMap<String, PackageName>,
-    members: Vec<(ComponentName, *const Source<'static>, Vec<(Arch, *const Component)>)>,
+    members: Vec<MemberSign>,
 }
+
+/// A member: its name, its source, and what it is on each arch. What two distros share is at one address.
+type MemberSign = (ComponentName, *const Source<'static>, Vec<(Arch, *const Component)>);
 
 /// Orders of distros, each made once for all that agree on what it follows from.
 #[derive(Default)]
