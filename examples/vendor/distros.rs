@@ -40,7 +40,7 @@ pub fn files(targets: usize) -> Result<Vec<File>, Error> {
         *counts.entry(family).or_default() += 1;
         let text = made_up(family, vendors[made[turn] % vendors.len()], made[turn] / vendors.len() + 1);
         made[turn] += 1;
-        let distro = read(&[text.clone()])?.remove(0);
+        let distro = read(std::slice::from_ref(&text))?.remove(0);
         pins.insert(distro.name.clone(), pin(&distro, &distro.arches));
         files.push(text);
     }
