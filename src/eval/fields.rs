@@ -87,6 +87,11 @@ pub const DISTRO: &[Field] = &[
     ),
     field("codename", "\"bookworm\"", "Its code name (`deb`)."),
     field(
+        "capabilities",
+        "#{ \"pkgconfig(zlib)\": \"zlib1g-dev\" }",
+        "Packages that have what recipes need by capability, where no name says so (`deb`).",
+    ),
+    field(
         "suites",
         "[#{ name: \"bookworm\", areas: [\"main\"] }]",
         "Suites that packages are taken from (`deb`). `security: true` marks that of security updates.",

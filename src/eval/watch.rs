@@ -78,7 +78,7 @@ mod tests {
             let stopped = evaluate_watched(&files, &watch).expect_err("stopped");
             assert_eq!(stopped.fault(), Cause::Environment);
             let said: Vec<String> = stopped.iter().map(ToString::to_string).collect();
-            assert_eq!(said, [format!("the evaluation {text}, and was stopped in `recipes`")]);
+            assert_eq!(said, [format!("the evaluation {text}, and was stopped in `distros/debian-12.rhai`")]);
         }
     }
 

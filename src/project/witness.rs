@@ -105,8 +105,12 @@ impl Project {
             paths.insert(joined(std::str::from_utf8(entry.path.as_bytes()).ok()?));
         }
         for folder in folders {
+            // Rules that come into such a folder, or go, change the folder's own stamp.
             let folder = joined(std::str::from_utf8(&folder).ok()?);
-            paths.insert(format!("{folder}/.gitignore"));
+            let rules = format!("{folder}/.gitignore");
+            if self.root().symlink_metadata(&rules).is_ok() {
+                paths.insert(rules);
+            }
             paths.insert(folder);
         }
         let above = below.match_indices('/').map(|(at, _)| &below[..at]);

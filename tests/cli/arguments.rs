@@ -55,7 +55,7 @@ fn wrong_arguments_exit_with_2() {
     exit 2
     --- stderr
     error: invalid value 'xml' for '--format <FORMAT>'
-      [possible values: tree, json, jsonl, dot]
+      [possible values: tree, table, json, jsonl, dot, svg]
 
     For more information, try '--help'.
     "###);
