@@ -75,13 +75,13 @@ fn wrong_arguments_exit_with_2() {
 
     For more information, try '--help'.
     "###);
-    insta::assert_snapshot!(help(&["why"]), @r###"
+    insta::assert_snapshot!(help(&["log"]), @r###"
     exit 2
     --- stderr
     error: the following required arguments were not provided:
       <NODE>
 
-    Usage: opb why <NODE>
+    Usage: opb log <NODE>
 
     For more information, try '--help'.
     "###);

@@ -15,6 +15,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 pub(super) use sources::Sources;
 pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
 
@@ -102,30 +103,39 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
     let stages = stage::Stages::new(project, &work);
     let mut weaver = distro::Weaver::default();
     let mut orders = needs::Orders::default();
-    for (name, arches) in pinned {
-        let (Some(distro), Some(pin)) = (project.distros.get(name), lock.distro.get(name)) else { continue };
-        let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
-        let deb = match &distro.packaging {
-            Packaging::Deb(deb) => deb,
-            Packaging::Rpm(rpm) => {
-                let scene = rpm::Scene { project, settings, distro, rpm, pin, arches };
-                let (graph, made) = weaver.parts();
-                match rpm::weave(&scene, of_distro, &sources, graph) {
-                    Ok(of_distro) => drop(made.insert(&distro.name, of_distro)),
-                    Err(found) => errors.extend(found),
+    let mut pinned: Vec<(&DistroName, Vec<&Arch>)> = pinned.into_iter().collect();
+    while !pinned.is_empty() {
+        let rest = pinned.split_off(pinned.len().min(AT_ONCE));
+        let some = std::mem::replace(&mut pinned, rest);
+        // What takes long is done side by side; nodes are added in the order of distros.
+        let prepared: Vec<_> = some
+            .par_iter()
+            .map(|(name, arches)| prepare(project, lock, settings, (*name, arches), &work, &sources))
+            .collect();
+        for ((name, arches), prepared) in some.into_iter().zip(prepared) {
+            let (Some(distro), Some(pin)) = (project.distros.get(name), lock.distro.get(name)) else { continue };
+            let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
+            let Packaging::Deb(deb) = &distro.packaging else {
+                match prepared {
+                    Some(Ok((scene, prepared))) => {
+                        let (graph, made) = weaver.parts();
+                        made.insert(&distro.name, rpm::weave(&scene, &prepared, graph));
+                    }
+                    Some(Err(found)) => errors.extend(found),
+                    None => {}
                 }
                 continue;
+            };
+            let mut members = members(project, distro, of_distro, &sources, &mut errors);
+            let is_member = |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
+            let failed = of_distro.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
+            let components = members.len();
+            members.extend(stages.of(&members));
+            let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
+            match orders.order(&scene) {
+                Ok(order) => weaver.weave(&scene, &order),
+                Err(found) => errors.extend(found),
             }
-        };
-        let mut members = members(project, distro, of_distro, &sources, &mut errors);
-        let is_member = |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
-        let failed = of_distro.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
-        let components = members.len();
-        members.extend(stages.of(&members));
-        let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
-        match orders.order(&scene) {
-            Ok(order) => weaver.weave(&scene, &order),
-            Err(found) => errors.extend(found),
         }
     }
     if let Some(errors) = RecipeErrors::new(errors) {
@@ -134,6 +144,28 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
     let (mut graph, made) = weaver.finish();
     repo::weave(project, lock, settings, &patterns, &mut graph, &made);
     Ok(Woven { graph: graph.finish(), notices: notices(project, lock) })
+}
+
+/// How many distros are prepared at once: what is read of their specs stays in memory until their nodes are there.
+const AT_ONCE: usize = 32;
+
+/// A distro of RPM packages with its components prepared, or their mistakes.
+type OfRpm<'a> = Result<(rpm::Scene<'a>, rpm::Prepared<'a>), Vec<RecipeError>>;
+
+/// Prepares a distro of RPM packages; `None` for any other.
+fn prepare<'a>(
+    project: &'a Project,
+    lock: &'a Lock,
+    settings: &'a Settings,
+    (name, arches): (&'a DistroName, &[&'a Arch]),
+    work: &BTreeMap<&'a DistroName, Vec<&'a Work>>,
+    sources: &Sources<'_>,
+) -> Option<OfRpm<'a>> {
+    let (distro, pin) = (project.distros.get(name)?, lock.distro.get(name)?);
+    let Packaging::Rpm(rpm) = &distro.packaging else { return None };
+    let scene = rpm::Scene { project, settings, distro, rpm, pin, arches: arches.to_vec() };
+    let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
+    Some(rpm::prepare(&scene, of_distro, sources).map(|prepared| (scene, prepared)))
 }
 
 /// The arches of a distro whose index is pinned, in the distro's order.

@@ -58,13 +58,23 @@ struct Base {
     root: NodeId,
 }
 
-/// Adds the nodes of a distro; gives what was woven of each component, sorted.
-pub(super) fn weave<'a>(
+/// The components of a distro with their specs read, and in which order they are built.
+pub(super) struct Prepared<'a> {
+    members: Vec<Member<'a>>,
+    on_arches: Vec<OnArch>,
+    order: Vec<usize>,
+}
+
+/// Reads the specs of a distro and follows all needs. Most of the work, and nobody else's graph is touched, so that
+/// distros are prepared side by side.
+///
+/// # Errors
+/// All mistakes of the distro's components.
+pub(super) fn prepare<'a>(
     scene: &Scene<'a>,
     work: &[&'a Work],
     sources: &Sources<'_>,
-    graph: &mut Builder,
-) -> Result<Vec<(&'a ComponentName, Made)>, Vec<RecipeError>> {
+) -> Result<Prepared<'a>, Vec<RecipeError>> {
     let mut errors = Vec::new();
     let members = members(scene, work, sources, &mut errors);
     let is_member = |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
@@ -93,15 +103,22 @@ pub(super) fn weave<'a>(
         }
         Vec::new()
     });
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+    if errors.is_empty() { Ok(Prepared { members, on_arches, order }) } else { Err(errors) }
+}
+
+/// Adds the nodes of a distro; gives what was woven of each component, sorted.
+pub(super) fn weave<'a>(
+    scene: &Scene<'a>,
+    prepared: &Prepared<'a>,
+    graph: &mut Builder,
+) -> Vec<(&'a ComponentName, Made)> {
+    let Prepared { members, on_arches, order } = prepared;
     let bases: Vec<Base> = scene.arches.iter().map(|arch| base(scene, arch, graph)).collect();
     let mut made = vec![Made::default(); members.len()];
     for place in order {
-        made[place] = component(scene, &members, place, &on_arches, &bases, &made, graph);
+        made[*place] = component(scene, members, *place, on_arches, &bases, &made, graph);
     }
-    Ok(members.iter().map(|member| member.name).zip(made).collect())
+    members.iter().map(|member| member.name).zip(made).collect()
 }
 
 fn members<'a>(
