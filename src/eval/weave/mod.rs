@@ -12,6 +12,7 @@ mod sources;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,6 +100,7 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
         })
         .collect();
     let work = by_distro(project, &pinned);
+    errors.extend(whole::refused(project, &work));
     let sources = Sources::new(project, &work, lock, look_at);
     let stages = stage::Stages::new(project, &work);
     let mut weaver = distro::Weaver::default();

@@ -25,7 +25,7 @@ const MIRAGE: &str = r#"#{
 }"#;
 
 /// A source: its name, `Build-Depends`, and its binary packages with `Architecture` and `Depends`.
-type Made<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str, &'a str)]);
+pub(super) type Made<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str, &'a str)]);
 
 fn facts((source, build_depends, binaries): Made<'_>) -> SourceFacts {
     let binary = |(name, architecture, depends): &(&str, &str, &str)| {
@@ -53,7 +53,7 @@ fn facts((source, build_depends, binaries): Made<'_>) -> SourceFacts {
     }
 }
 
-fn lock(arches: &[&str], sources: &[Made<'_>]) -> Lock {
+pub(super) fn lock(arches: &[&str], sources: &[Made<'_>]) -> Lock {
     let distro: DistroName = "mirage-1".parse().expect("a name");
     let index = arches.iter().map(|arch| {
         let path = format!("main/binary-{arch}/Packages.xz");
@@ -78,7 +78,7 @@ fn lock(arches: &[&str], sources: &[Made<'_>]) -> Lock {
     }
 }
 
-fn files(recipes: &[(&str, &str)]) -> MemoryFiles {
+pub(super) fn files(recipes: &[(&str, &str)]) -> MemoryFiles {
     let recipes = recipes.iter().map(|(name, text)| (format!("recipes/{name}.rhai"), (*text).to_owned()));
     MemoryFiles(recipes.chain([("distros/mirage-1.rhai".to_owned(), MIRAGE.to_owned())]).collect())
 }
@@ -88,7 +88,7 @@ fn nowhere(asked: &BTreeMap<String, Asked>) -> Looked {
     asked.keys().map(|folder| (folder.clone(), Err(none(folder)))).collect()
 }
 
-fn woven(files: &dyn Files, lock: &Lock) -> Result<Graph, Vec<String>> {
+pub(super) fn woven(files: &dyn Files, lock: &Lock) -> Result<Graph, Vec<String>> {
     let project = evaluate(files).expect("sound recipes");
     let told = |errors: RecipeErrors| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
     weave(&project, lock, &Settings::default(), &nowhere).map(|woven| woven.graph).map_err(told)
