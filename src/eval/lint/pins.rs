@@ -21,7 +21,9 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
             continue;
         }
         let update = format!("run `opb update @{name}`");
-        if pin.suite.is_empty() || pin.suite.iter().any(|suite| suite.index.is_empty()) {
+        let of_suites = pin.suite.iter().map(|suite| &suite.index);
+        let mut indexes = of_suites.chain(pin.repository.iter().map(|repository| &repository.index)).peekable();
+        if indexes.peek().is_none() || indexes.any(std::collections::BTreeMap::is_empty) {
             let message = format!("the pin of {name} has no digest of an index");
             found.at(Lint::PinWithoutDigest, text, key, message, update.clone());
         }
