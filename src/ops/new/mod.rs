@@ -174,7 +174,7 @@ pub fn component_name(text: &str) -> Result<ComponentName, NewError> {
 /// Makes the recipe of the component `name`. `here` is where relative paths begin.
 ///
 /// # Errors
-/// [`NewError`], and [`PackagingError`](crate::project::PackagingError) for packaging that cannot be read.
+/// [`NewError`], and [`PackagingError`] for packaging that cannot be read.
 pub fn component(project: &Project, here: &Path, name: &str, from: &From) -> Result<Made, Failure> {
     let name = component_name(name)?;
     let file = format!("recipes/{name}.rhai");
