@@ -9,8 +9,8 @@ use petgraph::graph::{DiGraph, NodeIndex};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Circle<T>(pub Vec<T>);
 
-/// The keys of `needs`, needed ones first, otherwise as small ones as possible first within what is reached together.
-/// Needs that are no keys are passed over. The order depends on nothing but the values.
+/// The keys of `needs`, needed ones first. Needs that are no keys are passed over. The order depends on nothing but the
+/// values.
 ///
 /// # Errors
 /// One shortest [`Circle`] for each group of things that need each other, directly or not.

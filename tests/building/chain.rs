@@ -52,9 +52,11 @@ fn a_change_reaches_what_follows_from_it() {
     assert_eq!(space.packages("build:a-TAG@DISTRO/all"), ["a-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "a-TAG"]).fine().out), @r"
     build:a-TAG@DISTRO/all
-      last built DATE in TIME, number 2, equivalent to the build before, whose packages were kept
-      that time because env UNUSED is new: `1`
       now it is clean: nothing that it depends on has changed
+      last built DATE in TIME, number 2, run RUN
+        equivalent to the build before, whose packages were kept
+        because env UNUSED is new: `1`
+          compared with the nearest before it, of DATE, run RUN
     ");
 
     // What b does not look at.
@@ -142,15 +144,19 @@ fn plans_say_what_builds_do() {
     ");
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "a-TAG"]).fine().out), @r"
     build:a-TAG@DISTRO/all
-      last built DATE in TIME, number 1
-      that time because it was never built before
       now it would run: env X changed from `1` to `2`
+          compared with the nearest before it, of DATE, run RUN
+        7 nodes run or may run because of it
+      last built DATE in TIME, number 1, run RUN
+        because it was never built before
     ");
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "b-TAG"]).fine().out), @r"
     build:b-TAG@DISTRO/all
-      last built DATE in TIME, number 1
-      that time because it was never built before
       now it depends on what comes out of root:b-TAG@DISTRO/all
-        build:a-TAG@DISTRO/all would run: env X changed from `1` to `2`
+        because of 1 root, 7 cascaded
+          env X changed from `1` to `2`: 1 node, 7 follow, 3 builds in all
+              build:a-TAG@DISTRO/all
+      last built DATE in TIME, number 1, run RUN
+        because it was never built before
     ");
 }

@@ -39,9 +39,10 @@ fn a_failing_build_takes_only_its_dependants_with_it() {
     assert!(log.contains("before\nmain.c:3:1: error: no such thing\nafter\n"), "{log}");
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "a-TAG"]).fine().out), @r"
     build:a-TAG@DISTRO/all
-      was never built
-      failed on DATE: the script failed with exit code 2
       now it would run: never built
+        4 nodes run or may run because of it
+      never built
+      failed on DATE: the script failed with exit code 2
     ");
 
     // Quiet runs still say what failed; a second try fails the same way.

@@ -64,8 +64,8 @@ fn a_moved_index_rebuilds_what_it_reaches() {
     insta::assert_snapshot!(space.shown(&space.opb(&["build", "-j1"]).fine().err), @r"
     done    index:base@test-TAG/ARCH  TIME
     same    resolve:base@test-TAG/ARCH  TIME (output as before: what follows is not rebuilt because of it)
-    same    resolve:a-TAG@test-TAG/all  TIME (output as before: what follows is not rebuilt because of it)
     same    resolve:d-TAG@test-TAG/all  TIME (output as before: what follows is not rebuilt because of it)
+    same    resolve:a-TAG@test-TAG/all  TIME (output as before: what follows is not rebuilt because of it)
     4 nodes ran (0 package builds), 8 nodes spared because an input came out as before, 10 clean, in TIME
     ");
     assert_eq!(times(), [1, 1]);

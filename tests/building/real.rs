@@ -41,9 +41,9 @@ fn libbsd_is_built_against_our_libmd() {
     assert!(root.contains(&format!("Setting up libmd-dev:ARCH ({ours})")), "{root}");
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "libbsd-TAG"]).fine().out), @r"
     build:libbsd-TAG@DISTRO/ARCH
-      last built DATE in TIME, number 1
-      that time because it was never built before
       now it is clean: nothing that it depends on has changed
+      last built DATE in TIME, number 1, run RUN
+        because it was never built before
     ");
 
     // Again, alone: it runs, comes out as before, and nothing follows.

@@ -104,6 +104,13 @@ pub fn without_times(line: &str) -> String {
             continue;
         }
         let bytes = plain.as_bytes();
+        // A record of a run: `20250111-100000`, behind the word.
+        let is_run = words.get(at.wrapping_sub(1)) == Some(&"run");
+        if is_run && bytes.len() >= 15 && bytes[8] == b'-' && bytes[..8].iter().all(u8::is_ascii_digit) {
+            shown.push("RUN".to_owned());
+            at += 1;
+            continue;
+        }
         let instant = bytes.len() >= 20 && bytes[4] == b'-' && bytes[10] == b'T';
         shown.push(match plain.find('Z') {
             Some(end) if instant => format!("{open}DATE{}", &plain[end + 1..]),
