@@ -53,10 +53,10 @@ fn a_change_reaches_what_follows_from_it() {
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "a-TAG"]).fine().out), @r"
     build:a-TAG@DISTRO/all
       now it is clean: nothing that it depends on has changed
-      last built DATE in TIME, number 2, run RUN
+      last built DATE in TIME, number 2
         equivalent to the build before, whose packages were kept
         because env UNUSED is new: `1`
-          compared with the nearest before it, of DATE, run RUN
+          compared with the nearest before it, of DATE
     ");
 
     // What b does not look at.
@@ -145,9 +145,9 @@ fn plans_say_what_builds_do() {
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "a-TAG"]).fine().out), @r"
     build:a-TAG@DISTRO/all
       now it would run: env X changed from `1` to `2`
-          compared with the nearest before it, of DATE, run RUN
+          compared with the nearest before it, of DATE
         7 nodes run or may run because of it
-      last built DATE in TIME, number 1, run RUN
+      last built DATE in TIME, number 1
         because it was never built before
     ");
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "b-TAG"]).fine().out), @r"
@@ -156,7 +156,7 @@ fn plans_say_what_builds_do() {
         because of 1 root, 7 cascaded
           env X changed from `1` to `2`: 1 node, 7 follow, 3 builds in all
               build:a-TAG@DISTRO/all
-      last built DATE in TIME, number 1, run RUN
+      last built DATE in TIME, number 1
         because it was never built before
     ");
 }

@@ -42,7 +42,7 @@ fn libbsd_is_built_against_our_libmd() {
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "libbsd-TAG"]).fine().out), @r"
     build:libbsd-TAG@DISTRO/ARCH
       now it is clean: nothing that it depends on has changed
-      last built DATE in TIME, number 1, run RUN
+      last built DATE in TIME, number 1
         because it was never built before
     ");
 
