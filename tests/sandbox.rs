@@ -289,7 +289,15 @@ fn a_killed_supervisor_leaves_no_process() {
         status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
     };
     let kill_supervisor = &mut |_: &[u8]| {
-        let mut process = marked(&marker).first().copied().expect("the shell runs");
+        // Whoever is just becoming another program has no arguments for a moment.
+        let begun = Instant::now();
+        let mut process = loop {
+            if let Some(process) = marked(&marker).first() {
+                break *process;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "the guest's shell does not run");
+            std::thread::sleep(Duration::from_millis(5));
+        };
         while parent(process).is_some_and(|parent| parent != std::process::id()) {
             process = parent(process).expect("it runs");
         }
@@ -336,7 +344,12 @@ fn a_killed_caller_leaves_no_process() {
     let folder =
         lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.split_once("folder=")?.1.trim().to_owned()));
     let running = || marked(&marker).len();
-    assert!(running() >= 2);
+    // Whoever is just becoming another program has no arguments for a moment.
+    let begun = Instant::now();
+    while running() < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the guest's processes do not run");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     caller.kill().expect("killed");
     caller.wait().expect("waited");
     let killed = Instant::now();
