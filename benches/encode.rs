@@ -23,6 +23,7 @@ fn derivation(number: usize) -> Derivation {
         sandbox_contract: 1,
         text: SharedText::new("dpkg-buildpackage --no-sign\n".repeat(100)),
         env: env.collect::<Env>(),
+        env_with_probes: BTreeMap::new(),
         files: BTreeMap::new(),
     };
     let input = |role: &str| Input {

@@ -53,6 +53,7 @@ fn script(value: &str) -> Script {
         sandbox_contract: 1,
         text: SharedText::new("dpkg-buildpackage\n".repeat(100)),
         env,
+        env_with_probes: BTreeMap::new(),
         files: BTreeMap::new(),
     }
 }

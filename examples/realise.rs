@@ -111,6 +111,7 @@ fn outputs_of(action: &Action) -> &'static [&'static str] {
         Action::Index { .. } => &["packages"],
         Action::Resolve(_) => &["list"],
         Action::Root { .. } => &["root"],
+        Action::Probe { .. } => &["value"],
         Action::SourcePackage { .. } => &["source"],
         Action::Build { .. } => &deb::BUILD_OUTPUTS,
     }

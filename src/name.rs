@@ -183,6 +183,8 @@ pub enum Kind {
     Resolve,
     /// Makes a chroot, or a layer of one.
     Root,
+    /// Asks a root something that recipes use.
+    Probe,
     /// Makes the source package.
     SourcePackage,
     /// Makes binary packages.
@@ -193,8 +195,16 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Source, Self::Index, Self::Resolve, Self::Root, Self::SourcePackage, Self::Build, Self::Repo];
+    pub const ALL: [Self; 8] = [
+        Self::Source,
+        Self::Index,
+        Self::Resolve,
+        Self::Root,
+        Self::Probe,
+        Self::SourcePackage,
+        Self::Build,
+        Self::Repo,
+    ];
 
     /// The kind as it stands in node names.
     pub fn as_str(self) -> &'static str {
@@ -203,6 +213,7 @@ impl Kind {
             Self::Index => "index",
             Self::Resolve => "resolve",
             Self::Root => "root",
+            Self::Probe => "probe",
             Self::SourcePackage => "source-package",
             Self::Build => "build",
             Self::Repo => "repo",

@@ -14,6 +14,8 @@ mod failing;
 mod full_disk;
 #[path = "building/pins.rs"]
 mod pins;
+#[path = "building/probes.rs"]
+mod probes;
 #[path = "building/publishing.rs"]
 mod publishing;
 #[path = "building/real.rs"]

@@ -27,7 +27,7 @@ const FLAGS: &str = "fn flags(of) { #{ LEVEL: of, RELEASE: target.release } }\n"
 const FIELDS: [&str; 6] = [
     r#"source: path("tool")"#,
     r#"needs: ["libmd", pkg("help2man (>= 1.40)")]"#,
-    r#"env: #{ V: "1", A: "2", Z: "12" } + lib::flags("3")"#,
+    r#"env: #{ V: "1", A: "2", Z: probe("gcc -dumpversion") } + lib::flags("3")"#,
     r#"profiles: ["nodoc", "nocheck"]"#,
     r#"stamp: ["version.id"]"#,
     r#"on: [["@mirage-1/arm64", #{ env: #{ B: "1", A: () } }], ["@mirage-*", |target| #{ env: #{ AT: target.name } }]]"#,

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Action, IndexFile, Resolve, Script, SharedTable, SharedText};
+use super::{Action, IndexFile, Resolve, Script, SharedTable, SharedText, Template};
 use crate::digest::{Digest, Sha256};
 use crate::name::OutputName;
 
@@ -87,6 +87,10 @@ impl Action {
                 to.push(7);
                 pairs(to, settings.iter(), words);
             }
+            Self::Probe { script } => {
+                to.push(8);
+                put_script(to, script, words);
+            }
         }
     }
 }
@@ -126,6 +130,7 @@ impl Compact<'_> {
                 Action::Build { script, number: None, outputs }
             }
             7 => Action::Repo { settings: from.settings()? },
+            8 => Action::Probe { script: from.script()? },
             _ => return Err(DamagedAction),
         };
         if from.bytes.is_empty() { Ok(action) } else { Err(DamagedAction) }
@@ -156,6 +161,7 @@ fn put_script(to: &mut Vec<u8>, script: &Script, words: &mut impl Interning) {
     number(to, script.sandbox_contract);
     number(to, words.text(&script.text));
     pairs(to, script.env.iter(), words);
+    pairs(to, script.env_with_probes.iter(), words);
     put(to, script.files.len());
     for (name, content) in &script.files {
         number(to, words.word(name));
@@ -207,12 +213,14 @@ impl<'a, W: Words> Reading<'a, W> {
         let sandbox_contract = self.number()?;
         let text = self.number().and_then(|number| self.words.text(number).cloned().ok_or(DamagedAction))?;
         let env = self.many(|from| Ok((Cow::from(from.word()?), Cow::from(from.word()?))))?.into_iter().collect();
+        let with_probes = self.many(|from| Ok((from.word()?, Template::from_raw(from.word()?))))?;
         let files = self.many(|from| {
             let name = from.word()?;
             let length = from.number()?;
             let length = usize::try_from(length).map_err(|_| DamagedAction)?;
             Ok((name, from.take(length)?.to_vec()))
         })?;
-        Ok(Script { sandbox_contract, text, env, files: files.into_iter().collect() })
+        let env_with_probes = with_probes.into_iter().collect();
+        Ok(Script { sandbox_contract, text, env, env_with_probes, files: files.into_iter().collect() })
     }
 }

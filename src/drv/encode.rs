@@ -173,6 +173,7 @@ fn walk<S: Sink>(action: &Action, sink: &mut S) {
             sink.field("layer format", layer_format.to_string().as_bytes());
             map(sink, "setting", settings.iter());
         }
+        Action::Probe { script } => walk_script(sink, script),
         Action::SourcePackage { script } => {
             count(sink, "scripts", script.iter().count());
             script.iter().for_each(|script| walk_script(sink, script));
@@ -195,6 +196,10 @@ fn walk_script<S: Sink>(sink: &mut S, script: &Script) {
     count(sink, "files", script.files.len());
     for (name, content) in &script.files {
         sink.field(format_args!("file {name}"), content);
+    }
+    // No other field begins so: a script without probes is what it was before there were any.
+    if !script.env_with_probes.is_empty() {
+        map(sink, "env with probe", script.env_with_probes.iter());
     }
 }
 

@@ -9,6 +9,7 @@ fn script() -> Script {
         sandbox_contract: 1,
         text: SharedText::new("make\n"),
         env: Env::from([("A".into(), "1".into())]),
+        env_with_probes: BTreeMap::new(),
         files: BTreeMap::from([("stamps".to_owned(), b"x".to_vec())]),
     }
 }
@@ -34,6 +35,12 @@ fn ours(maker: &str) -> SharedTable {
 
 fn output(name: &str) -> OutputName {
     OutputName::new(name.to_owned()).expect("plain")
+}
+
+fn template(role: &str) -> Template {
+    let mut template = Template::default();
+    template.push_input(role);
+    template
 }
 
 fn with_script(change: impl Fn(&mut Script)) -> Action {
@@ -86,6 +93,11 @@ fn all_actions() -> Vec<Action> {
         with_script(|script| drop(script.env.insert("A".into(), "2".into()))),
         with_script(|script| drop(script.env.insert("B".into(), "".into()))),
         with_script(|script| script.env.clear()),
+        with_script(|script| drop(script.env.insert("B".into(), "%{probe 1}".into()))),
+        with_script(|script| drop(script.env_with_probes.insert("B".into(), template("probe 1")))),
+        with_script(|script| drop(script.env_with_probes.insert("B".into(), template("probe 2")))),
+        with_script(|script| drop(script.env_with_probes.insert("C".into(), template("probe 1")))),
+        Action::Probe { script: script() },
         with_script(|script| script.files.clear()),
         with_script(|script| drop(script.files.insert("stamps".to_owned(), b"y".to_vec()))),
         Action::Build { script: script(), number: None, outputs: vec![output("debug"), output("packages")] },

@@ -13,6 +13,7 @@ mod encode;
 #[cfg(test)]
 mod field_tests;
 mod shared;
+mod template;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ pub use encode::{action_digest, id_of, text_of, walk_version};
 use serde::{Deserialize, Serialize};
 
 pub use shared::{Env, SharedTable, SharedText};
+pub use template::Template;
 
 use crate::digest::{Digest, Sha256};
 use crate::name::{Kind, OutputName};
@@ -104,6 +106,11 @@ pub enum Action {
         /// Settings of the root, such as its user. Sorted.
         settings: BTreeMap<String, String>,
     },
+    /// Ask a root. Output: `value`, one file with one line of text.
+    Probe {
+        /// What runs; the question is a file of it.
+        script: Script,
+    },
     /// Make the source package. Output: `source`, holding a `.dsc` and the files it names.
     SourcePackage {
         /// What runs; `None` where the source is a source package already and passes through as it is.
@@ -165,8 +172,10 @@ pub struct Script {
     pub sandbox_contract: u32,
     /// The text for `/bin/sh`. Fixed text of this program: data reaches it by environment and files only.
     pub text: SharedText,
-    /// The environment, whole.
+    /// The environment, but for what probes are in.
     pub env: Env,
+    /// Variables in whose values contents of inputs stand, none of which is in `env`. Sorted.
+    pub env_with_probes: BTreeMap<String, Template>,
     /// Small files that stand beside the script, by name. Sorted.
     pub files: BTreeMap<String, Vec<u8>>,
 }
@@ -189,6 +198,7 @@ impl Action {
             Self::Index { .. } => Kind::Index,
             Self::Resolve(_) => Kind::Resolve,
             Self::Root { .. } => Kind::Root,
+            Self::Probe { .. } => Kind::Probe,
             Self::SourcePackage { .. } => Kind::SourcePackage,
             Self::Build { .. } => Kind::Build,
             Self::Repo { .. } => Kind::Repo,
@@ -257,6 +267,7 @@ mod tests {
             sandbox_contract: 1,
             text: SharedText::new("make\n"),
             env: Env::from([("V".into(), env.to_owned().into())]),
+            env_with_probes: BTreeMap::new(),
             files: BTreeMap::new(),
         };
         let packages = OutputName::new("packages").expect("plain");

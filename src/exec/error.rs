@@ -31,6 +31,15 @@ pub enum NodeError {
         /// The telling lines of the log.
         telling: String,
     },
+    /// What probes say makes a variable of a build too long.
+    #[error("`{name}` of `env` is longer than {most} KiB with what its probes say")]
+    #[diagnostic(code(opb::exec::variable), help("let the probes say less, or use them less often in it"))]
+    Variable {
+        /// The variable.
+        name: String,
+        /// In KiB.
+        most: usize,
+    },
     /// The run was stopped.
     #[error("stopped")]
     #[diagnostic(code(opb::exec::stopped), help("run `opb build` again: it goes on where this run ended"))]
@@ -126,7 +135,7 @@ impl Caused for NodeError {
     fn fault(&self) -> Cause {
         match self {
             Self::Script { .. } | Self::NoOutput { .. } => Cause::Build,
-            Self::Contradiction { .. } | Self::Rpm { .. } => Cause::Input,
+            Self::Contradiction { .. } | Self::Rpm { .. } | Self::Variable { .. } => Cause::Input,
             Self::NoInput { .. } => Cause::Bug,
             _ => Cause::Environment,
         }

@@ -14,18 +14,9 @@ use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{self, Bind, End, Launcher, Limits, Outcome, Request};
 use crate::store::WorkDir;
 
-/// Six hours: the longest build of a distribution's main archive fits.
-const WALL_SECONDS: u64 = 6 * 3_600;
-
-/// Two hours without a line.
-const SILENCE_SECONDS: u64 = 2 * 3_600;
-
-/// The most bytes of a log.
-const LOG_BYTES: u64 = 256 << 20;
-
-/// The limits of a build.
-pub const LIMITS: Limits =
-    Limits { wall_seconds: Some(WALL_SECONDS), silence_seconds: Some(SILENCE_SECONDS), log_bytes: LOG_BYTES };
+/// The limits of a build: six hours, in which the longest of a distribution's main archive fits; two hours without a line.
+pub const BUILD_LIMITS: Limits =
+    Limits { wall_seconds: Some(6 * 3_600), silence_seconds: Some(2 * 3_600), log_bytes: 256 << 20 };
 
 /// Runs `request`; its outcome, its log in the store, and the log's last part as text.
 ///
@@ -58,25 +49,44 @@ fn last_part(file: &mut File) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// An error unless the sandbox's steps all succeeded.
+/// An error unless the sandbox's steps all succeeded, which ran within `limits`.
 ///
 /// # Errors
 /// [`NodeError::Script`] with the telling lines, or [`NodeError::Stopped`].
-pub fn finished(node: &NodeName, outcome: Outcome, what: &'static str, log: Digest, text: &str) -> Result<(), Failure> {
+pub fn finished(
+    node: &NodeName,
+    outcome: Outcome,
+    what: &str,
+    limits: &Limits,
+    (log, text): (Digest, &str),
+) -> Result<(), Failure> {
     let how = match outcome.end {
         End::Exit(0) => return Ok(()),
         End::Cancelled => return Err(NodeError::Stopped.into()),
         End::Exit(code) => format!("failed with exit code {code}"),
         End::Signal(signal) => format!("was ended by signal {signal}"),
-        End::WallLimit => format!("took longer than {} hours and was ended", WALL_SECONDS / 3_600),
-        End::SilenceLimit => format!("said nothing for {} hours and was ended", SILENCE_SECONDS / 3_600),
-        End::LogLimit => format!("wrote more than {} MiB of log and was ended", LOG_BYTES >> 20),
+        End::WallLimit => format!("took longer than {} and was ended", span(limits.wall_seconds)),
+        End::SilenceLimit => format!("said nothing for {} and was ended", span(limits.silence_seconds)),
+        End::LogLimit => format!("wrote more than {} MiB of log and was ended", limits.log_bytes >> 20),
     };
-    let telling: String = telling_lines(text).iter().map(|line| format!("\n    {line}")).collect();
+    let telling = telling(text);
     if text.contains("No space left on device") {
         return Err(NodeError::NoSpace { how: format!("{what} {how}"), telling }.into());
     }
     Err(NodeError::Script { node: node.to_string(), how: format!("{what} {how}"), telling, log: Some(log) }.into())
+}
+
+/// The telling lines of a log, each on a line of its own and indented.
+pub fn telling(text: &str) -> String {
+    telling_lines(text).iter().map(|line| format!("\n    {line}")).collect()
+}
+
+fn span(seconds: Option<u64>) -> String {
+    match seconds.unwrap_or_default() {
+        3_600 => "an hour".to_owned(),
+        seconds if seconds % 3_600 == 0 => format!("{} hours", seconds / 3_600),
+        seconds => format!("{} minutes", seconds / 60),
+    }
 }
 
 /// Gets rid of a work folder, also of what in it belongs to the sandbox's users.

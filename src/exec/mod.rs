@@ -17,6 +17,7 @@ mod knowledge;
 mod node;
 mod numbering;
 mod packages;
+mod probing;
 mod repository;
 mod resolving;
 mod roots;
@@ -273,6 +274,6 @@ fn usual_milliseconds(graph: &Graph, id: NodeId) -> u64 {
         Kind::Root => 10_000,
         Kind::Index => 5_000,
         Kind::Source | Kind::SourcePackage => 2_000,
-        Kind::Resolve | Kind::Repo => 500,
+        Kind::Resolve | Kind::Probe | Kind::Repo => 500,
     }
 }

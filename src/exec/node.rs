@@ -2,9 +2,10 @@
 
 use super::context::{Context, Job};
 use super::error::{NodeError, told};
+use super::guest::BUILD_LIMITS;
 use super::knowledge::same_to_readers;
 use super::numbering::{Numbered, equal_before};
-use super::{repository, resolving, roots, scripts, sources};
+use super::{probing, repository, resolving, roots, scripts, sources};
 use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
 use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs, text_of};
@@ -215,14 +216,15 @@ fn make(
             let (cpu_milliseconds, peak_memory) = (outcome.cpu_milliseconds, outcome.peak_memory);
             Ok(Made { outputs, log: Some(log), cpu_milliseconds, peak_memory })
         }
+        Action::Probe { script } => Ok(ran(probing::probe(ctx, job, script)?)),
         Action::SourcePackage { script: None } => Ok(sources::one("source", job.input("source")?.1).into()),
         Action::SourcePackage { script: Some(script) } => {
             let outputs = [OutputName::new("source").expect("a plain name")];
-            Ok(ran(scripts::run(ctx, job, script, &[], &outputs)?))
+            Ok(ran(scripts::run(ctx, job, script, &[], &outputs, &BUILD_LIMITS)?))
         }
         Action::Build { script, outputs, .. } => {
             let env = [("OPB_NUMBER", number.unwrap_or(1).to_string()), ("OPB_CORES", ctx.cores.to_string())];
-            let made = ran(scripts::run(ctx, job, script, &env, outputs)?);
+            let made = ran(scripts::run(ctx, job, script, &env, outputs, &BUILD_LIMITS)?);
             check_packages(ctx, job, &made.outputs)?;
             Ok(made)
         }

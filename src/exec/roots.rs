@@ -25,8 +25,8 @@ const SCRIPT: &str = include_str!("root.sh");
 /// The folders of the file system's root that are links into `/usr`, for every arch, and for 64-bit PCs.
 const MERGED: [&str; 3] = ["bin", "sbin", "lib"];
 
-/// The most seconds that making a root may take.
-const WALL_SECONDS: u64 = 3_600;
+/// What making a root may take.
+const LIMITS: Limits = Limits { wall_seconds: Some(3_600), silence_seconds: None, log_bytes: 64 << 20 };
 
 /// The layers of `root`, topmost first.
 ///
@@ -83,12 +83,12 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         scratch: work.path().join("scratch"),
         binds: vec![read_only(work.path().join("opb"), "/opb")],
         steps,
-        limits: Limits { wall_seconds: Some(WALL_SECONDS), silence_seconds: None, log_bytes: 64 << 20 },
+        limits: LIMITS,
     };
     ctx.phase(node, format!("installing {} packages", stored.len()));
     let made = (|| -> Result<(Digest, Outcome), Failure> {
         let (outcome, log, text) = logged(ctx, &work, &request)?;
-        finished(&node.name(), outcome, "making the root", log, &text)?;
+        finished(&node.name(), outcome, "making the root", &LIMITS, (log, &text))?;
         let owner = super::knowledge::root_owner(Some(&ctx.launcher.map));
         ctx.store.commit_root(key, owner, &work, "root")?;
         Ok((log, outcome))

@@ -1,22 +1,26 @@
-//! Nodes that run a script in a sandbox: source packages and builds.
+//! Nodes that run a script in a sandbox: probes, source packages and builds.
 //!
-//! A script sees `/in/source` (read-only), `/opb` (itself and small files), `/out` (where its outputs go, a folder for
+//! A script sees `/in/source` (read-only; not that of a probe), `/opb` (itself and small files), `/out` (where its outputs go, a folder for
 //! each) and works as the user `builder` in `/build`. Outputs are imported when nothing of the sandbox runs any more.
 
 use cap_std::fs::Dir;
 
 use super::context::{Context, Job};
 use super::error::NodeError;
-use super::guest::{LIMITS, clean, finished, logged};
+use super::guest::{clean, finished, logged};
 use super::roots::layers;
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::drv::{Outputs, Script};
-use crate::name::OutputName;
+use crate::drv::{Outputs, Script, Template};
+use crate::family::probe;
+use crate::name::{Kind, OutputName};
 use crate::path::GuestPath;
-use crate::sandbox::{Bind, GuestUser, Outcome, Request, RootFs, Step, Upper};
+use crate::sandbox::{Bind, GuestUser, Limits, Outcome, Request, RootFs, Step, Upper};
 use crate::store::{ExportMode, ImportRules, WorkDir};
 use crate::tree::Tree;
+
+/// The most bytes of a variable in which probes stand.
+const MAX_VARIABLE: usize = 64 << 10;
 
 /// What a script came to.
 pub struct Ran {
@@ -24,11 +28,13 @@ pub struct Ran {
     pub outputs: Outputs,
     /// Its log, in the store.
     pub log: Digest,
+    /// The log's last part.
+    pub text: String,
     /// What it took.
     pub outcome: Outcome,
 }
 
-/// Runs `script` over the root of the input `root`, with the tree of the input `source`.
+/// Runs `script` over the root of the input `root`, with the tree of the input `source` unless it is a probe's.
 ///
 /// # Errors
 /// Where the sandbox cannot be made, the script fails, or an output may not enter the store.
@@ -38,23 +44,27 @@ pub fn run(
     script: &Script,
     more_env: &[(&str, String)],
     outputs: &[OutputName],
+    limits: &Limits,
 ) -> Result<Ran, Failure> {
     let node = job.node();
     let work = ctx.store.new_work()?;
     let (root, _) = job.input("root")?;
-    let (_, source) = job.input("source")?;
+    let source = if node.kind() == Kind::Probe { None } else { Some(job.input("source")?.1) };
     prepare(ctx, &work, script, source)?;
     let mut env = script.env.clone();
+    for (name, template) in &script.env_with_probes {
+        env.insert(name.clone().into(), filled(ctx, job, name, template)?.into());
+    }
     env.extend(more_env.iter().map(|(key, value)| ((*key).into(), value.clone().into())));
     let env = env.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
     let request = Request {
         root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
         scratch: work.path().join("scratch"),
-        binds: vec![
-            bind(&work, "source", "/in/source", false),
-            bind(&work, "opb", "/opb", false),
-            Bind { collect: true, ..bind(&work, "out", "/out", true) },
-        ],
+        binds: source
+            .map(|_| bind(&work, "source", "/in/source", false))
+            .into_iter()
+            .chain([bind(&work, "opb", "/opb", false), Bind { collect: true, ..bind(&work, "out", "/out", true) }])
+            .collect(),
         steps: vec![
             folder("/build"),
             folder("/out"),
@@ -65,20 +75,38 @@ pub fn run(
                 user: GuestUser::Builder,
             },
         ],
-        limits: LIMITS,
+        limits: *limits,
+    };
+    let what = match node.kind() {
+        Kind::Probe => format!("the probe `{}`", probe::command(script)),
+        _ => "the script".to_owned(),
     };
     ctx.phase(node, "running");
     let (outcome, log, text) = logged(ctx, &work, &request)?;
-    let checked = finished(&node.name(), outcome, "the script", log, &text);
+    let checked = finished(&node.name(), outcome, &what, limits, (log, &text));
     let ran = checked.and_then(|()| {
         ctx.phase(node, "storing outputs");
-        Ok(Ran { outputs: collect(ctx, &work, outputs)?, log, outcome })
+        Ok(Ran { outputs: collect(ctx, &work, outputs)?, log, text, outcome })
     });
     clean(&ctx.launcher, work);
     ran
 }
 
-fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, source: Digest) -> Result<(), Failure> {
+/// The value of the variable `name`, with what probes have said.
+fn filled(ctx: &Context<'_>, job: &Job<'_>, name: &str, template: &Template) -> Result<String, Failure> {
+    let mut length = template.as_ref().len();
+    template.filled(|role| {
+        let said = super::probing::said(ctx, job.input(role)?.1)?.unwrap_or_default();
+        // A short command may stand in a text a thousand times.
+        length += said.len();
+        if length > MAX_VARIABLE {
+            return Err(NodeError::Variable { name: name.to_owned(), most: MAX_VARIABLE >> 10 }.into());
+        }
+        Ok(String::from_utf8_lossy(&said).into_owned())
+    })
+}
+
+fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, source: Option<Digest>) -> Result<(), Failure> {
     let failed = |name: &str| {
         let path = work.path().join(name).to_string();
         move |source| NodeError::File { doing: "write", path, source }
@@ -91,8 +119,10 @@ fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, source: Digest) -
         world_readable(work, name).map_err(failed(name))?;
         work.dir().open_dir(name).map_err(failed(name))
     };
-    let tree: Tree = ctx.store.get_tree(source)?;
-    ctx.store.export_tree(&tree, &make("source")?, ExportMode::HardLink)?;
+    if let Some(source) = source {
+        let tree: Tree = ctx.store.get_tree(source)?;
+        ctx.store.export_tree(&tree, &make("source")?, ExportMode::HardLink)?;
+    }
     let own = make("opb")?;
     own.write("script", script.text.as_bytes()).map_err(failed("opb/script"))?;
     make("opb/files")?;

@@ -14,6 +14,7 @@ pub(crate) fn output_of(kind: Kind) -> &'static str {
         Kind::Index | Kind::Build => "packages",
         Kind::Resolve => "list",
         Kind::Root => "root",
+        Kind::Probe => "value",
         Kind::SourcePackage => "source",
     }
 }
@@ -25,6 +26,7 @@ pub(crate) fn add(graph: &mut Builder, name: &str, detail: &str, inputs: &[NodeI
         sandbox_contract: 1,
         text: SharedText::new("make\n"),
         env: Env::from([("NAME".into(), name.subject.clone().into()), ("V".into(), detail.to_owned().into())]),
+        env_with_probes: BTreeMap::new(),
         files: BTreeMap::new(),
     };
     let settings = BTreeMap::from([("detail".to_owned(), detail.to_owned())]);
@@ -34,6 +36,7 @@ pub(crate) fn add(graph: &mut Builder, name: &str, detail: &str, inputs: &[NodeI
             let label = name.to_string();
             Action::Index { files: vec![IndexFile { label, sha256: Sha256::of(detail.as_bytes()) }] }
         }
+        Kind::Probe => Action::Probe { script: script() },
         Kind::SourcePackage => Action::SourcePackage { script: Some(script()) },
         Kind::Build => {
             let outputs = vec![OutputName::new("packages").expect("plain")];

@@ -37,7 +37,7 @@ pub enum SelectError {
     #[diagnostic(
         code(opb::ops::selector),
         help(
-            "write a component (`libbsd`), a target (`@debian-12/amd64`), or both with a kind (`build:lib*@debian-12/*`); kinds are `source`, `index`, `resolve`, `root`, `source-package`, `build`, `repo`"
+            "write a component (`libbsd`), a target (`@debian-12/amd64`), or both with a kind (`build:lib*@debian-12/*`); kinds are `source`, `index`, `resolve`, `root`, `probe`, `source-package`, `build`, `repo`"
         )
     )]
     Selector(#[from] SelectorError),

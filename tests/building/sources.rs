@@ -76,8 +76,9 @@ fn stamps_get_the_version() {
 }
 
 /// What a shell script prints that finds the files of an output in `/packages`.
-fn extracted(space: &Space, node: &str, output: &str, script: &str) -> String {
+pub fn extracted(space: &Space, node: &str, output: &str, script: &str) -> String {
     let folder = space.folder.join("extracted").join(output);
+    let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("makes folders");
     let store = space.open_store();
     for (name, digest) in space.files(node, output) {

@@ -151,7 +151,7 @@ fn each_verb() {
           --kind <KIND>
               Show only nodes of these kinds, such as `build,root`
 
-              [possible values: source, index, resolve, root, source-package, build, repo]
+              [possible values: source, index, resolve, root, probe, source-package, build, repo]
 
           --only <STATE>
               Show only nodes in these states. Means `--state` too

@@ -10,7 +10,7 @@ let names = table(numbers(1, 20).map(|n| `V${n}`), |name| name.to_lower());
 #{
     source: path("tool"), env: flags::all(names),
     needs: ["libmd"],
-    on: [["@mirage-1/*", |target, it| #{ profiles: ["nodoc", "nocheck"], env: #{ AT: target.name } }]],
+    on: [["@mirage-1/*", |target, it| #{ profiles: ["nodoc", "nocheck"], env: #{ AT: target.name, GCC: probe("gcc -v") } }]],
 }
 "##;
 

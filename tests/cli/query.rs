@@ -280,7 +280,7 @@ fn questions_have_help() {
           --kind <KIND>
               Tell only nodes of these kinds, such as `build,root`
 
-              [possible values: source, index, resolve, root, source-package, build, repo]
+              [possible values: source, index, resolve, root, probe, source-package, build, repo]
 
           --format <FORMAT>
               How to tell it. JSON is versioned; docs/schema has its schema
@@ -319,7 +319,7 @@ fn questions_have_help() {
           --kind <KIND>
               Tell only nodes of these kinds, such as `build,root`
 
-              [possible values: source, index, resolve, root, source-package, build, repo]
+              [possible values: source, index, resolve, root, probe, source-package, build, repo]
 
           --format <FORMAT>
               How to tell it. JSON is versioned; docs/schema has its schema

@@ -82,7 +82,8 @@ fn no_selector_at_all() {
     opb::ops::selector
 
       × `make` in `make:libmd` is no kind of node
-      help: write a component (`libbsd`), a target (`@debian-12/amd64`), or both with a kind (`build:lib*@debian-12/*`); kinds are `source`, `index`, `resolve`, `root`, `source-package`, `build`, `repo`
+      help: write a component (`libbsd`), a target (`@debian-12/amd64`), or both with a kind (`build:lib*@debian-12/*`); kinds are `source`, `index`, `resolve`, `root`, `probe`, `source-package`,
+            `build`, `repo`
     "###);
     insta::assert_snapshot!(space.seen(&["eval", "lib md;"]), @r###"
     exit 2
@@ -90,7 +91,8 @@ fn no_selector_at_all() {
     opb::ops::selector
 
       × `lib md;` has characters that no node name has
-      help: write a component (`libbsd`), a target (`@debian-12/amd64`), or both with a kind (`build:lib*@debian-12/*`); kinds are `source`, `index`, `resolve`, `root`, `source-package`, `build`, `repo`
+      help: write a component (`libbsd`), a target (`@debian-12/amd64`), or both with a kind (`build:lib*@debian-12/*`); kinds are `source`, `index`, `resolve`, `root`, `probe`, `source-package`,
+            `build`, `repo`
     "###);
     insta::assert_snapshot!(space.seen(&["eval", ""]), @r###"
     exit 2
@@ -98,7 +100,8 @@ fn no_selector_at_all() {
     opb::ops::selector
 
       × an empty selector
-      help: write a component (`libbsd`), a target (`@debian-12/amd64`), or both with a kind (`build:lib*@debian-12/*`); kinds are `source`, `index`, `resolve`, `root`, `source-package`, `build`, `repo`
+      help: write a component (`libbsd`), a target (`@debian-12/amd64`), or both with a kind (`build:lib*@debian-12/*`); kinds are `source`, `index`, `resolve`, `root`, `probe`, `source-package`,
+            `build`, `repo`
     "###);
 }
 

@@ -10,7 +10,7 @@ use super::super::mistake::{Complaint, Mistake};
 use super::super::places::{Step, key};
 use super::super::read::{Reader, describe, present};
 use super::beside;
-use crate::component::{BuildSpec, Component, LaidFile, MayFail, Need, Text};
+use crate::component::{BuildSpec, Component, LaidFile, MayFail, Need, Piece, Text};
 use crate::name::{AreaName, ComponentName};
 use crate::path::TreePath;
 
@@ -142,16 +142,23 @@ fn env(reader: &mut Reader, value: &Dynamic, way: &[Step]) -> Option<BTreeMap<St
         } else if value.is_unit() {
             env.insert(name.to_string(), None);
         } else if let Some(handle) = value.read_lock::<Handle>() {
-            env.insert(name.to_string(), Some(handle.0.clone()));
+            let text = handle.0.clone();
+            no_nul(reader, name, &text, &way);
+            env.insert(name.to_string(), Some(text));
         } else if let Some(text) = reader.text(value, &way) {
-            if text.contains('\0') {
-                let complaint = Complaint::new(Mistake::Field, format!("the value of `{name}` holds a NUL character"));
-                reader.refuse(&way, complaint.help("remove it: no variable can hold one"));
-            }
-            env.insert(name.to_string(), Some(text.into()));
+            let text = Text::from(text);
+            no_nul(reader, name, &text, &way);
+            env.insert(name.to_string(), Some(text));
         }
     }
     Some(env)
+}
+
+fn no_nul(reader: &mut Reader, name: &str, text: &Text, way: &[Step]) {
+    if text.pieces().iter().any(|piece| matches!(piece, Piece::Plain(text) if text.contains('\0'))) {
+        let complaint = Complaint::new(Mistake::Field, format!("the value of `{name}` holds a NUL character"));
+        reader.refuse(way, complaint.help("remove it: no variable can hold one"));
+    }
 }
 
 /// A list of build profiles.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::needs::Order;
-use super::{Member, Scene};
+use super::{Member, Scene, probes};
 use crate::component::{Component, SourceSpec};
 use crate::drv::Action;
 use crate::family::deb::{self, Part};
@@ -132,6 +132,11 @@ impl<'a> Weaver<'a> {
             })
             .collect();
         let mixed = is_mixed(&wanted);
+        let mut asked = Vec::new();
+        for wanted in &wanted {
+            let base = &bases[wanted.arch];
+            asked.push(probes::of(&mut self.graph, wanted.component, base.place, base.root));
+        }
         let mut before: Option<((*const Component, Part), ActionId)> = None;
         for (turn, one) in wanted.iter().enumerate() {
             let (wanted, all) = (one, &wanted);
@@ -160,6 +165,9 @@ impl<'a> Weaver<'a> {
                     needs.push(graph.need(&format!("number with {}", other.made_for), *list, "list"));
                 }
             }
+            let others = std::iter::zip(all, &asked).filter(|_| mixed);
+            let tied = others.map(|(other, asked)| (other.made_for.as_str(), asked.as_slice()));
+            needs.extend(probes::needs(graph, &asked[turn], tied));
             let build = self.add(Kind::Build, subject, scene, wanted, base, action, &mut needs);
             made.builds.push((wanted.made_for.clone(), build));
         }

@@ -6,6 +6,7 @@
 mod asked;
 mod distro;
 mod needs;
+mod probes;
 mod repo;
 mod rpm;
 mod sources;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::{Project, RecipeError, Work};
 use super::distro::Made;
 use super::needs::{circle_of, lacking, twice};
+use super::probes;
 use super::sources::{LocalError, LocalSource, Sources};
 use crate::component::{Component, Need, SourceSpec};
 use crate::digest::Digest;
@@ -253,8 +254,7 @@ fn on_arch(
 }
 
 fn is_there(member: &Member<'_>, arch: usize, indep: Option<usize>) -> bool {
-    let independent =
-        |(_, source): &(&Component, RpmSource)| source.spec.packages.values().any(|package| package.noarch);
+    let independent = |(_, source): &(_, RpmSource)| source.spec.packages.values().any(|package| package.noarch);
     member.on.contains_key(&arch) || indep.and_then(|indep| member.on.get(&indep)).is_some_and(independent)
 }
 
@@ -357,6 +357,8 @@ fn component(
     }
     let has = |part| wanted.iter().any(|wanted| wanted.part == part);
     let mixed = has(Part::Arch) && has(Part::Indep);
+    let mut ask = |one: &Wanted<'_>| probes::of(graph, one.component, bases[one.arch].place, bases[one.arch].root);
+    let asked: Vec<Vec<NodeId>> = wanted.iter().map(&mut ask).collect();
     for (turn, one) in wanted.iter().enumerate() {
         let base = &bases[one.arch];
         let mut needs = vec![graph.need("list", lists[turn], "list"), graph.need("base", base.root, "root")];
@@ -371,6 +373,9 @@ fn component(
                 needs.push(graph.need(&format!("number with {}", other.made_for), *list, "list"));
             }
         }
+        let others = std::iter::zip(&wanted, &asked).filter(|_| mixed);
+        let tied = others.map(|(other, asked)| (other.made_for.as_str(), asked.as_slice()));
+        needs.extend(probes::needs(graph, &asked[turn], tied));
         let build = add(graph, Kind::Build, one, &action, &mut needs);
         made.builds.push((one.made_for.clone(), build));
     }

@@ -1,6 +1,7 @@
 //! Which nodes there are, and what reads what.
 
 mod asked;
+mod probes;
 mod stage;
 
 use std::cell::Cell;

@@ -42,8 +42,6 @@ fn fields(component: &Component) -> Vec<(&'static str, String, &'static str)> {
         ("build", "another folder than `debian`".to_owned()),
         "call the folder of the packaging `debian`",
     );
-    let probe = component.env.values().flat_map(crate::component::Text::probes).next();
-    add(probe.is_some(), ("env", "the probe".to_owned()), "write the value itself instead of `probe(…)`");
     found
 }
 
@@ -57,7 +55,6 @@ mod tests {
             ("patches: [\"fix.patch\"]", "`patches` of `tool` cannot be carried out by this opb"),
             ("files: #{ \"extra.conf\": \"extra.conf\" }", "`files` of `tool` cannot be carried out by this opb"),
             ("sources: #{ \"more\": path(\"more\") }", "`sources` of `tool` cannot be carried out by this opb"),
-            ("env: #{ GCC: probe(\"gcc -dumpversion\") }", "the probe of `tool` cannot be carried out by this opb"),
             ("build: debian(\"dist\")", "another folder than `debian` of `tool` cannot be carried out by this opb"),
         ] {
             let mut files = files(&[("tool", &format!("#{{ source: dsc(\"libmd\"), {recipe} }}"))]);

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 pub use super::Part;
+use super::probe;
 use crate::component::{Component, Need, SourceSpec};
 use crate::distro::{Base, Deb, Distro, Family, Options};
 use crate::drv::{Action, Env, IndexFile, Resolve, Script, SharedTable, SharedText};
@@ -180,7 +181,8 @@ pub fn source_package(component: &Component, distro: &Distro, facts: &SourceFact
             env.insert("OPB_DISTRIBUTION".into(), facts.distribution.clone().into());
             let stamps: String = component.stamp.iter().map(|path| format!("{path}\n")).collect();
             let files = BTreeMap::from([("stamps".to_owned(), stamps.into_bytes())]);
-            Some(Script { sandbox_contract: SANDBOX_CONTRACT, text: SOURCE_PACKAGE.clone(), env, files })
+            let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, SOURCE_PACKAGE.clone(), BTreeMap::new());
+            Some(Script { sandbox_contract, text, env, env_with_probes, files })
         }
     };
     Action::SourcePackage { script }
@@ -217,8 +219,9 @@ pub fn build(
         let options: Vec<&str> = profiles.into_iter().filter(|name| ["nocheck", "nodoc"].contains(name)).collect();
         env.insert("DEB_BUILD_OPTIONS".into(), options.join(" ").into());
     }
-    env.extend(component.env.iter().map(|(key, value)| (key.clone().into(), value.to_string().into())));
-    let script = Script { sandbox_contract: SANDBOX_CONTRACT, text: BUILD.clone(), env, files: BTreeMap::new() };
+    let env_with_probes = probe::environment(component, &mut env);
+    let (sandbox_contract, text, files) = (SANDBOX_CONTRACT, BUILD.clone(), BTreeMap::new());
+    let script = Script { sandbox_contract, text, env, env_with_probes, files };
     let outputs = BUILD_OUTPUTS.map(|name| OutputName::new(name).expect("a plain name")).to_vec();
     Action::Build { script, number: None, outputs }
 }

@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 
 pub use source::{RpmSource, RpmSourceError, macros, source};
 
-use super::Part;
+use super::{Part, probe};
 use crate::component::{BuildSpec, Component, Need};
 use crate::distro::{Bootstrap, DbBackend, Distro, Family, Rpm};
 use crate::drv::{Action, Env, IndexFile, Resolve, Script, SharedTable, SharedText};
@@ -190,7 +190,8 @@ pub fn source_package(
         ("sources".to_owned(), lines(&mut source.others().map(str::to_owned))),
         ("stamps".to_owned(), lines(&mut component.stamp.iter().map(ToString::to_string))),
     ]);
-    let script = Script { sandbox_contract: SANDBOX_CONTRACT, text: SOURCE_PACKAGE.clone(), env, files };
+    let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, SOURCE_PACKAGE.clone(), BTreeMap::new());
+    let script = Script { sandbox_contract, text, env, env_with_probes, files };
     Action::SourcePackage { script: Some(script) }
 }
 
@@ -212,9 +213,10 @@ pub fn build(
     env.insert("OPB_PART".into(), if part == Part::Arch { "any" } else { "all" }.into());
     env.insert("OPB_TARGET".into(), arch_name(arch.as_str()).to_owned().into());
     env.insert("OPB_PAYLOAD".into(), rpm.payload.clone().into());
-    env.extend(component.env.iter().map(|(key, value)| (key.clone().into(), value.to_string().into())));
+    let env_with_probes = probe::environment(component, &mut env);
     let files = BTreeMap::from([("arguments".to_owned(), arguments(component))]);
-    let script = Script { sandbox_contract: SANDBOX_CONTRACT, text: BUILD.clone(), env, files };
+    let (sandbox_contract, text) = (SANDBOX_CONTRACT, BUILD.clone());
+    let script = Script { sandbox_contract, text, env, env_with_probes, files };
     let outputs = BUILD_OUTPUTS.map(|name| OutputName::new(name).expect("a plain name")).to_vec();
     Action::Build { script, number: None, outputs }
 }

@@ -28,6 +28,7 @@ text { fill: #1f2328; font-size: 12px; }
 .index { fill: #e1efda; stroke: #a5cc93; }
 .resolve { fill: #ece4fa; stroke: #c0a8ec; }
 .root { fill: #f8ead8; stroke: #dfbc8c; }
+.probe { fill: #fbe0e4; stroke: #e0a3ae; }
 .build { fill: #0b62c4; stroke: #094f9f; }
 .repo { fill: #1a7f37; stroke: #136229; }
 .on-strong { fill: #ffffff; }
@@ -56,6 +57,7 @@ text { fill: #e6edf3; }
 .index { fill: #24402a; stroke: #47774f; }
 .resolve { fill: #392d5c; stroke: #68529f; }
 .root { fill: #4b3a22; stroke: #87683a; }
+.probe { fill: #4f2630; stroke: #8f4a5a; }
 .build { fill: #1f6feb; stroke: #4c90f5; }
 .repo { fill: #238636; stroke: #3fa653; }
 .on-strong { fill: #ffffff; }

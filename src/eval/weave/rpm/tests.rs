@@ -208,6 +208,19 @@ fn edges_follow_from_specs() {
 }
 
 #[test]
+fn probes_are_of_the_target_and_tie_as_lists_do() {
+    let graph =
+        woven(&[("grace", "#{ source: path(\"grace\"), env: #{ GCC: probe(\"rpm -E %dist\") } }")]).expect("sound");
+    let read = reads(&graph, "build:grace@mirror-9/all");
+    let probe = read.iter().find_map(|read| read.strip_prefix("probe 1: ")).expect("a probe");
+    assert!(probe.starts_with("probe:rpm-e-dist-") && probe.ends_with("@mirror-9/amd64"), "{probe}");
+    assert_eq!(reads(&graph, probe), ["root: root:base@mirror-9/amd64"]);
+    let of_arm64 = probe.replace("amd64", "arm64");
+    assert!(read.contains(&format!("number with arm64, probe 1: {of_arm64}")), "{read:?}");
+    assert!(reads(&graph, "build:grace@mirror-9/arm64").contains(&format!("probe 1: {of_arm64}")));
+}
+
+#[test]
 fn aliases_and_streams_reach_the_package_list() {
     let graph = woven(&[]).expect("sound");
     let Action::Resolve(resolve) = node(&graph, "resolve:logax@mirror-9/amd64").action() else { panic!("no list") };

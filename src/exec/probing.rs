@@ -1,0 +1,86 @@
+//! Nodes of probes: a command in a base root, and the one line that it says.
+
+use super::context::{Context, Job};
+use super::error::NodeError;
+use super::guest::telling;
+use super::scripts::{self, Ran};
+use super::sources::{insert, one};
+use crate::diag::Failure;
+use crate::digest::Digest;
+use crate::drv::Script;
+use crate::family::probe::{MAX_VALUE, VALUE, command};
+use crate::name::OutputName;
+use crate::sandbox::Limits;
+use crate::tree::{Entry, Tree};
+
+/// What a probe may take: it asks, and builds nothing.
+const LIMITS: Limits = Limits { wall_seconds: Some(300), silence_seconds: None, log_bytes: 1 << 20 };
+
+/// Runs the probe `script`; its output is a tree of one file.
+///
+/// # Errors
+/// Where the command fails, or what it says is no value.
+pub fn probe(ctx: &Context<'_>, job: &Job<'_>, script: &Script) -> Result<Ran, Failure> {
+    let mut ran = scripts::run(ctx, job, script, &[], &[OutputName::new(VALUE).expect("a plain name")], &LIMITS)?;
+    // Whatever else the command has laid there is dropped.
+    let said = ran.outputs.values().next().map(|tree| said(ctx, *tree)).transpose()?.flatten();
+    let value = value(said.as_deref().unwrap_or_default()).map_err(|why| NodeError::Script {
+        node: job.node().to_string(),
+        how: format!("the probe `{}` {why}", command(script)),
+        telling: telling(&ran.text),
+        log: Some(ran.log),
+    })?;
+    let mut tree = Tree::default();
+    let (digest, size) = (ctx.store.put_bytes(value.as_bytes())?, value.len() as u64);
+    insert(&mut tree, VALUE, Entry::File { digest, size, executable: false })?;
+    ran.outputs = one(VALUE, ctx.store.put_tree(&tree)?);
+    Ok(ran)
+}
+
+/// The bytes of the file with the value, one more than it may have at most; `None` where there is no such file.
+pub fn said(ctx: &Context<'_>, tree: Digest) -> Result<Option<Vec<u8>>, Failure> {
+    let tree = ctx.store.get_tree(tree)?;
+    let file = tree.files().find(|(path, ..)| path.as_bytes() == VALUE.as_bytes());
+    let Some((_, digest, _)) = file else { return Ok(None) };
+    Ok(Some(ctx.store.read_object(digest, MAX_VALUE as u64 + 1)?))
+}
+
+/// The value that a command says, or what is wrong with it.
+fn value(said: &[u8]) -> Result<&str, String> {
+    if said.len() > MAX_VALUE {
+        return Err(format!("said more than {MAX_VALUE} bytes"));
+    }
+    let text = std::str::from_utf8(said).map_err(|_| "said something that is no UTF-8".to_owned())?;
+    let value = text.trim_end_matches('\n');
+    match value.chars().find(|c| c.is_control()) {
+        _ if value.is_empty() => Err("said nothing".to_owned()),
+        Some('\n') => Err("said more than one line".to_owned()),
+        Some(c) => Err(format!("said a control character, `{}`", c.escape_default())),
+        None => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_one_line_of_text() {
+        assert_eq!(value(b"12\n\n"), Ok("12"));
+        assert_eq!(value(" 12 é ".as_bytes()), Ok(" 12 é "));
+        assert_eq!(value(&[b'a'; 4096]).map(str::len), Ok(4096));
+        for (said, why) in [
+            (b"" as &[u8], "said nothing"),
+            (b"\n", "said nothing"),
+            (b"1\n2\n", "said more than one line"),
+            (b"\n2", "said more than one line"),
+            (b"a\0b", "said a control character, `\\u{0}`"),
+            (b"\x1b]0;x\x07", "said a control character, `\\u{1b}`"),
+            ("\u{9b}31m".as_bytes(), "said a control character, `\\u{9b}`"),
+            (b"\xff", "said something that is no UTF-8"),
+            (&[b'\n'; 4097], "said more than 4096 bytes"),
+        ] {
+            assert_eq!(value(said), Err(why.to_owned()), "{said:?}");
+        }
+    }
+}
