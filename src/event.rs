@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::component::MayFail;
 use crate::diag::Cause;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs};
@@ -61,11 +62,27 @@ pub enum Event {
         message: String,
         /// The log, where there is one.
         log: Option<Digest>,
+        /// What is known of such a failure, where it may fail.
+        known: Option<KnownFailure>,
     },
     /// A node was ended because the run is being stopped.
     NodeStopped {
         /// Which.
         node: NodeName,
+    },
+    /// A node does not run because of one that failed as it may, which it may not itself.
+    NodeHeldUp {
+        /// Which.
+        node: NodeName,
+        /// The nodes that failed, or did not run because of such.
+        by: Vec<NodeName>,
+    },
+    /// A repository is assembled, but without what failed as it may.
+    Incomplete {
+        /// The node that assembles it.
+        node: NodeName,
+        /// The nodes without whose outputs it is.
+        without: Vec<NodeName>,
     },
     /// A run ended.
     RunFinished {
@@ -74,6 +91,27 @@ pub enum Event {
         /// How long it took.
         milliseconds: u64,
     },
+}
+
+/// A known failure, as its recipe says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownFailure {
+    /// The reason.
+    pub why: String,
+    /// The last day on which it is tolerated, as `2027-01-15`; `None`: without end.
+    pub until: Option<String>,
+    /// Whether it is tolerated: that day has not passed.
+    pub tolerated: bool,
+}
+
+impl KnownFailure {
+    /// What is known of a failure with this cause on the day `today`; `None` where it is none that anybody knew of: a full
+    /// disk or a missing mirror says nothing of a build.
+    pub fn of(may_fail: &MayFail, cause: Cause, today: &str) -> Option<Self> {
+        let MayFail { why, expires } = may_fail.clone();
+        let is_known = matches!(cause, Cause::Build | Cause::Input);
+        is_known.then(|| Self { why, until: expires, tolerated: may_fail.holds(today) })
+    }
 }
 
 /// In what way a node is done.
@@ -106,11 +144,28 @@ pub struct Counts {
     pub builds: usize,
     /// Were expected to run, but an input came out unchanged.
     pub cut_off: usize,
-    /// Failed.
+    /// Failed, and may not.
     pub failed: usize,
+    /// Failed, as they may.
+    pub tolerated: usize,
     /// Did not run because something that they need failed, or because the run was stopped.
     pub not_run: usize,
 }
 
 /// Where events go. Called from several threads.
 pub type Sink<'a> = dyn Fn(Event) + Send + Sync + 'a;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_build_fails_as_it_may() {
+        let may_fail = MayFail { why: "upstream #77".to_owned(), expires: Some("2027-01-15".to_owned()) };
+        let tolerated = |cause, today| KnownFailure::of(&may_fail, cause, today).map(|known| known.tolerated);
+        assert_eq!(tolerated(Cause::Build, "2027-01-15"), Some(true));
+        assert_eq!(tolerated(Cause::Input, "2027-01-15"), Some(true), "needs that nothing satisfies");
+        assert_eq!(tolerated(Cause::Build, "2027-01-16"), Some(false));
+        assert_eq!([Cause::Environment, Cause::Bug].map(|cause| tolerated(cause, "2027-01-15")), [None, None]);
+    }
+}

@@ -270,3 +270,9 @@ pub fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
+
+/// The day of today in UTC, as `2026-11-25`.
+pub fn today() -> String {
+    let now = jiff::Timestamp::from_second(now()).unwrap_or_default();
+    now.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use build::BuildSpec;
 pub use need::{Bound, BoundError, Capability, CapabilityKind, Need, Operator};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 pub use text::{Piece, Probe, Text};
 
 use crate::name::{AreaName, ComponentName, PackageName};
@@ -80,12 +80,25 @@ pub struct Stage {
 }
 
 /// A known failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MayFail {
     /// The reason, one line.
     pub why: String,
     /// The day after which somebody should look again, as `2027-01-15`; `None`: never.
     pub expires: Option<String>,
+}
+
+impl MayFail {
+    /// Whether it still holds on the day `today`, which is written as `expires` is.
+    pub fn holds(&self, today: &str) -> bool {
+        self.expires.as_deref().is_none_or(|expires| today <= expires)
+    }
+
+    /// That of what all of `all` share: the one that expires first, and `None` where one of them may not fail.
+    pub fn of_all<'a>(all: impl Iterator<Item = Option<&'a Self>>) -> Option<&'a Self> {
+        let all: Option<Vec<&Self>> = all.collect();
+        all?.into_iter().min_by_key(|may_fail| (may_fail.expires.is_none(), &may_fail.expires))
+    }
 }
 
 /// Where a source comes from.

@@ -80,7 +80,8 @@ pub fn walk_version() -> u32 {
     VERSION
 }
 
-/// The walk as text, one `field = value` a line, inputs by content digest in their order (`?` where one is not known).
+/// The walk as text, one `field = value` a line, inputs by content digest in their order (`?` where one is not known,
+/// `absent` where it is done without).
 pub fn text_of(derivation: &Derivation, contents: &[Option<Digest>]) -> String {
     let mut text = Text(String::new());
     text.field("opb derivation", VERSION.to_string().as_bytes());
@@ -90,7 +91,11 @@ pub fn text_of(derivation: &Derivation, contents: &[Option<Digest>]) -> String {
     }
     count(&mut text, "inputs", derivation.inputs.len());
     for (place, input) in derivation.inputs.iter().enumerate() {
-        let shown = contents.get(place).copied().flatten().map_or_else(|| "?".to_owned(), |digest| digest.to_string());
+        let shown = match contents.get(place).copied().flatten() {
+            Some(digest) if digest == absent() => "absent".to_owned(),
+            Some(digest) => digest.to_string(),
+            None => "?".to_owned(),
+        };
         text.field(format_args!("input {}", input.role), shown.as_bytes());
     }
     text.0
@@ -131,6 +136,11 @@ pub(super) fn keyed(
         hashing.0.extend(content.as_bytes());
     }
     hashing.digest()
+}
+
+/// What stands in the place of a content that could not be made, and that is done without: the content of no tree.
+pub fn absent() -> Digest {
+    Hashing::new("opb absent").digest()
 }
 
 /// The digest of a text that many actions share.

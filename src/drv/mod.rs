@@ -18,7 +18,7 @@ mod template;
 use std::collections::BTreeMap;
 
 pub use compact::{Compact, DamagedAction, Interning, Words};
-pub use encode::{action_digest, id_of, text_of, walk_version};
+pub use encode::{absent, action_digest, id_of, text_of, walk_version};
 use serde::{Deserialize, Serialize};
 
 pub use shared::{Env, SharedTable, SharedText};

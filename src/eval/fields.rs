@@ -52,7 +52,7 @@ pub const RECIPE: &[Field] = &[
         "\"upstream #77\"",
         "The reason of a known failure: if it fails, the run does not. With `expires`.",
     ),
-    field("expires", "\"2027-01-15\"", "The day on which somebody should look at `may_fail` again."),
+    field("expires", "\"2027-01-15\"", "The last day, in UTC, on which `may_fail` holds."),
     field(
         "aliases",
         "#{ \"grace-devel\": \"hello\" }",

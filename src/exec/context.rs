@@ -1,6 +1,6 @@
 //! What every node that runs may use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use super::error::NodeError;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::distro::Distro;
-use crate::drv::{ActionKey, Outputs};
+use crate::drv::{ActionKey, Outputs, absent};
 use crate::event::{Event, Sink};
 use crate::graph::{Graph, Node, NodeId};
 use crate::name::DistroName;
@@ -29,6 +29,8 @@ pub struct Context<'a> {
     pub import: &'a Import<'a>,
     /// The time, in seconds since 1970, for records.
     pub now: fn() -> i64,
+    /// The day of today in UTC, as `2026-11-25`: known failures hold until a day.
+    pub today: String,
     /// Its distros.
     pub distros: &'a BTreeMap<DistroName, Distro>,
     /// How sandboxes are started.
@@ -85,6 +87,8 @@ pub struct Job<'a> {
     pub again: bool,
     /// Keys and outputs of all nodes that it reads from, directly or through one of those.
     pub settled: BTreeMap<NodeId, (ActionKey, Outputs)>,
+    /// Inputs that could not be made, and that it is done without.
+    pub without: BTreeSet<NodeId>,
 }
 
 impl<'a> Job<'a> {
@@ -101,6 +105,9 @@ impl<'a> Job<'a> {
         let node = self.node();
         node.inputs()
             .map(|input| {
+                if self.without.contains(&input.node) {
+                    return Some(absent());
+                }
                 let (_, outputs) = self.settled.get(&input.node)?;
                 outputs.get(input.output).copied()
             })
@@ -118,13 +125,14 @@ impl<'a> Job<'a> {
         Ok((self.node().input_nodes()[place], self.contents()?[place]))
     }
 
-    /// The inputs whose role starts with `start`: the rest of the role, and the content.
+    /// The inputs whose role starts with `start`, but for those that it is done without: the rest of the role, and the
+    /// content.
     ///
     /// # Errors
     /// As [`Job::contents`].
     pub fn inputs(&self, start: &str) -> Result<Vec<(&'a str, Digest)>, NodeError> {
         let contents = self.contents()?;
-        let inputs = self.node().inputs().zip(contents);
+        let inputs = self.node().inputs().zip(contents).filter(|(input, _)| !self.without.contains(&input.node));
         Ok(inputs.filter_map(|(input, digest)| Some((input.role.strip_prefix(start)?, digest))).collect())
     }
 }

@@ -26,7 +26,7 @@ mod scripts;
 mod sources;
 mod telling;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -42,7 +42,7 @@ use schedule::{Schedule, Stage};
 
 use crate::diag::{Cause, Failure};
 use crate::drv::{ActionKey, Outputs};
-use crate::event::{Counts, Done, Event};
+use crate::event::{Counts, Done, Event, KnownFailure};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
 
@@ -68,8 +68,14 @@ pub struct Order {
 pub struct Outcome {
     /// In numbers.
     pub counts: Counts,
-    /// The nodes that failed, and whose fault each was.
+    /// The nodes that failed and may not, and whose fault each was.
     pub failures: Vec<(NodeId, Cause)>,
+    /// The nodes that failed as they may.
+    pub tolerated: Vec<NodeId>,
+    /// Those of the blocked that read one that failed as it may, but may not fail themselves, each with what it reads.
+    pub held_up: BTreeMap<NodeId, BTreeSet<NodeId>>,
+    /// Repositories that were assembled without some of their inputs, each with those.
+    pub without: BTreeMap<NodeId, BTreeSet<NodeId>>,
     /// The nodes that did not run because something that they need failed.
     pub blocked: Vec<NodeId>,
     /// Keys and outputs of the settled nodes.
@@ -93,6 +99,8 @@ pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, F
     let started = Instant::now();
     let knows = StoreKnowledge::new(ctx.store)?;
     let mut schedule = Schedule::new(graph, &order.wanted, &order.again, |id| usual_milliseconds(graph, id));
+    let holding = graph.known_failures().filter(|(_, may_fail)| may_fail.holds(&ctx.today));
+    schedule.may_fail(holding.map(|(id, _)| id).collect());
     for id in &order.here {
         schedule.want_bytes(*id);
     }
@@ -105,9 +113,21 @@ pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, F
         work_off(graph, order, ctx, &knows, &mut schedule, &mut tally)?;
     }
     let outcome = outcome(graph, order, &schedule, tally, looked_at, ctx.stopped());
+    tell_of_tolerated(ctx, graph, &outcome);
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     (ctx.sink)(Event::RunFinished { counts: outcome.counts, milliseconds });
     Ok(outcome)
+}
+
+/// Tells what follows from failures that are tolerated.
+fn tell_of_tolerated(ctx: &Context<'_>, graph: &Graph, outcome: &Outcome) {
+    let names = |ids: &BTreeSet<NodeId>| ids.iter().map(|id| graph.node(*id).name()).collect();
+    for (id, by) in &outcome.held_up {
+        (ctx.sink)(Event::NodeHeldUp { node: graph.node(*id).name(), by: names(by) });
+    }
+    for (id, without) in &outcome.without {
+        (ctx.sink)(Event::Incomplete { node: graph.node(*id).name(), without: names(without) });
+    }
 }
 
 /// Runs what is ready, and what becomes ready through that, until nothing is.
@@ -160,6 +180,7 @@ struct Tally {
     builds: usize,
     found: usize,
     failures: Vec<(NodeId, Cause)>,
+    tolerated: Vec<NodeId>,
     stopped: usize,
 }
 
@@ -188,7 +209,7 @@ fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: 
         Err(_) if ctx.stopped() => {
             tally.stopped += 1;
             (ctx.sink)(Event::NodeStopped { node: node.name() });
-            schedule.failed(id);
+            schedule.failed(id, false);
         }
         Err(failure) => fail(ctx, graph, schedule, id, &failure, tally),
     }
@@ -206,10 +227,16 @@ fn fail(
         Some(NodeError::Script { log, .. }) => *log,
         _ => None,
     };
+    let known = graph.node(id).may_fail().and_then(|known| KnownFailure::of(known, failure.cause, &ctx.today));
+    let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
     let node = graph.node(id).name();
-    (ctx.sink)(Event::NodeFailed { node, cause: failure.cause, message: told(failure), log });
-    tally.failures.push((id, failure.cause));
-    schedule.failed(id);
+    (ctx.sink)(Event::NodeFailed { node, cause: failure.cause, message: told(failure), log, known });
+    if tolerated {
+        tally.tolerated.push(id);
+    } else {
+        tally.failures.push((id, failure.cause));
+    }
+    schedule.failed(id, tolerated);
 }
 
 fn outcome(
@@ -221,32 +248,44 @@ fn outcome(
     stopped: bool,
 ) -> Outcome {
     let mut settled = BTreeMap::new();
+    let (mut held_up, mut incomplete) = (BTreeMap::new(), BTreeMap::new());
     let mut blocked = Vec::new();
     let mut not_run = tally.stopped;
     for id in graph.with_inputs(&order.wanted) {
         match (schedule.stage(id), schedule.key(id), schedule.outputs(id)) {
             (Stage::Settled | Stage::Done, Some(key), Some(outputs)) => {
                 settled.insert(id, (key, outputs.clone()));
+                let without = schedule.without(id);
+                if !without.is_empty() {
+                    incomplete.insert(id, without);
+                }
             }
             (Stage::Failed, ..) => {}
             (stage, ..) => {
                 not_run += 1;
                 if stage == Stage::Blocked {
                     blocked.push(id);
+                    let by: BTreeSet<NodeId> = schedule.excused_inputs(id).collect();
+                    if !by.is_empty() && !schedule.is_excused(id) && graph.node(id).kind() != Kind::Repo {
+                        held_up.insert(id, by);
+                    }
                 }
             }
         }
     }
+    let failed = tally.failures.len() + tally.tolerated.len();
     let counts = Counts {
         nodes: looked_at,
         clean: settled.len().saturating_sub(tally.ran),
         ran: tally.ran,
         builds: tally.builds,
-        cut_off: order.expected.saturating_sub(tally.ran + tally.found + tally.failures.len() + not_run),
+        cut_off: order.expected.saturating_sub(tally.ran + tally.found + failed + not_run),
         failed: tally.failures.len(),
+        tolerated: tally.tolerated.len(),
         not_run,
     };
-    Outcome { counts, failures: tally.failures, blocked, settled, stopped }
+    let Tally { failures, tolerated, .. } = tally;
+    Outcome { counts, failures, tolerated, held_up, without: incomplete, blocked, settled, stopped }
 }
 
 /// What a running node needs to know: keys and outputs of its inputs, and of theirs (a root wants the index behind its
@@ -264,7 +303,7 @@ fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, again: bool) -
             }
         }
     }
-    Job { graph, id, again, settled }
+    Job { graph, id, again, settled, without: schedule.without(id) }
 }
 
 /// What a node of that kind usually takes: only its proportion to others matters, for their order.

@@ -5,6 +5,10 @@
 //! is fetched or unpacked that no running node reads, a node starts the moment its last input is there, and one whose
 //! inputs came out as before is settled without running (early cutoff). Among ready nodes, the one with the longest
 //! remaining path goes first.
+//!
+//! Of some nodes it is known that they may fail. One that does, or that only such failures keep from running, is
+//! *excused*: a repository is assembled without it, and without it is another repository, with a key of its own. Everything
+//! else that reads it is blocked.
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +17,8 @@ use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use crate::drv::{ActionKey, Outputs};
 use crate::graph::{Graph, NodeId};
-use crate::plan::{Knowledge, Standing, contents, standing};
+use crate::name::Kind;
+use crate::plan::{Knowledge, Standing, contents_without, standing, without};
 
 /// How far a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +47,14 @@ struct Slot {
     wants_bytes: bool,
     key: Option<ActionKey>,
     outputs: Option<Outputs>,
+    excused: bool,
 }
 
 /// The state of all nodes of a run.
 pub struct Schedule<'a> {
     graph: &'a Graph,
     again: BTreeSet<NodeId>,
+    may_fail: BTreeSet<NodeId>,
     slots: Vec<Slot>,
     touched: VecDeque<NodeId>,
     ready: BinaryHeap<(u64, std::cmp::Reverse<NodeId>)>,
@@ -57,7 +64,8 @@ pub struct Schedule<'a> {
 impl<'a> Schedule<'a> {
     /// A schedule that settles `wanted`. `again` runs although realised; `milliseconds` estimates a node's duration.
     pub fn new(graph: &'a Graph, wanted: &[NodeId], again: &[NodeId], milliseconds: impl Fn(NodeId) -> u64) -> Self {
-        let slot = || Slot { stage: Stage::Idle, wanted: false, wants_bytes: false, key: None, outputs: None };
+        let slot =
+            || Slot { stage: Stage::Idle, wanted: false, wants_bytes: false, key: None, outputs: None, excused: false };
         let mut priority = vec![0u64; graph.len()];
         for id in graph.ids().rev() {
             let after = graph.consumers(id).iter().map(|consumer| priority[consumer.index()]).max().unwrap_or(0);
@@ -66,6 +74,7 @@ impl<'a> Schedule<'a> {
         let mut schedule = Self {
             graph,
             again: again.iter().copied().collect(),
+            may_fail: BTreeSet::new(),
             slots: std::iter::repeat_with(slot).take(graph.len()).collect(),
             touched: VecDeque::new(),
             ready: BinaryHeap::new(),
@@ -75,6 +84,11 @@ impl<'a> Schedule<'a> {
             schedule.want(*id, false);
         }
         schedule
+    }
+
+    /// Nodes whose failure is known.
+    pub fn may_fail(&mut self, nodes: BTreeSet<NodeId>) {
+        self.may_fail = nodes;
     }
 
     /// Also has the bytes of `id` here when the run ends.
@@ -118,9 +132,32 @@ impl<'a> Schedule<'a> {
         self.enter(id, Stage::Done);
     }
 
-    /// A running node failed.
-    pub fn failed(&mut self, id: NodeId) {
+    /// A running node failed; `excused`: as it may.
+    pub fn failed(&mut self, id: NodeId, excused: bool) {
+        self.slots[id.index()].excused = excused;
         self.enter(id, Stage::Failed);
+        if excused {
+            self.key_anew(id);
+        }
+    }
+
+    /// Whether `id` failed as it may, or is blocked by such failures alone and may fail itself.
+    pub fn is_excused(&self, id: NodeId) -> bool {
+        self.slots[id.index()].excused
+    }
+
+    /// The inputs of `id` that are excused.
+    pub fn excused_inputs(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        self.graph.node(id).input_nodes().iter().copied().filter(|input| self.is_excused(*input))
+    }
+
+    /// The inputs without which the repository `id` is assembled; none of any other node.
+    pub fn without(&self, id: NodeId) -> BTreeSet<NodeId> {
+        let node = self.graph.node(id);
+        if node.kind() != Kind::Repo {
+            return BTreeSet::new();
+        }
+        without(node, self.graph, |input| self.is_excused(input))
     }
 
     /// How far `id` is.
@@ -156,20 +193,53 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn any_input_is(&self, id: NodeId, stages: &[Stage]) -> bool {
-        self.graph.node(id).input_nodes().iter().any(|input| stages.contains(&self.stage(*input)))
+    /// Repositories that waited for the bytes of `id`, which was settled before it failed, have another key without it.
+    fn key_anew(&mut self, id: NodeId) {
+        self.slots[id.index()].outputs = None;
+        for consumer in self.graph.consumers(id) {
+            let slot = &mut self.slots[consumer.index()];
+            if slot.stage == Stage::Needed && self.graph.node(*consumer).kind() == Kind::Repo {
+                slot.stage = Stage::Idle;
+                (slot.key, slot.outputs) = (None, None);
+            }
+        }
+    }
+
+    /// Blocks `id` where inputs failed or are blocked that it is not done without.
+    fn is_blocked(&mut self, id: NodeId) -> bool {
+        let gone = |input: &NodeId| matches!(self.stage(*input), Stage::Failed | Stage::Blocked);
+        let node = self.graph.node(id);
+        let mut missing = node.input_nodes().iter().filter(|input| gone(input)).peekable();
+        if missing.peek().is_none() {
+            return false;
+        }
+        let excused = missing.all(|input| self.is_excused(*input));
+        if excused && node.kind() == Kind::Repo {
+            return false;
+        }
+        let slot = &mut self.slots[id.index()];
+        // Its outputs may be known, but the bytes cannot be had: whoever reads them is blocked too.
+        slot.outputs = None;
+        slot.excused = excused && self.may_fail.contains(&id);
+        let excused = slot.excused;
+        self.enter(id, Stage::Blocked);
+        if excused {
+            self.key_anew(id);
+        }
+        true
     }
 
     fn try_to_settle<K: Knowledge>(&mut self, id: NodeId, knows: &K) -> Result<(), K::Error> {
         if !self.slots[id.index()].wanted {
             return Ok(());
         }
-        if self.any_input_is(id, &[Stage::Failed, Stage::Blocked]) {
-            self.enter(id, Stage::Blocked);
+        if self.is_blocked(id) {
             return Ok(());
         }
         let node = self.graph.node(id);
-        let Some(contents) = contents(node, |input| self.outputs(input)) else {
+        let without = self.without(id);
+        let Some(contents) = contents_without(node, |input| self.outputs(input), |input| without.contains(&input))
+        else {
             for input in node.input_nodes() {
                 self.want(*input, false);
             }
@@ -198,15 +268,13 @@ impl<'a> Schedule<'a> {
     }
 
     fn try_to_ready(&mut self, id: NodeId) {
-        if self.any_input_is(id, &[Stage::Failed, Stage::Blocked]) {
-            // Its outputs may be known, but the bytes cannot be had: whoever reads them is blocked too.
-            self.slots[id.index()].outputs = None;
-            self.enter(id, Stage::Blocked);
+        if self.is_blocked(id) {
             return;
         }
         let graph = self.graph;
-        let inputs = graph.node(id).input_nodes();
-        if inputs.iter().all(|input| self.stage(*input) == Stage::Done) {
+        let without = self.without(id);
+        let inputs = graph.node(id).input_nodes().iter().filter(|input| !without.contains(input));
+        if inputs.clone().all(|input| self.stage(*input) == Stage::Done) {
             self.slots[id.index()].stage = Stage::Ready;
             self.ready.push((self.priority[id.index()], std::cmp::Reverse(id)));
         } else {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::strings::Interner;
 use super::{Graph, NodeId, Origin};
+use crate::component::MayFail;
 use crate::drv::{Action, ActionDigest, DrvId, Interning as _, action_digest, id_of};
 use crate::name::{Kind, NodeName};
 
@@ -130,6 +131,12 @@ impl Builder {
         let before = self.names.insert((node.kind, node.subject, node.place), here);
         assert!(before.is_none(), "two nodes have one name");
         here
+    }
+
+    /// Says of `node`, which it returns, that it may fail; `None` changes nothing. No part of its identity.
+    pub fn may_fail(&mut self, node: NodeId, may_fail: Option<&MayFail>) -> NodeId {
+        self.graph.may_fail.extend(may_fail.map(|may_fail| (node, may_fail.clone())));
+        node
     }
 
     /// Adds a node by its written name; for small graphs.

@@ -42,6 +42,7 @@ impl Graph {
         bytes(to, &ends);
         bytes(to, &self.action_bytes);
         bytes(to, &serde_json::to_vec(self.origins.get()).unwrap_or_default());
+        bytes(to, &serde_json::to_vec(&self.may_fail).unwrap_or_default());
     }
 
     /// The graph whose bytes these are.
@@ -82,6 +83,7 @@ impl Graph {
             action_ends: from.bytes()?.chunks_exact(8).map(|end| u64::from_le_bytes(array(end))).collect(),
             action_bytes: from.bytes()?.to_vec(),
             origins: Origins::unread(from.bytes()?.to_vec()),
+            may_fail: serde_json::from_slice(from.bytes()?).map_err(|_| DamagedGraph)?,
             consumers: OnceLock::new(),
         };
         if from.0.is_empty() && graph.is_sound() { Ok(graph) } else { Err(DamagedGraph) }

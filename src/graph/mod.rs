@@ -31,6 +31,7 @@ pub use view::{Names, Node, NodeInput};
 
 use serde::{Deserialize, Serialize};
 
+use crate::component::MayFail;
 use crate::drv::{ActionDigest, DrvId};
 use crate::lock::PinnedFile;
 use crate::name::{DistroName, Kind, NodeName};
@@ -114,6 +115,8 @@ pub struct Graph {
     outputs: Vec<u32>,
     /// What is not [`Origin::Made`].
     origins: Origins,
+    /// Known failures; no part of any identity.
+    may_fail: BTreeMap<NodeId, MayFail>,
     // By action.
     action_digests: Vec<ActionDigest>,
     action_ends: Vec<u64>,
@@ -161,6 +164,11 @@ impl Graph {
     pub fn consumers(&self, id: NodeId) -> &[NodeId] {
         let (ends, all) = self.consumers.get_or_init(|| self.turned());
         &all[range(ends, id.index())]
+    }
+
+    /// The nodes that may fail, in order, each with its known failure.
+    pub fn known_failures(&self) -> impl Iterator<Item = (NodeId, &MayFail)> {
+        self.may_fail.iter().map(|(node, may_fail)| (*node, may_fail))
     }
 
     /// `wanted` with all that they need, in order.

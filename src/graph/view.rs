@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Graph, NodeId, Origin};
+use crate::component::MayFail;
 use crate::digest::Digest;
 use crate::drv::{
     Action, ActionDigest, ActionKey, Compact, Derivation, DrvId, Fingerprint, Input, Outputs, fingerprint_of, key_of,
@@ -86,6 +87,11 @@ impl<'g> Node<'g> {
     /// Where its bytes can be had; never hashed.
     pub fn origin(self) -> &'g Origin {
         self.graph.origins.get().get(&self.node).unwrap_or(&Origin::Made)
+    }
+
+    /// The known failure of it, if there is one; never hashed.
+    pub fn may_fail(self) -> Option<&'g MayFail> {
+        self.graph.may_fail.get(&self.node)
     }
 
     /// What it reads, sorted by role.

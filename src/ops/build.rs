@@ -87,6 +87,7 @@ pub fn run(
         store,
         import: &|folder: &str| session.project.import(folder, store),
         now: project::now,
+        today: project::today(),
         distros: &session.evaluated()?.distros,
         launcher,
         cancel: means.cancel.clone(),

@@ -7,7 +7,7 @@ use crate::diag::{Cause, Caused, Failure, did_you_mean};
 use crate::eval::FilesError;
 use crate::eval::check::{Answer, Question, check as ask};
 use crate::name::ComponentName;
-use crate::project::{LOCK_FILE, Project, ProjectFiles, SETTINGS_FILE, now, read_text};
+use crate::project::{LOCK_FILE, Project, ProjectFiles, SETTINGS_FILE, read_text, today};
 
 /// Words that name nothing to check.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -41,14 +41,13 @@ pub fn check(start: &Path, words: &[String]) -> Result<Answer, Failure> {
         Err(FilesError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
     };
-    let today = jiff::Timestamp::from_second(now()).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut answer = watch::check(|watch| {
         ask(Question {
             files: &ProjectFiles(project.root()),
             settings: text(SETTINGS_FILE),
             lock: text(LOCK_FILE),
             look_at: &|asked| project.look_at(asked),
-            today: &today.to_string(),
+            today: &today(),
             watch,
         })
     });

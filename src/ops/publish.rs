@@ -1,14 +1,16 @@
 //! Publishing a channel from what is built.
 
+use std::collections::BTreeSet;
+
 use super::plan::Wish;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::{Action, Outputs};
 use crate::exec::{StoreKnowledge, read_listing, settings_of};
 use crate::graph::NodeId;
-use crate::name::{ChannelName, Kind, OutputName};
-use crate::plan::State;
-use crate::project::now;
+use crate::name::{ChannelName, Kind, NodeName, OutputName};
+use crate::plan::{Plan, State, contents_without, without};
+use crate::project::{now, today};
 use crate::publish::{self, Part, Published};
 use crate::sign::Signer;
 use crate::store::Store;
@@ -73,23 +75,45 @@ pub fn key_name(session: &Session, channel: &ChannelName) -> ChannelName {
     named.unwrap_or_else(|| channel.clone())
 }
 
-/// Publishes what is built of a channel.
+/// What was published, and without what.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// The generation.
+    pub published: Published,
+    /// The nodes without whose outputs it is, since they failed as they may; in order, each once.
+    pub without: Vec<NodeName>,
+}
+
+/// Publishes what is built of a channel. Where something of it is not built that may fail today, the repository that was
+/// assembled without it is published.
 ///
 /// # Errors
 /// Where something of it is not built, or it may not be published. What was published before stays.
-pub fn publish(session: &Session, store: &Store, channel: &ChannelName, signer: &Signer) -> Result<Published, Failure> {
+pub fn publish(
+    session: &Session,
+    store: &Store,
+    channel: &ChannelName,
+    signer: &Signer,
+) -> Result<Publication, Failure> {
     let nodes = parts(session, channel)?;
     let wish = Wish { wanted: nodes.clone(), again: Vec::new() };
     let plan = super::plan::plan(&session.graph, &wish, &StoreKnowledge::new(store)?)?;
-    let mut content = Vec::new();
+    let (mut content, mut lacking) = (Vec::new(), BTreeSet::new());
     for id in nodes {
         let node = session.graph.node(id);
         let not_built = || ChannelError::NotBuilt { node: node.to_string() };
         let planned = plan.of(id).ok_or_else(not_built)?;
-        let (State::Clean, Some(outputs)) = (&planned.state, &planned.outputs) else { return Err(not_built().into()) };
+        let outputs = match (&planned.state, &planned.outputs) {
+            (State::Clean, Some(outputs)) => outputs.clone(),
+            _ => {
+                let (outputs, missing) = assembled_without(session, store, &plan, id)?.ok_or_else(not_built)?;
+                lacking.extend(missing);
+                outputs
+            }
+        };
         let Action::Repo { settings } = &node.action() else { continue };
-        let tree = output(outputs, "tree").ok_or_else(not_built)?;
-        let listing = store.get_tree(output(outputs, "listing").ok_or_else(not_built)?)?;
+        let tree = output(&outputs, "tree").ok_or_else(not_built)?;
+        let listing = store.get_tree(output(&outputs, "listing").ok_or_else(not_built)?)?;
         let (_, object, _) = listing.files().next().ok_or_else(not_built)?;
         let text = String::from_utf8_lossy(&store.read_object(object, MAX_LISTING)?).into_owned();
         if !store.present(tree)? {
@@ -98,7 +122,25 @@ pub fn publish(session: &Session, store: &Store, channel: &ChannelName, signer: 
         content.push(Part { settings: settings_of(settings), tree, indexes: read_listing(&text)? });
     }
     let url = session.project.settings.channel.get(channel).and_then(|settings| settings.url.as_deref());
-    publish::publish(store, channel, &content, signer, url, now())
+    let published = publish::publish(store, channel, &content, signer, url, now())?;
+    Ok(Publication { published, without: lacking.into_iter().map(|id| session.graph.node(id).name()).collect() })
+}
+
+/// The outputs of the repository `id` as it was assembled without inputs that may fail and are not built, and the nodes of
+/// those; `None` where it was not.
+fn assembled_without(
+    session: &Session,
+    store: &Store,
+    plan: &Plan,
+    id: NodeId,
+) -> Result<Option<(Outputs, BTreeSet<NodeId>)>, Failure> {
+    let (node, today) = (session.graph.node(id), today());
+    let outputs = |id: NodeId| plan.of(id).and_then(|planned| planned.outputs.as_ref());
+    let may_fail = |id: NodeId| session.graph.node(id).may_fail().is_some_and(|may_fail| may_fail.holds(&today));
+    let missing = without(node, &session.graph, |id| outputs(id).is_none() && may_fail(id));
+    let Some(contents) = contents_without(node, outputs, |id| missing.contains(&id)) else { return Ok(None) };
+    let found = store.outputs_of(&[node.action_key(None, &contents)])?.pop().flatten();
+    Ok(found.map(|outputs| (outputs, missing)))
 }
 
 fn output(outputs: &Outputs, name: &'static str) -> Option<crate::digest::Digest> {

@@ -73,12 +73,18 @@ impl<'a> Recorder<'a> {
                 }
                 RunFact::Ended(ended)
             }
-            Event::NodeFailed { node, cause, message, log } => {
-                let mut ended = of(node.to_string(), RunOutcome::Failed);
+            Event::NodeFailed { node, cause, message, log, known } => {
+                let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
+                let outcome = if tolerated { RunOutcome::Tolerated } else { RunOutcome::Failed };
+                let mut ended = of(node.to_string(), outcome);
                 (ended.fault, ended.message, ended.log) = (Some(*cause), Some(message.clone()), *log);
                 RunFact::Ended(ended)
             }
             Event::NodeStopped { node } => RunFact::Ended(of(node.to_string(), RunOutcome::Stopped)),
+            Event::Incomplete { node, without } => {
+                let without = without.iter().map(ToString::to_string).collect();
+                RunFact::Without { node: node.to_string(), without }
+            }
             _ => return,
         };
         if let RunFact::Ended(ended) = &fact {
@@ -91,7 +97,7 @@ impl<'a> Recorder<'a> {
     pub fn finish(self, outcome: &Outcome) {
         let how = match () {
             () if outcome.stopped => RunEnd::Stopped,
-            () if outcome.failures.is_empty() => RunEnd::Done,
+            () if outcome.failures.is_empty() && outcome.held_up.is_empty() => RunEnd::Done,
             () => RunEnd::Failed,
         };
         let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
@@ -156,8 +162,8 @@ fn outcome_of(how: &Done) -> RunOutcome {
 }
 
 fn counts_of(counts: &Counts) -> RunCounts {
-    let Counts { ran, builds, cut_off, failed, not_run, .. } = *counts;
-    RunCounts { ran, builds, cut_off, failed, not_run }
+    let Counts { ran, builds, cut_off, failed, tolerated, not_run, .. } = *counts;
+    RunCounts { ran, builds, cut_off, failed, tolerated, not_run }
 }
 
 fn started(session: &Session, asked: &Asked, plan: &Plan) -> RunStarted {

@@ -2,6 +2,8 @@
 
 use super::build::Means;
 use super::session::Session;
+use std::collections::BTreeSet;
+
 use crate::diag::{Cause, Caused, Failure};
 use crate::event::Sink;
 use crate::exec::{self, Job, Order, layers, root_env};
@@ -80,7 +82,7 @@ pub fn run(
         return Err(RunError::NotMade { node: node.to_string() }.into());
     }
     let launcher = Launcher::this_program()?;
-    let job = Job { graph: &session.graph, id, again: false, settled: outcome.settled };
+    let job = Job { graph: &session.graph, id, again: false, settled: outcome.settled, without: BTreeSet::new() };
     let lowers = layers(store, &launcher, &job, id)?;
     let ended = start(store, &launcher, lowers, command, &means.cancel, output)?;
     Ok(match ended.end {

@@ -23,6 +23,8 @@ pub use compare::{Comparison, compare};
 pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, nearest, reason, tell, tell_all};
 pub use theme::Theme;
 
+use std::collections::BTreeSet;
+
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs};
 use crate::graph::{Graph, Node, NodeId};
@@ -85,6 +87,33 @@ pub fn standing<K: Knowledge>(node: Node<'_>, contents: &[Digest], knows: &K) ->
 /// The content of a node's inputs in their order; `None` while one is not settled.
 pub fn contents<'a>(node: Node<'_>, settled: impl Fn(NodeId) -> Option<&'a Outputs>) -> Option<Vec<Digest>> {
     node.inputs().map(|input| settled(input.node)?.get(input.output).copied()).collect()
+}
+
+/// The inputs that a repository is assembled without: those that are `excused`, and the source packages of components of
+/// which it has no build then. A source package that came alone would take its version's name, and be in the way of the
+/// one that mends the build.
+pub fn without(repository: Node<'_>, graph: &Graph, excused: impl Fn(NodeId) -> bool) -> BTreeSet<NodeId> {
+    let mut without: BTreeSet<NodeId> = repository.input_nodes().iter().copied().filter(|id| excused(*id)).collect();
+    if !without.is_empty() {
+        let inputs = || repository.input_nodes().iter().map(|id| graph.node(*id));
+        let builds = inputs().filter(|node| node.kind() == Kind::Build && !without.contains(&node.node_id()));
+        let built: BTreeSet<&str> = builds.map(Node::subject).collect();
+        let alone = |node: &Node<'_>| node.kind() == Kind::SourcePackage && !built.contains(node.subject());
+        without.extend(inputs().filter(alone).map(Node::node_id));
+    }
+    without
+}
+
+/// The content of a node's inputs in their order, where it is done without the outputs of those nodes that are `absent`;
+/// `None` while another is not settled.
+pub fn contents_without<'a>(
+    node: Node<'_>,
+    settled: impl Fn(NodeId) -> Option<&'a Outputs>,
+    absent: impl Fn(NodeId) -> bool,
+) -> Option<Vec<Digest>> {
+    let content =
+        |node, output| if absent(node) { Some(crate::drv::absent()) } else { settled(node)?.get(output).copied() };
+    node.inputs().map(|input| content(input.node, input.output)).collect()
 }
 
 /// What will happen to a node.

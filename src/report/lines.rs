@@ -1,7 +1,8 @@
 //! Events as plain lines, for pipes and logs: one line when a node starts, one when it ends.
 
 use super::{count, duration, plain};
-use crate::event::{Counts, Done, Event};
+use crate::event::{Counts, Done, Event, KnownFailure};
+use crate::name::NodeName;
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,18 +34,42 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
             };
             at(Verbosity::Normal, format!("{word:<7} {node}  {}{more}", duration(*milliseconds)))
         }
-        Event::NodeFailed { node, message, .. } => {
-            Some(format!("failed  {node}\n  {}", plain(message).trim_end().replace('\n', "\n  ")))
+        Event::NodeFailed { node, message, known, .. } => {
+            let known = known.as_ref().map(known_failure).unwrap_or_default();
+            Some(format!("failed  {node}{known}\n  {}", plain(message).trim_end().replace('\n', "\n  ")))
+        }
+        Event::NodeHeldUp { node, by } => Some(format!(
+            "blocked {node}\n  needs {}, whose failure is tolerated; that this does not run is not\n  help: mend what \
+             fails, or give `{}` a `may_fail` of its own",
+            listed(by),
+            node.subject
+        )),
+        Event::Incomplete { node, without } => {
+            Some(format!("lacking {node}\n  assembled without {}, as `may_fail` allows", listed(without)))
         }
         Event::NodeStopped { node } => at(Verbosity::Normal, format!("stopped {node}")),
         Event::RunFinished { counts, milliseconds } => Some(result(counts, *milliseconds)),
     }
 }
 
+fn listed(names: &[NodeName]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What stands behind the name of a node whose failure is known.
+fn known_failure(known: &KnownFailure) -> String {
+    let why = plain(&known.why);
+    match &known.until {
+        Some(until) if known.tolerated => format!("  (tolerated until {until}: {why})"),
+        Some(until) => format!("  (no longer tolerated: `may_fail`, {why}, expired on {until})"),
+        None => format!("  (tolerated: {why})"),
+    }
+}
+
 /// The last line of a run.
 pub fn result(counts: &Counts, milliseconds: u64) -> String {
     let time = duration(milliseconds);
-    if counts.ran + counts.failed + counts.not_run == 0 {
+    if counts.ran + counts.failed + counts.tolerated + counts.not_run == 0 {
         return format!("nothing to do: {}, all clean ({time})", count(counts.nodes, "node"));
     }
     let mut parts = vec![format!("{} ran ({})", count(counts.ran, "node"), count(counts.builds, "package build"))];
@@ -54,6 +79,9 @@ pub fn result(counts: &Counts, milliseconds: u64) -> String {
     parts.push(format!("{} clean", counts.clean));
     if counts.failed > 0 {
         parts.push(format!("{} failed", counts.failed));
+    }
+    if counts.tolerated > 0 {
+        parts.push(format!("{} failed as they may", counts.tolerated));
     }
     if counts.not_run > 0 {
         parts.push(format!("{} not run", counts.not_run));

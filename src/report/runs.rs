@@ -71,6 +71,7 @@ struct JsonCounts {
     builds: usize,
     cut_off: usize,
     failed: usize,
+    tolerated: usize,
     not_run: usize,
 }
 
@@ -87,6 +88,7 @@ struct JsonNode {
     milliseconds: Option<u64>,
     message: Option<String>,
     log: Option<String>,
+    without: Vec<String>,
 }
 
 /// Runs as a table, a line each.
@@ -149,7 +151,7 @@ pub fn text(run: &Run, all: bool, width: usize) -> String {
     let mut shown: Vec<&RunOf> = run.nodes.iter().filter(|node| all || is_told(run, node)).collect();
     let left = if all { 0 } else { shown.len().saturating_sub(MOST_NODES) };
     if left > 0 {
-        shown.sort_by_key(|node| (run.outcome(node) != Some(RunOutcome::Failed), position(run, &node.node)));
+        shown.sort_by_key(|node| (!is_failed(run, node), position(run, &node.node)));
         shown.truncate(MOST_NODES);
     }
     if !run.nodes.is_empty() {
@@ -162,6 +164,9 @@ pub fn text(run: &Run, all: bool, width: usize) -> String {
             let _ = write!(text, "  {}", duration(ended.milliseconds));
         }
         text.push('\n');
+        if !node.without.is_empty() {
+            text += &wrapped(&plain(&format!("without {}", node.without.join(", "))), "    ", "    ", width);
+        }
         if let Some(message) = node.ended.as_ref().and_then(|ended| ended.message.as_ref()) {
             text += &wrapped(&plain(message.lines().next().unwrap_or_default()), "    ", "    ", width);
         }
@@ -215,6 +220,7 @@ pub fn outcome_word(outcome: RunOutcome) -> &'static str {
         RunOutcome::Found => "found",
         RunOutcome::CutOff => "cut-off",
         RunOutcome::Failed => "failed",
+        RunOutcome::Tolerated => "tolerated",
         RunOutcome::Stopped => "stopped",
         RunOutcome::Blocked => "blocked",
         RunOutcome::NotReached => "not-reached",
@@ -226,9 +232,14 @@ fn change_of(change: &RunChange) -> Change {
     Change { field: change.field.clone(), before: change.before.clone(), now: change.now.clone() }
 }
 
+fn is_failed(run: &Run, node: &RunOf) -> bool {
+    matches!(run.outcome(node), Some(RunOutcome::Failed | RunOutcome::Tolerated))
+}
+
 /// Whether a node is listed without being asked for: what did not run is told by its count.
 fn is_told(run: &Run, node: &RunOf) -> bool {
-    !matches!(run.outcome(node), Some(RunOutcome::CutOff | RunOutcome::Blocked | RunOutcome::NotReached))
+    !node.without.is_empty()
+        || !matches!(run.outcome(node), Some(RunOutcome::CutOff | RunOutcome::Blocked | RunOutcome::NotReached))
 }
 
 fn position(run: &Run, node: &str) -> usize {
@@ -257,6 +268,7 @@ fn came_to(head: &RunHead) -> String {
         (counts.builds, "builds"),
         (counts.cut_off, "cut off"),
         (counts.failed, "failed"),
+        (counts.tolerated, "failed as they may"),
         (counts.not_run, "not run"),
     ];
     parts.extend(others.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
@@ -304,7 +316,8 @@ fn json_head(head: &RunHead) -> JsonHead {
         counts: finished.map(|finished| {
             let counts = finished.counts;
             let (ran, builds, cut_off) = (counts.ran, counts.builds, counts.cut_off);
-            JsonCounts { ran, builds, cut_off, failed: counts.failed, not_run: counts.not_run }
+            let (failed, tolerated, not_run) = (counts.failed, counts.tolerated, counts.not_run);
+            JsonCounts { ran, builds, cut_off, failed, tolerated, not_run }
         }),
     }
 }
@@ -323,5 +336,6 @@ fn json_node(run: &Run, node: &RunOf) -> JsonNode {
         milliseconds: ended.map(|ended| ended.milliseconds),
         message: ended.and_then(|ended| ended.message.clone()),
         log: ended.and_then(|ended| ended.log).map(|log| log.to_string()),
+        without: node.without.clone(),
     }
 }

@@ -8,14 +8,16 @@ use opb::exec::Outcome;
 /// Stopped by Ctrl-C or a termination signal.
 pub const STOPPED: u8 = 130;
 
-/// The exit code of a run: a bug before a failed build, that before a wrong input, that before the environment.
+/// The exit code of a run: a bug before a failed build, that before a wrong input, that before the environment. Failures
+/// that are tolerated count for those alone that need what failed and may not fail themselves.
 pub fn of_run(outcome: &Outcome) -> ExitCode {
     if outcome.stopped {
         return ExitCode::from(STOPPED);
     }
     let order = [Cause::Bug, Cause::Build, Cause::Input, Cause::Environment];
     let met = |cause: &Cause| outcome.failures.iter().any(|(_, failed)| failed == cause);
-    order.into_iter().find(met).map_or(ExitCode::SUCCESS, code)
+    let held_up = (!outcome.held_up.is_empty()).then_some(Cause::Build);
+    order.into_iter().find(met).or(held_up).map_or(ExitCode::SUCCESS, code)
 }
 
 /// The exit code for a cause.

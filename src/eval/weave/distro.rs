@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::needs::Order;
 use super::{Member, Scene, probes};
-use crate::component::{Component, SourceSpec};
+use crate::component::{Component, MayFail, SourceSpec};
 use crate::drv::Action;
 use crate::family::deb::{self, Part};
 use crate::graph::{ActionId, Builder, Needed, NewNode, NodeId, Origin, Word};
@@ -255,7 +255,8 @@ impl<'a> Weaver<'a> {
         {
             return known;
         }
-        graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, &mut needs)
+        let node = graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, &mut needs);
+        graph.may_fail(node, MayFail::of_all(member.on.iter().map(|(_, component)| component.may_fail.as_ref())))
     }
 
     /// Adds a node of a component on an arch.
@@ -276,7 +277,8 @@ impl<'a> Weaver<'a> {
             Part::Indep => self.graph.word(&format!("{distro}/{}", wanted.made_for)),
         };
         let origin = Origin::Made;
-        self.graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs)
+        let node = self.graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs);
+        self.graph.may_fail(node, wanted.component.may_fail.as_ref())
     }
 }
 

@@ -11,7 +11,7 @@ use super::distro::Made;
 use super::needs::{circle_of, lacking, twice};
 use super::probes;
 use super::sources::{LocalError, LocalSource, Sources};
-use crate::component::{Component, Need, SourceSpec};
+use crate::component::{Component, MayFail, Need, SourceSpec};
 use crate::digest::Digest;
 use crate::distro::{Distro, Rpm};
 use crate::drv::{Action, SharedTable};
@@ -329,8 +329,8 @@ fn component(
     let (kind, origin) = (Kind::SourcePackage, Origin::Made);
     let package = NewNode { kind, subject, place: of_distro, action, of_component: true, origin };
     let source_package = graph.add(package, &mut needs);
+    graph.may_fail(source_package, MayFail::of_all(member.on.values().map(|(of_arch, _)| of_arch.may_fail.as_ref())));
     made.source = Some(source_package);
-
     let wanted = wanted(scene, member);
     let add = |graph: &mut Builder, kind, wanted: &Wanted<'_>, action: &Action, needs: &mut [graph::Needed]| {
         let place = match wanted.part {
@@ -339,7 +339,8 @@ fn component(
         };
         let origin = Origin::Made;
         let action = graph.action(action);
-        graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs)
+        let node = graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs);
+        graph.may_fail(node, wanted.component.may_fail.as_ref())
     };
     let mut lists = Vec::new();
     for one in &wanted {

@@ -22,16 +22,21 @@ fn drive<'a>(
         let Some(id) = schedule.next_ready() else { return (ran, schedule) };
         let node = graph.node(id);
         let name = node.to_string();
-        for input in node.input_nodes() {
+        let without = schedule.without(id);
+        for input in node.input_nodes().iter().filter(|input| !without.contains(input)) {
             assert_eq!(schedule.stage(*input), Stage::Done, "{name} began before its inputs were here");
         }
-        let contents = contents(node, |input| schedule.outputs(input)).expect("all inputs are settled");
+        let contents = contents_without(node, |input| schedule.outputs(input), |input| without.contains(&input));
+        let contents = contents.expect("all inputs are settled");
         match make(&name) {
             Some(content) => {
                 let (key, outputs) = knows.run(node, &contents, &content);
                 schedule.done(id, key, outputs);
             }
-            None => schedule.failed(id),
+            None => {
+                let may_fail = schedule.may_fail.contains(&id);
+                schedule.failed(id, may_fail);
+            }
         }
         ran.push(name);
     }
@@ -209,4 +214,71 @@ fn two_run_at_once_where_neither_reads_the_other() {
     let Ok(()) = schedule.pump(&InMemory::default());
     assert_eq!(schedule.next_ready(), Some(id(&graph, "root:b@d/amd64")));
     assert_eq!(schedule.stage(id(&graph, "build:c@d/amd64")), Stage::Running);
+}
+
+/// All of `graph`, where these nodes may fail.
+fn lenient<'g>(graph: &'g Graph, may_fail: &[&str]) -> Schedule<'g> {
+    let mut schedule = all(graph);
+    schedule.may_fail(may_fail.iter().map(|name| id(graph, name)).collect());
+    schedule
+}
+
+fn but(failing: &'static [&str]) -> impl Fn(&str) -> Option<String> {
+    move |name| (!failing.contains(&name)).then(|| name.to_owned())
+}
+
+#[test]
+fn a_repository_is_assembled_without_what_may_fail_and_under_another_key() {
+    let graph = chain("1");
+    let (c, repo) = (id(&graph, "build:c@d/amd64"), id(&graph, "repo:nightly@d"));
+    let mut knows = InMemory::default();
+    let (ran, schedule) = drive(&graph, lenient(&graph, &["build:c@d/amd64"]), &mut knows, but(&["build:c@d/amd64"]));
+    assert_eq!(ran.last().map(String::as_str), Some("repo:nightly@d"));
+    assert_eq!((schedule.stage(c), schedule.is_excused(c)), (Stage::Failed, true));
+    assert_eq!(schedule.without(repo), BTreeSet::from([c]));
+    let without = schedule.key(repo).expect("assembled");
+    // Tried again, it fails again: the repository without it is there already.
+    let (ran, _) = drive(&graph, lenient(&graph, &["build:c@d/amd64"]), &mut knows, but(&["build:c@d/amd64"]));
+    assert_eq!(ran, ["build:c@d/amd64"]);
+    // Mended, the whole one is another.
+    let (ran, schedule) = drive(&graph, lenient(&graph, &["build:c@d/amd64"]), &mut knows, itself);
+    assert_eq!(ran, ["build:c@d/amd64", "repo:nightly@d"]);
+    assert!(schedule.key(repo).is_some_and(|key| key != without) && schedule.without(repo).is_empty());
+}
+
+#[test]
+fn what_needs_a_tolerated_failure_is_held_up_unless_it_may_fail_too() {
+    let graph = chain("1");
+    let [a, root, b, repo] =
+        ["build:a@d/amd64", "root:b@d/amd64", "build:b@d/amd64", "repo:nightly@d"].map(|name| id(&graph, name));
+    let run = |may_fail: &[&str]| {
+        let (_, schedule) =
+            drive(&graph, lenient(&graph, may_fail), &mut InMemory::default(), but(&["build:a@d/amd64"]));
+        (
+            [a, root, b, repo].map(|id| schedule.stage(id)),
+            [a, root, b].map(|id| schedule.is_excused(id)),
+            schedule.without(repo),
+        )
+    };
+    use Stage::{Blocked, Done, Failed};
+    let alone = run(&["build:a@d/amd64"]);
+    assert_eq!(alone, ([Failed, Blocked, Blocked, Blocked], [true, false, false], BTreeSet::from([a])));
+    let all = run(&["build:a@d/amd64", "root:b@d/amd64", "build:b@d/amd64"]);
+    assert_eq!(all, ([Failed, Blocked, Blocked, Done], [true; 3], BTreeSet::from([a, b])));
+    // That of others only is no excuse of what fails without one.
+    let other = run(&["root:b@d/amd64", "build:b@d/amd64"]);
+    assert_eq!(other, ([Failed, Blocked, Blocked, Blocked], [false; 3], BTreeSet::new()));
+}
+
+#[test]
+fn a_repository_that_waited_for_lost_bytes_goes_on_without_them() {
+    let graph = chain("1");
+    let (mut knows, made) = realised(&graph);
+    let (c, repo) = (id(&graph, "build:c@d/amd64"), id(&graph, "repo:nightly@d"));
+    knows.absent = [c, repo].iter().flat_map(|id| made[id].values()).copied().collect();
+    let mut schedule = lenient(&graph, &["build:c@d/amd64"]);
+    schedule.want_bytes(repo);
+    let (ran, schedule) = drive(&graph, schedule, &mut knows, but(&["build:c@d/amd64"]));
+    assert_eq!(ran, ["build:c@d/amd64", "repo:nightly@d"]);
+    assert_eq!((schedule.stage(repo), schedule.without(repo)), (Stage::Done, BTreeSet::from([c])));
 }

@@ -6,6 +6,7 @@
 //! planned    a node that runs or may run, with its causes by number; nodes that are clean have no line
 //! running    a node has begun to run
 //! ended      what a node came to
+//! without    what a repository was assembled without
 //! finished   when, how, and what came out in numbers
 //! ```
 
@@ -32,6 +33,13 @@ pub enum RunFact {
     },
     /// A node is done with, whatever that means for it.
     Ended(RunNode),
+    /// A repository was assembled without some of its inputs, which failed as they may.
+    Without {
+        /// The node that assembles it.
+        node: String,
+        /// The nodes of those inputs.
+        without: Vec<String>,
+    },
     /// The run ends. Always last, and missing where it was killed.
     Finished(RunFinished),
 }
@@ -157,6 +165,8 @@ pub enum RunOutcome {
     CutOff,
     /// It failed.
     Failed,
+    /// It failed, as it may.
+    Tolerated,
     /// It was ended because the run was stopped.
     Stopped,
     /// It did not run: something that it needs failed.
@@ -205,10 +215,18 @@ pub struct RunCounts {
     pub builds: usize,
     /// Were spared because an input came out as before.
     pub cut_off: usize,
-    /// Failed.
+    /// Failed, and may not.
     pub failed: usize,
+    /// Failed, as they may. Not written where there are none, as before there was such a thing.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub tolerated: usize,
     /// Did not run because of a failure or a stop.
     pub not_run: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer gives references")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize, Deserialize)]

@@ -63,6 +63,8 @@ pub struct RunOf {
     pub began: bool,
     /// What it came to; `None` where the run goes on or was killed.
     pub ended: Option<RunNode>,
+    /// What it was assembled without, where it is a repository; else empty.
+    pub without: Vec<String>,
 }
 
 impl RunHead {
@@ -99,7 +101,13 @@ impl Run {
 
     fn slot(&mut self, node: String) -> &mut RunOf {
         let place = *self.places.entry(node).or_insert_with_key(|node| {
-            self.nodes.push(RunOf { node: node.clone(), planned: None, began: false, ended: None });
+            self.nodes.push(RunOf {
+                node: node.clone(),
+                planned: None,
+                began: false,
+                ended: None,
+                without: Vec::new(),
+            });
             self.nodes.len() - 1
         });
         &mut self.nodes[place]
@@ -183,6 +191,7 @@ impl Store {
                     let node = ended.node.clone();
                     run.slot(node).ended = Some(ended);
                 }
+                Some(RunFact::Without { node, without }) => run.slot(node).without = without,
                 Some(RunFact::Finished(finished)) => run.head.finished = Some(finished),
                 None => run.damaged += 1,
             }

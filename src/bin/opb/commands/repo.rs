@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use opb::diag::Failure;
 use opb::name::ChannelName;
-use opb::ops::{key, publish};
+use opb::ops::key;
+use opb::ops::publish::{self, Publication};
 
 use super::{open, open_store};
 use crate::cli::Global;
@@ -34,7 +35,7 @@ pub fn run(global: &Global, args: &Repo) -> Result<ExitCode, Failure> {
     let store = open_store(global, &session)?;
     publish::parts(&session, channel)?;
     let signer = key::signer(&publish::key_name(&session, channel))?;
-    let published = publish::publish(&session, &store, channel, &signer)?;
+    let Publication { published, without } = publish::publish(&session, &store, channel, &signer)?;
     let packages = opb::report::count(published.packages, "package");
     let (generation, path) = (published.generation, published.path);
     output::data(&if published.new {
@@ -44,5 +45,7 @@ pub fn run(global: &Global, args: &Repo) -> Result<ExitCode, Failure> {
             "nothing to publish: generation {generation} of {channel} has all of it already: {packages}, in {path}\n"
         )
     });
+    let lacking = |node| format!("published without {node}, as `may_fail` allows");
+    output::notices(global, &without.iter().map(lacking).collect::<Vec<_>>());
     Ok(ExitCode::SUCCESS)
 }
