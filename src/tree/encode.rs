@@ -154,6 +154,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_laid_over_a_tree_takes_the_place_of_files_only() {
+        let (path, file) = (
+            |path: &str| path.parse::<TreePath>().expect("plain"),
+            |text: &[u8]| Entry::File { digest: Digest::of(text), size: text.len() as u64, executable: false },
+        );
+        let mut tree = sample();
+        let mut over = Tree::default();
+        over.insert_with_folders(path("new/x"), file(b"1")).expect("new");
+        tree.lay_below(&path("d"), &over).expect("laid");
+        tree.lay_below(&path("d"), &over).expect("laid again");
+        assert_eq!(tree.get(&path("d/new/x")), Some(&file(b"1")));
+        tree.lay(path("d/new/x"), file(b"2")).expect("another file");
+        assert_eq!(tree.get(&path("d/new/x")), Some(&file(b"2")));
+        tree.lay(path("link"), file(b"3")).expect("a file in place of a link");
+        assert_eq!(tree.get(&path("link")), Some(&file(b"3")));
+        assert_eq!(tree.lay(path("d/new"), file(b"4")), Err(TreeError::Twice(path("d/new"))));
+        assert_eq!(tree.lay(path("a.c"), Entry::Folder), Err(TreeError::Twice(path("a.c"))));
+        let mut tree = sample();
+        assert_eq!(tree.lay(path("link/x"), file(b"5")), Err(TreeError::NoFolder(path("link/x"))));
+        let long = vec![vec![b'n'; 200]; 18].join(&b'/');
+        assert_eq!(tree.lay_below(&TreePath::new(&long).expect("long"), &over), Ok(()));
+        let longer = TreePath::new(&[&long[..], b"/", &[b'n'; 182]].concat()).expect("as long as may be");
+        assert_eq!(tree.lay_below(&longer, &over), Err(TreeError::TooLong(longer.clone())));
+    }
+
+    #[test]
     fn contradictions_are_refused() {
         let mut tree = sample();
         let folder = |path: &str| (path.parse().expect("plain"), Entry::Folder);

@@ -60,6 +60,9 @@ pub enum TreeError {
     /// An empty, overlong or NUL-holding link target.
     #[error("the symbolic link `{0}` has an impossible target")]
     LinkTarget(TreePath),
+    /// Laid below a folder, a path gets longer than any may be.
+    #[error("a path below `{0}` is too long")]
+    TooLong(TreePath),
     /// More than [`MAX_ENTRIES`].
     #[error("more than {MAX_ENTRIES} entries")]
     TooMany,
@@ -100,6 +103,35 @@ impl Tree {
             self.insert_with_folders(parent, Entry::Folder)?;
         }
         self.insert(path, entry)
+    }
+
+    /// Puts `entry` at `path` over what is there: a file or a link in place of another, a folder where one is already.
+    ///
+    /// # Errors
+    /// As [`Tree::insert_with_folders`], and where one of the two is a folder and the other is none.
+    pub fn lay(&mut self, path: TreePath, entry: Entry) -> Result<(), TreeError> {
+        match (self.entries.get(&path), &entry) {
+            (None, _) => self.insert_with_folders(path, entry),
+            (Some(Entry::Folder), Entry::Folder) => Ok(()),
+            (Some(Entry::Folder), _) | (Some(_), Entry::Folder) => Err(TreeError::Twice(path)),
+            (Some(_), _) => {
+                self.entries.remove(&path);
+                self.insert(path, entry)
+            }
+        }
+    }
+
+    /// Lays all of `tree` into the folder `folder`.
+    ///
+    /// # Errors
+    /// As [`Tree::lay`].
+    pub fn lay_below(&mut self, folder: &TreePath, tree: &Self) -> Result<(), TreeError> {
+        for (path, entry) in tree.iter() {
+            let path = [folder.as_bytes(), b"/", path.as_bytes()].concat();
+            let path = TreePath::new(&path).map_err(|_| TreeError::TooLong(folder.clone()))?;
+            self.lay(path, entry.clone())?;
+        }
+        Ok(())
     }
 
     /// The entry at `path`.
