@@ -72,6 +72,18 @@ pub struct LaidFile {
     pub is_folder: bool,
 }
 
+/// What is in a file beside a recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileBeside {
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Whether its owner may execute it.
+    pub executable: bool,
+}
+
+/// What is in the files beside recipes that components name one by one, by path below the project's root.
+pub type FilesBeside = BTreeMap<String, FileBeside>;
+
 /// How a component is built before what it needs is there, to break a circle of needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stage {
@@ -141,6 +153,11 @@ impl Component {
             skip: None,
             may_fail: None,
         }
+    }
+
+    /// The path of what lies beside the recipe, below the project's root.
+    pub fn beside(&self, path: &TreePath) -> String {
+        format!("{}/{path}", self.folder)
     }
 
     /// The field in which `other`, the same component on another arch of one distro, makes another source package, which

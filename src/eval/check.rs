@@ -181,6 +181,7 @@ fn without_unpinned(project: &Project, lock: &Lock, is_damaged: bool) -> Option<
         distros: project.distros.clone(),
         components: project.components.clone(),
         work: project.work.iter().filter(|work| !without.contains(&work.component.name)).cloned().collect(),
+        beside: project.beside.clone(),
         warnings: Vec::new(),
         broken: project.broken.iter().cloned().chain(without).collect(),
     })

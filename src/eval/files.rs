@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use miette::Diagnostic;
 
+use crate::component::FileBeside;
 use crate::diag::{Cause, Caused};
 
 /// The largest file that evaluation reads, in bytes.
@@ -25,6 +26,14 @@ pub trait Files {
     /// # Errors
     /// [`FilesError`], one variant for each reason.
     fn read(&self, path: &str) -> Result<String, FilesError>;
+
+    /// The file at `path`, whatever its bytes: at most [`MAX_FILE`] of them.
+    ///
+    /// # Errors
+    /// As [`Files::read`].
+    fn content(&self, path: &str) -> Result<FileBeside, FilesError> {
+        Ok(FileBeside { bytes: self.read(path)?.into_bytes(), executable: false })
+    }
 }
 
 /// Why a file of the project could not be read.

@@ -47,7 +47,7 @@ pub use places::FieldPlaces;
 pub use range::{Point, Range, Related};
 pub use watch::{Stopped, Watch};
 
-use crate::component::Component;
+use crate::component::{Component, FilesBeside};
 use crate::distro::Distro;
 use crate::name::{ComponentName, DistroName, Target};
 use mistake::Complaint;
@@ -65,6 +65,8 @@ pub struct Project {
     pub components: BTreeMap<ComponentName, ComponentInfo>,
     /// One for each component and target that it is for, sorted by both. Those to be skipped are here too.
     pub work: Vec<Work>,
+    /// What is in patches and single files beside recipes.
+    pub beside: FilesBeside,
     /// What may not be what was meant, sorted by file and place.
     pub warnings: Vec<RecipeWarning>,
     /// Names that recipes with mistakes may have given to components: what needs one of them is not to blame. Only

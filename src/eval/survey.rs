@@ -14,7 +14,7 @@ use super::mistake::{Complaint, Mistake, RecipeError};
 use super::recipe::{self, Lines, Place, Recipe};
 use super::scan::Text;
 use super::{ComponentInfo, DISTROS, Files, Project, Watch, Work, api, closure, distro, handle, places, targets};
-use crate::component::Component;
+use crate::component::{Component, FilesBeside};
 use crate::distro::Distro;
 use crate::name::{ComponentName, DistroName, NameError, Target};
 
@@ -130,8 +130,11 @@ impl<'a> Evaluation<'a> {
         work.sort_by(|one, other| {
             one.component.name.cmp(&other.component.name).then_with(|| one.target.cmp(&other.target))
         });
+        let (beside, warnings) = (FilesBeside::new(), Vec::new());
+        let mut project = Project { distros, components, work, beside, warnings, broken };
+        recipe::read_contents(&mut project, self.files, &mut self.errors);
         Survey {
-            project: Project { distros, components, work, warnings: Vec::new(), broken },
+            project,
             errors: self.errors,
             warnings: self.warnings,
             distros: distro_texts,

@@ -8,6 +8,7 @@ use std::io;
 
 use super::local::{MAX_TEXT, SourceFiles, is_own, look_at};
 use super::{LOCK_FILE, Project, ProjectError, not_text, read_lock};
+use crate::component::FileBeside;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::eval::weave::{Asked, Looked};
@@ -145,11 +146,15 @@ impl Files for Revision {
     }
 
     fn read(&self, path: &str) -> Result<String, FilesError> {
+        String::from_utf8(self.content(path)?.bytes).map_err(|_| FilesError::NotText { path: path.to_owned() })
+    }
+
+    fn content(&self, path: &str) -> Result<FileBeside, FilesError> {
         let failed = |error: GitError| FilesError::Read { path: path.to_owned(), source: io::Error::other(error) };
         let file = self.file(path).map_err(failed)?.ok_or_else(|| FilesError::Missing { path: path.to_owned() })?;
         let bytes = self.commit.read(file, MAX_FILE as u64).map_err(failed)?;
         let bytes = bytes.ok_or_else(|| FilesError::TooLarge { path: path.to_owned() })?;
-        String::from_utf8(bytes).map_err(|_| FilesError::NotText { path: path.to_owned() })
+        Ok(FileBeside { bytes, executable: file.kind == CommittedKind::File { executable: true } })
     }
 }
 

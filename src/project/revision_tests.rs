@@ -114,6 +114,9 @@ fn a_commit_is_what_the_work_tree_was() {
     assert_eq!((seen.tree, &seen.texts), (disk.tree, &disk.texts));
     assert!(seen.texts.contains_key("debian/control"));
     assert_eq!(then.tree(".").expect("a tree"), top);
+    let content = |path: &str| then.content(path).expect("a file");
+    assert_eq!((content("src/run").executable, content("src/a.c").executable), (true, false));
+    assert_eq!(content("src/a.c").bytes, b"int a;\n");
     assert_eq!(then.tree("src/sub").expect("a tree"), sub);
     assert_eq!(then.list("src").expect("a folder"), names);
     assert_eq!(then.list("recipes").expect("a folder"), ["logax.rhai"]);

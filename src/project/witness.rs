@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Project;
 use super::files::ProjectFiles;
 use super::local::is_own;
+use crate::component::FileBeside;
 use crate::eval::{Files, FilesError};
 use crate::fetch::local_tree_visited;
 
@@ -67,6 +68,11 @@ impl Files for NotedFiles<'_> {
     fn read(&self, path: &str) -> Result<String, FilesError> {
         self.note(path);
         self.files.read(path)
+    }
+
+    fn content(&self, path: &str) -> Result<FileBeside, FilesError> {
+        self.note(path);
+        self.files.content(path)
     }
 }
 

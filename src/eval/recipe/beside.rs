@@ -1,16 +1,92 @@
 //! Files that lie beside a recipe, in `recipes/<name>/`: patches, and what is laid into the source.
 //!
-//! Evaluation looks only whether they are there. What is in them becomes part of the source package.
+//! While a recipe is read, it is only looked whether they are there. What is in patches and single files is read once
+//! all recipes are, and becomes part of derivations; a folder is a source of its own.
+
+use std::collections::BTreeSet;
 
 use rhai::Dynamic;
 
-use super::super::files::{Files, FilesError};
+use super::super::Project;
+use super::super::files::{Files, FilesError, MAX_FILE};
 use super::super::mistake::{Complaint, Mistake, RecipeError, is_harmful};
 use super::super::places::{Step, key};
 use super::super::read::{Beside, Reader};
-use crate::component::LaidFile;
+use crate::component::{Component, LaidFile};
 use crate::diag::did_you_mean;
 use crate::path::TreePath;
+
+/// The most bytes of all patches and single files of a component.
+const MAX_ALL: usize = 8 << 20;
+
+/// Reads the patches and the single files beside recipes that the components of `project` name.
+pub(in super::super) fn read_contents(project: &mut Project, files: &dyn Files, errors: &mut Vec<RecipeError>) {
+    let mut seen: BTreeSet<*const Component> = BTreeSet::new();
+    let mut wrong: BTreeSet<(String, String)> = BTreeSet::new();
+    for component in project.work.iter().map(|work| &work.component).filter(|component| component.skip.is_none()) {
+        if component.patches.is_empty() && component.files.is_empty() || !seen.insert(&raw const **component) {
+            continue;
+        }
+        let patches = component.patches.iter().map(|path| ("patches", path));
+        let single = component.files.iter().filter(|file| !file.is_folder).map(|file| ("files", &file.from));
+        let mut all = 0;
+        for (field, from) in patches.chain(single) {
+            let path = component.beside(from);
+            if !project.beside.contains_key(&path) {
+                match files.content(&path) {
+                    Ok(content) => drop(project.beside.insert(path.clone(), content)),
+                    Err(error) => {
+                        if wrong.insert((component.name.to_string(), path)) {
+                            errors.push(unusable(project, component, (field, from), &error));
+                        }
+                        continue;
+                    }
+                }
+            }
+            let before = all;
+            all += project.beside.get(&path).map_or(0, |content| content.bytes.len());
+            if before <= MAX_ALL && all > MAX_ALL && wrong.insert((component.name.to_string(), String::new())) {
+                let message = format!("the patches and files of `{}` have more than {MAX_ALL} bytes", component.name);
+                errors.push(at(project, component, (field, from), message, larger(field)));
+            }
+        }
+    }
+}
+
+fn unusable(project: &Project, component: &Component, place: (&str, &TreePath), error: &FilesError) -> RecipeError {
+    let path = component.beside(place.1);
+    match error {
+        FilesError::TooLarge { .. } => {
+            let message = format!("`{path}` is larger than {MAX_FILE} bytes");
+            at(project, component, place, message, larger(place.0))
+        }
+        FilesError::Read { source, .. } => {
+            let help = "put a regular file there that can be read; a link must not lead out of the project";
+            at(project, component, place, format!("cannot read `{path}`: {source}"), help)
+        }
+        other => at(project, component, place, other.to_string(), "put the file there"),
+    }
+}
+
+fn larger(field: &str) -> &'static str {
+    match field {
+        "patches" => "split it, or put the change into the source itself",
+        _ => "put large files into a folder and lay that, as in `\"data/\": \"data/\"`: a folder may have any size",
+    }
+}
+
+fn at(
+    project: &Project,
+    component: &Component,
+    (field, from): (&str, &TreePath),
+    message: String,
+    help: &str,
+) -> RecipeError {
+    match project.components.get(&component.name) {
+        Some(info) => info.places.error(Mistake::File, field, Some(&from.to_string()), message, help),
+        None => RecipeError::placeless(&component.file, Complaint::new(Mistake::File, message).help(help)),
+    }
+}
 
 /// Complains about files that are named and not there, in `folder` below the project's root.
 pub(super) fn check(reader: &mut Reader, files: &dyn Files, folder: &str) {
@@ -115,5 +191,15 @@ pub(super) fn files(reader: &mut Reader, value: &Dynamic, way: &[Step]) -> Optio
         laid.push(LaidFile { to: to.0, from: from.0, is_folder: from.1 });
     }
     laid.sort();
+    let below = |inner: &TreePath, outer: &TreePath| {
+        inner.as_bytes().strip_prefix(outer.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    };
+    for (turn, file) in laid.iter().enumerate() {
+        let inside = laid.iter().enumerate().find(|(other, inner)| *other != turn && below(&inner.to, &file.to));
+        if let Some((_, inner)) = inside.filter(|_| !file.is_folder) {
+            let message = format!("`{}` cannot be laid into `{}`, which is a file", inner.to, file.to);
+            reader.refuse(way, Complaint::new(Mistake::File, message).help("give each a place of its own"));
+        }
+    }
     Some(laid)
 }

@@ -11,6 +11,7 @@ mod whole;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub(super) use beside::read_contents;
 pub(super) use line::Stopped;
 use rhai::{Array, Dynamic, Map};
 
