@@ -12,6 +12,8 @@ mod chain;
 mod failing;
 #[path = "building/full_disk.rs"]
 mod full_disk;
+#[path = "building/laid.rs"]
+mod laid;
 #[path = "building/may_fail.rs"]
 mod may_fail;
 #[path = "building/pins.rs"]

@@ -24,12 +24,13 @@ const DISTRO: &str = r#"#{
 const FLAGS: &str = "fn flags(of) { #{ LEVEL: of, RELEASE: target.release } }\n";
 
 /// Fields of a recipe that has some of everything, in some order.
-const FIELDS: [&str; 6] = [
+const FIELDS: [&str; 7] = [
     r#"source: path("tool")"#,
     r#"needs: ["libmd", pkg("help2man (>= 1.40)")]"#,
     r#"env: #{ V: "1", A: "2", Z: probe("gcc -dumpversion") } + lib::flags("3")"#,
     r#"profiles: ["nodoc", "nocheck"]"#,
     r#"stamp: ["version.id"]"#,
+    r#"patches: ["b.patch", "a.patch"]"#,
     r#"on: [["@mirage-1/arm64", #{ env: #{ B: "1", A: () } }], ["@mirage-*", |target| #{ env: #{ AT: target.name } }]]"#,
 ];
 
@@ -70,6 +71,8 @@ fn files(fields: &[&str]) -> BTreeMap<String, String> {
         ("recipes/libmd.rhai", "#{ source: dsc(\"libmd\") }\n"),
         ("recipes/libbsd.rhai", "#{ source: dsc(\"libbsd\") }\n"),
         ("recipes/tool.rhai", tool.as_str()),
+        ("recipes/tool/a.patch", "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"),
+        ("recipes/tool/b.patch", "--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n"),
     ];
     files.map(|(path, text)| (path.to_owned(), text.to_owned())).into()
 }

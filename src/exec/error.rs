@@ -2,6 +2,7 @@
 
 use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;
+use crate::tree::TreeError;
 
 /// Why a node has no result.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -116,6 +117,16 @@ pub enum NodeError {
         what: String,
         /// Why.
         why: String,
+    },
+    /// Two things of a recipe that are to lie at the same place.
+    #[error("what the recipe lays at `{to}` of the source is in the way of something else that it lays there")]
+    #[diagnostic(code(opb::exec::laid), help("give each item of `sources` and `files` a place of its own"))]
+    Laid {
+        /// The place.
+        to: String,
+        /// Why.
+        #[source]
+        source: TreeError,
     },
     /// A file or folder at work could not be used.
     #[error("cannot {doing} `{path}`")]

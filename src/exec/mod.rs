@@ -14,6 +14,7 @@ mod context;
 mod error;
 mod guest;
 mod knowledge;
+mod laid;
 mod node;
 mod numbering;
 mod packages;

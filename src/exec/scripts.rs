@@ -1,13 +1,15 @@
 //! Nodes that run a script in a sandbox: probes, source packages and builds.
 //!
-//! A script sees `/in/source` (read-only; not that of a probe), `/opb` (itself and small files), `/out` (where its outputs go, a folder for
-//! each) and works as the user `builder` in `/build`. Outputs are imported when nothing of the sandbox runs any more.
+//! A script sees `/in/source` (read-only; not that of a probe), `/in/sources` and `/in/files` where recipes lay something
+//! into a source, `/opb` (itself and small files), `/out` (where its outputs go, a folder for each) and works as the user
+//! `builder` in `/build`. Outputs are imported when nothing of the sandbox runs any more.
 
 use cap_std::fs::Dir;
 
 use super::context::{Context, Job};
 use super::error::NodeError;
 use super::guest::{clean, finished, logged};
+use super::laid;
 use super::roots::layers;
 use crate::diag::Failure;
 use crate::digest::Digest;
@@ -50,21 +52,26 @@ pub fn run(
     let work = ctx.store.new_work()?;
     let (root, _) = job.input("root")?;
     let source = if node.kind() == Kind::Probe { None } else { Some(job.input("source")?.1) };
-    prepare(ctx, &work, script, source)?;
+    let mut trees: Vec<(&str, Tree)> = Vec::new();
+    if let Some(source) = source {
+        trees.push(("source", ctx.store.get_tree(source)?));
+        let laid = [("sources", laid::sources(ctx, job)?), ("files", laid::files(ctx, job, script)?)];
+        trees.extend(laid.into_iter().filter(|(_, tree)| !tree.is_empty()));
+    }
+    prepare(ctx, &work, script, &trees)?;
     let mut env = script.env.clone();
     for (name, template) in &script.env_with_probes {
         env.insert(name.clone().into(), filled(ctx, job, name, template)?.into());
     }
     env.extend(more_env.iter().map(|(key, value)| ((*key).into(), value.clone().into())));
     let env = env.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
+    let mut binds: Vec<Bind> = trees.iter().map(|(name, _)| bind(&work, name, &format!("/in/{name}"), false)).collect();
+    binds.push(bind(&work, "opb", "/opb", false));
+    binds.push(Bind { collect: true, ..bind(&work, "out", "/out", true) });
     let request = Request {
         root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
         scratch: work.path().join("scratch"),
-        binds: source
-            .map(|_| bind(&work, "source", "/in/source", false))
-            .into_iter()
-            .chain([bind(&work, "opb", "/opb", false), Bind { collect: true, ..bind(&work, "out", "/out", true) }])
-            .collect(),
+        binds,
         steps: vec![
             folder("/build"),
             folder("/out"),
@@ -106,7 +113,7 @@ fn filled(ctx: &Context<'_>, job: &Job<'_>, name: &str, template: &Template) -> 
     })
 }
 
-fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, source: Option<Digest>) -> Result<(), Failure> {
+fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, trees: &[(&str, Tree)]) -> Result<(), Failure> {
     let failed = |name: &str| {
         let path = work.path().join(name).to_string();
         move |source| NodeError::File { doing: "write", path, source }
@@ -119,14 +126,13 @@ fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, source: Option<Di
         world_readable(work, name).map_err(failed(name))?;
         work.dir().open_dir(name).map_err(failed(name))
     };
-    if let Some(source) = source {
-        let tree: Tree = ctx.store.get_tree(source)?;
-        ctx.store.export_tree(&tree, &make("source")?, ExportMode::HardLink)?;
+    for (name, tree) in trees {
+        ctx.store.export_tree(tree, &make(name)?, ExportMode::HardLink)?;
     }
     let own = make("opb")?;
     own.write("script", script.text.as_bytes()).map_err(failed("opb/script"))?;
     make("opb/files")?;
-    for (name, content) in &script.files {
+    for (name, content) in script.files.iter().filter(|(name, _)| !laid::is_laid(name)) {
         own.write(format!("files/{name}"), content).map_err(failed("opb/files"))?;
     }
     Ok(())

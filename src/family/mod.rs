@@ -5,6 +5,7 @@
 //! business (`eval/weave`), running them that of `exec/`.
 
 pub mod deb;
+pub mod laid;
 pub mod probe;
 pub mod rpm;
 

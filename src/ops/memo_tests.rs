@@ -145,6 +145,43 @@ fn every_file_that_was_read_is_watched() {
 }
 
 #[test]
+fn what_recipes_lay_into_sources_is_watched() {
+    let space = || {
+        let space = Space::new();
+        let recipe = "#{ source: path(\"sources/one\"), sources: #{ \"lib\": path(\"lib\") }, patches: [\"fix.patch\"], \
+                      files: #{ \"data/\": \"data/\", \"x\": \"small\" } }\n";
+        space.file("recipes/one.rhai", recipe);
+        let beside = ["recipes/one/fix.patch", "recipes/one/small", "recipes/one/data/x", "lib/lib.c"];
+        beside.iter().for_each(|path| space.file(path, "x 1\n"));
+        (space, beside)
+    };
+    for turn in 0..4 {
+        let (space, beside) = space();
+        let first = space.evaluate();
+        assert_eq!(space.known(), None);
+        space.file("recipes/one/data/../unused", "x");
+        assert_eq!(space.evaluate(), first, "what is not named is no input");
+        change_in_secret(&space.path(beside[turn]));
+        assert!(space.known().is_some(), "{}", beside[turn]);
+        let fresh = Session::remembering(space.project(), None).expect("sound");
+        let ids = fresh.graph.ids().map(|id| fresh.graph.node(id).id().to_string());
+        let all = space.evaluate();
+        assert!(
+            ids.zip(&all).all(|(id, line)| line.ends_with(&id)),
+            "{}: the cache came to something else",
+            beside[turn]
+        );
+        assert_ne!(all, first, "{}", beside[turn]);
+    }
+    // Whether it may be executed is a part of it.
+    let (space, beside) = space();
+    let first = space.evaluate();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(space.path(beside[1]), mode).expect("set");
+    assert_ne!(space.evaluate(), first);
+}
+
+#[test]
 fn new_files_and_lost_ones_are_noticed() {
     type Deed<'a> = (&'a str, &'a dyn Fn(&Space));
     let deeds: [Deed<'_>; 8] = [

@@ -8,7 +8,7 @@ use super::*;
 const RECIPE: &str = r##"import "lib/flags" as flags;
 let names = table(numbers(1, 20).map(|n| `V${n}`), |name| name.to_lower());
 #{
-    source: path("tool"), env: flags::all(names),
+    source: path("tool"), env: flags::all(names), patches: ["b.patch", "a.patch"],
     needs: ["libmd"],
     on: [["@mirage-1/*", |target, it| #{ profiles: ["nodoc", "nocheck"], env: #{ AT: target.name, GCC: probe("gcc -v") } }]],
 }
@@ -19,6 +19,8 @@ fn project() -> Space {
     space.dsc("libmd", "", &[("libmd-dev", "any", "")]);
     space.file("recipes/tool.rhai", RECIPE);
     space.file("recipes/lib/flags.rhai", "fn all(names) { names + #{ R: target.release } }\n");
+    space.file("recipes/tool/a.patch", "");
+    space.file("recipes/tool/b.patch", "");
     space.source(
         "tool",
         "Source: logax\nBuild-Depends: libbsd-dev\n\nPackage: logax\nArchitecture: any\nDescription: x\n",

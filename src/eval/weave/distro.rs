@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::needs::Order;
+use super::sources::source_node;
 use super::{Member, Scene, probes};
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::drv::Action;
 use crate::family::deb::{self, Part};
+use crate::family::laid::Laid;
 use crate::graph::{ActionId, Builder, Needed, NewNode, NodeId, Origin, Word};
 use crate::name::{Arch, AreaName, ComponentName, DistroName, Kind};
 
@@ -220,17 +222,8 @@ impl<'a> Weaver<'a> {
             }
             (SourceSpec::Path { .. }, None) => unreachable!("a local source has been looked at before it is woven"),
         };
-        let graph = &mut self.graph;
-        let (subject, mut place) = (graph.word(member.name.as_str()), graph.word(place));
-        let action = graph.action(&Action::Source { tree });
-        if let Some(known) = graph.find(Kind::Source, subject, place) {
-            if graph.does(known, action) {
-                return known;
-            }
-            // A recipe may take another folder for another distro.
-            place = graph.word(distro.as_str());
-        }
-        graph.add(NewNode { kind: Kind::Source, subject, place, action, of_component: true, origin }, &mut [])
+        let subject = self.graph.word(member.name.as_str());
+        source_node(&mut self.graph, subject, (tree, origin), [place, distro.as_str()])
     }
 
     fn source_package(
@@ -242,8 +235,11 @@ impl<'a> Weaver<'a> {
         base: Option<&Base>,
     ) -> NodeId {
         let graph = &mut self.graph;
-        let action = deb::source_package(component, scene.distro, &member.source.facts, &scene.settings.maintainer);
-        let mut needs = vec![graph.need("source", source, "tree")];
+        let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
+        let (facts, maintainer) = (&member.source.facts, &scene.settings.maintainer);
+        let action = deb::source_package(component, scene.distro, facts, &laid, maintainer);
+        let mut needs = member.laid.needs(component, graph);
+        needs.push(graph.need("source", source, "tree"));
         if let (Action::SourcePackage { script: Some(_) }, Some(base)) = (&action, base) {
             needs.push(graph.need("root", base.root, "root"));
         }

@@ -5,6 +5,7 @@
 
 mod asked;
 mod distro;
+mod laid;
 mod needs;
 mod probes;
 mod repo;
@@ -13,7 +14,6 @@ mod sources;
 mod stage;
 #[cfg(test)]
 mod tests;
-mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub(super) use sources::Sources;
 pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
 
 use super::{Project, RecipeError, RecipeErrors, Work};
-use crate::component::Component;
+use crate::component::{BuildSpec, Component, SourceSpec};
 use crate::digest::Digest;
 use crate::distro::{Deb, Distro, Packaging};
 use crate::family::deb::needs::Source;
@@ -48,6 +48,8 @@ struct Member<'a> {
     source: &'a Source<'a>,
     /// The digest of a local source's tree; `None` for one of the distribution.
     local: Option<Digest>,
+    /// What folders are laid into it.
+    laid: laid::LaidTrees,
     /// The place of the member that this is the stage of.
     stage_of: Option<usize>,
 }
@@ -101,7 +103,6 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
         })
         .collect();
     let work = by_distro(project, &pinned);
-    errors.extend(whole::refused(project, &work));
     let sources = Sources::new(project, &work, lock, look_at);
     let stages = stage::Stages::new(project, &work);
     let mut weaver = distro::Weaver::default();
@@ -216,12 +217,20 @@ fn members<'a>(
             wrong(field, format!("the {field} of `{}` differs between arches of {}", first.name, distro.name), help);
             continue;
         }
-        match sources.of(&distro.name, first) {
-            Ok((source, local)) => {
+        if let (SourceSpec::Dsc { name }, BuildSpec::Debian { folder: Some(folder) }) = (&first.source, &first.build)
+            && folder.as_bytes() != b"debian"
+        {
+            let message = format!("the packaging of the source package `{name}` is its `debian/`, not `{folder}`");
+            wrong("build", message, "write `native()` or `debian()`");
+            continue;
+        }
+        let found = sources.of(&distro.name, first).map_err(|error| ("source", error));
+        match found.and_then(|found| Ok((found, laid::LaidTrees::of(sources, first)?))) {
+            Ok(((source, local), laid)) => {
                 let on = works.iter().map(|work| (&work.target.arch, &*work.component)).collect();
-                members.push(Member { name: &first.name, on, source, local, stage_of: None });
+                members.push(Member { name: &first.name, on, source, local, laid, stage_of: None });
             }
-            Err(LocalError { message, help }) => wrong("source", message, &help),
+            Err((field, LocalError { message, help })) => wrong(field, message, &help),
         }
     }
     members

@@ -8,14 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Project, RecipeError, Work};
 use super::distro::Made;
+use super::laid::LaidTrees;
 use super::needs::{circle_of, lacking, twice};
 use super::probes;
-use super::sources::{LocalError, LocalSource, Sources};
+use super::sources::{LocalError, LocalSource, Sources, source_node};
 use crate::component::{Component, MayFail, Need, SourceSpec};
 use crate::digest::Digest;
 use crate::distro::{Distro, Rpm};
 use crate::drv::{Action, SharedTable};
 use crate::family::Part;
+use crate::family::laid::Laid;
 use crate::family::rpm::needs::{Known, Makers, components, meets};
 use crate::family::rpm::{self, RpmSource, RpmSourceError};
 use crate::graph::{self, Builder, NewNode, NodeId, Origin, Word};
@@ -41,6 +43,7 @@ struct Member<'a> {
     on: BTreeMap<usize, (&'a Component, RpmSource)>,
     folder: String,
     tree: Digest,
+    laid: LaidTrees,
 }
 
 /// What is known of the needs on one arch.
@@ -142,9 +145,10 @@ fn members<'a>(
             wrong(field, LocalError { message, help: help.to_owned() });
             continue;
         }
-        match member(scene, works, first, sources) {
+        let member = member(scene, works, first, sources).map_err(|error| ("source", error));
+        match member.and_then(|member| Ok(Member { laid: LaidTrees::of(sources, first)?, ..member })) {
             Ok(member) => members.push(member),
-            Err(error) => wrong("source", error),
+            Err((field, error)) => wrong(field, error),
         }
     }
     members
@@ -163,13 +167,14 @@ fn member<'a>(
             help: format!("leave {distro} out with `targets`, as in `targets: [\"@debian-*\"]`"),
         });
     };
-    let LocalSource { tree, texts } = sources.folder(folder.as_ref())?;
+    let LocalSource { tree, .. } = sources.folder(folder.as_ref())?;
+    let texts = sources.texts(first, folder.as_ref())?;
     let folder = folder.clone().unwrap_or_else(|| ".".to_owned());
     let mut on = BTreeMap::new();
     for work in works {
         let arch = scene.arches.iter().position(|arch| **arch == work.target.arch).expect("work is of pinned arches");
         let component: &'a Component = &work.component;
-        let source = rpm::source(component, scene.rpm, &work.target.arch, texts).map_err(|error| {
+        let source = rpm::source(component, scene.rpm, &work.target.arch, &texts).map_err(|error| {
             let closest: &dyn miette::Diagnostic = match &error {
                 RpmSourceError::Spec { source, .. } => source,
                 other => other,
@@ -179,7 +184,7 @@ fn member<'a>(
         })?;
         on.insert(arch, (component, source));
     }
-    Ok(Member { name: &first.name, on, folder, tree: *tree })
+    Ok(Member { name: &first.name, on, folder, tree: *tree, laid: LaidTrees::default() })
 }
 
 /// Follows the needs on one arch.
@@ -321,10 +326,13 @@ fn component(
     };
     let (distro, maintainer) = (&scene.distro.name, &scene.settings.maintainer);
     let subject = graph.word(member.name.as_str());
-    let source = source(scene, member, subject, graph);
-    let action = rpm::source_package(first, scene.distro, scene.rpm, of_first, maintainer);
+    let origin = Origin::Folder(member.folder.clone());
+    let source = source_node(graph, subject, (member.tree, origin), ["", distro.as_str()]);
+    let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
+    let action = rpm::source_package(first, scene.distro, scene.rpm, of_first, &laid, maintainer);
     let action = graph.action(&action);
-    let mut needs = vec![graph.need("source", source, "tree"), graph.need("root", bases[tools].root, "root")];
+    let mut needs = member.laid.needs(first, graph);
+    needs.extend([graph.need("source", source, "tree"), graph.need("root", bases[tools].root, "root")]);
     let of_distro = graph.word(distro.as_str());
     let (kind, origin) = (Kind::SourcePackage, Origin::Made);
     let package = NewNode { kind, subject, place: of_distro, action, of_component: true, origin };
@@ -382,18 +390,4 @@ fn component(
     }
     made.builds.sort();
     made
-}
-
-fn source(scene: &Scene<'_>, member: &Member<'_>, subject: Word, graph: &mut Builder) -> NodeId {
-    let mut place = graph.word("");
-    let action = graph.action(&Action::Source { tree: member.tree });
-    if let Some(known) = graph.find(Kind::Source, subject, place) {
-        if graph.does(known, action) {
-            return known;
-        }
-        // A recipe may take another folder for another distro.
-        place = graph.word(scene.distro.name.as_str());
-    }
-    let origin = Origin::Folder(member.folder.clone());
-    graph.add(NewNode { kind: Kind::Source, subject, place, action, of_component: true, origin }, &mut [])
 }

@@ -6,12 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Project, Work};
-use crate::component::{BuildSpec, Component, SourceSpec};
+use super::laid::{Layer, layers};
+use crate::component::{BuildSpec, Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
+use crate::drv::Action;
 use crate::family::deb::facts::facts;
 use crate::family::deb::needs::Source;
+use crate::graph::{Builder, NewNode, NodeId, Origin, Word};
 use crate::lock::Lock;
-use crate::name::{DistroName, PackageName};
+use crate::name::{DistroName, Kind, PackageName};
 
 /// What is asked of a folder with a source: the texts in it that say how packages are made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,42 +52,68 @@ pub type Looked = BTreeMap<String, Result<LocalSource, LocalError>>;
 /// All sources of the components that are woven.
 pub(in super::super) struct Sources<'a> {
     looked: Looked,
-    local: BTreeMap<(String, String), Result<(Source<'a>, Digest), LocalError>>,
+    beside: &'a FilesBeside,
+    local: BTreeMap<Place, Result<(Source<'a>, Digest), LocalError>>,
     pinned: BTreeMap<&'a DistroName, BTreeMap<&'a PackageName, Source<'a>>>,
 }
+
+/// Where the packaging of a local source is read from.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    folder: String,
+    /// The folder with Debian packaging, from the source's root.
+    debian: String,
+    /// What is laid over it.
+    layers: Vec<Layer>,
+}
+
+/// What is read of Debian packaging.
+const TEXTS: [&str; 3] = ["control", "changelog", "source/format"];
 
 impl<'a> Sources<'a> {
     /// Looks at the folders of all `work`, and reads the facts of all pins of the distros in it.
     pub fn new(
-        project: &Project,
+        project: &'a Project,
         work: &BTreeMap<&'a DistroName, Vec<&'a Work>>,
         lock: &'a Lock,
         look_at: &LookAt<'_>,
     ) -> Self {
         let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
-        let mut places: BTreeSet<(String, String)> = BTreeSet::new();
-        let mut seen: BTreeSet<*const Component> = BTreeSet::new();
+        let mut places: BTreeSet<Place> = BTreeSet::new();
+        let mut seen: BTreeSet<(bool, *const Component)> = BTreeSet::new();
         let is_rpm = |name: &DistroName| project.distros.get(name).is_some_and(|distro| distro.rpm().is_some());
         for (family_is_rpm, work) in
             work.iter().flat_map(|(name, all)| all.iter().map(move |work| (is_rpm(name), work)))
         {
-            let SourceSpec::Path { folder } = &work.component.source else { continue };
-            if family_is_rpm {
-                let asked = asked.entry(folder_of(folder.as_ref())).or_default();
-                match work.component.build.file() {
-                    Some(file) => drop(asked.texts.insert(file.to_string())),
-                    None => asked.specs = true,
+            let component = &*work.component;
+            if !seen.insert((family_is_rpm, &raw const *component)) {
+                continue;
+            }
+            for layer in layers(component) {
+                if let Some(folder) = layer.folder() {
+                    let asked = asked.entry(folder.clone()).or_default();
+                    match component.build.file() {
+                        Some(file) if family_is_rpm => layer.ask(asked, &[file.to_string()]),
+                        None if family_is_rpm => layer.ask_specs(asked),
+                        _ => layer.ask(asked, &texts_of(component, layer.is_source)),
+                    }
                 }
-            } else if seen.insert(&raw const *work.component) {
-                let (folder, debian) = (folder_of(folder.as_ref()), debian_of(&work.component));
-                let texts = &mut asked.entry(folder.clone()).or_default().texts;
-                texts.extend(["control", "changelog", "source/format"].map(|name| format!("{debian}/{name}")));
-                places.insert((folder, debian));
+            }
+            let SourceSpec::Path { folder } = &component.source else { continue };
+            let asked = asked.entry(folder_of(folder.as_ref())).or_default();
+            match component.build.file() {
+                Some(file) if family_is_rpm => drop(asked.texts.insert(file.to_string())),
+                None if family_is_rpm => asked.specs = true,
+                _ => {
+                    asked.texts.extend(texts_of(component, true));
+                    places.insert(place_of(component, folder.as_ref()));
+                }
             }
         }
         let looked = if asked.is_empty() { Looked::new() } else { look_at(&asked) };
+        let beside = &project.beside;
         let local = places.into_iter().map(|place| {
-            let read = local(&looked, &place);
+            let read = local(&looked, beside, &place);
             (place, read)
         });
         let pins = work.keys().filter_map(|distro| Some((*distro, lock.dsc.get(*distro)?)));
@@ -93,7 +122,7 @@ impl<'a> Sources<'a> {
             (distro, read.collect())
         });
         let local = local.collect();
-        Self { pinned: pinned.collect(), local, looked }
+        Self { pinned: pinned.collect(), local, looked, beside }
     }
 
     /// What the folder of a local source has answered.
@@ -107,6 +136,37 @@ impl<'a> Sources<'a> {
             help: "report this: it is a mistake in opb".to_owned(),
         };
         self.looked.get(&folder).ok_or_else(missing)?.as_ref().map_err(Clone::clone)
+    }
+
+    /// The texts of a local source for which it was asked, by path, with what is laid over them.
+    ///
+    /// # Errors
+    /// Where its folder, or what is laid over it, cannot be read.
+    pub fn texts(
+        &self,
+        component: &Component,
+        folder: Option<&String>,
+    ) -> Result<Cow<'_, BTreeMap<String, String>>, LocalError> {
+        let mut texts = Cow::Borrowed(&self.folder(folder)?.texts);
+        let named = component.build.file().map(ToString::to_string);
+        let is_wanted = |path: &str| match &named {
+            Some(file) => path == file,
+            None => {
+                let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+                ["", "packaging", "rpm"].contains(&folder) && name.ends_with(".spec")
+            }
+        };
+        for layer in layers(component) {
+            // Other files need not be text.
+            if layer.folder().is_some() || is_wanted(layer.to()) {
+                let over = layer.texts(&self.looked, self.beside)?;
+                let mut over = over.into_iter().filter(|(path, _)| is_wanted(path)).peekable();
+                if over.peek().is_some() {
+                    texts.to_mut().extend(over);
+                }
+            }
+        }
+        Ok(texts)
     }
 
     /// The source of a component of `distro`, and the tree of a local one.
@@ -128,9 +188,9 @@ impl<'a> Sources<'a> {
                 Ok((pinned, None))
             }
             SourceSpec::Path { folder } => {
-                let place = (folder_of(folder.as_ref()), debian_of(component));
+                let place = place_of(component, folder.as_ref());
                 let found = self.local.get(&place).ok_or_else(|| LocalError {
-                    message: format!("the folder `{}` was not asked for its `{}`", place.0, place.1),
+                    message: format!("the folder `{}` was not asked for its `{}`", place.folder, place.debian),
                     help: format!("it makes no `.deb` packages for {distro}"),
                 })?;
                 let (source, tree) = found.as_ref().map_err(Clone::clone)?;
@@ -159,12 +219,58 @@ fn debian_of(component: &Component) -> String {
     }
 }
 
-fn local<'a>(looked: &Looked, (folder, debian): &(String, String)) -> Result<(Source<'a>, Digest), LocalError> {
+/// The node of a source: at the first place, or where a recipe takes another source for another distro, at the second.
+pub(super) fn source_node(
+    graph: &mut Builder,
+    subject: Word,
+    (tree, origin): (Digest, Origin),
+    [place, other]: [&str; 2],
+) -> NodeId {
+    let mut place = graph.word(place);
+    let action = graph.action(&Action::Source { tree });
+    if let Some(known) = graph.find(Kind::Source, subject, place) {
+        if graph.does(known, action) {
+            return known;
+        }
+        place = graph.word(other);
+    }
+    graph.add(NewNode { kind: Kind::Source, subject, place, action, of_component: true, origin }, &mut [])
+}
+
+/// The texts of Debian packaging, by path in the source: where a source has them, or where they are made of them.
+fn texts_of(component: &Component, in_source: bool) -> [String; 3] {
+    let debian = if in_source { debian_of(component) } else { "debian".to_owned() };
+    TEXTS.map(|name| format!("{debian}/{name}"))
+}
+
+fn place_of(component: &Component, folder: Option<&String>) -> Place {
+    let holds = |layer: &Layer| texts_of(component, layer.is_source).iter().any(|path| layer.inside(path).is_some());
+    let layers = layers(component).filter(holds).collect();
+    Place { folder: folder_of(folder), debian: debian_of(component), layers }
+}
+
+fn local<'a>(looked: &Looked, beside: &FilesBeside, place: &Place) -> Result<(Source<'a>, Digest), LocalError> {
+    let Place { folder, debian, layers } = place;
     let found = looked.get(folder).cloned().unwrap_or_else(|| {
         let message = format!("the folder `{folder}` was not looked at");
         Err(LocalError { message, help: "report this: it is a mistake in opb".to_owned() })
     })?;
-    let text = |name: &str| found.texts.get(&format!("{debian}/{name}")).map(String::as_str);
+    let mut texts = found.texts;
+    // First what is in the source; then, where that has become `debian/`, what lies over it.
+    for layer in layers.iter().filter(|layer| layer.is_source) {
+        texts.extend(layer.texts(looked, beside)?);
+    }
+    if debian != "debian" {
+        for name in TEXTS {
+            let moved = texts.remove(&format!("{debian}/{name}"));
+            texts.remove(&format!("debian/{name}"));
+            texts.extend(moved.map(|text| (format!("debian/{name}"), text)));
+        }
+    }
+    for layer in layers.iter().filter(|layer| !layer.is_source) {
+        texts.extend(layer.texts(looked, beside)?);
+    }
+    let text = |name: &str| texts.get(&format!("debian/{name}")).map(String::as_str);
     let needed = |name: &str| {
         text(name).ok_or_else(|| LocalError {
             message: format!("the folder `{folder}` has no `{debian}/{name}`"),

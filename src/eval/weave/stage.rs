@@ -44,7 +44,8 @@ impl Stages {
         let stage = |(place, member): (usize, &Member<'a>)| {
             let on = member.on.iter().map(|(arch, component)| Some((*arch, self.0.get(&(&raw const **component))?)));
             let on = on.collect::<Option<Vec<_>>>()?;
-            Some(Member { name: member.name, on, source: member.source, local: member.local, stage_of: Some(place) })
+            let (source, local, laid) = (member.source, member.local, member.laid.clone());
+            Some(Member { name: member.name, on, source, local, laid, stage_of: Some(place) })
         };
         members.iter().enumerate().filter_map(stage).collect()
     }

@@ -4,7 +4,9 @@
 //! writes the derivations: index, package lists, roots, source package, build.
 //!
 //! Versions. A rebuilt source package of a distribution keeps its version; its binary packages get
-//! `<version>+0opbN~<suffix>`, which sorts above the distribution's own and below its security updates. A source of the
+//! `<version>+0opbN~<suffix>`, which sorts above the distribution's own and below its security updates. One that a recipe
+//! changes gets `<version>+0opb~<suffix>.<digest>` and its binary packages the same versions as before, so that they
+//! are told apart by their numbers in whatever order recipes change. A source of the
 //! project's own gets `<version>~<suffix>`, so that two releases never share a version, and its binary packages `+opbN`
 //! behind that. The number enters as a changelog entry marked `binary-only`, as a binary rebuild of the distribution
 //! does, so one source package serves all numbers.
@@ -12,12 +14,14 @@
 pub mod capability;
 pub mod facts;
 pub mod needs;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+pub use self::source::source_package;
 pub use super::Part;
 use super::probe;
 use crate::component::{Component, Need, SourceSpec};
@@ -33,7 +37,6 @@ pub const SANDBOX_CONTRACT: u32 = 1;
 pub const LAYER_FORMAT: u32 = 1;
 
 static BUILD: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("build.sh")));
-static SOURCE_PACKAGE: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("source-package.sh")));
 
 /// The outputs of a build: binary packages, their debug symbols, packages for the installer, and the record of the
 /// build (`.buildinfo`, `.changes`), which is never an input of anything.
@@ -165,27 +168,6 @@ pub fn root() -> Action {
         layer_format: LAYER_FORMAT,
         settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
     }
-}
-
-/// The source package of a component for a distro.
-pub fn source_package(component: &Component, distro: &Distro, facts: &SourceFacts, maintainer: &str) -> Action {
-    let script = match component.source {
-        SourceSpec::Dsc { .. } => None,
-        SourceSpec::Path { .. } => {
-            let mut env = base_env(facts);
-            env.insert("OPB_SOURCE".into(), facts.source.to_string().into());
-            env.insert("OPB_UPSTREAM_VERSION".into(), upstream_version(&facts.version).into());
-            env.insert("OPB_VERSION".into(), source_version(component, distro, facts).into());
-            env.insert("OPB_FORMAT".into(), facts.format.clone().into());
-            env.insert("OPB_MAINTAINER".into(), maintainer.to_owned().into());
-            env.insert("OPB_DISTRIBUTION".into(), facts.distribution.clone().into());
-            let stamps: String = component.stamp.iter().map(|path| format!("{path}\n")).collect();
-            let files = BTreeMap::from([("stamps".to_owned(), stamps.into_bytes())]);
-            let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, SOURCE_PACKAGE.clone(), BTreeMap::new());
-            Some(Script { sandbox_contract, text, env, env_with_probes, files })
-        }
-    };
-    Action::SourcePackage { script }
 }
 
 /// The build of a component's packages.

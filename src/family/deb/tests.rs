@@ -1,7 +1,10 @@
 //! Versions, parts, profiles, and what a build is told.
 
 use super::*;
+use crate::component::{BuildSpec, FileBeside, FilesBeside, LaidFile};
+use crate::digest::Digest;
 use crate::distro::{Base, Deb, Expired, Lifecycle, Options, Packaging};
+use crate::family::laid::Laid;
 use crate::lock::BinaryFacts;
 use crate::name::DistroName;
 use crate::package::version::Version;
@@ -181,9 +184,118 @@ fn a_build_is_told_its_part_profiles_and_variables() {
     assert!(matches!(&build, Action::Build { number: None, outputs, .. } if outputs.len() == 4));
 }
 
+fn package_of(component: &Component, version: &str, beside: &FilesBeside, trees: &[(String, Digest)]) -> Action {
+    source_package(component, &distro(), &facts(version, &[]), &Laid { beside, trees }, "M")
+}
+
+/// A recipe with a patch, and what is in it.
+fn patched(source: SourceSpec, patch: &str) -> (Component, FilesBeside) {
+    let mut component = component(source, &[]);
+    component.patches = vec!["fix.patch".parse().expect("a path")];
+    let file = FileBeside { bytes: patch.as_bytes().to_vec(), executable: false };
+    (component, FilesBeside::from([("recipes/tool/fix.patch".to_owned(), file)]))
+}
+
+#[test]
+fn a_changed_source_of_the_distribution_sorts_between_its_own_versions() {
+    let of = |version: &str, patch: &str| -> String {
+        let (component, beside) = patched(dsc(), patch);
+        script(&package_of(&component, version, &beside, &[])).env["OPB_VERSION"].to_string()
+    };
+    // Of the version as it is, what may come after it from the distribution.
+    for (version, next) in [
+        ("1.0-1", &["1.0-1+b1", "1.0-1+deb12u1", "1.0-1.1", "1.0-2", "1.0.1-1", "1.1-1"] as &[&str]),
+        ("1:1.0-1+deb12u1", &["1:1.0-1+deb12u2", "1:1.0-2"]),
+        ("1.0", &["1.0+deb12u1", "1.0+nmu1", "1.0.1", "1.1"]),
+        ("1.0-1ubuntu1", &["1.0-1ubuntu1.1", "1.0-1ubuntu2"]),
+    ] {
+        let changed = of(version, "+1\n");
+        let parsed = |text: &str| Version::new(text).expect("a version");
+        assert!(parsed(version) < parsed(&changed), "{changed}");
+        let (head, tail) = (format!("{version}+0opb"), "~mir1");
+        assert!(parsed(&changed) < parsed(&format!("{head}1{tail}")), "its packages are above it: {changed}");
+        for next in next {
+            assert!(parsed(&changed) < parsed(next) && parsed(&format!("{head}99{tail}")) < parsed(next), "{next}");
+        }
+    }
+    assert_ne!(of("1.0-1", "+1\n"), of("1.0-1", "+2\n"), "no file name for two contents");
+    assert_eq!(of("1.0-1", "+1\n"), of("1.0-1", "+1\n"));
+    let (mut component, beside) = patched(dsc(), "+1\n");
+    component.sources = [("more".parse().expect("a path"), own())].into();
+    let with = |tree: &[u8]| {
+        let trees = [("source into more".to_owned(), Digest::of(tree))];
+        script(&package_of(&component, "1.0-1", &beside, &trees)).env["OPB_VERSION"].to_string()
+    };
+    assert_ne!(with(b"1"), with(b"2"));
+}
+
+#[test]
+fn a_source_package_is_made_in_the_steps_that_it_needs() {
+    // Words that only one step has, in their order.
+    let all = [
+        "cp -R --preserve=mode,links /in/source ",
+        "dpkg-source --no-check",
+        "/in/sources",
+        "OPB_PACKAGING",
+        "/opb/files/stamps",
+        "/in/files",
+        "auto-commit",
+        "patch --directory",
+        "urgency=low",
+        "dpkg-source --build",
+    ];
+    let steps = |component: &Component, beside: &FilesBeside| -> Vec<usize> {
+        let action = package_of(component, "1.0-1", beside, &[]);
+        let text = &script(&action).text;
+        let found: Vec<(usize, usize)> =
+            all.iter().enumerate().filter_map(|(turn, word)| Some((turn, text.find(word)?))).collect();
+        assert!(found.is_sorted_by_key(|(_, place)| *place), "{found:?}");
+        found.into_iter().map(|(turn, _)| turn).collect()
+    };
+    let none = FilesBeside::new();
+    assert_eq!(steps(&component(own(), &[]), &none), [0, 4, 8, 9]);
+    let (mut one, beside) = patched(dsc(), "+");
+    assert_eq!(steps(&one, &beside), [1, 6, 7, 8, 9]);
+    one.source = own();
+    assert_eq!(steps(&one, &beside), [0, 4, 6, 7, 8, 9]);
+    one.patches.clear();
+    one.sources = [("more".parse().expect("a path"), own())].into();
+    one.build = BuildSpec::Debian { folder: Some("packaging".parse().expect("a path")) };
+    assert_eq!(steps(&one, &none), [0, 2, 3, 4, 8, 9]);
+    one.build = BuildSpec::Debian { folder: Some("debian".parse().expect("a path")) };
+    let from = "x".parse().expect("a path");
+    one.files = vec![LaidFile { to: "debian/x".parse().expect("a path"), from, is_folder: false }];
+    assert_eq!(steps(&one, &none), [0, 2, 4, 5, 6, 8, 9]);
+}
+
+#[test]
+fn small_files_are_part_of_the_script() {
+    let (mut component, mut beside) = patched(own(), "+");
+    for (to, from) in [("debian/helper", "helper"), ("etc/x", "x")] {
+        let (to, from) = (to.parse().expect("a path"), from.parse().expect("a path"));
+        component.files.push(LaidFile { to, from, is_folder: false });
+    }
+    for (name, executable) in [("helper", true), ("x", false), ("unused", false)] {
+        beside.insert(format!("recipes/tool/{name}"), FileBeside { bytes: name.as_bytes().to_vec(), executable });
+    }
+    let package = package_of(&component, "1.0-1", &beside, &[]);
+    let files: Vec<(&str, &[u8])> =
+        script(&package).files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    assert_eq!(
+        files,
+        [
+            ("file into etc/x", &b"x"[..]),
+            ("patch-1", b"+"),
+            ("patches", b"patch-1 fix.patch\n"),
+            ("program into debian/helper", b"helper"),
+            ("stamps", b""),
+        ]
+    );
+}
+
 #[test]
 fn only_own_sources_are_packed_by_a_script() {
-    let package = |source| source_package(&component(source, &[]), &distro(), &facts("2:1.0-1", &[]), "M");
+    let package = |source| package_of(&component(source, &[]), "2:1.0-1", &FilesBeside::new(), &[]);
     assert!(matches!(package(dsc()), Action::SourcePackage { script: None }));
     let packed = package(own());
     let env = &script(&packed).env;

@@ -17,6 +17,7 @@ use std::sync::LazyLock;
 
 pub use source::{RpmSource, RpmSourceError, macros, source};
 
+use super::laid::{self, Laid};
 use super::{Part, probe};
 use crate::component::{BuildSpec, Component, Need};
 use crate::distro::{Bootstrap, DbBackend, Distro, Family, Rpm};
@@ -35,7 +36,11 @@ pub const LAYER_FORMAT: u32 = 1;
 const NO_DATE: i64 = 315_532_800;
 
 static BUILD: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("build.sh")));
-static SOURCE_PACKAGE: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("source-package.sh")));
+/// The source package of a source with nothing laid into it.
+static SOURCE_PACKAGE: LazyLock<SharedText> = LazyLock::new(|| SharedText::new([COPY, laid::STAMP, PACK].concat()));
+
+const COPY: &str = include_str!("source/copy.sh");
+const PACK: &str = include_str!("source/pack.sh");
 
 /// The outputs of a build: packages, and their debug symbols with the sources of those.
 pub const BUILD_OUTPUTS: [&str; 2] = ["debug", "packages"];
@@ -177,6 +182,7 @@ pub fn source_package(
     distro: &Distro,
     rpm: &Rpm,
     source: &RpmSource,
+    laid: &Laid<'_>,
     maintainer: &str,
 ) -> Action {
     let spec = &source.spec;
@@ -185,14 +191,33 @@ pub fn source_package(
     env.insert("OPB_FOLDER".into(), spec.folder.clone().into());
     let lines =
         |names: &mut dyn Iterator<Item = String>| names.map(|name| name + "\n").collect::<String>().into_bytes();
-    let files = BTreeMap::from([
+    let mut files = laid::script_files(component, laid.beside);
+    files.extend([
         ("arguments".to_owned(), arguments(component)),
         ("sources".to_owned(), lines(&mut source.others().map(str::to_owned))),
         ("stamps".to_owned(), lines(&mut component.stamp.iter().map(ToString::to_string))),
     ]);
-    let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, SOURCE_PACKAGE.clone(), BTreeMap::new());
+    let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, source_text(component), BTreeMap::new());
     let script = Script { sandbox_contract, text, env, env_with_probes, files };
     Action::SourcePackage { script: Some(script) }
+}
+
+/// Only the steps that the component needs, as for `.deb`.
+fn source_text(component: &Component) -> SharedText {
+    let Component { sources, files, patches, .. } = component;
+    if sources.is_empty() && files.is_empty() && patches.is_empty() {
+        return SOURCE_PACKAGE.clone();
+    }
+    let steps = [
+        (true, COPY),
+        (!sources.is_empty(), laid::LAY_SOURCES),
+        (true, laid::STAMP),
+        (!files.is_empty(), laid::LAY_FILES),
+        (!patches.is_empty(), laid::APPLY_PATCHES),
+        (true, PACK),
+    ];
+    let text: String = steps.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, step)| step).collect();
+    SharedText::new(text)
 }
 
 /// The build of a component's packages: those of one arch, or those that are independent of it.

@@ -1,7 +1,7 @@
 //! Versions, parts, needs and what a build is told.
 
 use super::*;
-use crate::component::SourceSpec;
+use crate::component::{FileBeside, LaidFile, SourceSpec};
 use crate::distro::{Lifecycle, Modules, Packaging, Repodata, RpmBase, RpmDb, Signing, SigningDigest, SigningKey};
 use crate::package::rpm_version::Evr;
 
@@ -99,12 +99,26 @@ fn scripts_are_told_everything_by_environment_and_files() {
     let source = spec(
         "Release: 1%{?dist}\nSource0: https://example.org/tool.tar.gz\nSource1: a.conf\nPatch0: b.patch\n%files\n",
     );
-    let Action::SourcePackage { script: Some(script) } = source_package(&component, &distro(), &rpm(), &source, "M")
+    component.patches = vec!["fix.patch".parse().expect("a path")];
+    component.files =
+        vec![LaidFile { to: "a.conf".parse().expect("a path"), from: "b".parse().expect("a path"), is_folder: false }];
+    let file = |text: &str| FileBeside { bytes: text.as_bytes().to_vec(), executable: false };
+    let beside = [("fix.patch", file("+")), ("b", file("1"))];
+    let beside = beside.map(|(name, file)| (format!("recipes/tool/{name}"), file)).into();
+    let laid = Laid { beside: &beside, trees: &[] };
+    let Action::SourcePackage { script: Some(script) } =
+        source_package(&component, &distro(), &rpm(), &source, &laid, "M")
     else {
         panic!("no script")
     };
     let file = |script: &Script, name: &str| String::from_utf8(script.files[name].clone()).expect("text");
     assert_eq!(file(&script, "sources"), "a.conf\nb.patch\n");
+    assert_eq!((&*file(&script, "patches"), &*file(&script, "patch-1")), ("patch-1 fix.patch\n", "+"));
+    assert_eq!(file(&script, "file into a.conf"), "1");
+    let steps = ["cp -R", "/opb/files/stamps", "/in/files", "patch --directory=tree", "top/SOURCES"];
+    let places = steps.map(|step| script.text.find(step));
+    assert!(places.is_sorted() && places[0].is_some(), "{places:?}");
+    assert!(!script.text.contains("/in/sources"), "no step that it does not need");
     assert_eq!(file(&script, "stamps"), "version.id\n");
     assert_eq!(file(&script, "arguments"), "--without\ntests\n--define\n_lto_cflags %{nil}\n--define\nvendor A B\n");
     assert_eq!((&*script.env["OPB_ARCHIVE"], &*script.env["OPB_FOLDER"]), ("tool.tar.gz", "tool-1.0"));

@@ -126,8 +126,8 @@ fn woven(changes: &[(&str, &str)]) -> Result<Graph, Vec<String>> {
         ("distros/mirage-1.rhai".to_owned(), DEB.to_owned()),
         ("distros/mirror-9.rhai".to_owned(), RPM.to_owned()),
     ]);
-    files
-        .extend(RECIPES.iter().chain(changes).map(|(name, text)| (format!("recipes/{name}.rhai"), (*text).to_owned())));
+    let path = |name: &str| if name.contains('.') { format!("recipes/{name}") } else { format!("recipes/{name}.rhai") };
+    files.extend(RECIPES.iter().chain(changes).map(|(name, text)| (path(name), (*text).to_owned())));
     let project = evaluate(&MemoryFiles(files)).expect("sound recipes");
     let mut settings = Settings::default();
     settings.channel.insert("nightly".parse().expect("a name"), Channel::default());
@@ -173,6 +173,36 @@ fn one_project_has_nodes_for_both_families() {
         reads(&graph, "source-package:grace@mirage-1"),
         ["root: root:base@mirage-1/amd64", "source: source:grace"]
     );
+}
+
+#[test]
+fn both_families_lay_the_same_into_a_source() {
+    let recipe = "#{ source: path(\"grace\"), sources: #{ \"vendored\": path(\"lib\") }, patches: [\"fix.patch\"], \
+                  files: #{ \"data/\": \"data/\", \"rpm/grace.spec\": \"own.spec\" } }";
+    let spec = "Name: grace\nVersion: 2\nRelease: 1\nBuildRequires: from-the-recipe\n%files\n";
+    let beside = [("grace/fix.patch", "x"), ("grace/data/x.y", "1"), ("grace/own.spec", spec)];
+    let changes: Vec<(&str, &str)> = [("grace", recipe)].into_iter().chain(beside).chain([RECIPES[2]]).collect();
+    let graph = woven(&[&changes[..], &[("logax", "#{ source: path(\"tool\"), skip: \"not here\" }")]].concat());
+    let graph = graph.expect("sound");
+    for distro in ["mirage-1", "mirror-9"] {
+        assert_eq!(
+            reads(&graph, &format!("source-package:grace@{distro}")),
+            [
+                "folder into data: source:grace+data".to_owned(),
+                format!("root: root:base@{distro}/amd64"),
+                "source: source:grace".to_owned(),
+                "source into vendored: source:grace+vendored".to_owned(),
+            ]
+        );
+        let node = node(&graph, &format!("source-package:grace@{distro}"));
+        let Action::SourcePackage { script: Some(script) } = node.action() else { panic!("no script") };
+        assert_eq!(script.files["patches"], b"patch-1 fix.patch\n");
+        assert_eq!(script.files["file into rpm/grace.spec"], spec.as_bytes());
+    }
+    // The spec that is laid over that of the source is the one that counts.
+    let list = node(&graph, "resolve:grace@mirror-9/amd64");
+    let Action::Resolve(resolve) = list.action() else { panic!("no list") };
+    assert_eq!(resolve.needs, ["@perl:5.32", "from-the-recipe"]);
 }
 
 #[test]

@@ -1,0 +1,94 @@
+//! What recipes lay into a source before its source package is made: further sources, files beside the recipe, patches.
+//!
+//! Folders and further sources are inputs of the source package, by roles that say where they go. Patches and single
+//! files are small: their bytes stand in its script's files, so that only those that are used are part of it. `exec` puts
+//! together what lies at `/in/sources` and `/in/files` from these; the scripts here, steps of longer ones, do the rest.
+
+use std::collections::BTreeMap;
+
+use crate::component::{Component, FilesBeside, SourceSpec};
+use crate::digest::Digest;
+
+/// How the role of a further source begins; the folder that it goes to follows.
+pub const SOURCE_INTO: &str = "source into ";
+
+/// How the role of a folder beside the recipe begins; the folder that it goes to follows.
+pub const FOLDER_INTO: &str = "folder into ";
+
+/// How the name of a script's file begins that is laid into the source; where it goes follows.
+pub const FILE_INTO: &str = "file into ";
+
+/// The same for one that may be executed.
+pub const PROGRAM_INTO: &str = "program into ";
+
+/// The step that lays further sources from `/in/sources` into the folder `tree`.
+pub const LAY_SOURCES: &str = include_str!("laid/sources.sh");
+
+/// The step that lays files from `/in/files` into the folder `tree`.
+pub const LAY_FILES: &str = include_str!("laid/files.sh");
+
+/// The step that writes the version into the files that `stamp` names.
+pub const STAMP: &str = include_str!("laid/stamp.sh");
+
+/// The step that applies patches to the folder `tree`.
+pub const APPLY_PATCHES: &str = include_str!("laid/patches.sh");
+
+/// What is laid into a component's source, as far as that does not stand in the component.
+#[derive(Debug, Clone, Copy)]
+pub struct Laid<'a> {
+    /// What is in files beside recipes.
+    pub beside: &'a FilesBeside,
+    /// The roles of [`folders`] with the trees that these are.
+    pub trees: &'a [(String, Digest)],
+}
+
+/// A folder of the project that is laid into a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaidFolder {
+    /// The field of the recipe that says so.
+    pub field: &'static str,
+    /// The role that its tree has as an input of the source package.
+    pub role: String,
+    /// The folder where it goes, from the source's root.
+    pub to: String,
+    /// The folder, from the project's root.
+    pub from: String,
+}
+
+/// The folders of the project that are laid into a component's source: further sources, then folders beside the recipe.
+pub fn folders(component: &Component) -> Vec<LaidFolder> {
+    let sources = component.sources.iter().filter_map(|(to, source)| match source {
+        SourceSpec::Path { folder } => {
+            let from = folder.clone().unwrap_or_else(|| ".".to_owned());
+            Some(LaidFolder { field: "sources", role: format!("{SOURCE_INTO}{to}"), to: to.to_string(), from })
+        }
+        // Recipes cannot say it.
+        SourceSpec::Dsc { .. } => None,
+    });
+    let beside = component.files.iter().filter(|file| file.is_folder).map(|file| {
+        let (role, from) = (format!("{FOLDER_INTO}{}", file.to), component.beside(&file.from));
+        LaidFolder { field: "files", role, to: file.to.to_string(), from }
+    });
+    sources.chain(beside).collect()
+}
+
+/// The files of a script that makes a component's source package: patches, and what is laid as a single file.
+pub fn script_files(component: &Component, beside: &FilesBeside) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut list = String::new();
+    for (turn, path) in component.patches.iter().enumerate() {
+        let name = format!("patch-{}", turn + 1);
+        list.push_str(&format!("{name} {path}\n"));
+        let content = beside.get(&component.beside(path)).map(|file| file.bytes.clone());
+        files.insert(name, content.unwrap_or_default());
+    }
+    if !list.is_empty() {
+        files.insert("patches".to_owned(), list.into_bytes());
+    }
+    for file in component.files.iter().filter(|file| !file.is_folder) {
+        let Some(content) = beside.get(&component.beside(&file.from)) else { continue };
+        let start = if content.executable { PROGRAM_INTO } else { FILE_INTO };
+        files.insert(format!("{start}{}", file.to), content.bytes.clone());
+    }
+    files
+}

@@ -1,0 +1,5 @@
+cp -R --preserve=mode,links --remove-destination --no-target-directory /in/files tree || {
+    echo 'cannot lay `files` into the source: where a folder goes there is a file or a symbolic link, or the reverse' >&2
+    exit 1
+}
+chmod -R u+w tree
