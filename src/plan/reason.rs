@@ -159,7 +159,10 @@ pub fn tell(change: &Change) -> String {
     };
     let opaque = is_opaque(&change.field);
     let field = change.field.strip_prefix("input ").unwrap_or(&change.field);
+    let absent = |value: &Option<String>| opaque && value.as_deref() == Some("absent");
     match (&change.before, &change.now) {
+        (Some(_), now) if absent(now) => format!("{field} is missing, as it may"),
+        (before, Some(_)) if absent(before) => format!("{field} is no longer missing"),
         _ if opaque && change.before.is_some() && change.now.is_some() => format!("{field} changed"),
         (Some(_), None) if opaque => format!("{field} is gone"),
         (None, Some(_)) if opaque => format!("{field} is new"),
@@ -188,6 +191,9 @@ mod tests {
     fn differences_are_told_by_field() {
         check("env V = 1\ninput source = aa\n", "env V = 2\ninput source = aa\n", "env V changed from `1` to `2`");
         check("inputs = 1\ninput source = aa\n", "inputs = 1\ninput source = bb\n", "source changed");
+        check("input packages a = aa\n", "input packages a = absent\n", "packages a is missing, as it may");
+        check("input packages a = absent\n", "input packages a = aa\n", "packages a is no longer missing");
+        check("env A = absent\n", "env A = 1\n", "env A changed from `absent` to `1`");
         check("needs = 1\nneed = a\n", "needs = 2\nneed = a\nneed = b\n", "need is new: `b`");
         check("env A = 1\n", "envs = 0\n", "env A is gone: `1`");
         check("number = 1\n", "number = \n", "its realisation is gone");

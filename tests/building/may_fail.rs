@@ -98,6 +98,8 @@ fn a_repository_goes_on_without_what_may_fail() {
     assert!(!whole.err.contains("without"), "{}", whole.err);
     let with_a = ["a-TAG_1.0-1~SUFFIX+opb1_all.deb", "a-TAG_1.0-1~SUFFIX.dsc"];
     assert_eq!(repository(&space)[..2], with_a);
+    let why = space.shown(&space.opb(&["why", "repo:c-TAG@DISTRO"]).fine().out);
+    assert!(why.contains("packages a-TAG/all is no longer missing"), "{why}");
     space.opb(&["repo", "publish", "c-TAG"]).fine();
     insta::assert_snapshot!(space.shown(&space.opb(&["build"]).fine().err), @"nothing to do: 14 nodes, all clean (TIME)");
 
