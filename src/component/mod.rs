@@ -155,6 +155,14 @@ impl Component {
         }
     }
 
+    /// The source packages of the distribution that it is made of.
+    pub fn source_packages(&self) -> impl Iterator<Item = &PackageName> {
+        std::iter::once(&self.source).chain(self.sources.values()).filter_map(|source| match source {
+            SourceSpec::Dsc { name } => Some(name),
+            SourceSpec::Path { .. } => None,
+        })
+    }
+
     /// The path of what lies beside the recipe, below the project's root.
     pub fn beside(&self, path: &TreePath) -> String {
         format!("{}/{path}", self.folder)

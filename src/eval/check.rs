@@ -13,7 +13,7 @@ use super::scan::Text;
 use super::survey::{Survey, survey};
 use super::weave::{Asked, LookAt, Looked, Sources, weave};
 use super::{Files, FilesError, Project, Watch, Work, tables};
-use crate::component::{Component, SourceSpec};
+use crate::component::Component;
 use crate::lock::{LOCK_VERSION, Lock};
 use crate::name::{ComponentName, DistroName};
 use crate::settings::Settings;
@@ -170,10 +170,7 @@ fn without_unpinned(project: &Project, lock: &Lock, is_damaged: bool) -> Option<
         return None;
     }
     let pinned = |distro: &DistroName, component: &Component| {
-        std::iter::once(&component.source).chain(component.sources.values()).all(|source| match source {
-            SourceSpec::Dsc { name } => lock.dsc.get(distro).is_some_and(|pins| pins.contains_key(name)),
-            SourceSpec::Path { .. } => true,
-        })
+        component.source_packages().all(|name| lock.dsc.get(distro).is_some_and(|pins| pins.contains_key(name)))
     };
     let unpinned = project.work.iter().filter(|work| !pinned(&work.target.distro, &work.component));
     let without: BTreeSet<ComponentName> = unpinned.map(|work| work.component.name.clone()).collect();

@@ -6,16 +6,24 @@ use super::context::{Context, Job};
 use super::error::NodeError;
 use crate::diag::Failure;
 use crate::drv::Script;
-use crate::family::laid::{FILE_INTO, FOLDER_INTO, PROGRAM_INTO, SOURCE_INTO};
+use crate::family::laid::{FILE_INTO, FOLDER_INTO, PACKAGE_INTO, PROGRAM_INTO, SOURCE_INTO};
 use crate::path::{TreePath, TreePathError};
 use crate::tree::{Entry, Tree};
 
-/// What the further sources of a recipe are together.
+/// What the further sources of a recipe are together, as far as they are folders.
 ///
 /// # Errors
 /// Where two of them are in each other's way.
 pub fn sources(ctx: &Context<'_>, job: &Job<'_>) -> Result<Tree, Failure> {
     folders(ctx, job, SOURCE_INTO)
+}
+
+/// The source packages among the further sources, each in the folder that it is to be unpacked into.
+///
+/// # Errors
+/// As [`sources`].
+pub fn packages(ctx: &Context<'_>, job: &Job<'_>) -> Result<Tree, Failure> {
+    folders(ctx, job, PACKAGE_INTO)
 }
 
 /// What the files beside a recipe are together: folders first, so that a single file may take the place of one in them.

@@ -1,6 +1,6 @@
 //! Nodes that run a script in a sandbox: probes, source packages and builds.
 //!
-//! A script sees `/in/source` (read-only; not that of a probe), `/in/sources` and `/in/files` where recipes lay something
+//! A script sees `/in/source` (read-only; not that of a probe), `/in/packages`, `/in/sources` and `/in/files` where recipes lay something
 //! into a source, `/opb` (itself and small files), `/out` (where its outputs go, a folder for each) and works as the user
 //! `builder` in `/build`. Outputs are imported when nothing of the sandbox runs any more.
 
@@ -55,7 +55,8 @@ pub fn run(
     let mut trees: Vec<(&str, Tree)> = Vec::new();
     if let Some(source) = source {
         trees.push(("source", ctx.store.get_tree(source)?));
-        let laid = [("sources", laid::sources(ctx, job)?), ("files", laid::files(ctx, job, script)?)];
+        let packages = ("packages", laid::packages(ctx, job)?);
+        let laid = [packages, ("sources", laid::sources(ctx, job)?), ("files", laid::files(ctx, job, script)?)];
         trees.extend(laid.into_iter().filter(|(_, tree)| !tree.is_empty()));
     }
     prepare(ctx, &work, script, &trees)?;

@@ -2,15 +2,20 @@
 //!
 //! Folders and further sources are inputs of the source package, by roles that say where they go. Patches and single
 //! files are small: their bytes stand in its script's files, so that only those that are used are part of it. `exec` puts
-//! together what lies at `/in/sources` and `/in/files` from these; the scripts here, steps of longer ones, do the rest.
+//! together what lies at `/in/packages`, `/in/sources` and `/in/files` from these; the scripts here, steps of longer ones, do the rest.
 
 use std::collections::BTreeMap;
 
 use crate::component::{Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
+use crate::name::PackageName;
 
 /// How the role of a further source begins; the folder that it goes to follows.
 pub const SOURCE_INTO: &str = "source into ";
+
+/// How the role of a further source begins that is a source package of the distribution; the folder that it is unpacked
+/// into follows.
+pub const PACKAGE_INTO: &str = "package into ";
 
 /// How the role of a folder beside the recipe begins; the folder that it goes to follows.
 pub const FOLDER_INTO: &str = "folder into ";
@@ -22,7 +27,10 @@ pub const FILE_INTO: &str = "file into ";
 pub const PROGRAM_INTO: &str = "program into ";
 
 /// The step that lays further sources from `/in/sources` into the folder `tree`.
-pub const LAY_SOURCES: &str = include_str!("laid/sources.sh");
+const LAY_SOURCES: &str = include_str!("laid/sources.sh");
+
+/// The step that unpacks source packages from `/in/packages` into the folder `tree`.
+const LAY_PACKAGES: &str = include_str!("laid/packages.sh");
 
 /// The step that lays files from `/in/files` into the folder `tree`.
 pub const LAY_FILES: &str = include_str!("laid/files.sh");
@@ -38,38 +46,55 @@ pub const APPLY_PATCHES: &str = include_str!("laid/patches.sh");
 pub struct Laid<'a> {
     /// What is in files beside recipes.
     pub beside: &'a FilesBeside,
-    /// The roles of [`folders`] with the trees that these are.
+    /// The roles of [`trees`] with the trees that these are.
     pub trees: &'a [(String, Digest)],
 }
 
-/// A folder of the project that is laid into a source.
+/// A tree that is laid into a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaidFolder {
+pub struct LaidTree {
     /// The field of the recipe that says so.
     pub field: &'static str,
-    /// The role that its tree has as an input of the source package.
+    /// The role that it has as an input of the source package.
     pub role: String,
     /// The folder where it goes, from the source's root.
     pub to: String,
-    /// The folder, from the project's root.
-    pub from: String,
+    /// Where it comes from.
+    pub from: LaidFrom,
 }
 
-/// The folders of the project that are laid into a component's source: further sources, then folders beside the recipe.
-pub fn folders(component: &Component) -> Vec<LaidFolder> {
-    let sources = component.sources.iter().filter_map(|(to, source)| match source {
-        SourceSpec::Path { folder } => {
-            let from = folder.clone().unwrap_or_else(|| ".".to_owned());
-            Some(LaidFolder { field: "sources", role: format!("{SOURCE_INTO}{to}"), to: to.to_string(), from })
-        }
-        // Recipes cannot say it.
-        SourceSpec::Dsc { .. } => None,
+/// Where a tree comes from that is laid into a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaidFrom {
+    /// A folder, from the project's root.
+    Folder(String),
+    /// A source package of the distribution.
+    Package(PackageName),
+}
+
+/// The trees that are laid into a component's source: further sources, then folders beside the recipe.
+pub fn trees(component: &Component) -> Vec<LaidTree> {
+    let sources = component.sources.iter().map(|(to, source)| {
+        let (start, from) = match source {
+            SourceSpec::Path { folder } => {
+                (SOURCE_INTO, LaidFrom::Folder(folder.clone().unwrap_or_else(|| ".".to_owned())))
+            }
+            SourceSpec::Dsc { name } => (PACKAGE_INTO, LaidFrom::Package(name.clone())),
+        };
+        LaidTree { field: "sources", role: format!("{start}{to}"), to: to.to_string(), from }
     });
     let beside = component.files.iter().filter(|file| file.is_folder).map(|file| {
-        let (role, from) = (format!("{FOLDER_INTO}{}", file.to), component.beside(&file.from));
-        LaidFolder { field: "files", role, to: file.to.to_string(), from }
+        let (role, from) = (format!("{FOLDER_INTO}{}", file.to), LaidFrom::Folder(component.beside(&file.from)));
+        LaidTree { field: "files", role, to: file.to.to_string(), from }
     });
     sources.chain(beside).collect()
+}
+
+/// The steps that lay a component's further sources.
+pub fn source_steps(component: &Component) -> [(bool, &'static str); 2] {
+    let is_package = |source: &SourceSpec| matches!(source, SourceSpec::Dsc { .. });
+    let (packages, folders) = (component.sources.values().any(is_package), !component.sources.values().all(is_package));
+    [(packages, LAY_PACKAGES), (folders, LAY_SOURCES)]
 }
 
 /// The files of a script that makes a component's source package: patches, and what is laid as a single file.
@@ -84,6 +109,11 @@ pub fn script_files(component: &Component, beside: &FilesBeside) -> BTreeMap<Str
     }
     if !list.is_empty() {
         files.insert("patches".to_owned(), list.into_bytes());
+    }
+    let packages = component.sources.iter().filter(|(_, source)| matches!(source, SourceSpec::Dsc { .. }));
+    let packages: String = packages.map(|(to, _)| format!("{to}\n")).collect();
+    if !packages.is_empty() {
+        files.insert("packages".to_owned(), packages.into_bytes());
     }
     for file in component.files.iter().filter(|file| !file.is_folder) {
         let Some(content) = beside.get(&component.beside(&file.from)) else { continue };

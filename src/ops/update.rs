@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::pin::{Pinner, SourceIndex};
-use crate::component::SourceSpec;
 use crate::diag::{Cause, Caused, Failure};
 use crate::distro::Family;
 use crate::eval;
@@ -257,15 +256,12 @@ pub fn update(
         let pins = lock.distro[&name].suite.clone();
         let mut wanted: BTreeMap<PackageName, String> = BTreeMap::new();
         for work in evaluated.work.iter().filter(|work| work.target.distro == name && work.component.skip.is_none()) {
-            if let SourceSpec::Dsc { name } = &work.component.source {
-                wanted.insert(name.clone(), work.component.file.clone());
-            }
+            wanted.extend(work.component.source_packages().map(|name| (name.clone(), work.component.file.clone())));
         }
         let again = |source: &PackageName| {
             let named = |component: &ComponentName| {
                 evaluated.work.iter().any(|work| {
-                    work.component.name == *component
-                        && matches!(&work.component.source, SourceSpec::Dsc { name } if name == source)
+                    work.component.name == *component && work.component.source_packages().any(|name| name == source)
                 })
             };
             distros.contains_key(&name) || selection.components.iter().any(named)

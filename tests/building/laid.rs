@@ -176,3 +176,27 @@ fn a_source_package_of_the_distribution_is_patched() {
     let ran = space.opb(&["build", "build:libmd-TAG"]).exits(4);
     ran.says("the patch `second.patch` does not apply to the source");
 }
+
+#[test]
+fn a_source_package_of_the_distribution_is_laid_into_another_source() {
+    let Some(space) = space("within") else { return };
+    let fill = "head -1 vendored/md/debian/control > $d/x; ls -A vendored/md | grep -c '^.pc$' >> $d/x || true\n\
+                cat vendored/md/own >> $d/x";
+    Tiny { fill, ..Tiny::PLAIN }
+        .with_recipe(&space, "sources: #{ \"vendored/md\": dsc(\"libmd\"), \"vendored/x\": path(\"x\") }");
+    space.write("x/x.c", "int x;\n");
+    space.write("a/vendored/md/own", "own\n");
+    // A pin that nothing named until now: it is made as that of any other source.
+    let lock = fs::read_to_string(space.folder.join("opb.lock")).expect("reads");
+    let (before, after) =
+        (lock.find("[dsc.DISTRO.libmd]".replace("DISTRO", &space.shared.distro).as_str()), lock.len());
+    fs::write(space.folder.join("opb.lock"), &lock[..before.unwrap_or(after)]).expect("writes");
+    space.opb(&["plan"]).exits(2).says("the source package `libmd` of ");
+    let updated = space.opb(&["update", "a-TAG"]).fine();
+    assert!(updated.out.contains("libmd"), "{}", updated.out);
+    space.opb(&["build", "build:a-TAG"]).fine();
+    let content = "dpkg-deb --fsys-tarfile /files/*.deb | tar -xO ./usr/share/a-TAG/x";
+    assert_eq!(seen(&space, "build:a-TAG@DISTRO/all", "packages", content), "Source: libmd\n0\nown");
+    let listed = "tar -tf /files/*.orig.tar.gz | grep -cE '/vendored/(md/debian/rules|md/own|x/x.c)$'";
+    assert_eq!(seen(&space, "source-package:a-TAG@DISTRO", "source", listed), "3");
+}

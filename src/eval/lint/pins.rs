@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::{Found, Ground, Lint};
-use crate::component::{Component, SourceSpec};
 use crate::distro::Distro;
 use crate::name::{DistroName, PackageName};
 
@@ -73,20 +72,12 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
 /// Sources that recipes take from a distro.
 fn used<'a>(ground: &Ground<'a>, distro: &DistroName) -> BTreeSet<&'a PackageName> {
     let of_distro = ground.survey.project.work.iter().filter(|work| work.target.distro == *distro);
-    of_distro.filter(|work| work.component.skip.is_none()).flat_map(|work| sources(&work.component)).collect()
+    of_distro.filter(|work| work.component.skip.is_none()).flat_map(|work| work.component.source_packages()).collect()
 }
 
 /// Whether any recipe asks for that source, for whatever target.
 fn asks(ground: &Ground<'_>, source: &PackageName) -> bool {
-    ground.project().work.iter().any(|work| sources(&work.component).any(|name| name == source))
-}
-
-/// The distribution's sources that a component is made of.
-fn sources(component: &Component) -> impl Iterator<Item = &PackageName> {
-    std::iter::once(&component.source).chain(component.sources.values()).filter_map(|source| match source {
-        SourceSpec::Dsc { name } => Some(name),
-        SourceSpec::Path { .. } => None,
-    })
+    ground.project().work.iter().any(|work| work.component.source_packages().any(|name| name == source))
 }
 
 fn listed(names: &[&str]) -> String {

@@ -74,10 +74,6 @@ pub(super) fn sources(reader: &mut Reader, map: &Map) -> Option<BTreeMap<TreePat
         };
         let source = value.read_lock::<SourceSpec>().map(|source| source.clone());
         match source {
-            Some(SourceSpec::Dsc { .. }) => {
-                let complaint = Complaint::new(Mistake::Field, "`dsc(…)` cannot be laid into another source");
-                reader.refuse(&way, complaint.help("use a folder of the project or a source of your own: a source package of the distro stays as it is"));
-            }
             Some(source) => {
                 let inside = |one: &TreePath, other: &TreePath| {
                     one.as_bytes().strip_prefix(other.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::needs::Order;
-use super::sources::source_node;
+use super::sources::{pin_origin, source_node};
 use super::{Member, Scene, probes};
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::drv::Action;
@@ -212,13 +212,7 @@ impl<'a> Weaver<'a> {
             }
             (SourceSpec::Dsc { name }, _) => {
                 let pin = &scene.lock.dsc[distro][name];
-                let origin = Origin::Dsc {
-                    distro: distro.clone(),
-                    suite: pin.suite.clone(),
-                    directory: pin.directory.clone(),
-                    files: pin.files.clone(),
-                };
-                (pin.tree, distro.as_str(), origin)
+                (pin.tree, distro.as_str(), pin_origin(distro, pin))
             }
             (SourceSpec::Path { .. }, None) => unreachable!("a local source has been looked at before it is woven"),
         };
@@ -238,7 +232,7 @@ impl<'a> Weaver<'a> {
         let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
         let (facts, maintainer) = (&member.source.facts, &scene.settings.maintainer);
         let action = deb::source_package(component, scene.distro, facts, &laid, maintainer);
-        let mut needs = member.laid.needs(component, graph);
+        let mut needs = member.laid.needs(scene.project, component, graph);
         needs.push(graph.need("source", source, "tree"));
         if let (Action::SourcePackage { script: Some(_) }, Some(base)) = (&action, base) {
             needs.push(graph.need("root", base.root, "root"));

@@ -1,18 +1,20 @@
 //! What recipes lay into sources: the nodes that bring the folders among it, and the packaging that may be in it.
 
-use super::sources::{Asked, LocalError, Looked, Sources};
+use super::Project;
+use super::sources::{Asked, LocalError, Looked, Sources, pin_origin};
 use crate::component::{Component, FilesBeside};
 use crate::digest::Digest;
 use crate::drv::Action;
-use crate::family::laid::{self, LaidFolder};
+use crate::family::laid::{self, LaidFrom};
 use crate::graph::{Builder, Needed, NewNode, Origin};
-use crate::name::Kind;
+use crate::name::{ComponentName, DistroName, Kind};
 
-/// The folders that are laid into a component's source, with the trees that they are.
+/// The trees that are laid into a component's source.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LaidTrees {
-    folders: Vec<LaidFolder>,
-    /// In the order of the folders, by role.
+    /// Of each, where it goes, where it comes from, and the place in its node's name.
+    origins: Vec<(String, Origin, String)>,
+    /// In the same order, by role.
     pub trees: Vec<(String, Digest)>,
 }
 
@@ -20,34 +22,53 @@ impl LaidTrees {
     /// Those of `component`.
     ///
     /// # Errors
-    /// The field of the recipe that names a folder which cannot be read, and why.
-    pub fn of(sources: &Sources<'_>, component: &Component) -> Result<Self, (&'static str, LocalError)> {
-        let folders = laid::folders(component);
-        let tree = |folder: &LaidFolder| match sources.folder(Some(&folder.from)) {
-            Ok(source) => Ok((folder.role.clone(), source.tree)),
-            Err(error) => Err((folder.field, error)),
-        };
-        let trees = folders.iter().map(tree).collect::<Result<_, _>>()?;
-        Ok(Self { folders, trees })
+    /// The field of the recipe that names what cannot be read or is not pinned, and why.
+    pub fn of(
+        sources: &Sources<'_>,
+        distro: &DistroName,
+        component: &Component,
+    ) -> Result<Self, (&'static str, LocalError)> {
+        let mut laid = Self::default();
+        for tree in laid::trees(component) {
+            let wrong = |error| (tree.field, error);
+            let (digest, origin, place) = match &tree.from {
+                LaidFrom::Folder(folder) => {
+                    let found = sources.folder(Some(folder)).map_err(wrong)?;
+                    (found.tree, Origin::Folder(folder.clone()), String::new())
+                }
+                LaidFrom::Package(name) => {
+                    let pin = sources.pin(distro, name, &component.name).map_err(wrong)?;
+                    (pin.tree, pin_origin(distro, pin), distro.to_string())
+                }
+            };
+            laid.trees.push((tree.role, digest));
+            laid.origins.push((tree.to, origin, place));
+        }
+        Ok(laid)
     }
 
-    /// Adds a node for each of the folders; gives what the source package of `component` needs of them.
-    pub fn needs(&self, component: &Component, graph: &mut Builder) -> Vec<Needed> {
+    /// Adds a node for each of the trees; gives what the source package of `component` needs of them.
+    pub fn needs(&self, project: &Project, component: &Component, graph: &mut Builder) -> Vec<Needed> {
         let mut needs = Vec::new();
-        for (folder, (role, tree)) in self.folders.iter().zip(&self.trees) {
+        for ((to, origin, place), (role, tree)) in self.origins.iter().zip(&self.trees) {
             let action = graph.action(&Action::Source { tree: *tree });
-            let place = graph.word("");
-            let (mut turn, base) = (1, subject(component, &folder.to));
+            let place = graph.word(place);
+            let (mut turn, base) = (1, subject(component, to));
             let node = loop {
-                // Two folders may come to one name, and a recipe may take another one for another distro.
+                // Two folders may come to one name, a recipe may take another one for another distro, and a component that is
+                // called so has the name.
                 let name = if turn == 1 { base.clone() } else { format!("{base}-{turn}") };
+                if name.parse().is_ok_and(|name: ComponentName| project.components.contains_key(&name)) {
+                    turn += 1;
+                    continue;
+                }
                 let subject = graph.word(&name);
                 match graph.find(Kind::Source, subject, place) {
                     Some(known) if graph.does(known, action) => break known,
                     Some(_) => turn += 1,
                     None => {
-                        let origin = Origin::Folder(folder.from.clone());
-                        let node = NewNode { kind: Kind::Source, subject, place, action, of_component: true, origin };
+                        let (kind, origin) = (Kind::Source, origin.clone());
+                        let node = NewNode { kind, subject, place, action, of_component: true, origin };
                         break graph.add(node, &mut []);
                     }
                 }
@@ -77,11 +98,13 @@ pub(super) struct Layer {
 
 /// All that is laid into a component's source.
 pub(super) fn layers(component: &Component) -> impl Iterator<Item = Layer> {
-    let folders = laid::folders(component).into_iter().map(|folder| Layer {
-        is_source: folder.field == "sources",
-        to: folder.to,
-        from: folder.from,
-        is_folder: true,
+    let folders = laid::trees(component).into_iter().filter_map(|tree| {
+        let is_source = tree.field == "sources";
+        match tree.from {
+            LaidFrom::Folder(from) => Some(Layer { is_source, to: tree.to, from, is_folder: true }),
+            // What opb does not have, it cannot read.
+            LaidFrom::Package(_) => None,
+        }
     });
     let single = component.files.iter().filter(|file| !file.is_folder).map(|file| Layer {
         to: file.to.to_string(),

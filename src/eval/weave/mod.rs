@@ -225,7 +225,7 @@ fn members<'a>(
             continue;
         }
         let found = sources.of(&distro.name, first).map_err(|error| ("source", error));
-        match found.and_then(|found| Ok((found, laid::LaidTrees::of(sources, first)?))) {
+        match found.and_then(|found| Ok((found, laid::LaidTrees::of(sources, &distro.name, first)?))) {
             Ok(((source, local), laid)) => {
                 let on = works.iter().map(|work| (&work.target.arch, &*work.component)).collect();
                 members.push(Member { name: &first.name, on, source, local, laid, stage_of: None });

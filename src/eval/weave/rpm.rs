@@ -146,7 +146,7 @@ fn members<'a>(
             continue;
         }
         let member = member(scene, works, first, sources).map_err(|error| ("source", error));
-        match member.and_then(|member| Ok(Member { laid: LaidTrees::of(sources, first)?, ..member })) {
+        match member.and_then(|member| Ok(Member { laid: LaidTrees::of(sources, distro, first)?, ..member })) {
             Ok(member) => members.push(member),
             Err((field, error)) => wrong(field, error),
         }
@@ -161,9 +161,9 @@ fn member<'a>(
     sources: &Sources<'_>,
 ) -> Result<Member<'a>, LocalError> {
     let distro = &scene.distro.name;
-    let SourceSpec::Path { folder } = &first.source else {
+    let (SourceSpec::Path { folder }, None) = (&first.source, first.source_packages().next()) else {
         return Err(LocalError {
-            message: format!("the source of `{}` is one of Debian's, and {distro} has RPM packages", first.name),
+            message: format!("a source of `{}` is one of Debian's, and {distro} has RPM packages", first.name),
             help: format!("leave {distro} out with `targets`, as in `targets: [\"@debian-*\"]`"),
         });
     };
@@ -331,7 +331,7 @@ fn component(
     let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
     let action = rpm::source_package(first, scene.distro, scene.rpm, of_first, &laid, maintainer);
     let action = graph.action(&action);
-    let mut needs = member.laid.needs(first, graph);
+    let mut needs = member.laid.needs(scene.project, first, graph);
     needs.extend([graph.need("source", source, "tree"), graph.need("root", bases[tools].root, "root")]);
     let of_distro = graph.word(distro.as_str());
     let (kind, origin) = (Kind::SourcePackage, Origin::Made);

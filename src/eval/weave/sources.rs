@@ -13,8 +13,8 @@ use crate::drv::Action;
 use crate::family::deb::facts::facts;
 use crate::family::deb::needs::Source;
 use crate::graph::{Builder, NewNode, NodeId, Origin, Word};
-use crate::lock::Lock;
-use crate::name::{DistroName, Kind, PackageName};
+use crate::lock::{DscPin, Lock};
+use crate::name::{ComponentName, DistroName, Kind, PackageName};
 
 /// What is asked of a folder with a source: the texts in it that say how packages are made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,6 +53,7 @@ pub type Looked = BTreeMap<String, Result<LocalSource, LocalError>>;
 pub(in super::super) struct Sources<'a> {
     looked: Looked,
     beside: &'a FilesBeside,
+    lock: &'a Lock,
     local: BTreeMap<Place, Result<(Source<'a>, Digest), LocalError>>,
     pinned: BTreeMap<&'a DistroName, BTreeMap<&'a PackageName, Source<'a>>>,
 }
@@ -122,7 +123,7 @@ impl<'a> Sources<'a> {
             (distro, read.collect())
         });
         let local = local.collect();
-        Self { pinned: pinned.collect(), local, looked, beside }
+        Self { pinned: pinned.collect(), local, looked, beside, lock }
     }
 
     /// What the folder of a local source has answered.
@@ -136,6 +137,20 @@ impl<'a> Sources<'a> {
             help: "report this: it is a mistake in opb".to_owned(),
         };
         self.looked.get(&folder).ok_or_else(missing)?.as_ref().map_err(Clone::clone)
+    }
+
+    /// The pin of a source package that is laid into the source of `component`.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn pin(
+        &self,
+        distro: &DistroName,
+        name: &PackageName,
+        component: &ComponentName,
+    ) -> Result<&DscPin, LocalError> {
+        let pin = self.lock.dsc.get(distro).and_then(|pins| pins.get(name));
+        pin.ok_or_else(|| unpinned(distro, name, component))
     }
 
     /// The texts of a local source for which it was asked, by path, with what is laid over them.
@@ -181,11 +196,8 @@ impl<'a> Sources<'a> {
         match &component.source {
             SourceSpec::Dsc { name } => {
                 let pins = self.pinned.get(distro);
-                let pinned = pins.and_then(|pins| pins.get(name)).ok_or_else(|| LocalError {
-                    message: format!("the source package `{name}` of {distro} is not pinned"),
-                    help: format!("run `opb update {}`, which looks it up and writes `opb.lock`", component.name),
-                })?;
-                Ok((pinned, None))
+                let pinned = pins.and_then(|pins| pins.get(name));
+                Ok((pinned.ok_or_else(|| unpinned(distro, name, &component.name))?, None))
             }
             SourceSpec::Path { folder } => {
                 let place = place_of(component, folder.as_ref());
@@ -216,6 +228,23 @@ fn debian_of(component: &Component) -> String {
     match &component.build {
         BuildSpec::Debian { folder: Some(folder) } => folder.to_string(),
         _ => "debian".to_owned(),
+    }
+}
+
+fn unpinned(distro: &DistroName, name: &PackageName, component: &ComponentName) -> LocalError {
+    LocalError {
+        message: format!("the source package `{name}` of {distro} is not pinned"),
+        help: format!("run `opb update {component}`, which looks it up and writes `opb.lock`"),
+    }
+}
+
+/// Where a pinned source package comes from.
+pub(super) fn pin_origin(distro: &DistroName, pin: &DscPin) -> Origin {
+    Origin::Dsc {
+        distro: distro.clone(),
+        suite: pin.suite.clone(),
+        directory: pin.directory.clone(),
+        files: pin.files.clone(),
     }
 }
 

@@ -70,10 +70,12 @@ fn packaging(component: &Component) -> Option<String> {
 /// Only the steps that the component needs: another way to apply patches does not make other packages of what has none.
 fn text(component: &Component, is_own: bool) -> SharedText {
     let changes = !component.patches.is_empty() || !component.files.is_empty() || !is_own;
+    let [packages, sources] = laid::source_steps(component);
     let steps = [
         (is_own, COPY),
         (!is_own, UNPACK),
-        (!component.sources.is_empty(), laid::LAY_SOURCES),
+        packages,
+        sources,
         (packaging(component).is_some(), PACKAGING),
         (is_own, laid::STAMP),
         // The upstream archive is made before anything is laid in from beside the recipe: that is packaging.

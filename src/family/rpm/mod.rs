@@ -208,9 +208,11 @@ fn source_text(component: &Component) -> SharedText {
     if sources.is_empty() && files.is_empty() && patches.is_empty() {
         return SOURCE_PACKAGE.clone();
     }
+    let [packages, sources] = laid::source_steps(component);
     let steps = [
         (true, COPY),
-        (!sources.is_empty(), laid::LAY_SOURCES),
+        packages,
+        sources,
         (true, laid::STAMP),
         (!files.is_empty(), laid::LAY_FILES),
         (!patches.is_empty(), laid::APPLY_PATCHES),

@@ -287,7 +287,7 @@ fn mistakes_are_said_at_the_recipe() {
     assert_eq!(
         said(("logax", "#{ source: dsc(\"logax\"), targets: [\"@mirror-9\"] }")),
         [
-            "the source of `logax` is one of Debian's, and mirror-9 has RPM packages / leave mirror-9 out with `targets`, as in \
+            "a source of `logax` is one of Debian's, and mirror-9 has RPM packages / leave mirror-9 out with `targets`, as in \
          `targets: [\"@debian-*\"]`"
         ]
     );

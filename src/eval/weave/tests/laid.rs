@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::component::FileBeside;
+use crate::drv::Action;
 use crate::graph::Origin;
 
 /// Folders that answer with the texts that are given here, as far as they were asked for them.
@@ -67,6 +68,37 @@ fn folders_and_further_sources_are_nodes_of_their_own() {
     let origin = |name: &str| node(&graph, name).origin().clone();
     assert_eq!(origin("source:tool+vendored-lib-2"), Origin::Folder("other".to_owned()));
     assert_eq!(origin("source:tool+data"), Origin::Folder("recipes/tool/big".to_owned()));
+}
+
+#[test]
+fn source_packages_are_laid_too_where_they_are_pinned() {
+    let recipe = r#"#{ source: path("tool"), sources: #{ "md": dsc("libmd"), "more/lib": path("lib") } }"#;
+    let folders: Folders<'_> = &[SOURCE, ("lib", &[])];
+    let graph = woven_with(recipe, &[], folders).expect("sound");
+    let inputs = [
+        "package into md = source:tool+md@mirage-1",
+        "root = root:base@mirage-1/amd64",
+        "source = source:tool",
+        "source into more/lib = source:tool+more-lib",
+    ];
+    assert_eq!(reads(&graph, PACKAGE), inputs);
+    let [laid, own] = ["source:tool+md@mirage-1", "source:libmd@mirage-1"].map(|name| node(&graph, name));
+    assert_eq!((laid.action(), laid.origin()), (own.action(), own.origin()));
+    let Action::SourcePackage { script: Some(script) } = node(&graph, PACKAGE).action() else { panic!("no script") };
+    assert_eq!(script.files["packages"], b"md\n");
+    let steps = ["/in/packages", "/in/sources", "urgency=low"].map(|step| script.text.find(step));
+    assert!(steps[0].is_some() && steps.is_sorted(), "{steps:?}");
+    let unpinned = woven_with(&recipe.replace("dsc(\"libmd\")", "dsc(\"libbsd\")"), &[], folders);
+    assert_eq!(unpinned.expect_err("no pin"), ["the source package `libbsd` of mirage-1 is not pinned"]);
+}
+
+#[test]
+fn a_component_that_is_called_as_a_node_would_be_has_the_name() {
+    let both = r#"[#{ name: "tool", source: path("tool"), sources: #{ "md": dsc("libmd"), "lib": path("lib") } },
+                   #{ name: "tool+md", source: dsc("other") }]"#;
+    let graph = woven_with(both, &[], &[SOURCE, ("lib", &[])]).expect("sound");
+    assert_eq!(reads(&graph, PACKAGE)[0], "package into md = source:tool+md-2@mirage-1");
+    assert_eq!(reads(&graph, "source-package:tool+md@mirage-1"), ["source = source:tool+md@mirage-1"]);
 }
 
 #[test]
