@@ -114,7 +114,7 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
         // What takes long is done side by side; nodes are added in the order of distros.
         let prepared: Vec<_> = some
             .par_iter()
-            .map(|(name, arches)| prepare(project, lock, settings, (*name, arches), &work, &sources))
+            .map(|(name, arches)| prepare(project, lock, settings, (*name, arches), &work, (&sources, &stages)))
             .collect();
         for ((name, arches), prepared) in some.into_iter().zip(prepared) {
             let (Some(distro), Some(pin)) = (project.distros.get(name), lock.distro.get(name)) else { continue };
@@ -163,13 +163,13 @@ fn prepare<'a>(
     settings: &'a Settings,
     (name, arches): (&'a DistroName, &[&'a Arch]),
     work: &BTreeMap<&'a DistroName, Vec<&'a Work>>,
-    sources: &Sources<'_>,
+    (sources, stages): (&Sources<'_>, &'a stage::Stages),
 ) -> Option<OfRpm<'a>> {
     let (distro, pin) = (project.distros.get(name)?, lock.distro.get(name)?);
     let Packaging::Rpm(rpm) = &distro.packaging else { return None };
     let scene = rpm::Scene { project, settings, distro, rpm, pin, arches: arches.to_vec() };
     let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
-    Some(rpm::prepare(&scene, of_distro, sources).map(|prepared| (scene, prepared)))
+    Some(rpm::prepare(&scene, of_distro, sources, stages).map(|prepared| (scene, prepared)))
 }
 
 /// The arches of a distro whose index is pinned, in the distro's order.

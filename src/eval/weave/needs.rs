@@ -6,7 +6,7 @@ use std::sync::Arc as Shared;
 use super::super::{Project, RecipeError};
 use super::Scene;
 use super::asked::asked;
-use super::stage::break_circles;
+use super::stage::{break_circles, stages_of};
 use crate::component::{Component, Need};
 use crate::drv::SharedTable;
 use crate::family::deb::needs::{Known, Source, binaries, components, meets};
@@ -109,10 +109,14 @@ fn order(scene: &Scene<'_>) -> Result<Order, Vec<RecipeError>> {
         all_known.push(known);
     }
     let mut order = sort(&needs);
-    if let Err(circles) = &order
-        && break_circles(scene, circles, &all_known, (&makers, &asked), &mut needs)
-    {
-        order = sort(&needs);
+    if let Err(circles) = &order {
+        let stages = stages_of(scene.members.iter().map(|member| member.stage_of));
+        let follow = |place: usize, known: &[Option<Known<'_>>], arch: usize| {
+            components(place, known, (&makers, &asked), scene.arches[arch])
+        };
+        if break_circles(&stages, circles, &all_known, &follow, &mut needs) {
+            order = sort(&needs);
+        }
     }
     let order = order.unwrap_or_else(|circles| {
         errors.extend(circles.iter().map(|circle| circle_error(scene, &whole(circle, &needs))));
@@ -233,7 +237,7 @@ fn makers<'a>(scene: &'a Scene<'_>, errors: &mut Vec<RecipeError>) -> BTreeMap<&
 }
 
 /// Needed ones first.
-fn sort(needs: &BTreeMap<(usize, usize), Vec<usize>>) -> Result<Vec<usize>, Vec<graph::Circle<usize>>> {
+pub(super) fn sort(needs: &BTreeMap<(usize, usize), Vec<usize>>) -> Result<Vec<usize>, Vec<graph::Circle<usize>>> {
     let mut edges: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for ((component, _), needed) in needs {
         edges.entry(*component).or_default().extend(needed);
@@ -243,7 +247,10 @@ fn sort(needs: &BTreeMap<(usize, usize), Vec<usize>>) -> Result<Vec<usize>, Vec<
 }
 
 /// A circle of one that leads through others: needs are those of needs too, so the shortest one hides them.
-fn whole(circle: &graph::Circle<usize>, needs: &BTreeMap<(usize, usize), Vec<usize>>) -> graph::Circle<usize> {
+pub(super) fn whole(
+    circle: &graph::Circle<usize>,
+    needs: &BTreeMap<(usize, usize), Vec<usize>>,
+) -> graph::Circle<usize> {
     let [one] = circle.0[..] else { return graph::Circle(circle.0.clone()) };
     let leads =
         |from: usize, to: usize| needs.range((from, 0)..=(from, usize::MAX)).any(|(_, needed)| needed.contains(&to));

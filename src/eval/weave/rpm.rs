@@ -1,24 +1,25 @@
 //! The nodes of a distro of RPM packages: the same kinds, and the same ways between them, as of `.deb` packages; names and
 //! needs come from specs.
 
+mod needs;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use self::needs::Order;
 use super::super::{Project, RecipeError, Work};
 use super::distro::Made;
 use super::laid::LaidTrees;
-use super::needs::{circle_of, lacking, twice};
 use super::probes;
 use super::sources::{LocalError, LocalSource, Sources, source_node};
-use crate::component::{Component, MayFail, Need, SourceSpec};
+use super::stage::Stages;
+use crate::component::{Component, MayFail, SourceSpec};
 use crate::digest::Digest;
 use crate::distro::{Distro, Rpm};
-use crate::drv::{Action, SharedTable};
+use crate::drv::Action;
 use crate::family::Part;
 use crate::family::laid::Laid;
-use crate::family::rpm::needs::{Known, Makers, components, meets};
 use crate::family::rpm::{self, RpmSource, RpmSourceError};
 use crate::graph::{self, Builder, NewNode, NodeId, Origin, Word};
 use crate::lock::DistroPin;
@@ -44,15 +45,8 @@ struct Member<'a> {
     folder: String,
     tree: Digest,
     laid: LaidTrees,
-}
-
-/// What is known of the needs on one arch.
-struct OnArch {
-    makers: Makers,
-    /// For each member: whose packages it needs, directly or not.
-    needs: BTreeMap<usize, BTreeSet<usize>>,
-    /// Every name that the project provides there, with its component.
-    ours: SharedTable,
+    /// The place of the member that this is the stage of.
+    stage_of: Option<usize>,
 }
 
 struct Base {
@@ -64,9 +58,11 @@ struct Base {
 
 /// The components of a distro with their specs read, and in which order they are built.
 pub(super) struct Prepared<'a> {
+    /// Components sorted by name, and behind them the stages of some.
     members: Vec<Member<'a>>,
-    on_arches: Vec<OnArch>,
-    order: Vec<usize>,
+    /// How many are no stages.
+    components: usize,
+    order: Order,
 }
 
 /// Reads the specs of a distro and follows all needs. Most of the work, and nobody else's graph is touched, so that
@@ -78,36 +74,16 @@ pub(super) fn prepare<'a>(
     scene: &Scene<'a>,
     work: &[&'a Work],
     sources: &Sources<'_>,
+    stages: &'a Stages,
 ) -> Result<Prepared<'a>, Vec<RecipeError>> {
     let mut errors = Vec::new();
-    let members = members(scene, work, sources, &mut errors);
+    let (mut members, staged) = members(scene, work, sources, stages, &mut errors);
     let is_member = |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
     let failed = work.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
-    let on_arches: Vec<OnArch> =
-        (0..scene.arches.len()).map(|arch| on_arch(scene, &members, &failed, arch, &mut errors)).collect();
-    let mut edges: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for on in &on_arches {
-        for (member, needed) in &on.needs {
-            // A circle through others is told with them, not as a component that needs itself.
-            let back = |other: &usize| other != member && on.needs.get(other).is_some_and(|them| them.contains(member));
-            let through_others = needed.iter().any(back);
-            let kept = needed.iter().filter(|needed| *needed != member || !through_others);
-            edges.entry(*member).or_default().extend(kept);
-        }
-    }
-    let edges = edges.into_iter().map(|(member, needed)| (member, needed.into_iter().collect())).collect();
-    let order = graph::order(&edges).unwrap_or_else(|circles| {
-        for circle in circles {
-            let names: Vec<&ComponentName> = circle.0.iter().map(|place| members[*place].name).collect();
-            let last = circle.0.last().and_then(|place| members.get(*place));
-            let says = last.is_some_and(|last| last.on.values().any(|(component, _)| !component.needs.is_empty()));
-            let help = "break the circle: leave one out with `targets`, or name a build profile in `profiles` that turns off a \
-                        condition of its spec, and with that the need";
-            errors.push(circle_of(scene.project, &scene.distro.name, &names, says, help));
-        }
-        Vec::new()
-    });
-    if errors.is_empty() { Ok(Prepared { members, on_arches, order }) } else { Err(errors) }
+    let components = members.len();
+    members.extend(staged);
+    let order = needs::order(scene, &members, components, &failed, &mut errors);
+    if errors.is_empty() { Ok(Prepared { members, components, order }) } else { Err(errors) }
 }
 
 /// Adds the nodes of a distro; gives what was woven of each component, sorted.
@@ -116,22 +92,25 @@ pub(super) fn weave<'a>(
     prepared: &Prepared<'a>,
     graph: &mut Builder,
 ) -> Vec<(&'a ComponentName, Made)> {
-    let Prepared { members, on_arches, order } = prepared;
+    let Prepared { members, components, order } = prepared;
     let bases: Vec<Base> = scene.arches.iter().map(|arch| base(scene, arch, graph)).collect();
     let mut made = vec![Made::default(); members.len()];
-    for place in order {
-        made[*place] = component(scene, members, *place, on_arches, &bases, &made, graph);
+    for place in &order.order {
+        made[*place] = component(scene, members, *place, order, &bases, &made, graph);
     }
-    members.iter().map(|member| member.name).zip(made).collect()
+    // Stages stand behind, and are nobody's but the components' that the circle goes through.
+    members[..*components].iter().map(|member| member.name).zip(made).collect()
 }
 
+/// The components, and the stages of some.
 fn members<'a>(
     scene: &Scene<'a>,
     work: &[&'a Work],
     sources: &Sources<'_>,
+    stages: &'a Stages,
     errors: &mut Vec<RecipeError>,
-) -> Vec<Member<'a>> {
-    let mut members = Vec::new();
+) -> (Vec<Member<'a>>, Vec<Member<'a>>) {
+    let (mut members, mut staged) = (Vec::new(), Vec::new());
     for works in work.chunk_by(|one, other| one.component.name == other.component.name) {
         let first: &'a Component = &works[0].component;
         let distro = &scene.distro.name;
@@ -145,20 +124,31 @@ fn members<'a>(
             wrong(field, LocalError { message, help: help.to_owned() });
             continue;
         }
-        let member = member(scene, works, first, sources).map_err(|error| ("source", error));
-        match member.and_then(|member| Ok(Member { laid: LaidTrees::of(sources, distro, first)?, ..member })) {
-            Ok(member) => members.push(member),
-            Err((field, error)) => wrong(field, error),
+        let made = member(scene, works, first, sources, &|work| Some(&work.component));
+        let made = made.map_err(|error| ("source", error));
+        match made.and_then(|made| Ok(Member { laid: LaidTrees::of(sources, distro, first)?, ..made })) {
+            Ok(made) => members.push(made),
+            Err((field, error)) => {
+                wrong(field, error);
+                continue;
+            }
+        }
+        match member(scene, works, first, sources, &|work| stages.of_component(&work.component)) {
+            Ok(stage) if stage.on.is_empty() => {}
+            Ok(stage) => staged.push(Member { stage_of: Some(members.len() - 1), ..stage }),
+            Err(error) => wrong("stage", LocalError { message: format!("as a stage, {}", error.message), ..error }),
         }
     }
-    members
+    (members, staged)
 }
 
+/// A component as `of` makes it of what is to be built.
 fn member<'a>(
     scene: &Scene<'a>,
     works: &[&'a Work],
     first: &'a Component,
     sources: &Sources<'_>,
+    of: &dyn Fn(&'a Work) -> Option<&'a Component>,
 ) -> Result<Member<'a>, LocalError> {
     let distro = &scene.distro.name;
     let (SourceSpec::Path { folder }, None) = (&first.source, first.source_packages().next()) else {
@@ -173,7 +163,7 @@ fn member<'a>(
     let mut on = BTreeMap::new();
     for work in works {
         let arch = scene.arches.iter().position(|arch| **arch == work.target.arch).expect("work is of pinned arches");
-        let component: &'a Component = &work.component;
+        let Some(component) = of(work) else { continue };
         let source = rpm::source(component, scene.rpm, &work.target.arch, &texts).map_err(|error| {
             let closest: &dyn miette::Diagnostic = match &error {
                 RpmSourceError::Spec { source, .. } => source,
@@ -184,83 +174,7 @@ fn member<'a>(
         })?;
         on.insert(arch, (component, source));
     }
-    Ok(Member { name: &first.name, on, folder, tree: *tree, laid: LaidTrees::default() })
-}
-
-/// Follows the needs on one arch.
-fn on_arch(
-    scene: &Scene<'_>,
-    members: &[Member<'_>],
-    failed: &BTreeSet<&ComponentName>,
-    arch: usize,
-    errors: &mut Vec<RecipeError>,
-) -> OnArch {
-    let indep = scene.arches.iter().position(|arch| **arch == scene.distro.indep_on);
-    let mut makers = Makers::default();
-    for (place, member) in members.iter().enumerate() {
-        let here = member.on.get(&arch);
-        // What is independent of the arch is made on one arch, for all.
-        let found = here.or_else(|| indep.and_then(|indep| member.on.get(&indep)));
-        let Some((component, source)) = found else { continue };
-        for found in makers.add(place, component, &source.spec, scene.arches[arch], here.is_none()) {
-            let error =
-                twice(scene.project, (member.name, members[found.makers.0].name), &found.package, &scene.distro.name);
-            if !errors.iter().any(|other| other.to_string() == error.to_string()) {
-                errors.push(error);
-            }
-        }
-    }
-    let known: Vec<Option<Known<'_>>> = members
-        .iter()
-        .map(|member| {
-            let (component, source) = member.on.get(&arch)?;
-            let mut needs = Vec::new();
-            for need in &component.needs {
-                let Need::Component { name, version } = need else { continue };
-                let mut once = |error: RecipeError| {
-                    if !errors.iter().any(|other| other.to_string() == error.to_string()) {
-                        errors.push(error);
-                    }
-                };
-                match members.binary_search_by(|other| other.name.cmp(name)) {
-                    Ok(place) if is_there(&members[place], arch, indep) => {
-                        needs.push(place);
-                        let other = members[place].on.values().next().map(|(_, source)| &source.spec.evr);
-                        if let (Some(bound), Some(evr)) = (version, other)
-                            && !meets(evr, bound)
-                        {
-                            let distro = &scene.distro.name;
-                            let message =
-                                format!("`{}` needs `{need}`, but `{name}` is {evr} on {distro}", member.name);
-                            let help = format!("make another version of `{name}`, or mend the need");
-                            let written = need.to_string();
-                            once(scene.project.recipe_error(member.name, "needs", Some(&written), message, help));
-                        }
-                    }
-                    // What is wrong with its source is said already.
-                    Err(_) if failed.contains(&name) => {}
-                    found => {
-                        let place = if found.is_ok() {
-                            format!("{}/{}", scene.distro.name, scene.arches[arch])
-                        } else {
-                            scene.distro.name.to_string()
-                        };
-                        once(lacking(scene.project, member.name, (name, need), &place));
-                    }
-                }
-            }
-            Some(Known { spec: &source.spec, component, needs })
-        })
-        .collect();
-    let built = (0..members.len()).filter(|place| known[*place].is_some());
-    let needs = built.map(|place| (place, components(place, &known, &makers))).collect();
-    let ours = makers.names().map(|(name, place)| (name.to_owned(), members[place].name.to_string()));
-    OnArch { ours: SharedTable::new(ours.collect()), needs, makers }
-}
-
-fn is_there(member: &Member<'_>, arch: usize, indep: Option<usize>) -> bool {
-    let independent = |(_, source): &(_, RpmSource)| source.spec.packages.values().any(|package| package.noarch);
-    member.on.contains_key(&arch) || indep.and_then(|indep| member.on.get(&indep)).is_some_and(independent)
+    Ok(Member { name: &first.name, on, folder, tree: *tree, laid: LaidTrees::default(), stage_of: None })
 }
 
 fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Builder) -> Base {
@@ -312,33 +226,20 @@ fn component(
     scene: &Scene<'_>,
     members: &[Member<'_>],
     place: usize,
-    on_arches: &[OnArch],
+    order: &Order,
     bases: &[Base],
     others: &[Made],
     graph: &mut Builder,
 ) -> Made {
     let member = &members[place];
+    // A component and its stage share the source package, which is made as the component's.
+    let whole = member.stage_of.map_or(member, |of| &members[of]);
     let mut made = Made::default();
-    let indep = scene.arches.iter().position(|arch| **arch == scene.distro.indep_on);
-    let tools = indep.filter(|arch| member.on.contains_key(arch)).or_else(|| member.on.keys().next().copied());
-    let Some((tools, (first, of_first))) = tools.and_then(|arch| Some((arch, member.on.get(&arch)?))) else {
-        return made;
-    };
-    let (distro, maintainer) = (&scene.distro.name, &scene.settings.maintainer);
-    let subject = graph.word(member.name.as_str());
-    let origin = Origin::Folder(member.folder.clone());
-    let source = source_node(graph, subject, (member.tree, origin), ["", distro.as_str()]);
-    let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
-    let action = rpm::source_package(first, scene.distro, scene.rpm, of_first, &laid, maintainer);
-    let action = graph.action(&action);
-    let mut needs = member.laid.needs(scene.project, first, graph);
-    needs.extend([graph.need("source", source, "tree"), graph.need("root", bases[tools].root, "root")]);
-    let of_distro = graph.word(distro.as_str());
-    let (kind, origin) = (Kind::SourcePackage, Origin::Made);
-    let package = NewNode { kind, subject, place: of_distro, action, of_component: true, origin };
-    let source_package = graph.add(package, &mut needs);
-    graph.may_fail(source_package, MayFail::of_all(member.on.values().map(|(of_arch, _)| of_arch.may_fail.as_ref())));
+    let Some(source_package) = source_package(scene, whole, bases, graph) else { return made };
     made.source = Some(source_package);
+    let (distro, maintainer) = (&scene.distro.name, &scene.settings.maintainer);
+    let staged = member.stage_of.is_some().then(|| super::stage::subject(member.name));
+    let subject = graph.word(staged.as_deref().unwrap_or(member.name.as_str()));
     let wanted = wanted(scene, member);
     let add = |graph: &mut Builder, kind, wanted: &Wanted<'_>, action: &Action, needs: &mut [graph::Needed]| {
         let place = match wanted.part {
@@ -352,12 +253,12 @@ fn component(
     };
     let mut lists = Vec::new();
     for one in &wanted {
-        let (base, on) = (&bases[one.arch], &on_arches[one.arch]);
+        let (base, on) = (&bases[one.arch], &order.on_arches[one.arch]);
         let arch = scene.arches[one.arch];
         let action =
             rpm::resolve(one.component, scene.rpm, &one.source.spec, arch, &on.makers.aliases, on.ours.clone());
         let mut needs = vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
-        for other in on.needs.get(&place).into_iter().flatten() {
+        for other in order.needs(place, one.arch) {
             for (built, node) in others[*other].builds.iter().filter(|(built, _)| built.is_all() || built == arch) {
                 needs.push(graph.need(&format!("packages of {}/{built}", members[*other].name), *node, "packages"));
             }
@@ -390,4 +291,27 @@ fn component(
     }
     made.builds.sort();
     made
+}
+
+/// The source package of a component, which is there already where its stage was woven.
+fn source_package(scene: &Scene<'_>, member: &Member<'_>, bases: &[Base], graph: &mut Builder) -> Option<NodeId> {
+    let indep = scene.arches.iter().position(|arch| **arch == scene.distro.indep_on);
+    let tools = indep.filter(|arch| member.on.contains_key(arch)).or_else(|| member.on.keys().next().copied())?;
+    let (first, of_first) = member.on.get(&tools)?;
+    let (distro, maintainer) = (&scene.distro.name, &scene.settings.maintainer);
+    let (kind, subject, place) = (Kind::SourcePackage, graph.word(member.name.as_str()), graph.word(distro.as_str()));
+    if let Some(known) = graph.find(kind, subject, place) {
+        return Some(known);
+    }
+    let origin = Origin::Folder(member.folder.clone());
+    let source = source_node(graph, subject, (member.tree, origin), ["", distro.as_str()]);
+    let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
+    let action = rpm::source_package(first, scene.distro, scene.rpm, of_first, &laid, maintainer);
+    let action = graph.action(&action);
+    let mut needs = member.laid.needs(scene.project, first, graph);
+    needs.extend([graph.need("source", source, "tree"), graph.need("root", bases[tools].root, "root")]);
+    let package = NewNode { kind, subject, place, action, of_component: true, origin: Origin::Made };
+    let node = graph.add(package, &mut needs);
+    let may_fail = MayFail::of_all(member.on.values().map(|(of_arch, _)| of_arch.may_fail.as_ref()));
+    Some(graph.may_fail(node, may_fail))
 }

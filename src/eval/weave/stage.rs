@@ -7,14 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Project, Work};
-use super::{Member, Scene};
+use super::Member;
 use crate::component::Component;
-use crate::family::deb::needs::{Known, components};
 use crate::graph::Circle;
 use crate::name::{ComponentName, DistroName};
 
-/// Components under the profiles of their stage, by the component that each is the stage of.
-pub(super) struct Stages(BTreeMap<*const Component, Component>);
+/// Components under the profiles of their stage, by the address of the component that each is the stage of.
+pub(super) struct Stages(BTreeMap<usize, Component>);
 
 /// What a stage is called in the graph.
 pub(super) fn subject(name: &ComponentName) -> String {
@@ -30,19 +29,24 @@ impl Stages {
             // A component that is called as the stage would be has the name.
             let name = subject(&component.name).parse::<ComponentName>();
             let taken = name.is_ok_and(|name| project.components.contains_key(&name));
-            if !taken && !stages.contains_key(&(&raw const *component)) {
+            if !taken && !stages.contains_key(&(&raw const *component).addr()) {
                 let mut staged = component.clone();
                 staged.profiles.extend(stage.profiles.iter().cloned());
-                stages.insert(&raw const *component, staged);
+                stages.insert((&raw const *component).addr(), staged);
             }
         }
         Self(stages)
     }
 
+    /// A component under the profiles of its stage, where it has one.
+    pub fn of_component(&self, component: &Component) -> Option<&Component> {
+        self.0.get(&(&raw const *component).addr())
+    }
+
     /// The stages of `members`.
     pub fn of<'a>(&'a self, members: &[Member<'a>]) -> Vec<Member<'a>> {
         let stage = |(place, member): (usize, &Member<'a>)| {
-            let on = member.on.iter().map(|(arch, component)| Some((*arch, self.0.get(&(&raw const **component))?)));
+            let on = member.on.iter().map(|(arch, component)| Some((*arch, self.of_component(component)?)));
             let on = on.collect::<Option<Vec<_>>>()?;
             let (source, local, laid) = (member.source, member.local, member.laid.clone());
             Some(Member { name: member.name, on, source, local, laid, stage_of: Some(place) })
@@ -51,19 +55,25 @@ impl Stages {
     }
 }
 
-/// Changes `needs` so that the stages of some members in `circles` break them; `false` where one has none. `known` are all
-/// members as their needs are followed, by arch; `names` is what [`components`] wants.
-pub(super) fn break_circles(
-    scene: &Scene<'_>,
+/// The stage of each of `members` that has one, by its place.
+pub(super) fn stages_of(stage_of: impl Iterator<Item = Option<usize>>) -> BTreeMap<usize, usize> {
+    stage_of.enumerate().filter_map(|(place, of)| Some((of?, place))).collect()
+}
+
+/// Finds whose packages the member at a place needs, from what is known of all, on an arch.
+type Follow<'a, K> = dyn Fn(usize, &[Option<K>], usize) -> BTreeSet<usize> + 'a;
+
+/// Changes `needs` so that some of `stages` break `circles`; `false` where one has none. `known` are all members as their
+/// needs are followed, by arch.
+pub(super) fn break_circles<K: Clone>(
+    stages: &BTreeMap<usize, usize>,
     circles: &[Circle<usize>],
-    known: &[Vec<Option<Known<'_>>>],
-    names: (&BTreeMap<&str, usize>, &BTreeMap<String, String>),
+    known: &[Vec<Option<K>>],
+    follow: &Follow<'_, K>,
     needs: &mut BTreeMap<(usize, usize), Vec<usize>>,
 ) -> bool {
-    let stages: BTreeMap<usize, usize> =
-        scene.members.iter().enumerate().filter_map(|(place, member)| Some((member.stage_of?, place))).collect();
     let leads = |from: usize, to: usize| {
-        let mut arches = 0..scene.arches.len();
+        let mut arches = 0..known.len();
         from == to || arches.any(|arch| needs.get(&(from, arch)).is_some_and(|needed| needed.contains(&to)))
     };
     // Needs are those of needs too, so a circle may show fewer members than it goes through.
@@ -77,9 +87,9 @@ pub(super) fn break_circles(
     }
     let broken: BTreeSet<usize> = breakers.into_iter().flatten().collect();
     let staged = |place: usize| if broken.contains(&place) { stages[&place] } else { place };
-    for (arch_place, arch) in scene.arches.iter().enumerate() {
+    for (arch_place, known) in known.iter().enumerate() {
         // What leads through a broken component leads through its stage.
-        let mut before = known[arch_place].clone();
+        let mut before = known.clone();
         for place in &broken {
             before[*place] = before[stages[place]].clone();
         }
@@ -87,7 +97,7 @@ pub(super) fn break_circles(
         let mut earlier: BTreeSet<usize> = broken.iter().flat_map(of).filter(|place| !broken.contains(place)).collect();
         earlier.extend(broken.iter().map(|place| stages[place]).filter(|place| before[*place].is_some()));
         for place in earlier {
-            let found = components(place, &before, names, arch);
+            let found = follow(place, &before, arch_place);
             needs.insert((place, arch_place), found.into_iter().map(staged).collect());
         }
         for place in &broken {

@@ -17,6 +17,7 @@ use crate::package::rpm_version::Evr;
 use crate::package::spec::Spec;
 
 /// A component of the project as its needs are followed, on one arch.
+#[derive(Clone)]
 pub struct Known<'a> {
     /// What its spec says there.
     pub spec: &'a Spec,

@@ -281,6 +281,84 @@ fn switches_change_needs() {
     assert_eq!(arguments, "--without\ndoc\n--without\ndocs\n");
 }
 
+/// asciidoc, which grace's texts are made with, is built with grace.
+const CIRCLE: [(&str, &str); 2] = [
+    ("tool", "#{ source: path(\"tool\"), aliases: #{ \"asciidoc\": \"tool\" }, targets: [\"@mirror-9\"] }"),
+    ("logax", "#{ source: path(\"logax\"), needs: [\"tool\"], targets: [\"@mirror-9\"] }"),
+];
+
+const STAGED: &str = "#{ source: path(\"grace\"), aliases: #{ \"libgrace-dev\": \"grace-devel\" }, stage: #{ profiles: [\"nodoc\"] }, \
+                      targets: [\"@mirror-9\"] }";
+
+#[test]
+fn a_stage_breaks_a_circle() {
+    let said = woven(&[CIRCLE[0]]).expect_err("a circle");
+    assert_eq!(
+        said,
+        [
+            "components need each other on mirror-9: grace → tool → grace / break the circle: give one of them a `stage` with a \
+             build profile that turns off a condition of its spec, and with that the need, as in `stage: #{ profiles: \
+             [\"nodoc\"] }`; or leave one out with `targets`"
+        ]
+    );
+    let graph = woven(&[&CIRCLE[..], &[("grace", STAGED)]].concat()).expect("a graph");
+    let builds = |name: &str| -> Vec<String> {
+        let read = reads(&graph, name).into_iter();
+        read.filter_map(|read| Some(read.strip_prefix("packages of ")?.split_once(": ")?.1.to_owned())).collect()
+    };
+    assert_eq!(builds("resolve:grace+stage@mirror-9/amd64"), [""; 0]);
+    let of_stage = ["build:grace+stage@mirror-9/all", "build:grace+stage@mirror-9/amd64"];
+    assert_eq!(builds("resolve:tool@mirror-9/all"), of_stage);
+    assert_eq!(
+        builds("resolve:grace@mirror-9/amd64"),
+        [of_stage[0], of_stage[1], "build:tool@mirror-9/all"],
+        "the whole is built with what its stage made possible"
+    );
+    assert_eq!(
+        builds("resolve:logax@mirror-9/arm64"),
+        ["build:grace@mirror-9/all", "build:grace@mirror-9/arm64", "build:tool@mirror-9/all"]
+    );
+    // The stage's spec is read, and built, under its profiles; source package and repository are the component's.
+    let needs = |name: &str| match node(&graph, name).action() {
+        Action::Resolve(resolve) => resolve.needs,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(needs("resolve:grace+stage@mirror-9/arm64"), ["@perl:5.32", "gcc"]);
+    assert_eq!(needs("resolve:grace@mirror-9/arm64"), ["@perl:5.32", "gcc", "tool"]);
+    let arguments = |name: &str| match node(&graph, name).action() {
+        Action::Build { script, .. } | Action::SourcePackage { script: Some(script) } => {
+            String::from_utf8(script.files["arguments"].clone()).expect("text")
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(arguments("build:grace+stage@mirror-9/arm64"), "--without\ndoc\n--without\ndocs\n");
+    assert_eq!(arguments("build:grace@mirror-9/arm64"), "");
+    assert_eq!(arguments("source-package:grace@mirror-9"), "");
+    assert!(
+        reads(&graph, "build:grace+stage@mirror-9/amd64").contains(&"source: source-package:grace@mirror-9".to_owned())
+    );
+    assert!(!reads(&graph, "repo:nightly@mirror-9").iter().any(|read| read.contains("+stage")));
+}
+
+#[test]
+fn a_stage_is_there_only_where_it_breaks_a_circle() {
+    let graph = woven(&[("grace", STAGED)]).expect("a graph");
+    assert!(!graph.ids().any(|id| graph.node(id).to_string().contains("+stage")));
+    // With a condition that the spec does not have, the stage needs the same.
+    let useless = STAGED.replace("nodoc", "stage1");
+    let errors = woven(&[CIRCLE[0], ("grace", &useless)]).expect_err("a circle");
+    assert!(errors[0].starts_with("components need each other on mirror-9: "), "{errors:?}");
+    let spec = "Name: grace\n%bcond_without docs\n%if %{with docs}\nVersion: 1\n%else\nVersion: 1^2\n%endif\n\
+                Release: 1\n%files\n";
+    let laid = STAGED.replace("stage:", "files: #{ \"rpm/grace.spec\": \"own.spec\" }, stage:");
+    let logax = ("logax", "#{ source: path(\"tool\"), skip: \"not here\" }");
+    let errors = woven(&[("grace", &laid), ("grace/own.spec", spec), logax]).expect_err("a mistake");
+    assert!(
+        errors[0].starts_with("as a stage, `grace` for mirror-9/amd64: `rpm/grace.spec` has the version"),
+        "{errors:?}"
+    );
+}
+
 #[test]
 fn mistakes_are_said_at_the_recipe() {
     let said = |recipe: (&str, &str)| woven(&[recipe]).expect_err("a mistake");
