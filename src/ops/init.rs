@@ -1,5 +1,6 @@
 //! Begins a project: in an empty folder, or in one that is a source with packaging, which then is its first component.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::definitions::{FILE, IGNORE};
@@ -147,7 +148,7 @@ pub fn init(folder: &Path, distros: &[String]) -> Result<Begun, Failure> {
     match (&component, packaging) {
         (Some(name), Some(packaging)) => {
             let source = Source::Folder { folder: ".".to_owned(), packaging: Box::new(packaging) };
-            beginning.file(&format!("recipes/{name}.rhai"), &recipe::text(name, &source))?;
+            beginning.file(&format!("recipes/{name}.rhai"), &recipe::text(name, &source, &BTreeMap::new()))?;
             notes.extend(recipe::notes(name, &source));
         }
         _ if !has_recipes => beginning.file("recipes/README.md", RECIPES)?,

@@ -1,6 +1,7 @@
 //! What packaging a folder has: looked at when a project or a recipe is begun from it.
 //!
-//! Of a spec only its name and version are read here; what evaluation must know of it is another matter.
+//! Of a spec its name and version must be told; what else it says is told as far as that goes without a distro. What
+//! evaluation must know of it is another matter.
 
 use std::io::{self, Read as _};
 
@@ -10,6 +11,7 @@ use super::local::MAX_TEXT;
 use crate::diag::{Cause, Caused};
 use crate::family::deb::facts::{FactsError, facts};
 use crate::lock::SourceFacts;
+use crate::package::spec;
 
 /// Folders in which specs are looked for, the likeliest first. `native()` looks into the first alone.
 const SPEC_FOLDERS: [&str; 6] = ["rpm", ".", "packaging", "packaging/rpm", "dist", "SPECS"];
@@ -38,6 +40,8 @@ pub struct Spec {
     pub name: String,
     /// Its `Version`; `None` where it has none that can be told.
     pub version: Option<String>,
+    /// What it says where no distro defines a macro; `None` where that cannot be told.
+    pub says: Option<spec::Spec>,
 }
 
 /// Why packaging cannot be read.
@@ -134,7 +138,8 @@ pub fn packaging(root: &Dir, folder: &str) -> Result<Option<Packaging>, Packagin
             let below =
                 if folder == "." { &path } else { path.strip_prefix(folder).unwrap_or(&path).trim_start_matches('/') };
             let name = tag(&text, "name").ok_or_else(|| PackagingError::Spec { path: path.clone() })?;
-            specs.push(Spec { path: below.to_owned(), name, version: tag(&text, "version") });
+            let (version, says) = (tag(&text, "version"), spec::read(&text, spec::Macros::new("x86_64")).ok());
+            specs.push(Spec { path: below.to_owned(), name, version, says });
         }
     }
     Ok((debian.is_some() || !specs.is_empty()).then_some(Packaging { debian, specs }))

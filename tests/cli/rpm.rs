@@ -98,3 +98,53 @@ fn updating_leaves_its_pins_alone() {
     assert!(seen.contains("the pins of mirror-9 stay as they are: RPM repositories cannot be pinned yet"), "{seen}");
     assert_eq!(before, fs::read_to_string(space.path("opb.lock")).expect("a lock"));
 }
+
+#[test]
+fn a_new_recipe_says_which_package_is_meant() {
+    let space = space();
+    space.file("sources/logax/rpm/logax.spec", &SPEC.replace("make", "make, grace-devel >= 1, zlib-devel"));
+    let grace = "Name: libgrace\nVersion: 1\nRelease: 1\n%package devel\nSummary: x\n%files\n%files devel\n";
+    space.file("sources/grace/rpm/libgrace.spec", grace);
+    insta::assert_snapshot!(space.seen(&["new", "component", "libgrace", "--from", "sources/grace"]), @r###"
+    exit 0
+    --- stdout
+    made  recipes/libgrace.rhai
+    next: opb build libgrace
+    --- stderr
+    note: libgrace 1, as rpm/libgrace.spec says
+    note: logax asks for grace-devel; the recipe says that libgrace-devel is meant
+    "###);
+    let text = fs::read_to_string(space.path("recipes/libgrace.rhai")).expect("made");
+    assert!(text.contains("\n//   aliases names that specs of other components ask for"), "{text}");
+    assert!(
+        text.ends_with("    build:  spec(),\n    aliases: #{ \"grace-devel\": \"libgrace-devel\" },\n}\n"),
+        "{text}"
+    );
+    let eval = space.stdout(&["eval", "--format", "dot"]);
+    let edge = |line: &str| line.contains("resolve:logax@") && line.contains("build:libgrace@");
+    assert!(eval.lines().any(edge), "the one that asks is built against it: {eval}");
+    // What the other way around would have to stand in another recipe is only said; what has an alias is not.
+    let viewer = "Name: viewer\nVersion: 1\nRelease: 1\nBuildRequires: libgrace-dev, grace-devel, grace\n%files\n";
+    space.file("sources/viewer/rpm/viewer.spec", viewer);
+    insta::assert_snapshot!(space.seen(&["new", "component", "viewer", "--from", "sources/viewer"]), @r###"
+    exit 0
+    --- stdout
+    made  recipes/viewer.rhai
+    next: opb build viewer
+    --- stderr
+    note: viewer 1, as rpm/viewer.spec says
+    note: it asks for libgrace-dev, and the component libgrace makes libgrace-devel: if that is meant, write `aliases: #{ "libgrace-dev": "libgrace-devel" }` in recipes/libgrace.rhai
+    "###);
+    let text = fs::read_to_string(space.path("recipes/viewer.rhai")).expect("made");
+    assert!(!text.contains("aliases:"), "{text}");
+    // Two that could be meant are a question.
+    let both = "Name: md\nVersion: 1\nRelease: 1\n%package devel\nSummary: x\n%package -n libmd-dev\nSummary: x\n%files\n\
+                %files devel\n%files -n libmd-dev\n";
+    space.file("sources/md/rpm/md.spec", both);
+    space.file("sources/viewer/rpm/viewer.spec", &viewer.replace("libgrace-dev", "libmd-devel"));
+    let seen = space.seen(&["new", "component", "md", "--from", "sources/md"]);
+    assert!(
+        seen.contains("note: viewer asks for libmd-devel: if libmd-dev or md-devel is meant, add it to `aliases`\n"),
+        "{seen}"
+    );
+}

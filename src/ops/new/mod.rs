@@ -1,9 +1,11 @@
 //! New files of a project: a component's recipe, from packaging that is there; a distro's file, from those that come with
 //! the program or by the example of another.
 
+pub mod aliases;
 pub mod distro;
 pub mod recipe;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::diag::{Cause, Caused, Failure, did_you_mean};
@@ -202,11 +204,15 @@ pub fn component(project: &Project, here: &Path, name: &str, from: &From) -> Res
             from_folder(project, name.as_str())?
         }
     };
-    let text = recipe::text(&name, &source);
     let mut notes = recipe::notes(&name, &source);
+    let mut written = BTreeMap::new();
     if let Some(evaluated) = &evaluated {
         notes.extend(recipe::needs(project, evaluated, &source));
+        let found = aliases::aliases(project, evaluated, &source);
+        notes.extend(found.notes);
+        written = found.written;
     }
+    let text = recipe::text(&name, &source, &written);
     let failed =
         |source| ProjectError::File { deed: "make", path: project.path.join(&file).as_path().to_owned(), source };
     if !make_file(project.root(), &file, &text).map_err(failed)? {

@@ -54,14 +54,18 @@ fn build(packaging: &Packaging) -> (String, String) {
             let spec = specs.first().map_or("", |spec| spec.path.as_str());
             (format!("spec({spec:?})"), format!("that spec of it, which makes `.rpm`.{}", others(specs)))
         }
-        (Some(facts), specs) => {
-            // Of several, the one that is called as the source is.
-            let named = specs.iter().find(|spec| spec.name == facts.source.as_str());
-            let spec = named.or(specs.first()).map_or("", |spec| spec.path.as_str());
+        (Some(_), specs) => {
+            let spec = chosen(packaging).map_or("", |spec| spec.path.as_str());
             let build = format!("if target.family == \"rpm\" {{ spec({spec:?}) }} else {{ debian() }}");
             (build, format!("its `debian/`, and that spec for RPM.{}", others(specs)))
         }
     }
+}
+
+/// The spec that the recipe takes: of several, the one that is called as `debian/` calls the source.
+pub(super) fn chosen(packaging: &Packaging) -> Option<&Spec> {
+    let is_named = |spec: &&Spec| packaging.debian.as_ref().is_some_and(|facts| spec.name == facts.source.as_str());
+    packaging.specs.iter().find(is_named).or(packaging.specs.first())
 }
 
 fn others(specs: &[Spec]) -> String {
@@ -72,8 +76,8 @@ fn others(specs: &[Spec]) -> String {
     }
 }
 
-/// The recipe's text.
-pub fn text(name: &ComponentName, source: &Source) -> String {
+/// The recipe's text. `aliases` are names that others ask for, each with the package that is meant.
+pub fn text(name: &ComponentName, source: &Source, aliases: &BTreeMap<String, String>) -> String {
     let mut text = format!(
         "// The component `{name}`. A recipe is a map of fields: mind the `#` before `{{`, and no `;` at the end.\n//\n"
     );
@@ -95,6 +99,11 @@ pub fn text(name: &ComponentName, source: &Source) -> String {
                 "." => "this folder, without what is opb's in it.".to_owned(),
                 _ => "a folder below the project's root.".to_owned(),
             };
+            let names = if aliases.is_empty() {
+                ""
+            } else {
+                "//   aliases names that specs of other components ask for, and the package that is meant: see that it is so.\n"
+            };
             let read_from = match (&packaging.debian, packaging.specs.is_empty()) {
                 (Some(_), true) => "debian/",
                 (Some(_), false) => "debian/ and the spec",
@@ -103,7 +112,7 @@ pub fn text(name: &ComponentName, source: &Source) -> String {
             let _ = write!(
                 text,
                 "//   source  {place} A file that changes there makes another source, at once.\n\
-                 //   build   {means}\n//\n\
+                 //   build   {means}\n{names}//\n\
                  // Not written here, because it is read from {read_from}: its version, the packages that it makes, and what\n\
                  // its build needs. Where another component of this project makes one of those, that one is built first, and\n\
                  // its packages are preferred to the distribution's.\n"
@@ -122,8 +131,13 @@ pub fn text(name: &ComponentName, source: &Source) -> String {
     let _ = write!(
         text,
         "//\n// Other fields, all optional: needs, targets, env, profiles, patches, on, skip and more. `opb definitions` writes\n\
-         // down what each of them is.\n#{{\n    source: {expression},\n    build:  {build},\n}}\n"
+         // down what each of them is.\n#{{\n    source: {expression},\n    build:  {build},\n"
     );
+    if !aliases.is_empty() {
+        let pairs: Vec<String> = aliases.iter().map(|(asked, package)| format!("{asked:?}: {package:?}")).collect();
+        let _ = writeln!(text, "    aliases: #{{ {} }},", pairs.join(", "));
+    }
+    text.push_str("}\n");
     text
 }
 
