@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs};
 use crate::graph::Node;
 use crate::name::{Kind, OutputName};
-use crate::plan::{Earlier, Knowledge, Walked};
+use crate::plan::{Earlier, Knowledge, Settled, Walked};
 use crate::sandbox::IdMap;
 use crate::store::{Realisation, Store};
 
@@ -18,6 +18,7 @@ pub struct StoreKnowledge<'a> {
     store: &'a Store,
     /// Whose roots count as present.
     root_owner: u32,
+    remembered: Option<&'a Settled>,
 }
 
 impl<'a> StoreKnowledge<'a> {
@@ -27,7 +28,13 @@ impl<'a> StoreKnowledge<'a> {
     /// None today; a host that forbids sandboxes only shows when one is started.
     pub fn new(store: &'a Store) -> Result<Self, Failure> {
         let root_owner = root_owner(IdMap::of_this_process().ok().as_ref());
-        Ok(Self { store, root_owner })
+        Ok(Self { store, root_owner, remembered: None })
+    }
+
+    /// The same, where `settled` is known to hold.
+    #[must_use]
+    pub fn remembering(self, settled: &'a Settled) -> Self {
+        Self { remembered: Some(settled), ..self }
     }
 }
 
@@ -67,6 +74,10 @@ impl Knowledge for StoreKnowledge<'_> {
         let Some(numbered) = Numbered::of(node) else { return Ok(None) };
         let ledger = self.store.ledger(&numbered.distro, &numbered.component);
         Ok(ledger.number_of(&numbered.version, &numbered.arch, fingerprint)?)
+    }
+
+    fn remembered(&self, node: Node<'_>) -> Option<(ActionKey, Outputs)> {
+        self.remembered?.find(node)
     }
 
     fn present(&self, node: Node<'_>, key: ActionKey, outputs: &Outputs) -> Result<bool, Failure> {

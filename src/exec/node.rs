@@ -73,7 +73,10 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     let made = match make(ctx, job, &derivation, key, number) {
         Ok(made) => made,
         Err(failure) => {
-            if let Some(numbered) = &numbered {
+            // One that was realised and now failed when it was asked for again keeps its number: it may be published.
+            if let Some(numbered) = &numbered
+                && ctx.store.realisation(key)?.is_none()
+            {
                 numbered.release(ctx.store, fingerprint, Released::Failed)?;
             }
             remember(ctx, job, key, &failure, started, milliseconds())?;

@@ -8,53 +8,48 @@ use std::sync::OnceLock;
 
 use super::strings::Strings;
 use super::{Graph, NodeId, Origins};
-use crate::digest::Digest;
+use crate::columns::{Columns, Damaged, put_bytes, put_digests, put_numbers};
 use crate::drv::{ActionDigest, DrvId, SharedTable, SharedText};
 use crate::name::Kind;
-
-/// Bytes that are no graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the bytes of a graph are damaged")]
-pub struct DamagedGraph;
 
 impl Graph {
     /// Appends the graph's bytes.
     pub fn write(&self, to: &mut Vec<u8>) {
         let strings = &self.strings;
-        bytes(to, strings.text.as_bytes());
-        numbers(to, &strings.ends);
+        put_bytes(to, strings.text.as_bytes());
+        put_numbers(to, &strings.ends);
         let texts: Vec<&str> = strings.texts.iter().map(|text| &**text).collect();
         let tables: Vec<&BTreeMap<String, String>> = strings.tables.iter().map(|table| &**table).collect();
         // Types with string keys and no failing parts.
-        bytes(to, &serde_json::to_vec(&(texts, tables)).unwrap_or_default());
+        put_bytes(to, &serde_json::to_vec(&(texts, tables)).unwrap_or_default());
         let kinds: Vec<u8> = std::iter::zip(&self.kinds, &self.of_component)
             .map(|(kind, of_component)| place_of(*kind) | u8::from(*of_component) << 7)
             .collect();
-        bytes(to, &kinds);
+        put_bytes(to, &kinds);
         for column in [&self.subjects, &self.places, &self.actions, &self.input_ends, &self.roles, &self.outputs] {
-            numbers(to, column);
+            put_numbers(to, column);
         }
         let inputs: Vec<u32> = self.inputs.iter().map(|input| input.0).collect();
-        numbers(to, &inputs);
-        digests(to, self.ids.iter().map(|id| id.0));
-        digests(to, self.action_digests.iter().map(|digest| digest.0));
+        put_numbers(to, &inputs);
+        put_digests(to, self.ids.iter().map(|id| id.0));
+        put_digests(to, self.action_digests.iter().map(|digest| digest.0));
         let ends: Vec<u8> = self.action_ends.iter().flat_map(|end| end.to_le_bytes()).collect();
-        bytes(to, &ends);
-        bytes(to, &self.action_bytes);
-        bytes(to, &serde_json::to_vec(self.origins.get()).unwrap_or_default());
-        bytes(to, &serde_json::to_vec(&self.may_fail).unwrap_or_default());
+        put_bytes(to, &ends);
+        put_bytes(to, &self.action_bytes);
+        put_bytes(to, &serde_json::to_vec(self.origins.get()).unwrap_or_default());
+        put_bytes(to, &serde_json::to_vec(&self.may_fail).unwrap_or_default());
     }
 
     /// The graph whose bytes these are.
     ///
     /// # Errors
-    /// [`DamagedGraph`] where they are not.
-    pub fn read(bytes: &[u8]) -> Result<Self, DamagedGraph> {
-        let mut from = Reading(bytes);
-        let text = String::from_utf8(from.bytes()?.to_vec()).map_err(|_| DamagedGraph)?;
+    /// [`Damaged`] where they are not.
+    pub fn read(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut from = Columns(bytes);
+        let text = String::from_utf8(from.bytes()?.to_vec()).map_err(|_| Damaged)?;
         let ends = from.numbers()?;
         let (texts, tables): (Vec<String>, Vec<BTreeMap<String, String>>) =
-            serde_json::from_slice(from.bytes()?).map_err(|_| DamagedGraph)?;
+            serde_json::from_slice(from.bytes()?).map_err(|_| Damaged)?;
         let strings = Strings {
             text,
             ends,
@@ -69,7 +64,7 @@ impl Graph {
             [from.numbers()?, from.numbers()?, from.numbers()?, from.numbers()?, from.numbers()?, from.numbers()?];
         let graph = Self {
             strings,
-            kinds: kinds.ok_or(DamagedGraph)?,
+            kinds: kinds.ok_or(Damaged)?,
             of_component,
             subjects,
             places,
@@ -80,13 +75,13 @@ impl Graph {
             inputs: from.numbers()?.into_iter().map(NodeId).collect(),
             ids: from.digests()?.into_iter().map(DrvId).collect(),
             action_digests: from.digests()?.into_iter().map(ActionDigest).collect(),
-            action_ends: from.bytes()?.chunks_exact(8).map(|end| u64::from_le_bytes(array(end))).collect(),
+            action_ends: from.long_numbers()?,
             action_bytes: from.bytes()?.to_vec(),
             origins: Origins::unread(from.bytes()?.to_vec()),
-            may_fail: serde_json::from_slice(from.bytes()?).map_err(|_| DamagedGraph)?,
+            may_fail: serde_json::from_slice(from.bytes()?).map_err(|_| Damaged)?,
             consumers: OnceLock::new(),
         };
-        if from.0.is_empty() && graph.is_sound() { Ok(graph) } else { Err(DamagedGraph) }
+        if from.is_empty() && graph.is_sound() { Ok(graph) } else { Err(Damaged) }
     }
 
     /// Whether every number points at something that is there, and every node reads only earlier ones.
@@ -124,45 +119,6 @@ impl Graph {
 fn place_of(kind: Kind) -> u8 {
     let place = Kind::ALL.iter().position(|known| *known == kind).unwrap_or_default();
     u8::try_from(place).unwrap_or_default()
-}
-
-fn bytes(to: &mut Vec<u8>, bytes: &[u8]) {
-    to.extend((bytes.len() as u64).to_le_bytes());
-    to.extend(bytes);
-}
-
-fn numbers(to: &mut Vec<u8>, numbers: &[u32]) {
-    to.extend((numbers.len() as u64 * 4).to_le_bytes());
-    to.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-}
-
-fn digests(to: &mut Vec<u8>, digests: impl ExactSizeIterator<Item = Digest>) {
-    to.extend((digests.len() as u64 * 32).to_le_bytes());
-    digests.for_each(|digest| to.extend(digest.as_bytes()));
-}
-
-fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    bytes.try_into().expect("chunks of that length")
-}
-
-struct Reading<'a>(&'a [u8]);
-
-impl<'a> Reading<'a> {
-    fn bytes(&mut self) -> Result<&'a [u8], DamagedGraph> {
-        let (length, rest) = self.0.split_first_chunk().ok_or(DamagedGraph)?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| DamagedGraph)?;
-        let (bytes, rest) = rest.split_at_checked(length).ok_or(DamagedGraph)?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    fn numbers(&mut self) -> Result<Vec<u32>, DamagedGraph> {
-        Ok(self.bytes()?.chunks_exact(4).map(|number| u32::from_le_bytes(array(number))).collect())
-    }
-
-    fn digests(&mut self) -> Result<Vec<Digest>, DamagedGraph> {
-        Ok(self.bytes()?.chunks_exact(32).map(|digest| Digest::from_bytes(array(digest))).collect())
-    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 pub use build::{ActionId, Builder, Needed, NewNode, Word};
-pub use columns::DamagedGraph;
 pub use order::{Circle, order};
 pub use select::{Selector, SelectorError, matches_pattern};
 pub use view::{Names, Node, NodeInput};

@@ -9,7 +9,7 @@ use super::record::Recorder;
 use super::session::Session;
 use crate::diag::Failure;
 use crate::event::{Event, Sink};
-use crate::exec::{self, Archives, Context, Order, Outcome, StoreKnowledge};
+use crate::exec::{self, Archives, Context, Order, Outcome};
 use crate::plan::State;
 use crate::project;
 use crate::sandbox::{self, Cancel, Launcher};
@@ -42,8 +42,7 @@ pub fn build(
     means: &Means<'_>,
     sink: &Sink<'_>,
 ) -> Result<Outcome, Failure> {
-    let knows = StoreKnowledge::new(store)?;
-    let plan = plan(&session.graph, wish, &knows)?;
+    let plan = plan(session, wish, store)?;
     let expected = plan.nodes.iter().filter(|planned| planned.state != State::Clean).count();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = means.jobs.unwrap_or(cores);

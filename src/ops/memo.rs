@@ -1,18 +1,15 @@
 //! What a project's last evaluation came to, kept where nothing is lost if it goes: in the user's cache folder.
 //!
-//! A file for each project: a digest over the rest, then what the evaluation looked at with the system's stamps, what it
-//! told, what was learned of each local source, and the graph. While every stamp is as it was, the graph is taken from
-//! here; where only some files changed, sources among the others are not read again. Written by this very build of the
-//! program, or not believed. Whatever is wrong with it, evaluation begins from nothing.
+//! A file for each project: what the evaluation looked at with the system's stamps, what it told, what was learned of each
+//! local source, and the graph. While every stamp is as it was, the graph is taken from here; where only some files changed,
+//! sources among the others are not read again. Whatever is wrong with it, evaluation begins from nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use super::kept::Kept;
+use crate::columns::put_bytes;
 use crate::eval::weave::{Asked, LocalSource, Looked};
 use crate::eval::{KeptWarning, RecipeWarning};
 use crate::graph::Graph;
@@ -20,16 +17,10 @@ use crate::path::HostPath;
 use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamps};
 
 /// Raised when the file is laid out differently.
-const FORMAT: &str = "opb evaluation 1";
-/// The most files that are kept: one for each project. The oldest go.
-const MOST: usize = 64;
+const FORMAT: &str = "opb evaluation 2";
 
 /// The cache of a project's evaluation.
-pub struct Memo {
-    dir: Dir,
-    name: String,
-    program: String,
-}
+pub struct Memo(Kept);
 
 /// What an evaluation came to.
 pub struct Remembered {
@@ -54,7 +45,6 @@ pub enum Recalled {
 
 #[derive(Serialize, Deserialize)]
 struct Head {
-    program: String,
     files: Stamps,
     sources: BTreeMap<String, Stamps>,
     warnings: Vec<KeptWarning>,
@@ -69,11 +59,7 @@ impl Memo {
 
     /// The cache of `project` in `folder`, which is made where it is not there.
     pub fn below(folder: &HostPath, project: &Project) -> Option<Self> {
-        let mut builder = std::fs::DirBuilder::new();
-        std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700).create(folder.as_path()).ok()?;
-        let dir = Dir::open_ambient_dir(folder.as_path(), ambient_authority()).ok()?;
-        let name = Digest::of(project.path.as_path().as_os_str().as_encoded_bytes()).to_string();
-        Some(Self { dir, name, program: project::program()? })
+        Kept::below(folder, FORMAT, project.path.as_path().as_os_str().as_encoded_bytes()).map(Self)
     }
 
     /// What is known of `project`.
@@ -82,21 +68,10 @@ impl Memo {
     }
 
     fn read(&self, project: &Project) -> Option<Recalled> {
-        let bytes = self.dir.read(&self.name).ok()?;
-        let (digest, rest) = bytes.split_first_chunk::<32>()?;
-        if Digest::of(rest).as_bytes() != digest {
-            return None;
-        }
-        let (format, rest) = part(rest)?;
-        let (head, rest) = part(rest)?;
-        let (sources, graph) = part(rest)?;
-        if format != FORMAT.as_bytes() {
-            return None;
-        }
+        let content = self.0.read()?;
+        let mut from = content.columns();
+        let (head, sources, graph) = (from.bytes().ok()?, from.bytes().ok()?, from.0);
         let head: Head = serde_json::from_slice(head).ok()?;
-        if head.program != self.program {
-            return None;
-        }
         let same: BTreeSet<&String> =
             head.sources.iter().filter(|(_, stamps)| project.is_unchanged(stamps)).map(|(folder, _)| folder).collect();
         if same.len() == head.sources.len() && project.is_unchanged(&head.files) {
@@ -132,45 +107,17 @@ impl Memo {
             known.insert(folder, (asked, source));
         }
         let head = Head {
-            program: self.program.clone(),
             files,
             sources: stamps,
             warnings: warnings.iter().map(RecipeWarning::keep).collect::<Option<_>>()?,
             notices: notices.to_vec(),
         };
-        let mut bytes = vec![0; 32];
-        for part in [FORMAT.as_bytes(), &serde_json::to_vec(&head).ok()?, &serde_json::to_vec(&known).ok()?] {
-            bytes.extend((part.len() as u64).to_le_bytes());
-            bytes.extend(part);
-        }
-        graph.write(&mut bytes);
-        let digest = Digest::of(&bytes[32..]);
-        bytes[..32].copy_from_slice(digest.as_bytes());
-        self.write(&bytes).ok()
-    }
-
-    /// Replaces the file whole. Not durable: a torn one is not believed.
-    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
-        self.make_room()?;
-        let mut options = cap_std::fs::OpenOptions::new();
-        cap_std::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
-        let name = format!("{}.{}", self.name, std::process::id());
-        let _ = self.dir.remove_file(&name);
-        let written = self.dir.open_with(&name, &options).and_then(|mut file| file.write_all(bytes));
-        let renamed = written.and_then(|()| self.dir.rename(&name, &self.dir, &self.name));
-        renamed.inspect_err(|_| drop(self.dir.remove_file(&name)))
-    }
-
-    /// Removes the oldest files where there are too many: what projects that are gone have left.
-    fn make_room(&self) -> std::io::Result<()> {
-        let mut files = Vec::new();
-        for entry in self.dir.entries()? {
-            let entry = entry?;
-            files.push((entry.metadata()?.modified()?.into_std(), entry.file_name()));
-        }
-        files.sort();
-        let many = files.len().saturating_sub(MOST);
-        files.into_iter().take(many).try_for_each(|(_, name)| self.dir.remove_file(name))
+        let parts = [serde_json::to_vec(&head).ok()?, serde_json::to_vec(&known).ok()?];
+        let write = |to: &mut Vec<u8>| {
+            parts.iter().for_each(|part| put_bytes(to, part));
+            graph.write(to);
+        };
+        self.0.write(write).ok()
     }
 }
 
@@ -209,11 +156,6 @@ pub fn learned(
         all.insert(folder, (asked, source, stamps));
     }
     Some(all)
-}
-
-fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = bytes.split_first_chunk()?;
-    rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
 #[cfg(test)]

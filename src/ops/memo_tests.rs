@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::ops::kept::MOST;
 use crate::ops::session::Session;
 
 const DISTRO: &str = r#"#{
@@ -227,20 +228,20 @@ fn a_damaged_cache_or_one_of_another_program_is_not_believed() {
     space.evaluate();
     let project = space.project();
     let memo = space.memo(&project);
-    let bytes = memo.dir.read(&memo.name).expect("kept");
+    let bytes = memo.0.dir.read(&memo.0.name).expect("kept");
     for at in (0..bytes.len()).step_by(97) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1;
-        memo.dir.write(&memo.name, &damaged).expect("written");
+        memo.0.dir.write(&memo.0.name, &damaged).expect("written");
         assert_eq!(space.known(), Some(vec![]), "a bit at {at}");
     }
     for end in (0..bytes.len()).step_by(89) {
-        memo.dir.write(&memo.name, &bytes[..end]).expect("written");
+        memo.0.dir.write(&memo.0.name, &bytes[..end]).expect("written");
         assert_eq!(space.known(), Some(vec![]), "cut at {end}");
     }
-    memo.dir.write(&memo.name, &bytes).expect("written");
+    memo.0.dir.write(&memo.0.name, &bytes).expect("written");
     assert_eq!(space.known(), None);
-    let other = Memo { program: "another".to_owned(), ..memo };
+    let other = Memo(Kept { program: "another".to_owned(), ..memo.0 });
     assert!(matches!(other.recall(&project), Recalled::Sources(known) if known.is_empty()));
 }
 
@@ -251,10 +252,10 @@ fn caches_of_projects_that_are_gone_go() {
     let project = space.project();
     let memo = space.memo(&project);
     for number in 0..MOST + 10 {
-        memo.dir.write(format!("other{number}"), "x").expect("written");
+        memo.0.dir.write(format!("other{number}"), "x").expect("written");
     }
     space.file("recipes/one.rhai", "#{ source: path(\"sources/one\") }\n");
     space.evaluate();
-    assert!(memo.dir.entries().expect("listed").count() <= MOST + 1);
+    assert!(memo.0.dir.entries().expect("listed").count() <= MOST + 1);
     assert_eq!(space.known(), None);
 }

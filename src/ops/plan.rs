@@ -1,10 +1,13 @@
 //! What a build would do.
 
+use super::session::Session;
+use super::settled::Known;
 use crate::diag::Failure;
 use crate::exec::StoreKnowledge;
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
 use crate::plan::{self, Plan};
+use crate::store::Store;
 
 /// What of a graph is asked for.
 #[derive(Debug, Clone, Default)]
@@ -57,10 +60,14 @@ pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
     Wish { wanted, again }
 }
 
-/// Plans a wish.
+/// Plans a wish: what a store comes to for it, as far as that is not remembered.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub fn plan(graph: &Graph, wish: &Wish, knows: &StoreKnowledge<'_>) -> Result<Plan, Failure> {
-    plan::plan(graph, &wish.wanted, &wish.again, knows)
+pub fn plan(session: &Session, wish: &Wish, store: &Store) -> Result<Plan, Failure> {
+    let known = Known::of(&session.project, store)?;
+    let knows = StoreKnowledge::new(store)?.remembering(known.settled());
+    let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
+    known.keep(&session.graph, &plan);
+    Ok(plan)
 }

@@ -6,7 +6,7 @@ use super::plan::Wish;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::{Action, Outputs};
-use crate::exec::{StoreKnowledge, read_listing, settings_of};
+use crate::exec::{read_listing, settings_of};
 use crate::graph::NodeId;
 use crate::name::{ChannelName, Kind, NodeName, OutputName};
 use crate::plan::{Plan, State, contents_without, without};
@@ -97,7 +97,7 @@ pub fn publish(
 ) -> Result<Publication, Failure> {
     let nodes = parts(session, channel)?;
     let wish = Wish { wanted: nodes.clone(), again: Vec::new() };
-    let plan = super::plan::plan(&session.graph, &wish, &StoreKnowledge::new(store)?)?;
+    let plan = super::plan::plan(session, &wish, store)?;
     let (mut content, mut lacking) = (Vec::new(), BTreeSet::new());
     for id in nodes {
         let node = session.graph.node(id);

@@ -5,7 +5,7 @@ use super::runs::run_of;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::text_of;
-use crate::exec::{StoreKnowledge, walked};
+use crate::exec::walked;
 use crate::graph::{Graph, NodeId, Selector, SelectorError};
 use crate::name::{Kind, NodeName};
 use crate::plan::{self, Causes, Change, Earlier, Plan, Reason, State, Walked, changes, reason};
@@ -233,7 +233,7 @@ fn pick(run: &Run, text: &str) -> Result<String, WhyError> {
 
 fn plan_all(session: &Session, store: &Store) -> Result<Plan, Failure> {
     let wish = Wish { wanted: session.graph.ids().collect(), again: Vec::new() };
-    plan(&session.graph, &wish, &StoreKnowledge::new(store)?)
+    plan(session, &wish, store)
 }
 
 fn told(graph: &Graph, causes: &Causes) -> Vec<CauseTold> {

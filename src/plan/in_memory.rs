@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
-use super::{Earlier, Knowledge, Standing, Walked, contents, standing};
+use super::{Earlier, Knowledge, Settled, Standing, Walked, contents, standing};
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs, text_of};
 use crate::graph::small::output_of;
@@ -21,6 +21,7 @@ pub(crate) struct InMemory {
     pub earlier: BTreeMap<NodeName, Vec<Walked>>,
     /// How many batches of keys were asked for.
     pub batches: Cell<usize>,
+    pub remembered: Settled,
 }
 
 impl Knowledge for InMemory {
@@ -33,6 +34,10 @@ impl Knowledge for InMemory {
 
     fn number(&self, _: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Infallible> {
         Ok(self.numbers.get(&fingerprint).copied())
+    }
+
+    fn remembered(&self, node: Node<'_>) -> Option<(ActionKey, Outputs)> {
+        self.remembered.find(node)
     }
 
     fn present(&self, node: Node<'_>, key: ActionKey, outputs: &Outputs) -> Result<bool, Infallible> {

@@ -14,6 +14,9 @@ mod compare;
 #[cfg(test)]
 pub(crate) mod in_memory;
 mod reason;
+mod settled;
+#[cfg(test)]
+mod settled_tests;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -21,6 +24,7 @@ mod theme;
 pub use causes::{Cause, Causes, causes, causes_reaching, roots_reaching};
 pub use compare::{Comparison, compare};
 pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, nearest, reason, tell, tell_all};
+pub use settled::Settled;
 pub use theme::Theme;
 
 use std::collections::BTreeSet;
@@ -46,6 +50,13 @@ pub trait Knowledge {
     /// # Errors
     /// Where the ledger cannot be read.
     fn number(&self, node: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Self::Error>;
+
+    /// What `node` came to in an earlier plan, and still comes to where all that it reads came to what is remembered of
+    /// that; `None` where nothing is remembered. Saves the other questions, and is never needed.
+    fn remembered(&self, node: Node<'_>) -> Option<(ActionKey, Outputs)> {
+        let _ = node;
+        None
+    }
 
     /// Whether the bytes behind the settled `node` are here.
     ///
@@ -170,11 +181,33 @@ impl Plan {
 pub fn plan<K: Knowledge>(graph: &Graph, wanted: &[NodeId], again: &[NodeId], knows: &K) -> Result<Plan, K::Error> {
     let order = graph.with_inputs(wanted);
     let mut planned: Vec<Option<Planned>> = vec![None; graph.len()];
-    for level in levels(graph, &order) {
-        settle_level(graph, &level, again, knows, &mut planned)?;
+    let again: BTreeSet<NodeId> = again.iter().copied().collect();
+    recall(graph, &order, &again, knows, &mut planned);
+    let rest: Vec<NodeId> = order.iter().copied().filter(|id| planned[id.index()].is_none()).collect();
+    for level in levels(graph, &rest) {
+        settle_level(graph, &level, &again, knows, &mut planned)?;
     }
     want_bytes(graph, &order, knows, &mut planned)?;
     Ok(Plan { nodes: planned.into_iter().flatten().collect() })
+}
+
+/// Settles what comes to what it came to before, as do all nodes that it needs.
+fn recall<K: Knowledge>(
+    graph: &Graph,
+    order: &[NodeId],
+    again: &BTreeSet<NodeId>,
+    knows: &K,
+    planned: &mut [Option<Planned>],
+) {
+    for id in order.iter().filter(|id| !again.contains(id)) {
+        let node = graph.node(*id);
+        if node.input_nodes().iter().all(|input| planned[input.index()].is_some())
+            && let Some((key, outputs)) = knows.remembered(node)
+        {
+            planned[id.index()] =
+                Some(Planned { node: *id, state: State::Clean, key: Some(key), outputs: Some(outputs) });
+        }
+    }
 }
 
 /// The nodes of `order` by the length of the longest path to a node without inputs.
@@ -195,7 +228,7 @@ fn levels(graph: &Graph, order: &[NodeId]) -> Vec<Vec<NodeId>> {
 fn settle_level<K: Knowledge>(
     graph: &Graph,
     level: &[NodeId],
-    again: &[NodeId],
+    again: &BTreeSet<NodeId>,
     knows: &K,
     planned: &mut [Option<Planned>],
 ) -> Result<(), K::Error> {

@@ -36,6 +36,7 @@ mod realisations;
 mod roots;
 pub mod runs;
 mod sealed;
+mod stamps;
 mod trees;
 mod work;
 
@@ -55,6 +56,7 @@ pub use locks::{Holder, KeyLock, TryLock};
 pub use logs::LogReader;
 pub use realisations::{Realisation, Recorded};
 pub use roots::{CommittedRoot, RootEntry};
+pub use stamps::{FolderStamp, RECORD_FOLDERS};
 pub use work::WorkDir;
 
 use crate::path::HostPath;

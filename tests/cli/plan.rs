@@ -23,8 +23,12 @@ pub fn key(space: &Space, node: &str) -> ActionKey {
 }
 
 pub fn realise(space: &Space, node: &str, output: &str, derivation: &str) {
+    realise_as(space, key(space, node), node, output, derivation);
+}
+
+fn realise_as(space: &Space, key: ActionKey, node: &str, output: &str, derivation: &str) {
     let realisation = Realisation {
-        key: key(space, node),
+        key,
         node: node.to_owned(),
         fingerprint: None,
         number: None,
@@ -242,4 +246,29 @@ fn its_help() {
 
               [default: text]
     "###);
+}
+
+#[test]
+fn a_realisation_that_goes_is_missed_although_the_plan_is_remembered() {
+    let space = Space::two();
+    realise(&space, INDEX, "packages", "");
+    let clean = |space: &Space| {
+        let told = space.seen(&["plan", "libbsd"]);
+        let line = told.lines().find(|line| line.contains(&format!("run      {INDEX}"))).unwrap_or_default();
+        !line.ends_with("never built")
+    };
+    // Folders that have just changed are no witnesses.
+    std::thread::sleep(std::time::Duration::from_millis(40));
+    assert!(clean(&space) && clean(&space));
+    let key = key(&space, INDEX);
+    store(&space).forget(key).expect("forgotten");
+    assert!(!clean(&space), "forgotten");
+    realise_as(&space, key, INDEX, "packages", "");
+    assert!(clean(&space));
+    std::thread::sleep(std::time::Duration::from_millis(40));
+    assert!(clean(&space));
+    let text = key.to_string();
+    let (first, rest) = text.split_at(2);
+    std::fs::remove_file(space.path(&format!("store/realised/{first}/{rest}.json"))).expect("removed");
+    assert!(!clean(&space), "removed by hand");
 }

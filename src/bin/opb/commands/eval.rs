@@ -12,7 +12,7 @@ use opb::ops::plan::{Wish, plan};
 use opb::report::graph::{self, Shown};
 use opb::report::picture::{self, Picture};
 
-use super::{knowledge, open, open_store};
+use super::{open, open_store};
 use crate::cli::Global;
 use crate::output;
 
@@ -94,7 +94,7 @@ pub fn run(global: &Global, args: &Eval) -> Result<ExitCode, Failure> {
     if args.state || !args.only.is_empty() {
         let store = open_store(global, &session)?;
         let wish = Wish { wanted: found.nodes.clone(), again: Vec::new() };
-        planned = Some(plan(&session.graph, &wish, &knowledge(&store)?)?);
+        planned = Some(plan(&session, &wish, &store)?);
     }
     if let (false, Some(plan)) = (args.only.is_empty(), &planned) {
         let wanted: Vec<StateKind> = args.only.iter().map(|wanted| wanted.kind()).collect();

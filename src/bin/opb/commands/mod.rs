@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use opb::diag::Failure;
-use opb::exec::{NodeError, StoreKnowledge};
+use opb::exec::NodeError;
 use opb::ops::build::Means;
 use opb::ops::session::Session;
 use opb::sandbox::Cancel;
@@ -94,9 +94,4 @@ fn means(global: &Global) -> Result<Means<'static>, Failure> {
         stop: &STOP,
         cancel,
     })
-}
-
-/// What the store knows, for planning.
-fn knowledge(store: &Store) -> Result<StoreKnowledge<'_>, Failure> {
-    StoreKnowledge::new(store)
 }

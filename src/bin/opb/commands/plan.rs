@@ -8,7 +8,7 @@ use opb::ops::plan::{Asked, Scope, plan, wish};
 use opb::plan::causes;
 use opb::report;
 
-use super::{knowledge, open, open_store};
+use super::{open, open_store};
 use crate::cli::Global;
 use crate::output;
 
@@ -65,7 +65,7 @@ pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     let store = open_store(global, &session)?;
     let selected = session.select(&args.what.selectors)?;
     let wish = wish(&session.graph, &selected, args.what.scope());
-    let plan = plan(&session.graph, &wish, &knowledge(&store)?)?;
+    let plan = plan(&session, &wish, &store)?;
     let causes = causes(&session.graph, &plan);
     output::data(&match args.format {
         TextOrJson::Json => report::plan::json(&session.graph, &plan, &causes),

@@ -12,7 +12,7 @@ use opb::project::{Project, ProjectFiles, host_apt};
 use opb::report;
 use opb::store::Store;
 
-use super::{knowledge, means};
+use super::means;
 use crate::cli::Global;
 use crate::output;
 
@@ -50,7 +50,7 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
         session.project.write_lock(session.lock()?)?;
     }
     let wish = Wish { wanted: session.graph.ids().collect(), again: Vec::new() };
-    let planned = plan(&session.graph, &wish, &knowledge(&store)?)?;
+    let planned = plan(&session, &wish, &store)?;
     let would = report::plan::summary(&planned);
     let first = if args.dry_run { "opb.lock stays as it is; with these pins" } else { "opb.lock is written; now" };
     output::data(&format!("{first} {would} (`opb plan` shows them)\n"));

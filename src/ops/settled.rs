@@ -1,0 +1,96 @@
+//! What the last plans of a project found settled in a store, kept in the user's cache folder.
+//!
+//! A row is believed as long as the store's folder of realisations that its key stands in has not changed; where that has,
+//! the store is asked for the key, all such keys at once. A folder that changed within the clock's grain before it was
+//! looked at could change again without a new stamp: it counts as changed.
+
+use super::kept::Kept;
+use crate::diag::Failure;
+use crate::drv::ActionKey;
+use crate::graph::Graph;
+use crate::plan::{Plan, Settled};
+use crate::project::{self, Project, now_exact};
+use crate::store::{FolderStamp, RECORD_FOLDERS, Store};
+
+const FORMAT: &str = "opb settled 1";
+
+/// How far a folder's last change must lie before it is looked at, in nanoseconds; the longer one for file systems that
+/// keep whole seconds.
+const GRAINS: [i64; 2] = [20_000_000, 2_100_000_000];
+
+/// The file, and what it holds.
+pub struct Known {
+    kept: Option<Kept>,
+    /// When the store was looked at.
+    began: i64,
+    stamps: Vec<FolderStamp>,
+    settled: Settled,
+    /// Whether the store had to be asked for some of it.
+    asked: bool,
+}
+
+impl Known {
+    /// What is known of `project` in `store`.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn of(project: &Project, store: &Store) -> Result<Self, Failure> {
+        let paths = [project.path.as_path(), store.path().as_path()].map(|path| path.as_os_str().as_encoded_bytes());
+        let folder = project::cache_folder().map(|folder| folder.join("plans"));
+        let kept = folder.and_then(|folder| Kept::below(&folder, FORMAT, &paths.join(&0)));
+        Self::with(kept, store)
+    }
+
+    fn with(kept: Option<Kept>, store: &Store) -> Result<Self, Failure> {
+        let began = now_exact();
+        let stamps = store.folder_stamps();
+        let mut known = Self { kept, began, stamps, settled: Settled::default(), asked: false };
+        let Some((before, mut settled)) = known.kept.as_ref().and_then(read) else { return Ok(known) };
+        let folder = |key: ActionKey| usize::from(key.0.as_bytes()[0]);
+        let is_same = |key: ActionKey| before[folder(key)] == known.stamps[folder(key)];
+        let asked: Vec<(usize, ActionKey)> = settled.keys().filter(|(_, key)| !is_same(*key)).collect();
+        let keys: Vec<ActionKey> = asked.iter().map(|(_, key)| *key).collect();
+        if !keys.is_empty() {
+            for ((row, _), outputs) in asked.iter().zip(store.outputs_of(&keys)?) {
+                if !outputs.is_some_and(|outputs| settled.came_to(*row, &outputs)) {
+                    settled.doubt(*row);
+                }
+            }
+        }
+        known.asked = !keys.is_empty();
+        known.settled = settled;
+        Ok(known)
+    }
+
+    /// What is settled.
+    pub fn settled(&self) -> &Settled {
+        &self.settled
+    }
+
+    /// Keeps what `plan` found. Where it cannot be kept, the next plan asks the store again.
+    pub fn keep(&self, graph: &Graph, plan: &Plan) {
+        if !self.asked && self.settled.has_all_of(graph, plan) {
+            return;
+        }
+        let Some(kept) = &self.kept else { return };
+        let settled = |(device, inode, time): (u64, u64, i64)| {
+            let grain = if time % 1_000_000_000 == 0 { GRAINS[1] } else { GRAINS[0] };
+            // A time that no folder has.
+            (device, inode, if time.saturating_add(grain) < self.began { time } else { i64::MIN })
+        };
+        let stamps: Vec<FolderStamp> = self.stamps.iter().map(|stamp| stamp.map(settled)).collect();
+        let found = Settled::of(graph, plan, &self.settled);
+        let _ = kept.write(|to| {
+            crate::columns::put_bytes(to, &serde_json::to_vec(&stamps).unwrap_or_default());
+            found.write(to);
+        });
+    }
+}
+
+fn read(kept: &Kept) -> Option<(Vec<FolderStamp>, Settled)> {
+    let content = kept.read()?;
+    let mut from = content.columns();
+    let stamps: Vec<FolderStamp> = serde_json::from_slice(from.bytes().ok()?).ok()?;
+    let settled = Settled::read(from).ok()?;
+    (stamps.len() == RECORD_FOLDERS).then_some((stamps, settled))
+}

@@ -1,0 +1,29 @@
+//! Whether the set of realisations is still what it was, without looking at any of them.
+
+use std::os::fd::AsFd as _;
+
+use nix::fcntl::AtFlags;
+use nix::sys::stat::fstatat;
+
+use super::Store;
+use super::realisations::REALISED;
+
+/// What the system says of one folder of realisations: device, inode, and when anything in it last changed, in
+/// nanoseconds since 1970. `None`: there is none.
+pub type FolderStamp = Option<(u64, u64, i64)>;
+
+/// How many folders there are: one for each first byte of a key.
+pub const RECORD_FOLDERS: usize = 256;
+
+impl Store {
+    /// The stamps of all folders of realisations, by the first byte of the keys in them. The system changes a folder's
+    /// stamp with every record that comes or goes.
+    pub fn folder_stamps(&self) -> Vec<FolderStamp> {
+        let stamp = |first: usize| {
+            let found = fstatat(self.dir.as_fd(), format!("{REALISED}/{first:02x}").as_str(), AtFlags::empty()).ok()?;
+            let time = found.st_ctime.checked_mul(1_000_000_000)?.checked_add(found.st_ctime_nsec)?;
+            Some((found.st_dev, found.st_ino, time))
+        };
+        (0..RECORD_FOLDERS).map(stamp).collect()
+    }
+}
