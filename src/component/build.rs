@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::path::TreePath;
 
 /// How packages are made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BuildSpec {
     /// By the packaging that comes with the source: `debian/` for `.deb`, `rpm/*.spec` for `.rpm`.

@@ -18,7 +18,7 @@ use crate::name::{AreaName, ComponentName, PackageName};
 use crate::path::TreePath;
 
 /// What a recipe comes to for one target, after its overrides.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Component {
     /// The name: that of its file, or the one it gives where a file has several.
     pub name: ComponentName,
@@ -60,7 +60,7 @@ pub struct Component {
 }
 
 /// A file or folder beside a recipe that is laid into the source.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct LaidFile {
     /// Where it goes, from the source's root.
     #[serde(serialize_with = "as_text")]
@@ -73,7 +73,7 @@ pub struct LaidFile {
 }
 
 /// What is in a file beside a recipe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FileBeside {
     /// Its content.
     pub bytes: Vec<u8>,
@@ -85,14 +85,14 @@ pub struct FileBeside {
 pub type FilesBeside = BTreeMap<String, FileBeside>;
 
 /// How a component is built before what it needs is there, to break a circle of needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Stage {
     /// Build profiles of that build, beyond the component's own. Not empty.
     pub profiles: BTreeSet<String>,
 }
 
 /// A known failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MayFail {
     /// The reason, one line.
     pub why: String,
@@ -114,7 +114,7 @@ impl MayFail {
 }
 
 /// Where a source comes from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(tag = "scheme", rename_all = "kebab-case")]
 pub enum SourceSpec {
     /// A source package of the distro itself.

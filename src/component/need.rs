@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::name::ComponentName;
 
 /// Something that a recipe says its build needs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
     /// Another component: it is built first, and its packages are preferred to the distribution's.
@@ -34,7 +34,7 @@ pub enum Need {
 }
 
 /// Something that packages provide, named independently of the distribution.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Capability {
     /// What kind of thing.
     pub kind: CapabilityKind,
@@ -43,7 +43,7 @@ pub struct Capability {
 }
 
 /// Kinds of capabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CapabilityKind {
     /// A `.pc` file of pkg-config.
@@ -108,7 +108,7 @@ impl fmt::Display for Capability {
 }
 
 /// Which versions will do.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Bound {
     /// How they compare with `version`.
     pub operator: Operator,
@@ -117,7 +117,7 @@ pub struct Bound {
 }
 
 /// How versions compare (Debian Policy, section 7.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Operator {
     /// Strictly earlier: `<<`, in RPM `<`.
     #[serde(rename = "<<")]

@@ -8,14 +8,14 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// A command whose output, without the line's end, is a value. It runs in the base root of the component's target.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Probe {
     /// For `/bin/sh`. One line, without control characters.
     pub command: String,
 }
 
 /// A piece of a text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Piece {
     /// Known text. Never empty.
     Plain(String),
@@ -24,7 +24,7 @@ pub enum Piece {
 }
 
 /// Text in which results of probes may stand. Two plain pieces never follow each other.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Text(Vec<Piece>);
 
 impl Text {

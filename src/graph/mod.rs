@@ -8,6 +8,7 @@
 //! into memory. Words and actions are kept once and known by number; a [`Node`] is a view that looks them up.
 //! `build.rs` makes a graph, `view.rs` looks at a node, `order.rs` orders what is not yet a graph.
 
+mod amend;
 mod build;
 mod columns;
 mod order;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+pub use amend::Amendment;
 pub use build::{ActionId, Builder, Needed, NewNode, Word};
 pub use order::{Circle, order};
 pub use select::{Selector, SelectorError, matches_pattern};

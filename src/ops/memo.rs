@@ -1,8 +1,8 @@
 //! What a project's last evaluation came to, kept where nothing is lost if it goes: in the user's cache folder.
 //!
 //! A file for each project: what the evaluation looked at with the system's stamps, what it told, what was learned of each
-//! local source, and the graph. While every stamp is as it was, the graph is taken from here; where only some files changed,
-//! sources among the others are not read again. Whatever is wrong with it, evaluation begins from nothing.
+//! local source, the graph, and what it was woven from. While every stamp is as it was, the graph is taken from here; where
+//! only recipes and sources changed, it may be amended; other sources are not read again. Whatever is wrong with it, evaluation begins from nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::Kept;
 use crate::columns::put_bytes;
-use crate::eval::weave::{Asked, LocalSource, Looked};
+use crate::eval::weave::{Asked, Before, LocalSource, Looked};
 use crate::eval::{KeptWarning, RecipeWarning};
 use crate::graph::Graph;
 use crate::path::HostPath;
 use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamps};
 
 /// Raised when the file is laid out differently.
-const FORMAT: &str = "opb evaluation 2";
+const FORMAT: &str = "opb evaluation 3";
 
 /// The cache of a project's evaluation.
 pub struct Memo(Kept);
@@ -39,8 +39,29 @@ pub type KnownSources = BTreeMap<String, (Asked, LocalSource, Stamps)>;
 pub enum Recalled {
     /// Everything is as it was.
     All(Box<Remembered>),
+    /// Something has changed.
+    Some(Partly),
+}
+
+/// What the cache has where something has changed.
+#[derive(Default)]
+pub struct Partly {
     /// What is still true of local sources.
-    Sources(KnownSources),
+    pub known: KnownSources,
+    /// The graph as it was, where nothing changed but recipes and local sources.
+    pub earlier: Option<Earlier>,
+}
+
+/// A graph that was made before something changed.
+pub struct Earlier {
+    /// The graph.
+    pub graph: Graph,
+    /// What it was woven from.
+    pub before: Before,
+    /// Lines for people.
+    pub notices: Vec<String>,
+    /// Local sources that have changed, as they were.
+    pub moved: BTreeMap<String, (Asked, LocalSource)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,30 +85,41 @@ impl Memo {
 
     /// What is known of `project`.
     pub fn recall(&self, project: &Project) -> Recalled {
-        self.read(project).unwrap_or_else(|| Recalled::Sources(KnownSources::new()))
+        self.read(project).unwrap_or_else(|| Recalled::Some(Partly::default()))
     }
 
     fn read(&self, project: &Project) -> Option<Recalled> {
         let content = self.0.read()?;
         let mut from = content.columns();
-        let (head, sources, graph) = (from.bytes().ok()?, from.bytes().ok()?, from.0);
+        let (head, sources, before) = (from.bytes().ok()?, from.bytes().ok()?, from.bytes().ok()?);
         let head: Head = serde_json::from_slice(head).ok()?;
-        let same: BTreeSet<&String> =
-            head.sources.iter().filter(|(_, stamps)| project.is_unchanged(stamps)).map(|(folder, _)| folder).collect();
-        if same.len() == head.sources.len() && project.is_unchanged(&head.files) {
+        let (same, moved): (BTreeSet<&String>, BTreeSet<&String>) =
+            head.sources.keys().partition(|folder| project.is_unchanged(&head.sources[*folder]));
+        let changed = project.changed(&head.files);
+        if moved.is_empty() && changed.is_empty() {
             let files = ProjectFiles(project.root());
             let warnings: Option<_> =
                 head.warnings.into_iter().map(|kept| RecipeWarning::again(kept, &files)).collect();
-            let graph = Graph::read(graph).ok()?;
+            let graph = Graph::read(from.0).ok()?;
             return Some(Recalled::All(Box::new(Remembered { graph, warnings: warnings?, notices: head.notices })));
         }
-        let known: BTreeMap<String, (Asked, LocalSource)> = serde_json::from_slice(sources).ok()?;
-        let known = known.into_iter().filter(|(folder, _)| same.contains(folder));
-        let known = known.filter_map(|(folder, (asked, source))| {
-            let stamps = head.sources.get(&folder)?.clone();
-            Some((folder, (asked, source, stamps)))
-        });
-        Some(Recalled::Sources(known.collect()))
+        let sources: BTreeMap<String, (Asked, LocalSource)> = serde_json::from_slice(sources).ok()?;
+        let (mut known, mut of_moved) = (KnownSources::new(), BTreeMap::new());
+        for (folder, (asked, source)) in sources {
+            if same.contains(&folder) {
+                let stamps = head.sources.get(&folder)?.clone();
+                known.insert(folder, (asked, source, stamps));
+            } else {
+                of_moved.insert(folder, (asked, source));
+            }
+        }
+        let earlier = if changed.iter().all(|path| *path == "recipes" || path.starts_with("recipes/")) {
+            let before = serde_json::from_slice(before).ok()?;
+            Some(Earlier { graph: Graph::read(from.0).ok()?, before, notices: head.notices, moved: of_moved })
+        } else {
+            None
+        };
+        Some(Recalled::Some(Partly { known, earlier }))
     }
 
     /// Keeps what an evaluation came to that began at `began` and looked at `seen`. Does nothing where a file changed
@@ -97,7 +129,8 @@ impl Memo {
         project: &Project,
         (began, seen): (i64, BTreeSet<String>),
         sources: KnownSources,
-        (graph, warnings, notices): (&Graph, &[RecipeWarning], &[String]),
+        (graph, before): (&Graph, &Before),
+        (warnings, notices): (&[RecipeWarning], &[String]),
     ) -> Option<()> {
         let own = ["opb.toml".to_owned(), LOCK_FILE.to_owned()];
         let files = project.stamps(seen.into_iter().chain(own), began)?;
@@ -112,7 +145,8 @@ impl Memo {
             warnings: warnings.iter().map(RecipeWarning::keep).collect::<Option<_>>()?,
             notices: notices.to_vec(),
         };
-        let parts = [serde_json::to_vec(&head).ok()?, serde_json::to_vec(&known).ok()?];
+        let parts =
+            [serde_json::to_vec(&head).ok()?, serde_json::to_vec(&known).ok()?, serde_json::to_vec(before).ok()?];
         let write = |to: &mut Vec<u8>| {
             parts.iter().for_each(|part| put_bytes(to, part));
             graph.write(to);

@@ -84,7 +84,7 @@ impl Space {
         let project = self.project();
         match self.memo(&project).recall(&project) {
             Recalled::All(_) => None,
-            Recalled::Sources(known) => Some(known.into_keys().collect()),
+            Recalled::Some(partly) => Some(partly.known.into_keys().collect()),
         }
     }
 }
@@ -242,7 +242,7 @@ fn a_damaged_cache_or_one_of_another_program_is_not_believed() {
     memo.0.dir.write(&memo.0.name, &bytes).expect("written");
     assert_eq!(space.known(), None);
     let other = Memo(Kept { program: "another".to_owned(), ..memo.0 });
-    assert!(matches!(other.recall(&project), Recalled::Sources(known) if known.is_empty()));
+    assert!(matches!(other.recall(&project), Recalled::Some(partly) if partly.known.is_empty()));
 }
 
 #[test]

@@ -94,6 +94,12 @@ impl Project {
         stamps.iter().all(|(path, stamp)| self.stamp(path) == Some(*stamp))
     }
 
+    /// The paths whose stamps are not what they were.
+    pub fn changed<'s>(&self, stamps: &'s Stamps) -> Vec<&'s str> {
+        let changed = stamps.iter().filter(|(path, stamp)| self.stamp(path) != Some(**stamp));
+        changed.map(|(path, _)| path.as_str()).collect()
+    }
+
     /// What was looked at for the tree of a local source: its files, every folder in it, and the rules above it. `None`
     /// where a name is not UTF-8, or something cannot be read.
     pub fn source_paths(&self, folder: &str) -> Option<BTreeSet<String>> {

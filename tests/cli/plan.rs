@@ -269,6 +269,6 @@ fn a_realisation_that_goes_is_missed_although_the_plan_is_remembered() {
     assert!(clean(&space));
     let text = key.to_string();
     let (first, rest) = text.split_at(2);
-    std::fs::remove_file(space.path(&format!("store/realised/{first}/{rest}.json"))).expect("removed");
+    fs::remove_file(space.path(&format!("store/realised/{first}/{rest}.json"))).expect("removed");
     assert!(!clean(&space), "removed by hand");
 }

@@ -3,7 +3,11 @@
 //! Pure, like all of evaluation: the lock's facts stand in for sources that are not here, and a local folder is looked at
 //! through a closure. Distros and arches without a pin are left out; the order of nodes follows from names alone.
 
+mod amend;
+#[cfg(test)]
+mod amend_tests;
 mod asked;
+mod before;
 mod distro;
 mod laid;
 mod needs;
@@ -17,6 +21,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use amend::{Earlier, amend};
+pub use before::Before;
 use rayon::prelude::*;
 pub(super) use sources::Sources;
 pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};

@@ -3,7 +3,7 @@
 
 mod needs;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 

@@ -59,8 +59,8 @@ pub(in super::super) struct Sources<'a> {
 }
 
 /// Where the packaging of a local source is read from.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
     folder: String,
     /// The folder with Debian packaging, from the source's root.
     debian: String,
@@ -219,12 +219,12 @@ impl<'a> Sources<'a> {
     }
 }
 
-fn folder_of(folder: Option<&String>) -> String {
+pub(super) fn folder_of(folder: Option<&String>) -> String {
     folder.map_or_else(|| ".".to_owned(), Clone::clone)
 }
 
 /// The folder with Debian packaging, from the source's root.
-fn debian_of(component: &Component) -> String {
+pub(super) fn debian_of(component: &Component) -> String {
     match &component.build {
         BuildSpec::Debian { folder: Some(folder) } => folder.to_string(),
         _ => "debian".to_owned(),
@@ -272,13 +272,17 @@ fn texts_of(component: &Component, in_source: bool) -> [String; 3] {
     TEXTS.map(|name| format!("{debian}/{name}"))
 }
 
-fn place_of(component: &Component, folder: Option<&String>) -> Place {
+pub(super) fn place_of(component: &Component, folder: Option<&String>) -> Place {
     let holds = |layer: &Layer| texts_of(component, layer.is_source).iter().any(|path| layer.inside(path).is_some());
     let layers = layers(component).filter(holds).collect();
     Place { folder: folder_of(folder), debian: debian_of(component), layers }
 }
 
-fn local<'a>(looked: &Looked, beside: &FilesBeside, place: &Place) -> Result<(Source<'a>, Digest), LocalError> {
+pub(super) fn local<'a>(
+    looked: &Looked,
+    beside: &FilesBeside,
+    place: &Place,
+) -> Result<(Source<'a>, Digest), LocalError> {
     let Place { folder, debian, layers } = place;
     let found = looked.get(folder).cloned().unwrap_or_else(|| {
         let message = format!("the folder `{folder}` was not looked at");

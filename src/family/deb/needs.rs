@@ -37,6 +37,15 @@ impl<'a> Source<'a> {
             .map(|(name, binary)| (name.to_string(), (read(&binary.depends), binary.depends.contains("${"))));
         Self { build, depends: depends.collect(), facts }
     }
+
+    /// Whether the source has other packages or other needs on `arch` under one set of build profiles than under another.
+    pub fn tells_apart(&self, one: &BTreeSet<String>, other: &BTreeSet<String>, arch: &Arch) -> bool {
+        let relations = self.build.iter().chain(self.depends.values().map(|(relations, _)| relations));
+        let mut relations = relations.flat_map(|relations| &relations.0).flat_map(|alternatives| &alternatives.0);
+        let mut formulas = self.facts.binaries.values().map(|binary| binary.profiles.as_str());
+        relations.any(|relation| relation.applies(arch.as_str(), one) != relation.applies(arch.as_str(), other))
+            || formulas.any(|formula| profile_allows(formula, one) != profile_allows(formula, other))
+    }
 }
 
 /// A component of the project as its needs are followed, on one arch.

@@ -193,7 +193,7 @@ pub fn source_package(
         |names: &mut dyn Iterator<Item = String>| names.map(|name| name + "\n").collect::<String>().into_bytes();
     let mut files = laid::script_files(component, laid.beside);
     files.extend([
-        ("arguments".to_owned(), arguments(component)),
+        (ARGUMENTS.to_owned(), arguments(component)),
         ("sources".to_owned(), lines(&mut source.others().map(str::to_owned))),
         ("stamps".to_owned(), lines(&mut component.stamp.iter().map(ToString::to_string))),
     ]);
@@ -241,7 +241,7 @@ pub fn build(
     env.insert("OPB_TARGET".into(), arch_name(arch.as_str()).to_owned().into());
     env.insert("OPB_PAYLOAD".into(), rpm.payload.clone().into());
     let env_with_probes = probe::environment(component, &mut env);
-    let files = BTreeMap::from([("arguments".to_owned(), arguments(component))]);
+    let files = BTreeMap::from([(ARGUMENTS.to_owned(), arguments(component))]);
     let (sandbox_contract, text) = (SANDBOX_CONTRACT, BUILD.clone());
     let script = Script { sandbox_contract, text, env, env_with_probes, files };
     let outputs = BUILD_OUTPUTS.map(|name| OutputName::new(name).expect("a plain name")).to_vec();
@@ -277,8 +277,11 @@ pub fn parts(spec: &Spec, arch: &Arch) -> BTreeSet<Part> {
     spec.packages.values().map(|package| if package.noarch { Part::Indep } else { Part::Arch }).collect()
 }
 
+/// The file beside a script with what [`arguments`] gives.
+pub const ARGUMENTS: &str = "arguments";
+
 /// Arguments of rpmbuild, one a line: switches and macros of the recipe.
-fn arguments(component: &Component) -> Vec<u8> {
+pub fn arguments(component: &Component) -> Vec<u8> {
     let mut lines = String::new();
     for (name, on) in component.conditions() {
         lines.push_str(if on { "--with\n" } else { "--without\n" });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Asked, LocalSource, Looked, weave};
 use crate::digest::{Digest, Sha256};
 use crate::drv::Action;
-use crate::eval::{MemoryFiles, evaluate};
+use crate::eval::{MemoryFiles, Project, evaluate};
 use crate::graph::{Graph, Node};
 use crate::lock::{DistroPin, Lock, RepositoryPin, SuitePin};
 use crate::settings::{Channel, Settings};
@@ -79,7 +79,7 @@ const RECIPES: [(&str, &str); 3] = [
     ("tool", "#{ source: path(\"tool\") }"),
 ];
 
-fn lock() -> Lock {
+pub(in super::super) fn lock() -> Lock {
     let sha256 = |text: String| Sha256::of(text.as_bytes());
     let suite = SuitePin {
         name: "oasis".into(),
@@ -109,7 +109,7 @@ fn lock() -> Lock {
     }
 }
 
-fn looked(asked: &BTreeMap<String, Asked>) -> Looked {
+pub(in super::super) fn looked(asked: &BTreeMap<String, Asked>) -> Looked {
     let all = sources();
     asked
         .iter()
@@ -121,7 +121,8 @@ fn looked(asked: &BTreeMap<String, Asked>) -> Looked {
         .collect()
 }
 
-fn woven(changes: &[(&str, &str)]) -> Result<Graph, Vec<String>> {
+/// The project with these recipes in place of its own, and its settings.
+pub(in super::super) fn project(changes: &[(&str, &str)]) -> (Project, Settings) {
     let mut files = BTreeMap::from([
         ("distros/mirage-1.rhai".to_owned(), DEB.to_owned()),
         ("distros/mirror-9.rhai".to_owned(), RPM.to_owned()),
@@ -131,6 +132,11 @@ fn woven(changes: &[(&str, &str)]) -> Result<Graph, Vec<String>> {
     let project = evaluate(&MemoryFiles(files)).expect("sound recipes");
     let mut settings = Settings::default();
     settings.channel.insert("nightly".parse().expect("a name"), Channel::default());
+    (project, settings)
+}
+
+fn woven(changes: &[(&str, &str)]) -> Result<Graph, Vec<String>> {
+    let (project, settings) = project(changes);
     weave(&project, &lock(), &settings, &looked).map(|woven| woven.graph).map_err(|errors| {
         errors.iter().map(|error| format!("{error} / {}", miette::Diagnostic::help(error).expect("help"))).collect()
     })
