@@ -28,6 +28,12 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
+    /// Appends the first `count` digits.
+    pub fn push_digits(&self, count: usize, to: &mut String) {
+        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+        to.extend(self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).take(count));
+    }
+
     /// The first ten digits: enough for people, never for look-ups.
     pub fn short(&self) -> String {
         hex(&self.0[..5])

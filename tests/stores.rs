@@ -18,7 +18,6 @@ mod processes;
 #[path = "stores/records.rs"]
 mod records;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;

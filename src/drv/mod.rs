@@ -12,6 +12,7 @@ mod compact;
 mod encode;
 #[cfg(test)]
 mod field_tests;
+mod outputs;
 mod shared;
 mod template;
 
@@ -21,6 +22,7 @@ pub use compact::{Compact, DamagedAction, Interning, Words};
 pub use encode::{absent, action_digest, id_of, text_of, walk_version};
 use serde::{Deserialize, Serialize};
 
+pub use outputs::Outputs;
 pub use shared::{Env, SharedTable, SharedText};
 pub use template::Template;
 
@@ -60,9 +62,6 @@ impl std::fmt::Display for Fingerprint {
         self.0.fmt(f)
     }
 }
-
-/// Content digests of named outputs; each is the digest of a tree.
-pub type Outputs = BTreeMap<OutputName, Digest>;
 
 /// One output of another derivation that this one reads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

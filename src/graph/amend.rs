@@ -45,14 +45,14 @@ impl Amendment {
     pub fn exchange(&mut self, id: NodeId, action: &Action) {
         let digest = action_digest(action);
         let graph = &mut self.graph;
-        if graph.action_digests[graph.actions[id.index()] as usize] == digest {
+        if graph.action_digests.get(graph.actions[id.index()] as usize) == Some(digest.0) {
             return;
         }
         let place = *self.added.entry(digest).or_insert_with(|| {
             let mut adding = Adding { strings: &mut graph.strings, words: &mut self.words };
-            action.compact(&mut graph.action_bytes, &mut adding);
+            action.compact(graph.action_bytes.to_mut(), &mut adding);
             graph.action_ends.push(graph.action_bytes.len() as u64);
-            graph.action_digests.push(digest);
+            graph.action_digests.push(digest.0);
             place(graph.action_digests.len())
         });
         graph.actions[id.index()] = place;
@@ -69,13 +69,14 @@ impl Amendment {
                 continue;
             }
             self.changed[id.index()] = true;
-            let digest = graph.action_digests[graph.actions[id.index()] as usize];
+            let digest = graph.action_digest_of(id);
             let strings = &graph.strings;
             let read = inputs.map(|place| {
-                let input = graph.ids[graph.inputs[place].index()];
+                let input = graph.id_of(graph.inputs[place]);
                 (strings.get(graph.roles[place]), input, strings.get(graph.outputs[place]))
             });
-            graph.ids[id.index()] = id_of(digest, read);
+            let id_now = id_of(digest, read);
+            graph.ids.set(id.index(), id_now.0);
         }
         self.graph.consumers = std::sync::OnceLock::new();
         self.graph

@@ -67,9 +67,9 @@ impl Builder {
         }
         let graph = &mut self.graph;
         let id = ActionId(u32::try_from(graph.action_digests.len()).expect("fewer than 2^32 actions"));
-        action.compact(&mut graph.action_bytes, &mut self.interner);
+        action.compact(graph.action_bytes.to_mut(), &mut self.interner);
         graph.action_ends.push(graph.action_bytes.len() as u64);
-        graph.action_digests.push(digest);
+        graph.action_digests.push(digest.0);
         self.actions.insert(digest, id);
         id
     }
@@ -108,12 +108,12 @@ impl Builder {
         let strings = &self.interner.strings;
         needs.sort_by(|one, other| strings.get(one.role.0).cmp(strings.get(other.role.0)));
         let graph = &mut self.graph;
-        let ids = &graph.ids;
         let inputs =
-            needs.iter().map(|need| (strings.get(need.role.0), ids[need.node.index()], strings.get(need.output.0)));
-        let id: DrvId = id_of(graph.action_digests[node.action.0 as usize], inputs);
+            needs.iter().map(|need| (strings.get(need.role.0), graph.id_of(need.node), strings.get(need.output.0)));
+        let action = graph.action_digests.get(node.action.0 as usize).expect("an action of this graph");
+        let id: DrvId = id_of(ActionDigest(action), inputs);
         let here = NodeId(u32::try_from(graph.ids.len()).expect("fewer than 2^32 nodes"));
-        graph.ids.push(id);
+        graph.ids.push(id.0);
         graph.kinds.push(node.kind);
         graph.subjects.push(node.subject.0);
         graph.places.push(node.place.0);

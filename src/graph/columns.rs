@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use super::strings::Strings;
 use super::{Graph, NodeId, Origins};
 use crate::columns::{Columns, Damaged, put_bytes, put_digests, put_numbers};
-use crate::drv::{ActionDigest, DrvId, SharedTable, SharedText};
+use crate::drv::{SharedTable, SharedText};
 use crate::name::Kind;
 
 impl Graph {
@@ -31,8 +31,8 @@ impl Graph {
         }
         let inputs: Vec<u32> = self.inputs.iter().map(|input| input.0).collect();
         put_numbers(to, &inputs);
-        put_digests(to, self.ids.iter().map(|id| id.0));
-        put_digests(to, self.action_digests.iter().map(|digest| digest.0));
+        put_digests(to, self.ids.iter());
+        put_digests(to, self.action_digests.iter());
         let ends: Vec<u8> = self.action_ends.iter().flat_map(|end| end.to_le_bytes()).collect();
         put_bytes(to, &ends);
         put_bytes(to, &self.action_bytes);
@@ -44,19 +44,18 @@ impl Graph {
     ///
     /// # Errors
     /// [`Damaged`] where they are not.
-    pub fn read(bytes: &[u8]) -> Result<Self, Damaged> {
-        let mut from = Columns(bytes);
-        let text = String::from_utf8(from.bytes()?.to_vec()).map_err(|_| Damaged)?;
+    pub fn read(mut from: Columns) -> Result<Self, Damaged> {
+        let text = String::from_utf8(from.shared()?.to_vec()).map_err(|_| Damaged)?;
         let ends = from.numbers()?;
         let (texts, tables): (Vec<String>, Vec<BTreeMap<String, String>>) =
-            serde_json::from_slice(from.bytes()?).map_err(|_| Damaged)?;
+            serde_json::from_slice(&from.shared()?).map_err(|_| Damaged)?;
         let strings = Strings {
             text,
             ends,
             texts: texts.into_iter().map(SharedText::new).collect(),
             tables: tables.into_iter().map(SharedTable::new).collect(),
         };
-        let kinds = from.bytes()?;
+        let kinds = from.shared()?;
         let of_component = kinds.iter().map(|kind| kind >> 7 != 0).collect();
         let kinds: Option<Vec<Kind>> =
             kinds.iter().map(|kind| Kind::ALL.get(usize::from(kind & 0x7f)).copied()).collect();
@@ -73,12 +72,12 @@ impl Graph {
             roles,
             outputs,
             inputs: from.numbers()?.into_iter().map(NodeId).collect(),
-            ids: from.digests()?.into_iter().map(DrvId).collect(),
-            action_digests: from.digests()?.into_iter().map(ActionDigest).collect(),
+            ids: from.digests()?,
+            action_digests: from.digests()?,
             action_ends: from.long_numbers()?,
-            action_bytes: from.bytes()?.to_vec(),
-            origins: Origins::unread(from.bytes()?.to_vec()),
-            may_fail: serde_json::from_slice(from.bytes()?).map_err(|_| Damaged)?,
+            action_bytes: from.shared()?,
+            origins: Origins::unread(from.shared()?),
+            may_fail: serde_json::from_slice(&from.shared()?).map_err(|_| Damaged)?,
             consumers: OnceLock::new(),
         };
         if from.is_empty() && graph.is_sound() { Ok(graph) } else { Err(Damaged) }
@@ -123,6 +122,8 @@ fn place_of(kind: Kind) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::small::chain;
     use super::*;
 
@@ -132,10 +133,14 @@ mod tests {
         bytes
     }
 
+    fn read(bytes: Vec<u8>) -> Result<Graph, Damaged> {
+        Graph::read(Columns::of(Arc::new(bytes), 0))
+    }
+
     #[test]
     fn what_is_read_is_what_was_written() {
         let graph = chain("1");
-        let read = Graph::read(&written(&graph)).expect("sound");
+        let read = read(written(&graph)).expect("sound");
         assert!(read.has_sound_actions());
         for id in graph.ids() {
             let (node, same) = (graph.node(id), read.node(id));
@@ -149,13 +154,13 @@ mod tests {
     fn damage_is_an_error_and_never_a_panic() {
         let bytes = written(&chain("1"));
         for end in 0..bytes.len() {
-            assert!(Graph::read(&bytes[..end]).is_err(), "cut at {end}");
+            assert!(read(bytes[..end].to_vec()).is_err(), "cut at {end}");
         }
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x55;
             // What is not noticed can be looked at all the same.
-            if let Ok(graph) = Graph::read(&damaged) {
+            if let Ok(graph) = read(damaged) {
                 for id in graph.ids() {
                     let node = graph.node(id);
                     let _ = (node.to_string(), node.inputs().count(), node.origin(), graph.consumers(id));

@@ -32,8 +32,10 @@ pub use view::{Names, Node, NodeInput};
 
 use serde::{Deserialize, Serialize};
 
-use crate::component::MayFail;
+use crate::columns::{Bytes, Digests};
 use crate::drv::{ActionDigest, DrvId};
+
+use crate::component::MayFail;
 use crate::lock::PinnedFile;
 use crate::name::{DistroName, Kind, NodeName};
 use strings::Strings;
@@ -79,12 +81,12 @@ pub enum Origin {
 /// Origins by node, read from bytes when first asked for: only what runs asks.
 #[derive(Debug, Clone, Default)]
 struct Origins {
-    raw: Vec<u8>,
+    raw: Bytes,
     read: OnceLock<BTreeMap<NodeId, Origin>>,
 }
 
 impl Origins {
-    fn unread(raw: Vec<u8>) -> Self {
+    fn unread(raw: Bytes) -> Self {
         Self { raw, read: OnceLock::new() }
     }
 
@@ -108,7 +110,7 @@ pub struct Graph {
     places: Vec<u32>,
     actions: Vec<u32>,
     of_component: Vec<bool>,
-    ids: Vec<DrvId>,
+    ids: Digests,
     /// Where the inputs of each node end in the next three.
     input_ends: Vec<u32>,
     inputs: Vec<NodeId>,
@@ -119,9 +121,9 @@ pub struct Graph {
     /// Known failures; no part of any identity.
     may_fail: BTreeMap<NodeId, MayFail>,
     // By action.
-    action_digests: Vec<ActionDigest>,
+    action_digests: Digests,
     action_ends: Vec<u64>,
-    action_bytes: Vec<u8>,
+    action_bytes: Bytes,
     /// By node: where its consumers end in the list behind. Made when first asked for.
     consumers: OnceLock<(Vec<u32>, Vec<NodeId>)>,
 }
@@ -206,26 +208,30 @@ impl Graph {
         range(&self.input_ends, id.index())
     }
 
+    fn id_of(&self, node: NodeId) -> DrvId {
+        DrvId(self.ids.get(node.index()).expect("a node has an id"))
+    }
+
+    fn action_digest_of(&self, node: NodeId) -> ActionDigest {
+        ActionDigest(self.action_digests.get(self.actions[node.index()] as usize).expect("a node has an action"))
+    }
+
     fn action_bytes_of(&self, action: u32) -> &[u8] {
         let place = action as usize;
         let start = if place == 0 { 0 } else { self.action_ends[place - 1] };
         &self.action_bytes[start as usize..self.action_ends[place] as usize]
     }
 
+    /// How many nodes read an output of each node.
+    pub fn read_by(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.len()];
+        self.for_each_edge(self.ids(), &mut |input, _| counts[input.index()] += 1);
+        counts
+    }
+
     /// Edges the other way round.
     fn turned(&self) -> (Vec<u32>, Vec<NodeId>) {
-        let unique = |id: NodeId| {
-            let inputs = self.node(id).input_nodes();
-            inputs
-                .iter()
-                .enumerate()
-                .filter(|(place, input)| !inputs[..*place].contains(input))
-                .map(|(_, input)| *input)
-        };
-        let mut ends = vec![0u32; self.len()];
-        for id in self.ids() {
-            unique(id).for_each(|input| ends[input.index()] += 1);
-        }
+        let mut ends = self.read_by();
         let mut sum = 0;
         for end in &mut ends {
             sum += *end;
@@ -233,13 +239,24 @@ impl Graph {
         }
         let mut all = vec![NodeId(0); sum as usize];
         let mut free = ends.clone();
-        for id in self.ids().rev() {
-            for input in unique(id) {
-                free[input.index()] -= 1;
-                all[free[input.index()] as usize] = id;
+        self.for_each_edge(self.ids().rev(), &mut |input, id| {
+            free[input.index()] -= 1;
+            all[free[input.index()] as usize] = id;
+        });
+        (ends, all)
+    }
+
+    /// Each node that is read by one of `readers`, with that one; once for several outputs.
+    fn for_each_edge(&self, readers: impl Iterator<Item = NodeId>, deed: &mut dyn FnMut(NodeId, NodeId)) {
+        // The last reader of each.
+        let mut last = vec![None; self.len()];
+        for id in readers {
+            for input in self.node(id).input_nodes() {
+                if last[input.index()].replace(id) != Some(id) {
+                    deed(*input, id);
+                }
             }
         }
-        (ends, all)
     }
 }
 

@@ -94,7 +94,13 @@ impl Selector {
     pub fn select(&self, graph: &Graph) -> Vec<NodeId> {
         let meant = |id: &NodeId| {
             let node = graph.node(*id);
-            self.takes(node.kind(), node.subject(), node.distro().unwrap_or_default(), node.arch().unwrap_or_default())
+            self.kind.is_none_or(|wanted| wanted == node.kind())
+                && self.takes(
+                    node.kind(),
+                    node.subject(),
+                    node.distro().unwrap_or_default(),
+                    node.arch().unwrap_or_default(),
+                )
         };
         graph.ids().filter(meant).collect()
     }
@@ -102,6 +108,9 @@ impl Selector {
 
 /// Whether `text` matches `pattern`, in which `*` stands for any run of characters. Linear in time.
 pub fn matches_pattern(pattern: &str, text: &str) -> bool {
+    if pattern == "*" {
+        return true;
+    }
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

@@ -38,6 +38,11 @@ impl<'g> Node<'g> {
         self.node
     }
 
+    /// How many nodes its graph has.
+    pub fn graph_len(self) -> usize {
+        self.graph.len()
+    }
+
     /// What kind of step.
     pub fn kind(self) -> Kind {
         self.graph.kinds[self.node.index()]
@@ -69,9 +74,23 @@ impl<'g> Node<'g> {
         NodeName { kind: self.kind(), subject: self.subject().to_owned(), place: self.place().to_owned() }
     }
 
+    /// Appends the name, as [`fmt::Display`] prints it.
+    pub fn push_name(self, to: &mut String) {
+        to.extend([self.kind().as_str(), ":", self.subject()]);
+        if !self.place().is_empty() {
+            to.extend(["@", self.place()]);
+        }
+    }
+
+    /// How many bytes the name has as text.
+    pub fn name_length(self) -> usize {
+        let place = self.place().len();
+        self.kind().as_str().len() + 1 + self.subject().len() + place + usize::from(place > 0)
+    }
+
     /// The derivation's id.
     pub fn id(self) -> DrvId {
-        self.graph.ids[self.node.index()]
+        self.graph.id_of(self.node)
     }
 
     /// The component it works for, if any.
@@ -120,14 +139,14 @@ impl<'g> Node<'g> {
 
     /// The digest of what it does, without inputs.
     pub fn action_digest(self) -> ActionDigest {
-        self.graph.action_digests[self.graph.actions[self.node.index()] as usize]
+        self.graph.action_digest_of(self.node)
     }
 
     /// The full description. Made anew with each call.
     pub fn derivation(self) -> Derivation {
         let inputs = self.inputs().map(|input| Input {
             role: input.role.to_owned(),
-            from: self.graph.ids[input.node.index()],
+            from: self.graph.id_of(input.node),
             output: OutputName::new(input.output).expect("outputs have plain names"),
         });
         Derivation { inputs: inputs.collect(), action: self.action() }

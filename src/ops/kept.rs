@@ -4,11 +4,12 @@
 //! there are at most [`MOST`] files, one for each project: the oldest go.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use crate::columns::{Columns, put_bytes};
+use crate::columns::{Bytes, Columns, put_bytes};
 use crate::digest::Digest;
 use crate::path::HostPath;
 use crate::project;
@@ -24,16 +25,6 @@ pub struct Kept {
     pub(super) program: String,
 }
 
-/// What a file holds.
-pub struct Content(Vec<u8>, usize);
-
-impl Content {
-    /// What was written.
-    pub fn columns(&self) -> Columns<'_> {
-        Columns(&self.0[self.1..])
-    }
-}
-
 impl Kept {
     /// The file of the kind `format` for `what` in `folder`, which is made where it is not there. `None` where there is no
     /// place for it.
@@ -45,16 +36,19 @@ impl Kept {
     }
 
     /// What it holds; `None` where it is not there, not whole, or written by another build of the program.
-    pub fn read(&self) -> Option<Content> {
-        let bytes = self.dir.read(&self.name).ok()?;
-        let (digest, rest) = bytes.split_first_chunk::<32>()?;
+    pub fn read(&self) -> Option<Columns> {
+        let file = self.dir.open(&self.name).ok()?.into_std();
+        // SAFETY: the file lies in a folder of the user's own, and is only ever replaced by another one, never written
+        // to: `write` makes a new file and renames it.
+        let map = unsafe { memmap2::Mmap::map(&file) }.ok()?;
+        let (digest, rest) = map.split_first_chunk::<32>()?;
         if Digest::of(rest).as_bytes() != digest {
             return None;
         }
-        let mut from = Columns(rest);
-        let is_ours = from.bytes().ok()? == self.format.as_bytes() && from.bytes().ok()? == self.program.as_bytes();
-        let start = bytes.len() - from.0.len();
-        is_ours.then_some(Content(bytes, start))
+        let mut from = Columns::of(Arc::new(map), 32);
+        let is = |column: Bytes, text: &str| *column == *text.as_bytes();
+        let is_ours = is(from.shared().ok()?, self.format) && is(from.shared().ok()?, &self.program);
+        is_ours.then_some(from)
     }
 
     /// Replaces it whole by what `write` appends.

@@ -89,10 +89,9 @@ impl Memo {
     }
 
     fn read(&self, project: &Project) -> Option<Recalled> {
-        let content = self.0.read()?;
-        let mut from = content.columns();
-        let (head, sources, before) = (from.bytes().ok()?, from.bytes().ok()?, from.bytes().ok()?);
-        let head: Head = serde_json::from_slice(head).ok()?;
+        let mut from = self.0.read()?;
+        let (head, sources, before) = (from.shared().ok()?, from.shared().ok()?, from.shared().ok()?);
+        let head: Head = serde_json::from_slice(&head).ok()?;
         let (same, moved): (BTreeSet<&String>, BTreeSet<&String>) =
             head.sources.keys().partition(|folder| project.is_unchanged(&head.sources[*folder]));
         let changed = project.changed(&head.files);
@@ -100,10 +99,10 @@ impl Memo {
             let files = ProjectFiles(project.root());
             let warnings: Option<_> =
                 head.warnings.into_iter().map(|kept| RecipeWarning::again(kept, &files)).collect();
-            let graph = Graph::read(from.0).ok()?;
+            let graph = Graph::read(from).ok()?;
             return Some(Recalled::All(Box::new(Remembered { graph, warnings: warnings?, notices: head.notices })));
         }
-        let sources: BTreeMap<String, (Asked, LocalSource)> = serde_json::from_slice(sources).ok()?;
+        let sources: BTreeMap<String, (Asked, LocalSource)> = serde_json::from_slice(&sources).ok()?;
         let (mut known, mut of_moved) = (KnownSources::new(), BTreeMap::new());
         for (folder, (asked, source)) in sources {
             if same.contains(&folder) {
@@ -114,8 +113,8 @@ impl Memo {
             }
         }
         let earlier = if changed.iter().all(|path| *path == "recipes" || path.starts_with("recipes/")) {
-            let before = serde_json::from_slice(before).ok()?;
-            Some(Earlier { graph: Graph::read(from.0).ok()?, before, notices: head.notices, moved: of_moved })
+            let before = serde_json::from_slice(&before).ok()?;
+            Some(Earlier { graph: Graph::read(from).ok()?, before, notices: head.notices, moved: of_moved })
         } else {
             None
         };

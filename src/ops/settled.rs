@@ -88,9 +88,8 @@ impl Known {
 }
 
 fn read(kept: &Kept) -> Option<(Vec<FolderStamp>, Settled)> {
-    let content = kept.read()?;
-    let mut from = content.columns();
-    let stamps: Vec<FolderStamp> = serde_json::from_slice(from.bytes().ok()?).ok()?;
+    let mut from = kept.read()?;
+    let stamps: Vec<FolderStamp> = serde_json::from_slice(&from.shared().ok()?).ok()?;
     let settled = Settled::read(from).ok()?;
     (stamps.len() == RECORD_FOLDERS).then_some((stamps, settled))
 }

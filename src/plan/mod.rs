@@ -27,7 +27,7 @@ pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, 
 pub use settled::Settled;
 pub use theme::Theme;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs};
@@ -284,12 +284,13 @@ fn want_bytes<K: Knowledge>(
     planned: &mut [Option<Planned>],
 ) -> Result<(), K::Error> {
     let mut readers: Vec<Option<NodeId>> = vec![None; graph.len()];
+    let mut seen = BTreeMap::new();
     for id in order.iter().rev() {
         let node = graph.node(*id);
         let Some(own) = planned[id.index()].as_mut() else { continue };
         if own.state == State::Clean
             && let (Some(reader), Some(key), Some(outputs)) = (readers[id.index()], own.key, &own.outputs)
-            && !knows.present(node, key, outputs)?
+            && !is_present(node, key, outputs, knows, &mut seen)?
         {
             own.state = State::Runs(Reason::Absent { reader });
         }
@@ -300,4 +301,20 @@ fn want_bytes<K: Knowledge>(
         }
     }
     Ok(())
+}
+
+/// Whether the bytes are here; asked for once where many nodes came to the same content.
+fn is_present<K: Knowledge>(
+    node: Node<'_>,
+    key: ActionKey,
+    outputs: &Outputs,
+    knows: &K,
+    seen: &mut BTreeMap<Outputs, bool>,
+) -> Result<bool, K::Error> {
+    if let Some(is_here) = seen.get(outputs) {
+        return Ok(*is_here);
+    }
+    let is_here = knows.present(node, key, outputs)?;
+    seen.insert(outputs.clone(), is_here);
+    Ok(is_here)
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::{Plan, State};
-use crate::columns::{Columns, Damaged, put_bytes, put_digests, put_numbers};
+use crate::columns::{Columns, Damaged, Digests, put_bytes, put_digests, put_numbers};
 use crate::digest::Digest;
 use crate::drv::{ActionKey, DrvId, Outputs};
 use crate::graph::{Graph, Node};
@@ -17,7 +17,7 @@ use crate::name::OutputName;
 /// Settled derivations, in the order of the graph that they were settled in.
 #[derive(Debug, Clone, Default)]
 pub struct Settled {
-    ids: Vec<DrvId>,
+    ids: Digests,
     /// By row; `None`: not settled, or no longer to be believed.
     keys: Vec<Option<ActionKey>>,
     /// Where the outputs of each row end in the next.
@@ -80,7 +80,7 @@ impl Settled {
 
     /// Appends its bytes.
     pub fn write(&self, to: &mut Vec<u8>) {
-        put_digests(to, self.ids.iter().map(|id| id.0));
+        put_digests(to, self.ids.iter());
         put_bytes(to, &self.keys.iter().map(|key| u8::from(key.is_some())).collect::<Vec<u8>>());
         let keys: Vec<Digest> = self.keys.iter().flatten().map(|key| key.0).collect();
         put_digests(to, keys.into_iter());
@@ -95,16 +95,17 @@ impl Settled {
     ///
     /// # Errors
     /// [`Damaged`] where these are other bytes, as far as looking at them might go wrong.
-    pub fn read(mut from: Columns<'_>) -> Result<Self, Damaged> {
-        let ids: Vec<DrvId> = from.digests()?.into_iter().map(DrvId).collect();
-        let has_key = from.bytes()?;
-        let mut keys = from.digests()?.into_iter();
+    pub fn read(mut from: Columns) -> Result<Self, Damaged> {
+        let ids = from.digests()?;
+        let (has_key, keys) = (from.shared()?, from.digests()?);
+        let mut keys = keys.iter();
         let keys: Vec<Option<ActionKey>> =
             has_key.iter().map(|has| if *has == 0 { None } else { keys.next().map(ActionKey) }).collect();
         let ends = from.numbers()?;
-        let of_names = from.bytes()?;
-        let outputs: Vec<(u8, Digest)> = of_names.iter().copied().zip(from.digests()?).collect();
-        let names = std::str::from_utf8(from.bytes()?).map_err(|_| Damaged)?.lines().map(OutputName::new);
+        let (of_names, outputs) = (from.shared()?, from.digests()?);
+        let outputs: Vec<(u8, Digest)> = of_names.iter().copied().zip(outputs.iter()).collect();
+        let names = from.shared()?;
+        let names = std::str::from_utf8(&names).map_err(|_| Damaged)?.lines().map(OutputName::new);
         let names: Vec<OutputName> = names.collect::<Result<_, _>>().map_err(|_| Damaged)?;
         let is_sound = from.is_empty()
             && [keys.len(), ends.len()] == [ids.len(); 2]
@@ -116,7 +117,7 @@ impl Settled {
     }
 
     fn push(&mut self, id: DrvId, found: Option<(ActionKey, Outputs)>) {
-        self.ids.push(id);
+        self.ids.push(id.0);
         let (key, outputs) = found.unzip();
         let first = self.outputs.len();
         for (name, digest) in outputs.into_iter().flatten() {
@@ -138,10 +139,14 @@ impl Settled {
 
     fn row(&self, node: Node<'_>) -> Option<usize> {
         let (id, place) = (node.id(), node.node_id().index());
-        if self.ids.get(place) == Some(&id) {
+        if self.ids.get(place) == Some(id.0) {
             return Some(place);
         }
-        let by_id = || self.ids.iter().enumerate().map(|(row, id)| (*id, row)).collect();
+        // As many nodes as then: those at other places are others.
+        if self.ids.len() == node.graph_len() {
+            return None;
+        }
+        let by_id = || self.ids.iter().enumerate().map(|(row, id)| (DrvId(id), row)).collect();
         self.rows.get_or_init(by_id).get(&id).copied()
     }
 

@@ -54,7 +54,8 @@ pub fn read_text(folder: &Dir, path: &str, most: u64) -> Result<String, FilesErr
 }
 
 fn bytes(file: File, path: &str, most: u64) -> Result<Vec<u8>, FilesError> {
-    let mut bytes = Vec::new();
+    // Most are smaller: one read, and one that finds the end.
+    let mut bytes = Vec::with_capacity(4096);
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|source| error(path, source))?;
     if bytes.len() as u64 > most {
         return Err(FilesError::TooLarge { path: path.to_owned() });

@@ -203,7 +203,8 @@ impl Store {
             Err(error) if error.kind() == std_io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io("opening a file of the store", &path)(error)),
         };
-        let mut bytes = Vec::new();
+        // Most are smaller: one read, and one that finds the end.
+        let mut bytes = Vec::with_capacity(4096);
         file.take(MAX_RECORD).read_to_end(&mut bytes).map_err(io("reading a file of the store", &path))?;
         Ok(Some(bytes))
     }

@@ -107,11 +107,9 @@ impl Store {
 
     /// The size in bytes of an object; `None` where it is not here.
     pub fn object_size(&self, digest: Digest) -> Option<u64> {
-        self.dir
-            .symlink_metadata(object_place(&digest))
-            .ok()
-            .filter(cap_std::fs::Metadata::is_file)
-            .map(|meta| meta.len())
+        let found = self.stat(&object_place(&digest))?;
+        let is_file = found.st_mode & libc::S_IFMT == libc::S_IFREG;
+        u64::try_from(found.st_size).ok().filter(|_| is_file)
     }
 
     /// Opens an object for reading. Its bytes are not verified.

@@ -4,7 +4,6 @@
 //! for among the files before it counts as absent.
 
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -189,8 +188,7 @@ impl Store {
 
     /// When names in a folder of records last changed, in nanoseconds since 1970; `None` where it is not there.
     pub(super) fn shard_modified(&self, folder: &str) -> Option<i64> {
-        let opened = self.dir.open(folder).ok()?.into_std();
-        let meta = opened.metadata().ok()?;
-        Some(meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec()))
+        let found = self.stat(folder)?;
+        Some(found.st_mtime.saturating_mul(1_000_000_000).saturating_add(found.st_mtime_nsec))
     }
 }

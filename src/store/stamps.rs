@@ -16,11 +16,16 @@ pub type FolderStamp = Option<(u64, u64, i64)>;
 pub const RECORD_FOLDERS: usize = 256;
 
 impl Store {
+    /// What the system says of a place in the store, by one call and without opening anything; a link is told as one.
+    pub(super) fn stat(&self, place: &str) -> Option<libc::stat> {
+        fstatat(self.dir.as_fd(), place, AtFlags::AT_SYMLINK_NOFOLLOW).ok()
+    }
+
     /// The stamps of all folders of realisations, by the first byte of the keys in them. The system changes a folder's
     /// stamp with every record that comes or goes.
     pub fn folder_stamps(&self) -> Vec<FolderStamp> {
         let stamp = |first: usize| {
-            let found = fstatat(self.dir.as_fd(), format!("{REALISED}/{first:02x}").as_str(), AtFlags::empty()).ok()?;
+            let found = self.stat(&format!("{REALISED}/{first:02x}"))?;
             let time = found.st_ctime.checked_mul(1_000_000_000)?.checked_add(found.st_ctime_nsec)?;
             Some((found.st_dev, found.st_ino, time))
         };

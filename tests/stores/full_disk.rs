@@ -10,7 +10,7 @@ fn work(folder: &Path, from: &Dir) -> Result<(), StoreError> {
     let tree = store.import_folder(from, &ImportRules::default())?;
     let digest = store.put_tree(&tree)?;
     let log = store.put_log(&mut &b"log"[..])?;
-    let outputs = BTreeMap::from([(OutputName::new("packages").expect("a name"), digest)]);
+    let outputs = Outputs::from([(OutputName::new("packages").expect("a name"), digest)]);
     store.record(&Realisation { outputs, log: Some(log), ..realisation("a", 1) })?;
     let (dir, path) = {
         let channel = "nightly".parse().expect("a name");

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Shown, padded, state_word};
+use crate::graph::NodeId;
 use crate::plan::{State, describe};
 use crate::report::plain;
 
@@ -15,25 +16,29 @@ const DIGITS: usize = 12;
 /// # Errors
 /// Those of `to`.
 pub fn table(to: &mut dyn Write, shown: Shown<'_>) -> io::Result<()> {
-    let mut width = "NODE".len();
-    let mut name = String::new();
-    for id in shown.nodes {
-        width = width.max(worded(&mut name, shown.graph.node(*id)).len());
-    }
+    let (read_by, mut seen): (_, Vec<NodeId>) = (shown.graph.read_by(), Vec::new());
+    let named = shown.nodes.iter().map(|id| shown.graph.node(*id).name_length());
+    let width = named.chain(["NODE".len()]).max().unwrap_or(0);
     padded(to, "NODE", width)?;
     write!(to, "READS  READ BY  ID")?;
     if shown.plan.is_some() {
         write!(to, "{:1$}STATE", "", DIGITS)?;
     }
     writeln!(to)?;
+    // Rows by the hundred thousand: no formatting where copying will do.
+    let mut row = String::new();
     for id in shown.nodes {
-        padded(to, worded(&mut name, shown.graph.node(*id)), width)?;
         let node = shown.graph.node(*id);
-        let inputs = node.input_nodes();
-        let reads = inputs.iter().enumerate().filter(|(place, input)| !inputs[..*place].contains(input)).count();
-        let read_by = shown.graph.consumers(*id).len();
-        let digits = worded(&mut name, node.id());
-        write!(to, "{reads:5}  {read_by:7}  {}", digits.get(..DIGITS).unwrap_or(digits))?;
+        seen.clear();
+        seen.extend(node.input_nodes());
+        seen.sort_unstable();
+        seen.dedup();
+        row.clear();
+        node.push_name(&mut row);
+        row.extend(std::iter::repeat_n(' ', width + 2 - row.len().min(width)));
+        write(&mut row, format_args!("{:5}  {:7}  ", seen.len(), read_by[id.index()]));
+        node.id().0.push_digits(DIGITS, &mut row);
+        to.write_all(row.as_bytes())?;
         match shown.state(*id) {
             None => {}
             // Reasons hold texts of recipes and sources.
@@ -48,10 +53,7 @@ pub fn table(to: &mut dyn Write, shown: Shown<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// `what` as text, in the place of the word before.
-fn worded(word: &mut String, what: impl std::fmt::Display) -> &str {
-    use std::fmt::Write as _;
-    word.clear();
-    let _ = write!(word, "{what}");
-    word
+fn write(row: &mut String, what: std::fmt::Arguments<'_>) {
+    // A string takes everything.
+    let _ = std::fmt::Write::write_fmt(row, what);
 }
