@@ -27,6 +27,20 @@ pub struct Needed {
     pub output: Word,
 }
 
+/// An action with its digest: the larger part of the work of adding one, which needs no graph.
+#[derive(Debug)]
+pub struct Ready {
+    action: Action,
+    digest: ActionDigest,
+}
+
+impl Ready {
+    /// Of `action`.
+    pub fn new(action: Action) -> Self {
+        Self { digest: action_digest(&action), action }
+    }
+}
+
 /// A node to be added.
 #[derive(Debug, Clone)]
 pub struct NewNode {
@@ -61,7 +75,15 @@ impl Builder {
 
     /// The number of an action. Equal actions have one.
     pub fn action(&mut self, action: &Action) -> ActionId {
-        let digest = action_digest(action);
+        self.action_of(action, action_digest(action))
+    }
+
+    /// The number of an action whose digest is known already.
+    pub fn ready(&mut self, Ready { action, digest }: &Ready) -> ActionId {
+        self.action_of(action, *digest)
+    }
+
+    fn action_of(&mut self, action: &Action, digest: ActionDigest) -> ActionId {
         if let Some(known) = self.actions.get(&digest) {
             return *known;
         }

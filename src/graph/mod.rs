@@ -25,7 +25,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 pub use amend::Amendment;
-pub use build::{ActionId, Builder, Needed, NewNode, Word};
+pub use build::{ActionId, Builder, Needed, NewNode, Ready, Word};
 pub use order::{Circle, order};
 pub use select::{Selector, SelectorError, matches_pattern};
 pub use view::{Names, Node, NodeInput};

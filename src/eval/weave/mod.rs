@@ -97,7 +97,12 @@ impl Scene<'_> {
 ///
 /// # Errors
 /// All independent errors: sources without a pin, local folders that are no source, unknown needs, cycles.
-pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &LookAt<'_>) -> Result<Woven, RecipeErrors> {
+pub fn weave<'p>(
+    project: &'p Project,
+    lock: &'p Lock,
+    settings: &'p Settings,
+    look_at: &LookAt<'_>,
+) -> Result<Woven, RecipeErrors> {
     let mut errors = Vec::new();
     let patterns = repo::patterns(project, settings, &mut errors);
     let pinned: BTreeMap<&DistroName, Vec<&Arch>> = lock
@@ -113,40 +118,49 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
     let stages = stage::Stages::new(project, &work);
     let mut weaver = distro::Weaver::default();
     let mut orders = needs::Orders::default();
-    let mut pinned: Vec<(&DistroName, Vec<&Arch>)> = pinned.into_iter().collect();
-    while !pinned.is_empty() {
-        let rest = pinned.split_off(pinned.len().min(AT_ONCE));
-        let some = std::mem::replace(&mut pinned, rest);
-        // What takes long is done side by side; nodes are added in the order of distros.
-        let prepared: Vec<_> = some
+    let pinned: Vec<(&DistroName, Vec<&Arch>)> = pinned.into_iter().collect();
+    let prepare_all = |some: &[(&'p DistroName, Vec<&'p Arch>)]| -> Vec<_> {
+        let all = some
             .par_iter()
-            .map(|(name, arches)| prepare(project, lock, settings, (*name, arches), &work, (&sources, &stages)))
-            .collect();
-        for ((name, arches), prepared) in some.into_iter().zip(prepared) {
-            let (Some(distro), Some(pin)) = (project.distros.get(name), lock.distro.get(name)) else { continue };
-            let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
-            let Packaging::Deb(deb) = &distro.packaging else {
-                match prepared {
-                    Some(Ok((scene, prepared))) => {
-                        let (graph, made) = weaver.parts();
-                        made.insert(&distro.name, rpm::weave(&scene, &prepared, graph));
+            .map(|(name, arches)| prepare(project, lock, settings, (name, arches), &work, (&sources, &stages)));
+        all.collect()
+    };
+    let mut parts = pinned.chunks(AT_ONCE).peekable();
+    let mut prepared = parts.peek().map(|first| prepare_all(first)).unwrap_or_default();
+    while let Some(part) = parts.next() {
+        // What takes long and needs no graph is done beside the adding of nodes, which goes in the order of distros.
+        prepared = std::thread::scope(|scope| {
+            let next = parts.peek().map(|next| scope.spawn(|| prepare_all(next)));
+            for ((name, arches), prepared) in part.iter().zip(prepared) {
+                let (Some(distro), Some(pin)) = (project.distros.get(*name), lock.distro.get(*name)) else { continue };
+                let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
+                let Packaging::Deb(deb) = &distro.packaging else {
+                    match prepared {
+                        Some(Ok((scene, prepared))) => {
+                            let (graph, made) = weaver.parts();
+                            made.insert(&distro.name, rpm::weave(&scene, &prepared, graph));
+                        }
+                        Some(Err(found)) => errors.extend(found),
+                        None => {}
                     }
-                    Some(Err(found)) => errors.extend(found),
-                    None => {}
+                    continue;
+                };
+                let mut members = members(project, distro, of_distro, &sources, &mut errors);
+                let is_member =
+                    |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
+                let failed =
+                    of_distro.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
+                let components = members.len();
+                members.extend(stages.of(&members));
+                let arches = arches.clone();
+                let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
+                match orders.order(&scene) {
+                    Ok(order) => weaver.weave(&scene, &order),
+                    Err(found) => errors.extend(found),
                 }
-                continue;
-            };
-            let mut members = members(project, distro, of_distro, &sources, &mut errors);
-            let is_member = |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
-            let failed = of_distro.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
-            let components = members.len();
-            members.extend(stages.of(&members));
-            let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
-            match orders.order(&scene) {
-                Ok(order) => weaver.weave(&scene, &order),
-                Err(found) => errors.extend(found),
             }
-        }
+            next.map(|next| next.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).unwrap_or_default()
+        });
     }
     if let Some(errors) = RecipeErrors::new(errors) {
         return Err(errors);
@@ -157,7 +171,7 @@ pub fn weave(project: &Project, lock: &Lock, settings: &Settings, look_at: &Look
 }
 
 /// How many distros are prepared at once: what is read of their specs stays in memory until their nodes are there.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 8;
 
 /// A distro of RPM packages with its components prepared, or their mistakes.
 type OfRpm<'a> = Result<(rpm::Scene<'a>, rpm::Prepared<'a>), Vec<RecipeError>>;

@@ -1,12 +1,14 @@
 //! The nodes of a distro of RPM packages: the same kinds, and the same ways between them, as of `.deb` packages; names and
 //! needs come from specs.
 
+mod actions;
 mod needs;
 #[cfg(test)]
 pub(super) mod tests;
 
 use std::collections::BTreeMap;
 
+use self::actions::{Actions, tools};
 use self::needs::Order;
 use super::super::{Project, RecipeError, Work};
 use super::distro::Made;
@@ -19,9 +21,8 @@ use crate::digest::Digest;
 use crate::distro::{Distro, Rpm};
 use crate::drv::Action;
 use crate::family::Part;
-use crate::family::laid::Laid;
 use crate::family::rpm::{self, RpmSource, RpmSourceError};
-use crate::graph::{self, Builder, NewNode, NodeId, Origin, Word};
+use crate::graph::{self, Builder, NewNode, NodeId, Origin, Ready, Word};
 use crate::lock::DistroPin;
 use crate::name::{Arch, ComponentName, Kind};
 use crate::settings::Settings;
@@ -63,6 +64,8 @@ pub(super) struct Prepared<'a> {
     /// How many are no stages.
     components: usize,
     order: Order,
+    /// By member.
+    actions: Vec<Actions>,
 }
 
 /// Reads the specs of a distro and follows all needs. Most of the work, and nobody else's graph is touched, so that
@@ -83,7 +86,11 @@ pub(super) fn prepare<'a>(
     let components = members.len();
     members.extend(staged);
     let order = needs::order(scene, &members, components, &failed, &mut errors);
-    if errors.is_empty() { Ok(Prepared { members, components, order }) } else { Err(errors) }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let actions = members.iter().map(|member| Actions::of(scene, member, &order)).collect();
+    Ok(Prepared { members, components, order, actions })
 }
 
 /// Adds the nodes of a distro; gives what was woven of each component, sorted.
@@ -92,11 +99,11 @@ pub(super) fn weave<'a>(
     prepared: &Prepared<'a>,
     graph: &mut Builder,
 ) -> Vec<(&'a ComponentName, Made)> {
-    let Prepared { members, components, order } = prepared;
+    let Prepared { members, components, order, .. } = prepared;
     let bases: Vec<Base> = scene.arches.iter().map(|arch| base(scene, arch, graph)).collect();
     let mut made = vec![Made::default(); members.len()];
     for place in &order.order {
-        made[*place] = component(scene, members, *place, order, &bases, &made, graph);
+        made[*place] = component(scene, prepared, *place, &bases, &made, graph);
     }
     // Stages stand behind, and are nobody's but the components' that the circle goes through.
     members[..*components].iter().map(|member| member.name).zip(made).collect()
@@ -224,46 +231,48 @@ fn wanted<'m>(scene: &Scene<'_>, member: &'m Member<'_>) -> Vec<Wanted<'m>> {
 
 fn component(
     scene: &Scene<'_>,
-    members: &[Member<'_>],
+    prepared: &Prepared<'_>,
     place: usize,
-    order: &Order,
     bases: &[Base],
     others: &[Made],
     graph: &mut Builder,
 ) -> Made {
+    let Prepared { members, order, actions, .. } = prepared;
     let member = &members[place];
     // A component and its stage share the source package, which is made as the component's.
-    let whole = member.stage_of.map_or(member, |of| &members[of]);
+    let whole = member.stage_of.unwrap_or(place);
     let mut made = Made::default();
-    let Some(source_package) = source_package(scene, whole, bases, graph) else { return made };
+    let of_package = actions[whole].source_package.as_ref();
+    let Some(source_package) =
+        of_package.and_then(|action| source_package(scene, &members[whole], action, bases, graph))
+    else {
+        return made;
+    };
     made.source = Some(source_package);
-    let (distro, maintainer) = (&scene.distro.name, &scene.settings.maintainer);
+    let (distro, actions) = (&scene.distro.name, &actions[place]);
     let staged = member.stage_of.is_some().then(|| super::stage::subject(member.name));
     let subject = graph.word(staged.as_deref().unwrap_or(member.name.as_str()));
     let wanted = wanted(scene, member);
-    let add = |graph: &mut Builder, kind, wanted: &Wanted<'_>, action: &Action, needs: &mut [graph::Needed]| {
+    let add = |graph: &mut Builder, kind, wanted: &Wanted<'_>, action, needs: &mut [graph::Needed]| {
         let place = match wanted.part {
             Part::Arch => bases[wanted.arch].place,
             Part::Indep => graph.word(&format!("{distro}/{}", wanted.made_for)),
         };
         let origin = Origin::Made;
-        let action = graph.action(action);
         let node = graph.add(NewNode { kind, subject, place, action, of_component: true, origin }, needs);
         graph.may_fail(node, wanted.component.may_fail.as_ref())
     };
-    let mut lists = Vec::new();
-    for one in &wanted {
-        let (base, on) = (&bases[one.arch], &order.on_arches[one.arch]);
-        let arch = scene.arches[one.arch];
-        let action =
-            rpm::resolve(one.component, scene.rpm, &one.source.spec, arch, &on.makers.aliases, on.ours.clone());
+    let (mut lists, of_root) = (Vec::new(), graph.action(&rpm::root(scene.rpm)));
+    for (one, ready) in wanted.iter().zip(&actions.lists) {
+        let (base, arch) = (&bases[one.arch], scene.arches[one.arch]);
         let mut needs = vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
         for other in order.needs(place, one.arch) {
             for (built, node) in others[*other].builds.iter().filter(|(built, _)| built.is_all() || built == arch) {
                 needs.push(graph.need(&format!("packages of {}/{built}", members[*other].name), *node, "packages"));
             }
         }
-        lists.push(add(graph, Kind::Resolve, one, &action, &mut needs));
+        let action = graph.ready(ready);
+        lists.push(add(graph, Kind::Resolve, one, action, &mut needs));
     }
     let has = |part| wanted.iter().any(|wanted| wanted.part == part);
     let mixed = has(Part::Arch) && has(Part::Indep);
@@ -272,9 +281,7 @@ fn component(
     for (turn, one) in wanted.iter().enumerate() {
         let base = &bases[one.arch];
         let mut needs = vec![graph.need("list", lists[turn], "list"), graph.need("base", base.root, "root")];
-        let root = add(graph, Kind::Root, one, &rpm::root(scene.rpm), &mut needs);
-        let part = (one.part, scene.arches[one.arch]);
-        let action = rpm::build(one.component, scene.distro, scene.rpm, one.source, part, maintainer);
+        let root = add(graph, Kind::Root, one, of_root, &mut needs);
         let mut needs = vec![graph.need("root", root, "root"), graph.need("source", source_package, "source")];
         // Packages of both kinds are often tied to one exact version: what gives one of the builds a new number must give
         // it to all.
@@ -286,7 +293,8 @@ fn component(
         let others = std::iter::zip(&wanted, &asked).filter(|_| mixed);
         let tied = others.map(|(other, asked)| (other.made_for.as_str(), asked.as_slice()));
         needs.extend(probes::needs(graph, &asked[turn], tied));
-        let build = add(graph, Kind::Build, one, &action, &mut needs);
+        let action = graph.ready(&actions.builds[turn]);
+        let build = add(graph, Kind::Build, one, action, &mut needs);
         made.builds.push((one.made_for.clone(), build));
     }
     made.builds.sort();
@@ -294,20 +302,22 @@ fn component(
 }
 
 /// The source package of a component, which is there already where its stage was woven.
-fn source_package(scene: &Scene<'_>, member: &Member<'_>, bases: &[Base], graph: &mut Builder) -> Option<NodeId> {
-    let indep = scene.arches.iter().position(|arch| **arch == scene.distro.indep_on);
-    let tools = indep.filter(|arch| member.on.contains_key(arch)).or_else(|| member.on.keys().next().copied())?;
-    let (first, of_first) = member.on.get(&tools)?;
-    let (distro, maintainer) = (&scene.distro.name, &scene.settings.maintainer);
+fn source_package(
+    scene: &Scene<'_>,
+    member: &Member<'_>,
+    action: &Ready,
+    bases: &[Base],
+    graph: &mut Builder,
+) -> Option<NodeId> {
+    let (tools, first, _) = tools(scene, member)?;
+    let distro = &scene.distro.name;
     let (kind, subject, place) = (Kind::SourcePackage, graph.word(member.name.as_str()), graph.word(distro.as_str()));
     if let Some(known) = graph.find(kind, subject, place) {
         return Some(known);
     }
     let origin = Origin::Folder(member.folder.clone());
     let source = source_node(graph, subject, (member.tree, origin), ["", distro.as_str()]);
-    let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
-    let action = rpm::source_package(first, scene.distro, scene.rpm, of_first, &laid, maintainer);
-    let action = graph.action(&action);
+    let action = graph.ready(action);
     let mut needs = member.laid.needs(scene.project, first, graph);
     needs.extend([graph.need("source", source, "tree"), graph.need("root", bases[tools].root, "root")]);
     let package = NewNode { kind, subject, place, action, of_component: true, origin: Origin::Made };
