@@ -4,6 +4,7 @@
 //! comes next, and whether the whole is what was written (by a digest around all of it): a column that does not fit is
 //! [`Damaged`], never a panic.
 
+use std::io::{self, Write};
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -102,23 +103,55 @@ impl Digests {
 #[error("the bytes are damaged")]
 pub struct Damaged;
 
-/// Appends bytes.
-pub fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
-    to.extend((bytes.len() as u64).to_le_bytes());
-    to.extend(bytes);
+/// Writes a column of bytes.
+///
+/// # Errors
+/// Those of `to`.
+pub fn put_bytes(to: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+    to.write_all(&(bytes.len() as u64).to_le_bytes())?;
+    to.write_all(bytes)
 }
 
-/// Appends numbers.
-pub fn put_numbers(to: &mut Vec<u8>, numbers: &[u32]) {
-    to.extend((numbers.len() as u64 * 4).to_le_bytes());
-    to.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+/// Writes a column of numbers.
+///
+/// # Errors
+/// Those of `to`.
+pub fn put_numbers(to: &mut dyn Write, numbers: impl ExactSizeIterator<Item = u32>) -> io::Result<()> {
+    put_items(to, numbers.map(u32::to_le_bytes))
 }
 
-/// Appends digests.
-pub fn put_digests(to: &mut Vec<u8>, digests: impl ExactSizeIterator<Item = Digest>) {
-    to.extend((digests.len() as u64 * 32).to_le_bytes());
-    digests.for_each(|digest| to.extend(digest.as_bytes()));
+/// Writes a column of numbers of eight bytes.
+///
+/// # Errors
+/// Those of `to`.
+pub fn put_long_numbers(to: &mut dyn Write, numbers: impl ExactSizeIterator<Item = u64>) -> io::Result<()> {
+    put_items(to, numbers.map(u64::to_le_bytes))
 }
+
+/// Writes a column of digests.
+///
+/// # Errors
+/// Those of `to`.
+pub fn put_digests(to: &mut dyn Write, digests: impl ExactSizeIterator<Item = Digest>) -> io::Result<()> {
+    put_items(to, digests.map(|digest| *digest.as_bytes()))
+}
+
+/// In pieces: a column of a large graph is large itself.
+fn put_items<const N: usize>(to: &mut dyn Write, items: impl ExactSizeIterator<Item = [u8; N]>) -> io::Result<()> {
+    to.write_all(&(items.len() as u64 * N as u64).to_le_bytes())?;
+    let mut piece = Vec::with_capacity(PIECE);
+    for item in items {
+        piece.extend(item);
+        if piece.len() + N > PIECE {
+            to.write_all(&piece)?;
+            piece.clear();
+        }
+    }
+    to.write_all(&piece)
+}
+
+/// Bytes that are written at once.
+const PIECE: usize = 64 << 10;
 
 /// What is left to be read of a file.
 #[derive(Clone)]

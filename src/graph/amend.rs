@@ -153,11 +153,11 @@ mod tests {
     fn the_same_action_changes_nothing() {
         let graph = chain("1");
         let mut bytes = (Vec::new(), Vec::new());
-        graph.write(&mut bytes.0);
+        graph.write(&mut bytes.0).expect("written");
         let mut amendment = Amendment::of(graph.clone());
         graph.ids().for_each(|id| amendment.exchange(id, &graph.node(id).action()));
         assert!(!amendment.is_overgrown());
-        amendment.finish().write(&mut bytes.1);
+        amendment.finish().write(&mut bytes.1).expect("written");
         assert_eq!(bytes.0, bytes.1);
     }
 

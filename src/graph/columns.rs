@@ -4,40 +4,42 @@
 //! that were written is for their reader to know (by a digest around all of it). Numbers are little-endian.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use super::strings::Strings;
 use super::{Graph, NodeId, Origins};
-use crate::columns::{Columns, Damaged, put_bytes, put_digests, put_numbers};
+use crate::columns::{Columns, Damaged, put_bytes, put_digests, put_long_numbers, put_numbers};
 use crate::drv::{SharedTable, SharedText};
 use crate::name::Kind;
 
 impl Graph {
-    /// Appends the graph's bytes.
-    pub fn write(&self, to: &mut Vec<u8>) {
+    /// Writes the graph's bytes.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        let numbers = |column: &[u32], to: &mut dyn Write| put_numbers(to, column.iter().copied());
         let strings = &self.strings;
-        put_bytes(to, strings.text.as_bytes());
-        put_numbers(to, &strings.ends);
+        put_bytes(to, strings.text.as_bytes())?;
+        numbers(&strings.ends, to)?;
         let texts: Vec<&str> = strings.texts.iter().map(|text| &**text).collect();
         let tables: Vec<&BTreeMap<String, String>> = strings.tables.iter().map(|table| &**table).collect();
-        // Types with string keys and no failing parts.
-        put_bytes(to, &serde_json::to_vec(&(texts, tables)).unwrap_or_default());
+        put_bytes(to, &serde_json::to_vec(&(texts, tables))?)?;
         let kinds: Vec<u8> = std::iter::zip(&self.kinds, &self.of_component)
             .map(|(kind, of_component)| place_of(*kind) | u8::from(*of_component) << 7)
             .collect();
-        put_bytes(to, &kinds);
+        put_bytes(to, &kinds)?;
         for column in [&self.subjects, &self.places, &self.actions, &self.input_ends, &self.roles, &self.outputs] {
-            put_numbers(to, column);
+            numbers(column, to)?;
         }
-        let inputs: Vec<u32> = self.inputs.iter().map(|input| input.0).collect();
-        put_numbers(to, &inputs);
-        put_digests(to, self.ids.iter());
-        put_digests(to, self.action_digests.iter());
-        let ends: Vec<u8> = self.action_ends.iter().flat_map(|end| end.to_le_bytes()).collect();
-        put_bytes(to, &ends);
-        put_bytes(to, &self.action_bytes);
-        put_bytes(to, &serde_json::to_vec(self.origins.get()).unwrap_or_default());
-        put_bytes(to, &serde_json::to_vec(&self.may_fail).unwrap_or_default());
+        put_numbers(to, self.inputs.iter().map(|input| input.0))?;
+        put_digests(to, self.ids.iter())?;
+        put_digests(to, self.action_digests.iter())?;
+        put_long_numbers(to, self.action_ends.iter().copied())?;
+        put_bytes(to, &self.action_bytes)?;
+        put_bytes(to, &serde_json::to_vec(self.origins.get())?)?;
+        put_bytes(to, &serde_json::to_vec(&self.may_fail)?)
     }
 
     /// The graph whose bytes these are.
@@ -129,7 +131,7 @@ mod tests {
 
     fn written(graph: &Graph) -> Vec<u8> {
         let mut bytes = Vec::new();
-        graph.write(&mut bytes);
+        graph.write(&mut bytes).expect("written");
         bytes
     }
 

@@ -3,7 +3,7 @@
 //! A digest over the rest comes first, so that a torn or altered file is not believed; no write is durable. Of each kind
 //! there are at most [`MOST`] files, one for each project: the oldest go.
 
-use std::io::Write as _;
+use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
 use std::sync::Arc;
 
 use cap_std::ambient_authority;
@@ -51,26 +51,36 @@ impl Kept {
         is_ours.then_some(from)
     }
 
-    /// Replaces it whole by what `write` appends.
-    pub fn write(&self, write: impl FnOnce(&mut Vec<u8>)) -> std::io::Result<()> {
+    /// Replaces it whole by what `write` writes.
+    ///
+    /// # Errors
+    /// Where it cannot be written; what was there stays.
+    pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         self.make_room()?;
-        let mut bytes = vec![0; 32];
-        put_bytes(&mut bytes, self.format.as_bytes());
-        put_bytes(&mut bytes, self.program.as_bytes());
-        write(&mut bytes);
-        let digest = Digest::of(&bytes[32..]);
-        bytes[..32].copy_from_slice(digest.as_bytes());
         let mut options = cap_std::fs::OpenOptions::new();
         cap_std::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
         let name = format!("{}.{}", self.name, std::process::id());
         let _ = self.dir.remove_file(&name);
-        let written = self.dir.open_with(&name, &options).and_then(|mut file| file.write_all(&bytes));
+        let written = self.dir.open_with(&name, &options).and_then(|mut file| {
+            // The digest's place.
+            file.write_all(&[0; 32])?;
+            let mut sealing =
+                Sealing { file: BufWriter::with_capacity(BUFFER, &mut file), hasher: blake3::Hasher::new() };
+            put_bytes(&mut sealing, self.format.as_bytes())?;
+            put_bytes(&mut sealing, self.program.as_bytes())?;
+            write(&mut sealing)?;
+            sealing.flush()?;
+            let digest = sealing.hasher.finalize();
+            drop(sealing);
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(digest.as_bytes())
+        });
         let renamed = written.and_then(|()| self.dir.rename(&name, &self.dir, &self.name));
         renamed.inspect_err(|_| drop(self.dir.remove_file(&name)))
     }
 
     /// Removes the oldest files where there are too many: what projects that are gone have left.
-    fn make_room(&self) -> std::io::Result<()> {
+    fn make_room(&self) -> io::Result<()> {
         let mut files = Vec::new();
         for entry in self.dir.entries()? {
             let entry = entry?;
@@ -79,5 +89,26 @@ impl Kept {
         files.sort();
         let many = files.len().saturating_sub(MOST);
         files.into_iter().take(many).try_for_each(|(_, name)| self.dir.remove_file(name))
+    }
+}
+
+/// Bytes that are written at once.
+const BUFFER: usize = 256 << 10;
+
+/// Writes, and hashes what it writes: a large graph never stands in memory a second time.
+struct Sealing<'f> {
+    file: BufWriter<&'f mut cap_std::fs::File>,
+    hasher: blake3::Hasher,
+}
+
+impl Write for Sealing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

@@ -146,9 +146,9 @@ impl Memo {
         };
         let parts =
             [serde_json::to_vec(&head).ok()?, serde_json::to_vec(&known).ok()?, serde_json::to_vec(before).ok()?];
-        let write = |to: &mut Vec<u8>| {
-            parts.iter().for_each(|part| put_bytes(to, part));
-            graph.write(to);
+        let write = |to: &mut dyn std::io::Write| {
+            parts.iter().try_for_each(|part| put_bytes(to, part))?;
+            graph.write(to)
         };
         self.0.write(write).ok()
     }

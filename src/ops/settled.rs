@@ -81,8 +81,8 @@ impl Known {
         let stamps: Vec<FolderStamp> = self.stamps.iter().map(|stamp| stamp.map(settled)).collect();
         let found = Settled::of(graph, plan, &self.settled);
         let _ = kept.write(|to| {
-            crate::columns::put_bytes(to, &serde_json::to_vec(&stamps).unwrap_or_default());
-            found.write(to);
+            crate::columns::put_bytes(to, &serde_json::to_vec(&stamps)?)?;
+            found.write(to)
         });
     }
 }

@@ -5,6 +5,7 @@
 //! its realisation is there: that is for the owner to look at, row by row ([`Settled::keys`], [`Settled::doubt`]).
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use super::{Plan, State};
@@ -78,17 +79,20 @@ impl Settled {
         clean.all(|planned| planned.key.is_some() && key_of(graph.node(planned.node)) == planned.key)
     }
 
-    /// Appends its bytes.
-    pub fn write(&self, to: &mut Vec<u8>) {
-        put_digests(to, self.ids.iter());
-        put_bytes(to, &self.keys.iter().map(|key| u8::from(key.is_some())).collect::<Vec<u8>>());
+    /// Writes its bytes.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        put_digests(to, self.ids.iter())?;
+        put_bytes(to, &self.keys.iter().map(|key| u8::from(key.is_some())).collect::<Vec<u8>>())?;
         let keys: Vec<Digest> = self.keys.iter().flatten().map(|key| key.0).collect();
-        put_digests(to, keys.into_iter());
-        put_numbers(to, &self.ends);
-        put_bytes(to, &self.outputs.iter().map(|(name, _)| *name).collect::<Vec<u8>>());
-        put_digests(to, self.outputs.iter().map(|(_, digest)| *digest));
+        put_digests(to, keys.into_iter())?;
+        put_numbers(to, self.ends.iter().copied())?;
+        put_bytes(to, &self.outputs.iter().map(|(name, _)| *name).collect::<Vec<u8>>())?;
+        put_digests(to, self.outputs.iter().map(|(_, digest)| *digest))?;
         let names: Vec<&str> = self.names.iter().map(OutputName::as_str).collect();
-        put_bytes(to, names.join("\n").as_bytes());
+        put_bytes(to, names.join("\n").as_bytes())
     }
 
     /// What was written.

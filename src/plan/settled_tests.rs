@@ -27,7 +27,7 @@ fn remembered() -> (InMemory, Settled) {
     let mut knows = InMemory::default();
     knows.run_all(&graph);
     let mut bytes = Vec::new();
-    Settled::of(&graph, &planned(&graph, &knows), &Settled::default()).write(&mut bytes);
+    Settled::of(&graph, &planned(&graph, &knows), &Settled::default()).write(&mut bytes).expect("written");
     (knows, read(bytes).expect("as it was written"))
 }
 
@@ -80,7 +80,7 @@ fn a_row_in_doubt_puts_all_that_follows_from_it_in_doubt() {
 fn other_bytes_are_damaged_and_no_panic() {
     let (_, settled) = remembered();
     let mut bytes = Vec::new();
-    settled.write(&mut bytes);
+    settled.write(&mut bytes).expect("written");
     for end in 0..bytes.len() {
         assert!(read(bytes[..end].to_vec()).is_err(), "cut at {end}");
     }

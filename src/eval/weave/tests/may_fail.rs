@@ -32,7 +32,7 @@ fn they_change_no_identity_and_are_kept_with_the_graph() {
     let (plain, lenient) = (of(""), of(r#"may_fail: "x", expires: "2027-01-15""#));
     assert_eq!(ids(&plain), ids(&lenient));
     let mut bytes = Vec::new();
-    lenient.write(&mut bytes);
+    lenient.write(&mut bytes).expect("written");
     assert_eq!(
         known(&Graph::read(crate::columns::Columns::of(std::sync::Arc::new(bytes), 0)).expect("whole")),
         known(&lenient)
