@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rpm::tests::{lock, looked, project};
+use super::rpm::tests::fixture::{lock, looked, project};
 use super::{Asked, Before, Earlier, LocalSource, Looked, amend, weave};
 use crate::digest::Digest;
 use crate::graph::Graph;
