@@ -40,7 +40,7 @@ pub enum Recalled {
     /// Everything is as it was.
     All(Box<Remembered>),
     /// Something has changed.
-    Some(Partly),
+    Some(Box<Partly>),
 }
 
 /// What the cache has where something has changed.
@@ -85,7 +85,7 @@ impl Memo {
 
     /// What is known of `project`.
     pub fn recall(&self, project: &Project) -> Recalled {
-        self.read(project).unwrap_or_else(|| Recalled::Some(Partly::default()))
+        self.read(project).unwrap_or_else(|| Recalled::Some(Box::default()))
     }
 
     fn read(&self, project: &Project) -> Option<Recalled> {
@@ -118,7 +118,7 @@ impl Memo {
         } else {
             None
         };
-        Some(Recalled::Some(Partly { known, earlier }))
+        Some(Recalled::Some(Box::new(Partly { known, earlier })))
     }
 
     /// Keeps what an evaluation came to that began at `began` and looked at `seen`. Does nothing where a file changed

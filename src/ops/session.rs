@@ -99,7 +99,7 @@ impl Session {
                 let (evaluated, lock) = (OnceLock::new(), OnceLock::new());
                 return Ok(Self { project, graph, warnings, notices, evaluated, lock });
             }
-            Some(Recalled::Some(partly)) => partly,
+            Some(Recalled::Some(partly)) => *partly,
             None => Partly::default(),
         };
         let files = NotedFiles::new(&project);

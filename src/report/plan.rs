@@ -86,9 +86,9 @@ pub fn json(graph: &Graph, plan: &Plan, causes: &Causes) -> String {
 
 fn listed(graph: &Graph, plan: &Plan) -> String {
     let mut text = String::new();
-    let dirty = plan.nodes.iter().filter(|planned| planned.state != State::Clean);
-    let width = dirty.map(|planned| name(graph, planned.node).len()).max().unwrap_or(0);
-    for Planned { node, state, .. } in &plan.nodes {
+    let dirty = || plan.nodes.iter().filter(|planned| planned.state != State::Clean);
+    let width = dirty().map(|planned| graph.node(planned.node).name_length()).max().unwrap_or(0);
+    for Planned { node, state, .. } in dirty() {
         let name = name(graph, *node);
         let _ = match state {
             State::Clean => Ok(()),
