@@ -2,14 +2,15 @@
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::name::OutputName;
 
 /// Content digests of named outputs; each is the digest of a tree. Sorted by name. They are few, and there are as many
-/// as there are nodes: so a list, and as text a map.
+/// as there are nodes: so a list, with room for one in place, and as text a map.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Outputs(Vec<(OutputName, Digest)>);
+pub struct Outputs(SmallVec<[(OutputName, Digest); 1]>);
 
 impl Outputs {
     /// None.
@@ -68,7 +69,7 @@ impl std::ops::Index<&str> for Outputs {
 impl FromIterator<(OutputName, Digest)> for Outputs {
     fn from_iter<T: IntoIterator<Item = (OutputName, Digest)>>(all: T) -> Self {
         let all = all.into_iter();
-        let mut outputs = Self(Vec::with_capacity(all.size_hint().0));
+        let mut outputs = Self(SmallVec::with_capacity(all.size_hint().0));
         outputs.extend(all);
         outputs
     }
@@ -88,7 +89,7 @@ impl<const N: usize> From<[(OutputName, Digest); N]> for Outputs {
 
 impl IntoIterator for Outputs {
     type Item = (OutputName, Digest);
-    type IntoIter = std::vec::IntoIter<(OutputName, Digest)>;
+    type IntoIter = smallvec::IntoIter<[(OutputName, Digest); 1]>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
