@@ -5,6 +5,7 @@
 
 pub mod causes;
 pub mod check;
+pub mod clipped;
 pub mod diff;
 pub mod graph;
 pub mod lines;

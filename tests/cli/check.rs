@@ -125,6 +125,33 @@ fn narrow_terminals_and_colours() {
     let space = wrong();
     let narrow = space.seen_of(space.command(&["check"]).env("COLUMNS", "40"));
     assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+    // A line that is longer than the terminal is wide is shown around what is wrong in it.
+    let needs: Vec<String> = (0..20).map(|n| format!("pkg(\"lib{n}-dev\")")).collect();
+    let long = format!(
+        "#{{\n    source: dsc(\"libmd\"), needs: [{}], evn: #{{ A: \"1\" }}, area: \"main\",\n}}\n",
+        needs.join(", ")
+    );
+    space.file("recipes/other.rhai", &long);
+    let narrow = space.seen_of(space.command(&["check", "other"]).env("COLUMNS", "60"));
+    insta::assert_snapshot!(narrow, @r###"
+    exit 2
+    --- stdout
+    opb::eval::field
+
+      × there is no field `evn`
+       ╭─[recipes/other.rhai:2:386]
+     1 │ #{
+     2 │ …"), pkg("lib19-dev")], evn: #{ A: "1" }, area: "main",
+       ·                         ─┬─
+       ·                          ╰── here
+     3 │ }
+       ╰────
+      help: did you mean `env`?
+
+    4 files checked: 1 error
+    "###);
+    let whole = space.seen_of(space.command(&["check", "other"]).env("COLUMNS", "1000"));
+    assert!(whole.contains(long.lines().nth(1).expect("a line")), "{whole}");
     assert!(space.stdout(&["check", "--color", "always", "libmd"]).contains("\u{1b}[3"));
     assert!(!space.stdout(&["check", "libmd"]).contains('\u{1b}'));
 }

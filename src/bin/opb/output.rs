@@ -1,11 +1,13 @@
 //! What goes to the terminal: colours, errors, events. Data goes to stdout, everything for people to stderr.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 
 use opb::diag::{Cause, Caused, Failure};
 use opb::eval::RecipeWarning;
 use opb::event::Event;
+use opb::report::clipped::Clipped;
 use opb::report::lines::{Verbosity, line};
 use opb::report::live::Live;
 
@@ -25,27 +27,34 @@ pub fn end_quietly_on_closed_pipe() {
 pub fn set_up(global: &Global) {
     let color = wants_color(global, io::stderr().is_terminal());
     let _ = COLOR.set(color);
-    let is_terminal = io::stderr().is_terminal();
+    let width = width_of(&io::stderr());
     // Only fails when called twice.
-    let _ = miette::set_hook(Box::new(move |_| Box::new(handler(color, is_terminal))));
+    let _ = miette::set_hook(Box::new(move |_| Box::new(handler(color, width))));
 }
 
-/// Renders errors, for a terminal or for something else.
-fn handler(color: bool, is_terminal: bool) -> miette::MietteHandler {
+/// Renders errors, with lines clipped to how wide they may be.
+struct Handler {
+    handler: miette::MietteHandler,
+    width: usize,
+}
+
+impl miette::ReportHandler for Handler {
+    fn debug(&self, error: &dyn miette::Diagnostic, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.handler.debug(&Clipped::new(error, self.width), f)
+    }
+}
+
+/// For a terminal, or for something else, of `width` columns.
+fn handler(color: bool, width: usize) -> Handler {
     let handler = miette::MietteHandlerOpts::new()
         .color(color)
         .unicode(true)
         .terminal_links(false)
         // Paths and digests are not cut in two.
         .break_words(false)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    // As for the help: on a terminal its own width counts, elsewhere what the environment says.
-    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
-    if is_terminal {
-        return handler.build();
-    }
-    // Where neither says anything, lines stay whole: what is in them can be searched for and copied.
-    handler.width(columns().map_or(10_000, |width: usize| width.clamp(20, 1_000))).build()
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .width(width);
+    Handler { handler: handler.build(), width }
 }
 
 /// Whether to colour what goes to `is_terminal`.
@@ -59,30 +68,35 @@ fn wants_color(global: &Global, is_terminal: bool) -> bool {
 
 /// Errors and warnings that are what was asked for, for stdout.
 pub fn findings(global: &Global, findings: &[&dyn miette::Diagnostic]) -> String {
-    struct Shown<'a>(&'a dyn miette::Diagnostic, &'a miette::MietteHandler);
+    struct Shown<'a>(&'a dyn miette::Diagnostic, &'a Handler);
     impl std::fmt::Debug for Shown<'_> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             miette::ReportHandler::debug(self.1, self.0, f)
         }
     }
-    let is_terminal = io::stdout().is_terminal();
-    let color = wants_color(global, is_terminal);
-    let handler = handler(color, is_terminal);
+    let color = wants_color(global, io::stdout().is_terminal());
+    let handler = handler(color, width());
     findings.iter().map(|finding| harmless(&format!("{:?}\n", Shown(*finding, &handler)), color)).collect()
 }
 
-/// How many characters a line on stdout may have: the terminal's width, else what `COLUMNS` says. Where neither says
-/// anything, lines stay whole.
+/// How many characters a line on stdout may have.
 pub fn width() -> usize {
+    width_of(&io::stdout())
+}
+
+/// How many characters a line may have there: the terminal's width, else what `COLUMNS` says. Where neither says
+/// anything, lines of what is no terminal stay whole: what is in them can be searched for and copied.
+fn width_of(place: &(impl IsTerminal + AsRawFd)) -> usize {
     let columns = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
     let of_terminal = || {
         let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: the call writes a `winsize` where it is told to, and nothing else.
-        let asked = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+        let asked = unsafe { libc::ioctl(place.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
         (asked == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
     };
-    let terminal = if io::stdout().is_terminal() { of_terminal() } else { None };
-    terminal.or_else(columns).map_or(10_000, |width| width.clamp(20, 1_000))
+    let terminal = if place.is_terminal() { of_terminal() } else { None };
+    let unsaid = if place.is_terminal() { 80 } else { 10_000 };
+    terminal.or_else(columns).map_or(unsaid, |width| width.clamp(20, 1_000))
 }
 
 /// Shows an error on stderr.
