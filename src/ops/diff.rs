@@ -1,8 +1,11 @@
-//! What differs between two states of a project, or between two runs.
+//! What differs between two states of a project, between two runs, or between a run and a state.
+
+mod mixed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use self::mixed::{RunIs, of_run_and_state};
 use super::past::past;
 use super::runs::{self, is_run};
 use super::session::Session;
@@ -29,20 +32,6 @@ const MAX_LIST: u64 = 64 << 20;
 /// Why two things cannot be compared.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum DiffError {
-    /// A run on one side only.
-    #[error("`{run}` is a run and `{other}` is not")]
-    #[diagnostic(
-        code(opb::diff::mixed),
-        help(
-            "compare two runs (`opb diff last~1 last`) or two states of the project (`opb diff HEAD now`); write `git:{run}` where that is the name of a revision"
-        )
-    )]
-    Mixed {
-        /// The run.
-        run: String,
-        /// The other side.
-        other: String,
-    },
     /// A selector that matches on neither side.
     #[error("nothing on either side matches `{selector}`")]
     #[diagnostic(code(opb::diff::nothing), help("look at `opb eval`, which lists all nodes"))]
@@ -109,13 +98,26 @@ pub fn diff(
             let (before, after) = (runs::read(&store, &before)?, runs::read(&store, &after)?);
             Ok(Diff::Runs(of_runs(&store, &before, &after, &selectors)?))
         }
-        (Side::Run(_), _) => Err(DiffError::Mixed { run: from.to_owned(), other: to.to_owned() }.into()),
-        (_, Side::Run(_)) => Err(DiffError::Mixed { run: to.to_owned(), other: from.to_owned() }.into()),
+        (Side::Run(run), other) => mixed(start, store, (&run, RunIs::Before), &other, &selectors),
+        (other, Side::Run(run)) => mixed(start, store, (&run, RunIs::After), &other, &selectors),
         (before, after) => {
             let (before, after) = (state(start, &before)?, state(start, &after)?);
             Ok(Diff::Project(of_graphs(before, after, &selectors)?))
         }
     }
+}
+
+fn mixed(
+    start: &Path,
+    store: Option<&Path>,
+    (run, run_is): (&str, RunIs),
+    other: &Side,
+    selectors: &[Selector],
+) -> Result<Diff, Failure> {
+    let store = Store::open(&Project::open(start)?.store_path(store))?;
+    let run = runs::read(&store, run)?;
+    let state = state(start, other)?;
+    Ok(Diff::Project(of_run_and_state(&store, (&run, run_is), state, selectors)?))
 }
 
 fn state(start: &Path, side: &Side) -> Result<(StateTold, Graph), Failure> {
@@ -171,6 +173,7 @@ fn of_graphs(
             changed: changed.len(),
             follow: follow.len(),
             same,
+            not_compared: 0,
         },
         causes: causes.causes.iter().map(|cause| CauseTold::new(cause, &now)).collect(),
         added,

@@ -22,7 +22,10 @@ fn commit(space: &Space) {
 }
 
 fn committed() -> Space {
-    let space = Space::two();
+    begun(Space::two())
+}
+
+fn begun(space: Space) -> Space {
     git(&space, &["init", "--quiet", "--initial-branch", "main"]);
     commit(&space);
     space
@@ -88,7 +91,8 @@ fn selectors_leave_the_roots_that_reach_them() {
     let space = committed();
     space.file("recipes/libmd.rhai", "#{ source: dsc(\"libmd\"), env: #{ V: \"2\" } }\n");
     let only = space.json(&["diff", "HEAD", "now", "build:libbsd", "--format", "json"]);
-    let counts = serde_json::json!({ "added": 0, "removed": 0, "changed": 0, "follow": 1, "same": 0 });
+    let counts =
+        serde_json::json!({ "added": 0, "removed": 0, "changed": 0, "follow": 1, "same": 0, "not_compared": 0 });
     assert_eq!(only["counts"], counts);
     assert_eq!(only["causes"][0]["nodes"], serde_json::json!(["build:libmd@mirage-1/amd64"]));
     assert_eq!(only["follow"], serde_json::json!(["build:libbsd@mirage-1/amd64"]));
@@ -163,17 +167,43 @@ fn two_runs() {
 }
 
 #[test]
-fn runs_and_states_are_not_mixed() {
-    let space = committed();
-    insta::assert_snapshot!(space.seen(&["diff", "last", "HEAD"]), @r"
-    exit 2
-    --- stderr
-    opb::diff::mixed
-
-      × `last` is a run and `HEAD` is not
-      help: compare two runs (`opb diff last~1 last`) or two states of the project (`opb diff HEAD now`); write `git:last` where that is the name of a revision
-    ");
-    assert!(space.seen(&["diff", "now", "run:last"]).contains("`run:last` is a run and `now` is not"));
+fn a_run_and_a_state() {
+    let space = Space::pinned();
+    // git keeps no empty folder.
+    space.file("recipes/.gitkeep", "");
+    let space = begun(space);
+    assert!(space.seen(&["diff", "last", "HEAD"]).contains("no run is on record here"));
+    assert!(space.seen(&["build", "repo:nightly"]).starts_with("exit 0"));
+    let same = space.stdout(&["diff", "last", "HEAD"]);
+    assert!(same.contains("nothing differs: 1 node, all the same\n  not compared: "), "{same}");
+    space.file("opb.toml", "[channel.nightly]\norigin = \"Vendor\"\n");
+    insta::assert_snapshot!(runs::stable(&space.stdout(&["diff", "last", "now"])), @r###"
+    from run [RUN] to now
+      1 root, 0 cascaded, 0 added, 0 removed, 0 the same
+      setting origin changed from `opb` to `Vendor`: 1 node, nothing follows
+          repo:nightly@mirage-1
+      not compared: 3 nodes, since the run had nothing to do with them
+    "###);
+    insta::assert_snapshot!(runs::stable(&space.stdout(&["diff", "now", "run:last"])), @r###"
+    from now to run [RUN]
+      1 root, 0 cascaded, 0 added, 0 removed, 0 the same
+      setting origin changed from `Vendor` to `opb`: 1 node, nothing follows
+          repo:nightly@mirage-1
+      not compared: 3 nodes, since the run had nothing to do with them
+    "###);
+    let diff = space.json(&["diff", "last", "now", "--format", "json"]);
+    schema::conforms("diff", &diff);
+    let change = serde_json::json!({ "field": "setting origin", "before": "opb", "now": "Vendor" });
+    assert!(diff["changed"][0]["changes"].as_array().expect("a list").contains(&change), "{diff:#}");
+    assert!(diff["counts"]["not_compared"].as_u64().is_some_and(|count| count > 0), "{diff:#}");
+    // A channel that is gone takes its node along.
+    assert!(space.seen(&["build"]).starts_with("exit 3"));
+    space.file("opb.toml", "[channel.weekly]\n");
+    let gone = space.json(&["diff", "last", "now", "--format", "json"]);
+    assert_eq!(gone["removed"], serde_json::json!(["repo:nightly@mirage-1"]), "{gone:#}");
+    let turned = space.json(&["diff", "now", "last", "--format", "json"]);
+    assert_eq!((&turned["added"], &turned["removed"]), (&gone["removed"], &serde_json::json!([])));
+    assert!(space.seen(&["diff", "last", "now", "libssl"]).contains("nothing on either side matches `libssl`"));
     assert!(space.seen(&["diff", "nowhere"]).starts_with("exit 2"));
 }
 
@@ -187,7 +217,7 @@ fn its_help() {
 
     A state is `now` or a git revision. Of two states, nodes are compared field by field, without
     network and store. Of two runs: what they ran, how it came out, how long it took, and which packages
-    came or moved.
+    came or moved. Of a run and a state: the nodes that the run had to do with, as they were then.
 
     Usage: opb diff [OPTIONS] <A> [B] [SELECTOR]...
 

@@ -1,4 +1,4 @@
-//! Two states of a project: root changes first, then how much follows.
+//! Two states of a project, one of which may be what a run had: root changes first, then how much follows.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::plan::Change;
 use crate::report::causes::{CauseTold, lines, some_of, totals};
 use crate::report::{count, plain, wrapped};
 
-/// What differs between two states of a project.
+/// What differs between two states of a project, one of which may be what a run had.
 #[derive(Debug, Clone, Serialize)]
 pub struct ProjectDiff {
     /// The version of the JSON form.
@@ -36,7 +36,7 @@ pub struct ProjectDiff {
 /// A state of a project.
 #[derive(Debug, Clone, Serialize)]
 pub struct StateTold {
-    /// As it was asked for: `now`, or a revision.
+    /// As it was asked for: `now`, a revision, or `run` and its name.
     pub name: String,
     /// The commit, in hexadecimal; `None` for the work tree.
     pub commit: Option<String>,
@@ -64,6 +64,8 @@ pub struct Counts {
     pub follow: usize,
     /// The same.
     pub same: usize,
+    /// Not told of, since a run is compared that had nothing to do with them.
+    pub not_compared: usize,
 }
 
 impl StateTold {
@@ -80,9 +82,16 @@ pub(super) fn text(diff: &ProjectDiff, all: bool, width: usize) -> String {
     let counts = diff.counts;
     let named = if all { usize::MAX - 1 } else { NAMED };
     let mut text = format!("from {} to {}\n", diff.from.short(), diff.to.short());
-    if counts == (Counts { same: counts.same, ..NOTHING }) {
+    let left_out = match counts.not_compared {
+        0 => String::new(),
+        nodes => {
+            let them = if nodes == 1 { "it" } else { "them" };
+            format!("  not compared: {}, since the run had nothing to do with {them}\n", count(nodes, "node"))
+        }
+    };
+    if counts == (Counts { same: counts.same, not_compared: counts.not_compared, ..NOTHING }) {
         let _ = writeln!(text, "  nothing differs: {}, all the same", count(counts.same, "node"));
-        return text;
+        return text + left_out.as_str();
     }
     let _ = writeln!(
         text,
@@ -108,7 +117,7 @@ pub(super) fn text(diff: &ProjectDiff, all: bool, width: usize) -> String {
         let _ = writeln!(text, "  follow: {}", count(diff.follow.len(), "node"));
         text += &wrapped(&diff.follow.join(", "), "      ", "      ", width);
     }
-    text
+    text + left_out.as_str()
 }
 
-const NOTHING: Counts = Counts { added: 0, removed: 0, changed: 0, follow: 0, same: 0 };
+const NOTHING: Counts = Counts { added: 0, removed: 0, changed: 0, follow: 0, same: 0, not_compared: 0 };

@@ -14,7 +14,8 @@ use crate::output;
 /// Show what differs between two states of the project, or between two runs: root changes first, then what follows.
 ///
 /// A state is `now` or a git revision. Of two states, nodes are compared field by field, without network and store.
-/// Of two runs: what they ran, how it came out, how long it took, and which packages came or moved.
+/// Of two runs: what they ran, how it came out, how long it took, and which packages came or moved. Of a run and a state:
+/// the nodes that the run had to do with, as they were then.
 #[derive(Debug, Args)]
 pub struct Diff {
     /// A git revision, `now`, or a run: `last`, `last~1`, or a name from `opb runs`.
