@@ -16,7 +16,7 @@ use opb::diag::Failure;
 use opb::digest::Digest;
 use opb::drv::{Action, ActionKey, Fingerprint, Outputs, text_of};
 use opb::exec::{StoreKnowledge, root_owner};
-use opb::family::deb;
+use opb::family::{deb, unnumbered_version};
 use opb::graph::{Node, Origin};
 use opb::name::{Arch, DistroName, Kind, OutputName};
 use opb::ops::session::Session;
@@ -102,7 +102,7 @@ fn number(store: &Store, node: Node<'_>, fingerprint: Fingerprint) -> Result<u32
     let distro = DistroName::new(node.distro().unwrap_or_default()).expect("a build has a distro");
     let arch = Arch::new(node.arch().unwrap_or_default()).expect("a build has an arch");
     let component = node.component().expect("a build has a component");
-    Ok(store.ledger(&distro, &component).assign(&deb::unnumbered_version(&script), &arch, fingerprint)?)
+    Ok(store.ledger(&distro, &component).assign(&unnumbered_version(&script), &arch, fingerprint)?)
 }
 
 fn outputs_of(action: &Action) -> &'static [&'static str] {

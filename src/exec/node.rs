@@ -10,7 +10,7 @@ use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
 use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs, text_of};
 use crate::event::{Done, Event};
-use crate::family::deb;
+use crate::family::numbered_version;
 use crate::graph::Node;
 use crate::name::{Kind, OutputName};
 use crate::plan::Knowledge as _;
@@ -156,7 +156,7 @@ fn settle_kept(
         realisation.outputs = kept.outputs;
         realisation.kept = Some(first);
         if let Action::Build { script, .. } = &derivation.action {
-            return Ok(Done::Kept { version: deb::numbered_version(script, shown) });
+            return Ok(Done::Kept { version: numbered_version(script, shown) });
         }
     }
     let same = before.is_some_and(|before| same_to_readers(&before.outputs, &realisation.outputs));

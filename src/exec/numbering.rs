@@ -7,7 +7,7 @@
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::{Action, Fingerprint, Outputs};
-use crate::family::deb;
+use crate::family::{numbered_version, unnumbered_version};
 use crate::graph::Node;
 use crate::name::{Arch, ComponentName, DistroName};
 use crate::package::equivalent::{Essence, essence, name_without_version};
@@ -36,7 +36,7 @@ impl Numbered {
         Some(Self {
             distro: DistroName::new(node.distro()?).ok()?,
             component: node.component()?,
-            version: deb::unnumbered_version(script),
+            version: unnumbered_version(script),
             arch: Arch::new(node.arch()?).ok()?,
         })
     }
@@ -83,7 +83,7 @@ pub fn equal_before(
         None => before.number,
     };
     let Some(shown) = shown.filter(|shown| *shown != number) else { return Ok(None) };
-    let (old, new) = (deb::numbered_version(script, shown), deb::numbered_version(script, number));
+    let (old, new) = (numbered_version(script, shown), numbered_version(script, number));
     for (name, digest) in outputs.iter().filter(|(name, _)| COMPARED.contains(&name.as_str())) {
         let Some(earlier) = before.outputs.get(name) else { return Ok(None) };
         if !store.present(*earlier)? || !same_packages(store, (*earlier, &old), (*digest, &new))? {

@@ -64,21 +64,10 @@ pub(super) fn environment(component: &Component, env: &mut Env) -> BTreeMap<Stri
 
 /// The derivation of a probe, over the root of its input `root`. Output: `value`.
 pub fn probe(probe: &Probe) -> Action {
-    const ENV: [(&str, &str); 9] = [
-        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-        ("HOME", "/nonexistent"),
-        ("USER", "builder"),
-        ("LOGNAME", "builder"),
-        ("SHELL", "/bin/sh"),
-        ("LANG", "C.UTF-8"),
-        ("LC_ALL", "C.UTF-8"),
-        ("TZ", "UTC"),
-        ("TERM", "dumb"),
-    ];
     let script = Script {
         sandbox_contract: super::deb::SANDBOX_CONTRACT,
         text: SCRIPT.clone(),
-        env: ENV.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
+        env: super::fixed_env(),
         env_with_probes: BTreeMap::new(),
         files: BTreeMap::from([(COMMAND.to_owned(), format!("{}\n", probe.command).into_bytes())]),
     };

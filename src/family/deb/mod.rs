@@ -208,18 +208,6 @@ pub fn build(
     Action::Build { script, number: None, outputs }
 }
 
-/// The version of the binary packages of a build with `number`, from its script's environment.
-pub fn numbered_version(script: &Script, number: u32) -> String {
-    let get = |key: &str| script.env.get(key).map_or("", |value| value.as_ref());
-    format!("{}{number}{}", get("OPB_VERSION_HEAD"), get("OPB_VERSION_TAIL"))
-}
-
-/// What the numbers of a build count: the version that stays the same from one to the next.
-pub fn unnumbered_version(script: &Script) -> String {
-    let get = |key: &str| script.env.get(key).map_or("", |value| value.as_ref());
-    format!("{}N{}", get("OPB_VERSION_HEAD"), get("OPB_VERSION_TAIL"))
-}
-
 /// Whether the source is the project's own, not a source package of a distribution.
 pub fn is_own(component: &Component) -> bool {
     matches!(component.source, SourceSpec::Path { .. })
@@ -260,19 +248,7 @@ fn upstream_version(version: &str) -> String {
 }
 
 fn base_env(facts: &SourceFacts) -> Env {
-    const FIXED: [(&str, &str); 10] = [
-        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-        ("HOME", "/nonexistent"),
-        ("USER", "builder"),
-        ("LOGNAME", "builder"),
-        ("SHELL", "/bin/sh"),
-        ("LANG", "C.UTF-8"),
-        ("LC_ALL", "C.UTF-8"),
-        ("TZ", "UTC"),
-        ("TERM", "dumb"),
-        ("DEBIAN_FRONTEND", "noninteractive"),
-    ];
-    let mut env: Env = FIXED.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-    env.insert("SOURCE_DATE_EPOCH".into(), facts.date.to_string().into());
+    let mut env = super::base_env(facts.date);
+    env.insert("DEBIAN_FRONTEND".into(), "noninteractive".into());
     env
 }

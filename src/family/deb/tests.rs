@@ -5,6 +5,7 @@ use crate::component::{BuildSpec, FileBeside, FilesBeside, LaidFile};
 use crate::digest::Digest;
 use crate::distro::{Base, Deb, Expired, Lifecycle, Options, Packaging};
 use crate::family::laid::Laid;
+use crate::family::{numbered_version, unnumbered_version};
 use crate::lock::BinaryFacts;
 use crate::name::DistroName;
 use crate::package::version::Version;

@@ -256,16 +256,6 @@ fn release_parts(spec: &Spec, distro: &Distro, rpm: &Rpm) -> (String, String) {
     (format!("{}.", release.strip_suffix(dist.as_str()).unwrap_or(release)), dist)
 }
 
-/// The version of the packages of a build with `number`, from its script's environment.
-pub fn numbered_version(script: &Script, number: u32) -> String {
-    super::deb::numbered_version(script, number)
-}
-
-/// What the numbers of a build count: the version that stays the same from one to the next.
-pub fn unnumbered_version(script: &Script) -> String {
-    super::deb::unnumbered_version(script)
-}
-
 /// Which parts a source has on `arch`: packages of that arch, arch-independent ones, or both; none where the spec leaves
 /// the arch out.
 pub fn parts(spec: &Spec, arch: &Arch) -> BTreeSet<Part> {
@@ -299,21 +289,8 @@ pub fn arguments(component: &Component) -> Vec<u8> {
 }
 
 fn base_env(distro: &Distro, rpm: &Rpm, source: &RpmSource, maintainer: &str) -> Env {
-    const FIXED: [(&str, &str); 9] = [
-        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-        ("HOME", "/nonexistent"),
-        ("USER", "builder"),
-        ("LOGNAME", "builder"),
-        ("SHELL", "/bin/sh"),
-        ("LANG", "C.UTF-8"),
-        ("LC_ALL", "C.UTF-8"),
-        ("TZ", "UTC"),
-        ("TERM", "dumb"),
-    ];
-    let mut env: Env = FIXED.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+    let mut env = super::base_env(source.spec.date.unwrap_or(NO_DATE));
     let dist = rpm.macros.get("dist").cloned().unwrap_or_else(|| format!(".{}", distro.suffix));
-    let date = source.spec.date.unwrap_or(NO_DATE);
-    env.insert("SOURCE_DATE_EPOCH".into(), date.to_string().into());
     env.insert("OPB_SPEC".into(), source.file.clone().into());
     env.insert("OPB_SOURCE".into(), source.spec.name.to_string().into());
     env.insert("OPB_UPSTREAM_VERSION".into(), source.spec.evr.version.clone().into());

@@ -3,6 +3,7 @@
 use super::*;
 use crate::component::{FileBeside, LaidFile, SourceSpec};
 use crate::distro::{Lifecycle, Modules, Packaging, Repodata, RpmBase, RpmDb, Signing, SigningDigest, SigningKey};
+use crate::family::numbered_version;
 use crate::package::rpm_version::Evr;
 
 fn rpm() -> Rpm {
