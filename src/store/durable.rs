@@ -17,7 +17,7 @@ use super::{Store, fault};
 use crate::digest::{Digest, Sha256};
 
 /// The largest file that is read whole, in bytes: more than the largest tree.
-const MAX_RECORD: u64 = 1 << 30;
+pub(super) const MAX_RECORD: u64 = 1 << 30;
 
 /// A temporary file in the store's own file system. Removed when dropped, unless it got its name.
 pub(super) struct Temp {

@@ -4,7 +4,7 @@
 //! is written the moment that its fact is known, in one system call, so that a run that is killed loses at most the line
 //! under way. Only the last line is made durable against a power cut: a record explains, and nothing is derived from it.
 //! The writer holds a lock on the file until it ends, however it ends; so a reader can tell a run that goes on from one
-//! that was killed.
+//! that was killed. A new run removes records that are old; whoever reads one meanwhile has the whole or none.
 //!
 //! This knows texts and digests: not what a node is, and not which causes there are.
 
@@ -37,6 +37,12 @@ pub(super) const RUNS: &str = "runs";
 /// How many runs may start in one second before one has to wait for the next.
 const MOST_A_SECOND: u32 = 10_000;
 
+/// How many of the latest runs stay on record, however old they are.
+const KEPT: usize = 200;
+
+/// For how long each run stays on record: 30 days, in seconds.
+const KEPT_FOR: i64 = 30 * 24 * 60 * 60;
+
 fn place_of(id: &RunId) -> String {
     format!("{RUNS}/{id}.jsonl")
 }
@@ -50,14 +56,15 @@ pub struct RunWriter {
 }
 
 impl Store {
-    /// Begins the record of a run.
+    /// Begins the record of a run, and removes those of runs that are old: of all but the last 200 those that began
+    /// more than 30 days before it.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub fn start_run(&self, started: RunStarted) -> Result<RunWriter, StoreError> {
         self.make_folder(RUNS)?;
         for again in 1..MOST_A_SECOND {
-            let id = RunId::new(started.started, again);
+            let (id, now) = (RunId::new(started.started, again), started.started);
             let (place, path) = (place_of(&id), self.path.join(place_of(&id)));
             let mut options = OpenOptions::new();
             options.append(true).create_new(true);
@@ -71,11 +78,25 @@ impl Store {
             fault::point("run-made");
             let writer = RunWriter { id, path, file: Mutex::new(file) };
             writer.write(&[RunFact::Started(started)])?;
+            self.forget_runs(now)?;
             self.sync_folder(RUNS)?;
             return Ok(writer);
         }
         let full = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
         Err(io("making the record of a run", &self.path.join(RUNS))(full))
+    }
+
+    fn forget_runs(&self, now: i64) -> Result<(), StoreError> {
+        let ids = self.runs()?;
+        let older = &ids[..ids.len().saturating_sub(KEPT)];
+        for id in older.iter().take_while(|id| id.started() < now.saturating_sub(KEPT_FOR)) {
+            let is_over = self.run_head(id).is_ok_and(|head| head.is_none_or(|head| !head.live));
+            if is_over {
+                // Whoever reads it goes on reading. What cannot be removed is tried again by the next run.
+                let _ = self.dir.remove_file(place_of(id));
+            }
+        }
+        Ok(())
     }
 }
 

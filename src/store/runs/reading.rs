@@ -1,13 +1,15 @@
 //! Reading records of runs: all of one, or only how each began and ended.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io::{self as std_io, Read as _, Seek as _, SeekFrom};
 
 use nix::fcntl::{Flock, FlockArg};
 
 use super::facts::{RunCause, RunFact, RunFinished, RunNode, RunOutcome, RunPlanned, RunStarted, decode};
 use super::id::RunId;
 use super::{RUNS, place_of};
+use crate::store::durable::MAX_RECORD;
 use crate::store::error::io;
 use crate::store::{Store, StoreError};
 
@@ -138,34 +140,16 @@ impl Store {
     /// # Errors
     /// Where it cannot be read.
     pub fn run_head(&self, id: &RunId) -> Result<Option<RunHead>, StoreError> {
-        let path = self.path.join(place_of(id));
-        let file = match self.dir.open(place_of(id)) {
-            Ok(file) => file.into_std(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io("opening the record of a run", &path)(error)),
-        };
-        let failed = || io("reading the record of a run", &path);
-        // Looked at first: once nobody holds it, nothing more is written, so what is read below is the whole.
-        let live = self.is_held(id)?;
-        let size = file.metadata().map_err(failed())?.len();
-        let (mut first, mut last) = (Vec::new(), Vec::new());
-        (&file).take(EDGE).read_to_end(&mut first).map_err(failed())?;
-        (&file).seek(SeekFrom::Start(size.saturating_sub(EDGE))).map_err(failed())?;
-        (&file).take(EDGE).read_to_end(&mut last).map_err(failed())?;
-        let finished = last.strip_suffix(b"\n").and_then(|whole| {
-            let line = whole.rsplit(|byte| *byte == b'\n').next().and_then(decode);
-            if let Some(RunFact::Finished(finished)) = line { Some(finished) } else { None }
-        });
-        let live = live && finished.is_none();
-        let line = first.iter().position(|byte| *byte == b'\n').and_then(|end| decode(&first[..end]));
-        let Some(RunFact::Started(started)) = line else { return Ok(None) };
-        Ok(Some(RunHead { id: id.clone(), started, finished, live }))
+        let Some(file) = self.open_run(id)? else { return Ok(None) };
+        head_of(&file, id).map_err(io("reading the record of a run", &self.path.join(place_of(id))))
     }
 
-    fn is_held(&self, id: &RunId) -> Result<bool, StoreError> {
-        let file =
-            self.dir.open(place_of(id)).map_err(io("opening the record of a run", &self.path.join(place_of(id))))?;
-        Ok(Flock::lock(file.into_std(), FlockArg::LockSharedNonblock).is_err())
+    fn open_run(&self, id: &RunId) -> Result<Option<File>, StoreError> {
+        match self.dir.open(place_of(id)) {
+            Ok(file) => Ok(Some(file.into_std())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io("opening the record of a run", &self.path.join(place_of(id)))(error)),
+        }
     }
 
     /// A whole record; `None` as for [`Store::run_head`]. Lines that are damaged are passed over and
@@ -174,8 +158,13 @@ impl Store {
     /// # Errors
     /// Where it cannot be read.
     pub fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
-        let Some(head) = self.run_head(id)? else { return Ok(None) };
-        let Some(bytes) = self.read_whole(&place_of(id))? else { return Ok(None) };
+        // One file for all that is read: the record may be removed at any moment.
+        let Some(file) = self.open_run(id)? else { return Ok(None) };
+        let failed = || io("reading the record of a run", &self.path.join(place_of(id)));
+        let Some(head) = head_of(&file, id).map_err(failed())? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        (&file).seek(SeekFrom::Start(0)).map_err(failed())?;
+        (&file).take(MAX_RECORD).read_to_end(&mut bytes).map_err(failed())?;
         let mut run = Run { head, causes: Vec::new(), nodes: Vec::new(), damaged: 0, places: BTreeMap::new() };
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
         for line in bytes[..whole].split(|byte| *byte == b'\n') {
@@ -198,4 +187,22 @@ impl Store {
         }
         Ok(Some(run))
     }
+}
+
+fn head_of(mut file: &File, id: &RunId) -> std_io::Result<Option<RunHead>> {
+    // Looked at first: once nobody holds it, nothing more is written, so what is read below is the whole.
+    let live = Flock::lock(file.try_clone()?, FlockArg::LockSharedNonblock).is_err();
+    let size = file.metadata()?.len();
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    file.take(EDGE).read_to_end(&mut first)?;
+    file.seek(SeekFrom::Start(size.saturating_sub(EDGE)))?;
+    file.take(EDGE).read_to_end(&mut last)?;
+    let finished = last.strip_suffix(b"\n").and_then(|whole| {
+        let line = whole.rsplit(|byte| *byte == b'\n').next().and_then(decode);
+        if let Some(RunFact::Finished(finished)) = line { Some(finished) } else { None }
+    });
+    let live = live && finished.is_none();
+    let line = first.iter().position(|byte| *byte == b'\n').and_then(|end| decode(&first[..end]));
+    let Some(RunFact::Started(started)) = line else { return Ok(None) };
+    Ok(Some(RunHead { id: id.clone(), started, finished, live }))
 }

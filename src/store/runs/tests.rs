@@ -195,3 +195,49 @@ fn a_damaged_line_is_passed_over_and_counted() {
     assert_eq!(store.run(&id).expect("reads"), None);
     assert_eq!(store.run_head(&"20250101-000000".parse().expect("a name")).expect("reads"), None);
 }
+
+const DAY: i64 = 24 * 60 * 60;
+
+#[test]
+fn old_runs_are_forgotten_when_one_begins() {
+    let (_folder, store) = store();
+    let begin = |seconds: i64| store.start_run(started(seconds)).expect("begins");
+    let first = 1_736_589_600;
+    // One that still goes on, and 201 that ended, a second apart.
+    let going_on = begin(first);
+    let ids: Vec<RunId> = (1..=201).map(|second| begin(first + second).id().clone()).collect();
+    assert_eq!(store.runs().expect("reads").len(), 202, "none is older than 30 days");
+    let whole = File::open(file(&store, &ids[0])).expect("opens");
+    begin(first + 29 * DAY);
+    assert_eq!(store.runs().expect("reads").len(), 203);
+    begin(first + 31 * DAY);
+    let left = store.runs().expect("reads");
+    assert_eq!((left.len(), &left[0], &left[1]), (201, going_on.id(), &ids[3]), "200 stay, and what goes on");
+    assert_eq!((store.run(&ids[0]).expect("reads"), store.run_head(&ids[0]).expect("reads")), (None, None));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut &whole, &mut text).expect("whoever reads goes on reading");
+    assert!(text.contains("builder"), "{text}");
+    going_on.write(&facts()).expect("written");
+    drop(going_on);
+    begin(first + 31 * DAY);
+    assert_eq!(store.runs().expect("reads").len(), 200);
+}
+
+#[test]
+fn readers_do_not_mind_what_is_forgotten() {
+    let (_folder, store) = store();
+    let first = 1_736_589_600;
+    let begin = |seconds: i64| drop(store.start_run(started(seconds)).expect("begins"));
+    (0..200).for_each(|second| begin(first + second));
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..40).for_each(|month| begin(first + 31 * DAY * (month + 1))));
+        while !writer.is_finished() {
+            for id in store.runs().expect("reads").iter().take(30) {
+                // There or not, and never half of it.
+                let run = store.run(id).expect("no mistake");
+                assert!(run.is_none_or(|run| run.head.id == *id && run.damaged == 0));
+            }
+        }
+    });
+    assert_eq!(store.runs().expect("reads").len(), 200);
+}
