@@ -119,3 +119,26 @@ fn two_runs_at_once_do_each_node_once() {
     }
     assert!(space.opb(&["build"]).fine().err.starts_with("nothing to do: "));
 }
+
+#[test]
+fn a_realised_build_that_fails_again_keeps_its_number() {
+    let Some(space) = space("fails-again") else { return };
+    let fill = "sh -c 'sleep 2; true' opb-TAG || exit 1\nprintf '%s\\n' \"${X-}\" > $d/x";
+    let tiny = Tiny { fill, ..Tiny::PLAIN };
+    tiny.with_recipe(&space, "");
+    space.opb(&["build"]).fine();
+    assert_eq!(space.packages("build:a-TAG@DISTRO/all"), ["a-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
+
+    let again = space.start(&["build", "--again", "--only", "build:a-TAG@DISTRO/all"]);
+    let asleep: i32 = wait_for("the build's shell", || marked(&space).pop()).parse().expect("a number");
+    kill(Pid::from_raw(asleep), Signal::SIGKILL).expect("killed");
+    let failed: Ran = again.wait_with_output().expect("ends").into();
+    failed.exits(4);
+    // What it is realised by stays.
+    insta::assert_snapshot!(space.shown(&space.opb(&["build"]).fine().err), @"nothing to do: 9 nodes, all clean (TIME)");
+    assert_eq!(space.packages("build:a-TAG@DISTRO/all"), ["a-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
+    // Another build of the version is another number: under the first there are packages already.
+    tiny.with_recipe(&space, "env: #{ X: \"1\" }");
+    space.opb(&["build"]).fine();
+    assert_eq!(space.packages("build:a-TAG@DISTRO/all"), ["a-TAG_1.0-1~SUFFIX+opb2_all.deb"]);
+}
