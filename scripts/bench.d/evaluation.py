@@ -34,8 +34,10 @@ def is_wanted(row, prefix):
     return row.startswith(prefix) or prefix.startswith(row)
 
 
-def cold_command(vendor):
-    return Command(vendor.argv(*EVAL), before=vendor.empty_cache, env=vendor.env, check=all_builds(vendor))
+def cold_command(vendor, weighed=False):
+    return Command(
+        vendor.argv(*EVAL), before=vendor.empty_cache, env=vendor.env, check=all_builds(vendor), weighed=weighed
+    )
 
 
 def all_builds(vendor):
@@ -146,8 +148,8 @@ def reaches(builds, component):
 
 def dirty(vendor, component):
     def check(text):
-        if f"build:{component}@" not in text:
-            raise Fault(f"the builds of {component} should be planned, and this was said:\n{text[:2000]}")
+        if f":{component}@" not in text:
+            raise Fault(f"nodes of {component} should be planned, and this was said:\n{text[:2000]}")
 
     return check
 

@@ -16,7 +16,7 @@ def rows(demo, place, prefix):
         builds = vendor.builds()
         count, size = len(builds), 70 * targets
         say(f"{targets} targets come to {count} builds")
-        cold = in_turn({f"eval-scale-cold-{size}": cold_command(vendor)}, ROUNDS, place)[f"eval-scale-cold-{size}"]
+        cold = in_turn({f"eval-scale-cold-{size}": cold_command(vendor, weighed=True)}, ROUNDS, place)[f"eval-scale-cold-{size}"]
         if per_build is None:
             per_build = cold.cpu / count
             continue
@@ -28,7 +28,7 @@ def rows(demo, place, prefix):
         ninja = Ninja(builds, place / "ninja-scale")
         del builds
         names = [f"eval-scale-warm-{size}-{who}" for who in ["opb", "ninja"]]
-        ours = Command(vendor.argv(*EVAL), env=vendor.env, check=all_builds(vendor))
+        ours = Command(vendor.argv(*EVAL), env=vendor.env, check=all_builds(vendor), weighed=True)
         medians = in_turn(dict(zip(names, [ours, ninja.noop()])), ROUNDS, place)
         warm, peer = (medians[name] for name in names)
         found.append(Row(f"eval.scale.warm.{size}.cpu", f"warm, {what}, ninja with nothing to do, CPU", warm.cpu, peer.cpu, 0.5))

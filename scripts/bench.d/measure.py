@@ -3,6 +3,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ class Command:
     # Given what the command wrote; raises Fault where it did not do its work.
     check: object = lambda text: None
     env: dict = None
+    # Whether its memory is measured too, by a program around it that takes about a millisecond itself.
+    weighed: bool = False
 
 
 @dataclass
@@ -79,15 +82,18 @@ def once(name, command, log):
     command.before()
     # What earlier runs left to be written must not fall into this one.
     os.sync()
-    with open(log, "w+b") as out:
+    with open(log, "w+b") as out, tempfile.NamedTemporaryFile("r") as peak:
+        # A process counts as its own what the one had that started it: only a small program tells the peak of its child.
+        around = ["/usr/bin/time", "-q", "-f", "%M", "-o", peak.name] if command.weighed else []
         busy, began = busy_seconds(), time.monotonic()
         process = subprocess.Popen(
-            command.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=command.env, start_new_session=True
+            [*around, *command.argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=command.env, start_new_session=True
         )
         # Waits for it alone; its usage holds that of all descendants that were waited for.
         _, status, usage = os.wait4(process.pid, 0)
         wall, busy = time.monotonic() - began, busy_seconds() - busy
         process.returncode = os.waitstatus_to_exitcode(status)
+        weight = peak.read()
         out.seek(0)
         text = out.read().decode(errors="replace")
     if process.returncode != 0:
@@ -95,7 +101,7 @@ def once(name, command, log):
     command.check(text)
     command.after()
     cpu = usage.ru_utime + usage.ru_stime
-    return Figures(wall, cpu, max(0.0, busy - cpu) / (wall * CORES), usage.ru_maxrss / 1024)
+    return Figures(wall, cpu, max(0.0, busy - cpu) / (wall * CORES), int(weight or 0) / 1024)
 
 
 def in_turn(commands, rounds, place):
@@ -116,8 +122,9 @@ def in_turn(commands, rounds, place):
             middle(what), min(getattr(each, what) for each in figures), max(getattr(each, what) for each in figures)  # noqa: B023
         )
         median = medians[name] = Figures(middle("wall"), middle("cpu"), middle("others"), middle("peak"))
+        weight = f"{median.peak:.0f} MiB, " if median.peak else ""
         say(
-            f"{name}: wall {span('wall')}, cpu {span('cpu')}, {rounds} rounds, {median.peak:.0f} MiB, "
+            f"{name}: wall {span('wall')}, cpu {span('cpu')}, {rounds} rounds, {weight}"
             f"others {median.others:.0%} of the machine"
         )
     return medians
