@@ -31,16 +31,19 @@ pub struct Settled {
 }
 
 impl Settled {
-    /// What `plan` found clean, and of nodes that it did not look at what was known `before`.
+    /// What `plan` found clean, and of nodes that it did not look at what was known `before`, where all that they read
+    /// still comes to that.
     pub fn of(graph: &Graph, plan: &Plan, before: &Self) -> Self {
         let mut settled = Self::default();
+        let mut as_before = vec![false; graph.len()];
         for id in graph.ids() {
-            let node = graph.node(id);
+            let (node, known) = (graph.node(id), before.find(graph.node(id)));
             let found = match plan.of(id) {
                 Some(planned) if planned.state == State::Clean => planned.key.zip(planned.outputs.clone()),
                 Some(_) => None,
-                None => before.find(node),
+                None => known.clone().filter(|_| node.input_nodes().iter().all(|input| as_before[input.index()])),
             };
+            as_before[id.index()] = found.is_some() && found == known;
             settled.push(node.id(), found);
         }
         settled

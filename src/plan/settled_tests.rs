@@ -93,3 +93,22 @@ fn other_bytes_are_damaged_and_no_panic() {
         }
     }
 }
+
+#[test]
+fn what_a_plan_did_not_look_at_is_kept_only_where_its_inputs_stayed() {
+    let (mut knows, settled) = remembered();
+    let graph = chain("1");
+    // `a` comes to something else, and a plan of it alone sees that.
+    let a = id(&graph, "build:a@d/amd64");
+    let key = planned(&graph, &knows).of(a).and_then(|planned| planned.key).expect("keyed");
+    let outputs = knows.realised.get_mut(&key).expect("realised");
+    *outputs = outputs.keys().map(|name| (name.clone(), Digest::of(b"other"))).collect();
+    let Ok(of_a) = plan(&graph, &[a], &[], &knows);
+    let settled = Settled::of(&graph, &of_a, &settled);
+    let before = told(&planned(&graph, &knows));
+    knows.remembered = settled;
+    assert_eq!(told(&planned(&graph, &knows)), before);
+    // Who does not read it is as it was.
+    let c = graph.node(id(&graph, "build:c@d/amd64"));
+    assert!(knows.remembered.find(c).is_some());
+}
