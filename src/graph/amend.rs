@@ -5,30 +5,26 @@
 
 use std::collections::BTreeMap;
 
-use super::strings::Strings;
+use super::strings::Interner;
 use super::{Graph, Node, NodeId};
-use crate::drv::{Action, ActionDigest, Interning, SharedTable, SharedText, action_digest, id_of};
+use crate::drv::{Action, ActionDigest, action_digest, id_of};
 
 /// A graph that is being amended.
 pub struct Amendment {
     graph: Graph,
     /// Actions that came in, by digest, so that nodes go on sharing them.
     added: BTreeMap<ActionDigest, u32>,
-    words: BTreeMap<String, u32>,
+    /// Without words: they stay in the graph, which is looked at meanwhile.
+    interner: Interner,
     changed: Vec<bool>,
-}
-
-/// Gives numbers to what comes in; what was there before under another number does no harm.
-struct Adding<'a> {
-    strings: &'a mut Strings,
-    words: &'a mut BTreeMap<String, u32>,
 }
 
 impl Amendment {
     /// Of `graph`.
     pub fn of(graph: Graph) -> Self {
         let changed = vec![false; graph.len()];
-        Self { graph, added: BTreeMap::new(), words: BTreeMap::new(), changed }
+        let interner = Interner::adding_to(&graph.strings);
+        Self { graph, added: BTreeMap::new(), interner, changed }
     }
 
     /// The node as it is so far; its id is the old one.
@@ -49,11 +45,11 @@ impl Amendment {
             return;
         }
         let place = *self.added.entry(digest).or_insert_with(|| {
-            let mut adding = Adding { strings: &mut graph.strings, words: &mut self.words };
-            action.compact(graph.action_bytes.to_mut(), &mut adding);
-            graph.action_ends.push(graph.action_bytes.len() as u64);
-            graph.action_digests.push(digest.0);
-            place(graph.action_digests.len())
+            let interner = &mut self.interner;
+            std::mem::swap(&mut interner.strings, &mut graph.strings);
+            let added = graph.push_action(action, digest, interner);
+            std::mem::swap(&mut interner.strings, &mut graph.strings);
+            added
         });
         graph.actions[id.index()] = place;
         self.changed[id.index()] = true;
@@ -86,44 +82,6 @@ impl Amendment {
     pub fn is_overgrown(&self) -> bool {
         self.graph.action_digests.len() > 2 * self.graph.len() + 64
     }
-}
-
-impl Interning for Adding<'_> {
-    fn word(&mut self, word: &str) -> u32 {
-        if let Some(known) = self.words.get(word) {
-            return *known;
-        }
-        self.strings.text.push_str(word);
-        self.strings.ends.push(u32::try_from(self.strings.text.len()).expect("less than 4 GiB of words"));
-        let number = place(self.strings.ends.len());
-        self.words.insert(word.to_owned(), number);
-        number
-    }
-
-    fn text(&mut self, text: &SharedText) -> u32 {
-        let texts = &mut self.strings.texts;
-        let known = texts.iter().position(|known| known.digest() == text.digest());
-        let at = known.unwrap_or_else(|| {
-            texts.push(text.clone());
-            texts.len() - 1
-        });
-        place(at + 1)
-    }
-
-    fn table(&mut self, table: &SharedTable) -> u32 {
-        let tables = &mut self.strings.tables;
-        let known = tables.iter().position(|known| known.digest() == table.digest());
-        let at = known.unwrap_or_else(|| {
-            tables.push(table.clone());
-            tables.len() - 1
-        });
-        place(at + 1)
-    }
-}
-
-/// The number of what was added last.
-fn place(length: usize) -> u32 {
-    u32::try_from(length - 1).expect("fewer than 2^32")
 }
 
 #[cfg(test)]

@@ -87,11 +87,7 @@ impl Builder {
         if let Some(known) = self.actions.get(&digest) {
             return *known;
         }
-        let graph = &mut self.graph;
-        let id = ActionId(u32::try_from(graph.action_digests.len()).expect("fewer than 2^32 actions"));
-        action.compact(graph.action_bytes.to_mut(), &mut self.interner);
-        graph.action_ends.push(graph.action_bytes.len() as u64);
-        graph.action_digests.push(digest.0);
+        let id = ActionId(self.graph.push_action(action, digest, &mut self.interner));
         self.actions.insert(digest, id);
         id
     }

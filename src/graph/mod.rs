@@ -33,7 +33,7 @@ pub use view::{Names, Node, NodeInput};
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{Bytes, Digests};
-use crate::drv::{ActionDigest, DrvId};
+use crate::drv::{Action, ActionDigest, DrvId};
 
 use crate::component::MayFail;
 use crate::lock::PinnedFile;
@@ -206,6 +206,15 @@ impl Graph {
 
     fn inputs_of(&self, id: NodeId) -> Range<usize> {
         range(&self.input_ends, id.index())
+    }
+
+    /// Adds an action, whose words `interner` numbers; gives its number.
+    fn push_action(&mut self, action: &Action, digest: ActionDigest, interner: &mut strings::Interner) -> u32 {
+        let number = u32::try_from(self.action_digests.len()).expect("fewer than 2^32 actions");
+        action.compact(self.action_bytes.to_mut(), interner);
+        self.action_ends.push(self.action_bytes.len() as u64);
+        self.action_digests.push(digest.0);
+        number
     }
 
     fn id_of(&self, node: NodeId) -> DrvId {

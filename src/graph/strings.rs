@@ -49,6 +49,15 @@ pub(super) struct Interner {
     tables: BTreeMap<Digest, u32>,
 }
 
+impl Interner {
+    /// One that adds to `strings`. Words that are there already may get a second number, which does no harm.
+    pub fn adding_to(strings: &Strings) -> Self {
+        let texts = std::iter::zip(strings.texts.iter().map(SharedText::digest), 0..).collect();
+        let tables = std::iter::zip(strings.tables.iter().map(SharedTable::digest), 0..).collect();
+        Self { texts, tables, ..Self::default() }
+    }
+}
+
 impl crate::drv::Interning for Interner {
     fn word(&mut self, word: &str) -> u32 {
         if let Some(number) = self.words.get(word) {

@@ -36,7 +36,7 @@ fn inputs_stand_by_role_whatever_order_they_are_given_in() {
 fn an_id_follows_from_those_of_the_inputs_and_not_from_origins() {
     let with = |tree: &[u8], origin: Origin| {
         let mut graph = Builder::default();
-        let action = crate::drv::Action::Source { tree: Digest::of(tree) };
+        let action = Action::Source { tree: Digest::of(tree) };
         let source = graph.add_named(&"source:a".parse().expect("a name"), &action, &mut [], origin);
         let build = add(&mut graph, "build:a@d/amd64", "", &[source]);
         graph.finish().node(build).id()
