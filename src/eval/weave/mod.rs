@@ -127,36 +127,24 @@ pub fn weave<'p>(
     };
     let mut parts = pinned.chunks(AT_ONCE).peekable();
     let mut prepared = parts.peek().map(|first| prepare_all(first)).unwrap_or_default();
-    while let Some(part) = parts.next() {
+    while parts.next().is_some() {
         // What takes long and needs no graph is done beside the adding of nodes, which goes in the order of distros.
         prepared = std::thread::scope(|scope| {
             let next = parts.peek().map(|next| scope.spawn(|| prepare_all(next)));
-            for ((name, arches), prepared) in part.iter().zip(prepared) {
-                let (Some(distro), Some(pin)) = (project.distros.get(*name), lock.distro.get(*name)) else { continue };
-                let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
-                let Packaging::Deb(deb) = &distro.packaging else {
-                    match prepared {
-                        Some(Ok((scene, prepared))) => {
-                            let (graph, made) = weaver.parts();
-                            made.insert(&distro.name, rpm::weave(&scene, &prepared, graph));
+            for prepared in prepared.into_iter().flatten() {
+                match prepared {
+                    Prepared::Deb(scene, found) => {
+                        errors.extend(found);
+                        match orders.order(&scene) {
+                            Ok(order) => weaver.weave(&scene, &order),
+                            Err(found) => errors.extend(found),
                         }
-                        Some(Err(found)) => errors.extend(found),
-                        None => {}
                     }
-                    continue;
-                };
-                let mut members = members(project, distro, of_distro, &sources, &mut errors);
-                let is_member =
-                    |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
-                let failed =
-                    of_distro.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
-                let components = members.len();
-                members.extend(stages.of(&members));
-                let arches = arches.clone();
-                let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
-                match orders.order(&scene) {
-                    Ok(order) => weaver.weave(&scene, &order),
-                    Err(found) => errors.extend(found),
+                    Prepared::Rpm(scene, prepared) => {
+                        let (graph, made) = weaver.parts();
+                        made.insert(&scene.distro.name, rpm::weave(&scene, &prepared, graph));
+                    }
+                    Prepared::Wrong(found) => errors.extend(found),
                 }
             }
             next.map(|next| next.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).unwrap_or_default()
@@ -173,23 +161,44 @@ pub fn weave<'p>(
 /// How many distros are prepared at once: what is read of their specs stays in memory until their nodes are there.
 const AT_ONCE: usize = 8;
 
-/// A distro of RPM packages with its components prepared, or their mistakes.
-type OfRpm<'a> = Result<(rpm::Scene<'a>, rpm::Prepared<'a>), Vec<RecipeError>>;
+/// A distro, ready for its nodes to be added.
+enum Prepared<'a> {
+    /// With the mistakes of components that are no members for that.
+    Deb(Scene<'a>, Vec<RecipeError>),
+    Rpm(rpm::Scene<'a>, rpm::Prepared<'a>),
+    Wrong(Vec<RecipeError>),
+}
 
-/// Prepares a distro of RPM packages; `None` for any other.
+/// Prepares a distro; `None` for one that is gone.
 fn prepare<'a>(
     project: &'a Project,
     lock: &'a Lock,
     settings: &'a Settings,
     (name, arches): (&'a DistroName, &[&'a Arch]),
     work: &BTreeMap<&'a DistroName, Vec<&'a Work>>,
-    (sources, stages): (&Sources<'_>, &'a stage::Stages),
-) -> Option<OfRpm<'a>> {
+    (sources, stages): (&'a Sources<'a>, &'a stage::Stages),
+) -> Option<Prepared<'a>> {
     let (distro, pin) = (project.distros.get(name)?, lock.distro.get(name)?);
-    let Packaging::Rpm(rpm) = &distro.packaging else { return None };
-    let scene = rpm::Scene { project, settings, distro, rpm, pin, arches: arches.to_vec() };
-    let of_distro = work.get(name).map(Vec::as_slice).unwrap_or_default();
-    Some(rpm::prepare(&scene, of_distro, sources, stages).map(|prepared| (scene, prepared)))
+    let (of_distro, arches) = (work.get(name).map(Vec::as_slice).unwrap_or_default(), arches.to_vec());
+    Some(match &distro.packaging {
+        Packaging::Rpm(rpm) => {
+            let scene = rpm::Scene { project, settings, distro, rpm, pin, arches };
+            match rpm::prepare(&scene, of_distro, sources, stages) {
+                Ok(prepared) => Prepared::Rpm(scene, prepared),
+                Err(found) => Prepared::Wrong(found),
+            }
+        }
+        Packaging::Deb(deb) => {
+            let mut errors = Vec::new();
+            let mut members = members(project, distro, of_distro, sources, &mut errors);
+            let is_member = |name: &&ComponentName| members.binary_search_by(|member| member.name.cmp(name)).is_ok();
+            let failed = of_distro.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
+            let components = members.len();
+            members.extend(stages.of(&members));
+            let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
+            Prepared::Deb(scene, errors)
+        }
+    })
 }
 
 /// The arches of a distro whose index is pinned, in the distro's order.
