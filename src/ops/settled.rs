@@ -9,14 +9,10 @@ use crate::diag::Failure;
 use crate::drv::ActionKey;
 use crate::graph::Graph;
 use crate::plan::{Plan, Settled};
-use crate::project::{self, Project, now_exact};
+use crate::project::{self, Project, is_witness, now_exact};
 use crate::store::{FolderStamp, RECORD_FOLDERS, Store};
 
 const FORMAT: &str = "opb settled 1";
-
-/// How far a folder's last change must lie before it is looked at, in nanoseconds; the longer one for file systems that
-/// keep whole seconds.
-const GRAINS: [i64; 2] = [20_000_000, 2_100_000_000];
 
 /// The file, and what it holds.
 pub struct Known {
@@ -73,12 +69,10 @@ impl Known {
             return;
         }
         let Some(kept) = &self.kept else { return };
-        let settled = |(device, inode, time): (u64, u64, i64)| {
-            let grain = if time % 1_000_000_000 == 0 { GRAINS[1] } else { GRAINS[0] };
-            // A time that no folder has.
-            (device, inode, if time.saturating_add(grain) < self.began { time } else { i64::MIN })
-        };
-        let stamps: Vec<FolderStamp> = self.stamps.iter().map(|stamp| stamp.map(settled)).collect();
+        // Else a time that no folder has.
+        let witness = |time| if is_witness(time, self.began) { time } else { i64::MIN };
+        let stamps = self.stamps.iter().map(|stamp| stamp.map(|(device, inode, time)| (device, inode, witness(time))));
+        let stamps: Vec<FolderStamp> = stamps.collect();
         let found = Settled::of(graph, plan, &self.settled);
         let _ = kept.write(|to| {
             crate::columns::put_bytes(to, &serde_json::to_vec(&stamps)?)?;

@@ -158,8 +158,12 @@ fn of(found: &libc::stat) -> Option<Stamp> {
 
 impl Stamp {
     fn is_settled(self, began: i64) -> bool {
-        let Some((.., any)) = self.0 else { return true };
-        let grain = if any % 1_000_000_000 == 0 { COARSE_GRAIN } else { GRAIN };
-        any.saturating_add(grain) < began
+        self.0.is_none_or(|(.., any)| is_witness(any, began))
     }
+}
+
+/// Whether what last changed at `changed` would show a change after `began`: both in nanoseconds since 1970.
+pub fn is_witness(changed: i64, began: i64) -> bool {
+    let grain = if changed % 1_000_000_000 == 0 { COARSE_GRAIN } else { GRAIN };
+    changed.saturating_add(grain) < began
 }
