@@ -15,7 +15,7 @@ use crate::drv::Outputs;
 use crate::graph::{Graph, NodeId, Selector};
 use crate::name::{Kind, NodeName};
 use crate::package::list::PackageList;
-use crate::plan::{self, Reason, State, changes, compare};
+use crate::plan::{self, Plan, Reason, State, changes, compare};
 use crate::project::Project;
 use crate::report::causes::{CauseTold, date};
 use crate::report::diff::{
@@ -145,42 +145,61 @@ fn of_graphs(
     }
     let name = |graph: &Graph, id: NodeId| graph.node(id).to_string();
     let removed = compared.removed.iter().filter(|id| was[id.index()]).map(|id| name(&before, *id)).collect::<Vec<_>>();
-    let (mut added, mut changed, mut follow, mut same) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    let mut differing = Vec::new();
+    let mut found = Found { removed, ..Found::default() };
     for planned in compared.plan.nodes.iter().filter(|planned| is[planned.node.index()]) {
         let node = name(&now, planned.node);
         match &planned.state {
             State::Clean => {
-                same += 1;
+                found.same += 1;
                 continue;
             }
             State::Runs(Reason::Changed { changes, .. }) => {
-                changed.push(ChangedNode { node, changes: changes.clone() });
+                found.changed.push(ChangedNode { node, changes: changes.clone() });
             }
-            State::Runs(_) => added.push(node),
-            State::Depends(_) => follow.push(node),
+            State::Runs(_) => found.added.push(node),
+            State::Depends(_) => found.follow.push(node),
         }
-        differing.push(planned.node);
+        found.differing.push(planned.node);
     }
-    let causes = plan::causes_reaching(&now, &compared.plan, &differing);
-    Ok(ProjectDiff {
-        version: DIFF_VERSION,
-        from,
-        to,
-        counts: Counts {
-            added: added.len(),
-            removed: removed.len(),
-            changed: changed.len(),
-            follow: follow.len(),
-            same,
-            not_compared: 0,
-        },
-        causes: causes.causes.iter().map(|cause| CauseTold::new(cause, &now)).collect(),
-        added,
-        removed,
-        changed,
-        follow,
-    })
+    Ok(found.told((from, to), &now, &compared.plan))
+}
+
+/// How two states differ, as it is found out.
+#[derive(Default)]
+struct Found {
+    added: Vec<String>,
+    removed: Vec<String>,
+    changed: Vec<ChangedNode>,
+    follow: Vec<String>,
+    same: usize,
+    not_compared: usize,
+    /// Nodes of the later state that are not the same.
+    differing: Vec<NodeId>,
+}
+
+impl Found {
+    fn told(self, (from, to): (StateTold, StateTold), graph: &Graph, plan: &Plan) -> ProjectDiff {
+        let Self { added, removed, changed, follow, same, not_compared, differing } = self;
+        let causes = plan::causes_reaching(graph, plan, &differing);
+        ProjectDiff {
+            version: DIFF_VERSION,
+            from,
+            to,
+            counts: Counts {
+                added: added.len(),
+                removed: removed.len(),
+                changed: changed.len(),
+                follow: follow.len(),
+                same,
+                not_compared,
+            },
+            causes: causes.causes.iter().map(|cause| CauseTold::new(cause, graph)).collect(),
+            added,
+            removed,
+            changed,
+            follow,
+        }
+    }
 }
 
 /// For each node, whether it is meant; all are where there are no selectors.

@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{DiffError, selected};
+use super::{DiffError, Found, selected};
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, text_of};
 use crate::graph::{Graph, Node, NodeId, Selector};
 use crate::name::NodeName;
-use crate::plan::{self, Change, Earlier, Plan, Planned, Reason, State, changes};
-use crate::report::causes::CauseTold;
-use crate::report::diff::{ChangedNode, Counts, DIFF_VERSION, ProjectDiff, StateTold};
+use crate::plan::{Change, Earlier, Plan, Planned, Reason, State, changes};
+use crate::report::diff::{ChangedNode, ProjectDiff, StateTold};
 use crate::store::Store;
 use crate::store::runs::{Run, RunOf};
 
@@ -45,8 +44,7 @@ pub(super) fn of_run_and_state(
     {
         return Err(DiffError::Nothing { selector: selector.to_string() }.into());
     }
-    let (mut changed, mut follow, mut differing) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut same, mut not_compared) = (0, 0);
+    let mut found = Found::default();
     let mut clean = vec![false; graph.len()];
     let mut nodes = Vec::with_capacity(graph.len());
     for id in graph.ids() {
@@ -54,23 +52,23 @@ pub(super) fn of_run_and_state(
         let name = node.to_string();
         let state = match ran.remove(name.as_str()) {
             None => {
-                not_compared += usize::from(told);
+                found.not_compared += usize::from(told);
                 State::Clean
             }
             Some((_, derivation)) if derivation == node.id().0 => {
-                same += usize::from(told);
+                found.same += usize::from(told);
                 clean[id.index()] = true;
                 State::Clean
             }
             Some((of, derivation)) => {
                 let state = differs(store, (of, derivation), run_is, node, &clean)?;
                 if told {
-                    differing.push(id);
+                    found.differing.push(id);
                     match &state {
                         State::Runs(Reason::Changed { changes, .. }) => {
-                            changed.push(ChangedNode { node: name, changes: changes.clone() });
+                            found.changed.push(ChangedNode { node: name, changes: changes.clone() });
                         }
-                        _ => follow.push(name),
+                        _ => found.follow.push(name),
                     }
                 }
                 state
@@ -79,28 +77,15 @@ pub(super) fn of_run_and_state(
         nodes.push(Planned { node: id, state, key: None, outputs: None });
     }
     let only_run = ran.keys().filter(|node| is_meant(node)).map(|node| (*node).to_owned()).collect();
-    let causes = plan::causes_reaching(&graph, &Plan { nodes }, &differing);
     let of_run = StateTold { name: format!("run {}", run.head.id), commit: None };
-    let (from, to) = if run_is == RunIs::Before { (of_run, state) } else { (state, of_run) };
-    let (added, removed) = if run_is == RunIs::Before { (Vec::new(), only_run) } else { (only_run, Vec::new()) };
-    Ok(ProjectDiff {
-        version: DIFF_VERSION,
-        from,
-        to,
-        counts: Counts {
-            added: added.len(),
-            removed: removed.len(),
-            changed: changed.len(),
-            follow: follow.len(),
-            same,
-            not_compared,
-        },
-        causes: causes.causes.iter().map(|cause| CauseTold::new(cause, &graph)).collect(),
-        added,
-        removed,
-        changed,
-        follow,
-    })
+    let sides = if run_is == RunIs::Before {
+        found.removed = only_run;
+        (of_run, state)
+    } else {
+        found.added = only_run;
+        (state, of_run)
+    };
+    Ok(found.told(sides, &graph, &Plan { nodes }))
 }
 
 /// In what way a node differs from what the run had under its name: by itself, or only by what it reads.
