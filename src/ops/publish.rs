@@ -8,7 +8,7 @@ use crate::diag::{Cause, Caused, Failure};
 use crate::drv::{Action, Outputs};
 use crate::exec::{read_listing, settings_of};
 use crate::graph::NodeId;
-use crate::name::{ChannelName, Kind, NodeName, OutputName};
+use crate::name::{ChannelName, Kind, NodeName};
 use crate::plan::{Plan, State, contents_without, without};
 use crate::project::{now, today};
 use crate::publish::{self, Part, Published};
@@ -112,8 +112,9 @@ pub fn publish(
             }
         };
         let Action::Repo { settings } = &node.action() else { continue };
-        let tree = output(&outputs, "tree").ok_or_else(not_built)?;
-        let listing = store.get_tree(output(&outputs, "listing").ok_or_else(not_built)?)?;
+        let output = |name: &str| outputs.get(name).copied().ok_or_else(not_built);
+        let tree = output("tree")?;
+        let listing = store.get_tree(output("listing")?)?;
         let (_, object, _) = listing.files().next().ok_or_else(not_built)?;
         let text = String::from_utf8_lossy(&store.read_object(object, MAX_LISTING)?).into_owned();
         if !store.present(tree)? {
@@ -141,8 +142,4 @@ fn assembled_without(
     let Some(contents) = contents_without(node, outputs, |id| missing.contains(&id)) else { return Ok(None) };
     let found = store.outputs_of(&[node.action_key(None, &contents)])?.pop().flatten();
     Ok(found.map(|outputs| (outputs, missing)))
-}
-
-fn output(outputs: &Outputs, name: &'static str) -> Option<crate::digest::Digest> {
-    outputs.get(&OutputName::new(name).ok()?).copied()
 }
