@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use miette::Diagnostic;
 
+use super::RECIPES;
 use crate::component::FileBeside;
 use crate::diag::{Cause, Caused};
 
@@ -34,6 +35,44 @@ pub trait Files {
     fn content(&self, path: &str) -> Result<FileBeside, FilesError> {
         Ok(FileBeside { bytes: self.read(path)?.into_bytes(), executable: false })
     }
+}
+
+/// Files in which these recipe files are the only ones.
+pub struct Only<'a> {
+    /// All files.
+    pub files: &'a dyn Files,
+    /// The recipe files by their paths.
+    pub recipes: &'a BTreeSet<String>,
+}
+
+impl Files for Only<'_> {
+    fn list(&self, folder: &str) -> Result<Vec<String>, FilesError> {
+        let mut names = self.files.list(folder)?;
+        if folder == RECIPES {
+            let has = |path: String| self.recipes.contains(&path);
+            names.retain(|name| match name.strip_suffix('/') {
+                Some(folder) => has(format!("{RECIPES}/{folder}/recipe.rhai")),
+                None => has(format!("{RECIPES}/{name}")),
+            });
+        }
+        Ok(names)
+    }
+
+    fn read(&self, path: &str) -> Result<String, FilesError> {
+        self.files.read(path)
+    }
+
+    fn content(&self, path: &str) -> Result<FileBeside, FilesError> {
+        self.files.content(path)
+    }
+}
+
+/// Whether a recipe may stand at `path`: in a file of the folder of recipes, or as `recipe.rhai` in a folder there. No other
+/// file can import such a one.
+pub fn is_recipe(path: &str) -> bool {
+    let below = path.strip_prefix(RECIPES).and_then(|path| path.strip_prefix('/'));
+    let name = below.map(|below| below.strip_suffix("/recipe.rhai").or_else(|| below.strip_suffix(".rhai")));
+    name.flatten().is_some_and(|name| !name.is_empty() && !name.starts_with('.') && !name.contains('/'))
 }
 
 /// Why a file of the project could not be read.

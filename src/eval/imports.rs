@@ -10,15 +10,13 @@ use miette::SourceSpan;
 use rhai::module_resolvers::ModuleResolver;
 use rhai::{Dynamic, Engine, EvalAltResult, Module, Position, Scope, Shared};
 
+use super::RECIPES;
 use super::engine::Stage;
 use super::explain::explain;
 use super::files::{Files, FilesError};
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::scan::Text;
 use crate::path::TreePath;
-
-/// The folder that imports are relative to.
-pub(super) const RECIPES: &str = "recipes";
 
 /// Modules that are ready, by what imports call them.
 #[derive(Clone, Default)]

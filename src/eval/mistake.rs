@@ -236,7 +236,25 @@ impl Caused for RecipeError {
 #[diagnostic(transparent)]
 pub struct RecipeWarning(pub(super) RecipeError);
 
+impl KeptWarning {
+    /// The file that it is about.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+}
+
 impl RecipeWarning {
+    /// The file that it is about.
+    pub fn file(&self) -> &str {
+        self.0.file()
+    }
+
+    /// Sorts warnings as those of one evaluation are.
+    pub fn sorted(warnings: Vec<Self>) -> Vec<Self> {
+        let all = RecipeErrors::new(warnings.into_iter().map(|warning| warning.0).collect());
+        all.map(RecipeErrors::into_vec).unwrap_or_default().into_iter().map(Self).collect()
+    }
+
     /// What was noticed, and where.
     pub fn mistake(&self) -> &RecipeError {
         &self.0

@@ -41,7 +41,7 @@ pub mod weave;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use files::{Files, FilesError, MAX_FILE, MemoryFiles};
+pub use files::{Files, FilesError, MAX_FILE, MemoryFiles, Only, is_recipe};
 pub use mistake::{KeptWarning, Mistake, RecipeError, RecipeErrors, RecipeWarning};
 pub use places::FieldPlaces;
 pub use range::{Point, Range, Related};
@@ -55,6 +55,9 @@ use survey::{Survey, survey};
 
 /// The folder of distro files.
 const DISTROS: &str = "distros";
+
+/// The folder of recipes, which imports are relative to.
+pub const RECIPES: &str = "recipes";
 
 /// Everything that a project's recipes say.
 #[derive(Debug)]
@@ -131,12 +134,7 @@ pub fn evaluate_watched(files: &dyn Files, watch: &Watch) -> Result<Project, Rec
     if let Some(errors) = RecipeErrors::new(errors) {
         return Err(errors);
     }
-    project.warnings = RecipeErrors::new(warnings)
-        .map(RecipeErrors::into_vec)
-        .unwrap_or_default()
-        .into_iter()
-        .map(RecipeWarning)
-        .collect();
+    project.warnings = RecipeWarning::sorted(warnings.into_iter().map(RecipeWarning).collect());
     Ok(project)
 }
 

@@ -9,11 +9,13 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Scope};
 
 use super::engine::{self, Facts, Reads, Stage, agrees};
 use super::explain::{self, Texts, explain, printing};
-use super::imports::{Loader, RECIPES, Ready};
+use super::imports::{Loader, Ready};
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::recipe::{self, Lines, Place, Recipe};
 use super::scan::Text;
-use super::{ComponentInfo, DISTROS, Files, Project, Watch, Work, api, closure, distro, handle, places, targets};
+use super::{
+    ComponentInfo, DISTROS, Files, Project, RECIPES, Watch, Work, api, closure, distro, handle, places, targets,
+};
 use crate::component::{Component, FilesBeside};
 use crate::distro::Distro;
 use crate::name::{ComponentName, DistroName, NameError, Target};

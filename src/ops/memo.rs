@@ -5,19 +5,20 @@
 //! only recipes and sources changed, it may be amended; other sources are not read again. Whatever is wrong with it, evaluation begins from nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::kept::Kept;
 use crate::columns::put_bytes;
 use crate::eval::weave::{Asked, Before, LocalSource, Looked};
-use crate::eval::{KeptWarning, RecipeWarning};
+use crate::eval::{Files as _, KeptWarning, RECIPES, RecipeWarning, is_recipe};
 use crate::graph::Graph;
 use crate::path::HostPath;
-use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamps};
+use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamp, Stamps};
 
 /// Raised when the file is laid out differently.
-const FORMAT: &str = "opb evaluation 3";
+const FORMAT: &str = "opb evaluation 4";
 
 /// The cache of a project's evaluation.
 pub struct Memo(Kept);
@@ -62,6 +63,36 @@ pub struct Earlier {
     pub notices: Vec<String>,
     /// Local sources that have changed, as they were.
     pub moved: BTreeMap<String, (Asked, LocalSource)>,
+    /// Where nothing changed but recipes: what need not be evaluated again.
+    pub rest: Option<Rest>,
+}
+
+/// What stays where some recipes changed.
+pub struct Rest {
+    /// The files of the recipes that changed.
+    pub recipes: BTreeSet<String>,
+    /// The files that stay.
+    pub files: Stamps,
+    /// What was said of recipes that stay.
+    pub warnings: Vec<RecipeWarning>,
+}
+
+/// What an evaluation came to, to be kept.
+pub struct Found<'a> {
+    /// When it began, in nanoseconds since 1970.
+    pub began: i64,
+    /// What it looked at since.
+    pub seen: BTreeSet<String>,
+    /// What it did not look at, as it stayed as it was.
+    pub stayed: Stamps,
+    /// What was learned of sources.
+    pub sources: KnownSources,
+    /// The graph, and what it was woven from.
+    pub graph: (&'a Graph, &'a Before),
+    /// What may not be what was meant.
+    pub warnings: &'a [RecipeWarning],
+    /// Lines for people.
+    pub notices: &'a [String],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,10 +122,10 @@ impl Memo {
     fn read(&self, project: &Project) -> Option<Recalled> {
         let mut from = self.0.read()?;
         let (head, sources, before) = (from.shared().ok()?, from.shared().ok()?, from.shared().ok()?);
-        let head: Head = serde_json::from_slice(&head).ok()?;
+        let mut head: Head = serde_json::from_slice(&head).ok()?;
         let (same, moved): (BTreeSet<&String>, BTreeSet<&String>) =
             head.sources.keys().partition(|folder| project.is_unchanged(&head.sources[*folder]));
-        let changed = project.changed(&head.files);
+        let changed: BTreeSet<String> = project.changed(&head.files).into_iter().map(str::to_owned).collect();
         if moved.is_empty() && changed.is_empty() {
             let files = ProjectFiles(project.root());
             let warnings: Option<_> =
@@ -112,38 +143,33 @@ impl Memo {
                 of_moved.insert(folder, (asked, source));
             }
         }
-        let earlier = if changed.iter().all(|path| *path == "recipes" || path.starts_with("recipes/")) {
-            let before = serde_json::from_slice(&before).ok()?;
-            Some(Earlier { graph: Graph::read(from).ok()?, before, notices: head.notices, moved: of_moved })
+        let earlier = if changed.iter().all(|path| path == RECIPES || Path::new(path).starts_with(RECIPES)) {
+            let (before, graph) = (serde_json::from_slice(&before).ok()?, Graph::read(from).ok()?);
+            let notices = std::mem::take(&mut head.notices);
+            Some(Earlier { graph, before, notices, moved: of_moved, rest: rest(project, head, changed) })
         } else {
             None
         };
         Some(Recalled::Some(Box::new(Partly { known, earlier })))
     }
 
-    /// Keeps what an evaluation came to that began at `began` and looked at `seen`. Does nothing where a file changed
-    /// meanwhile, or where it cannot be kept.
-    pub fn keep(
-        &self,
-        project: &Project,
-        (began, seen): (i64, BTreeSet<String>),
-        sources: KnownSources,
-        (graph, before): (&Graph, &Before),
-        (warnings, notices): (&[RecipeWarning], &[String]),
-    ) -> Option<()> {
+    /// Keeps what an evaluation came to. Does nothing where a file changed meanwhile, or where it cannot be kept.
+    pub fn keep(&self, project: &Project, found: Found<'_>) -> Option<()> {
         let own = ["opb.toml".to_owned(), LOCK_FILE.to_owned()];
-        let files = project.stamps(seen.into_iter().chain(own), began)?;
+        let mut files = found.stayed;
+        files.extend(project.stamps(found.seen.into_iter().chain(own), found.began)?);
         let (mut known, mut stamps) = (BTreeMap::new(), BTreeMap::new());
-        for (folder, (asked, source, of_folder)) in sources {
+        for (folder, (asked, source, of_folder)) in found.sources {
             stamps.insert(folder.clone(), of_folder);
             known.insert(folder, (asked, source));
         }
         let head = Head {
             files,
             sources: stamps,
-            warnings: warnings.iter().map(RecipeWarning::keep).collect::<Option<_>>()?,
-            notices: notices.to_vec(),
+            warnings: found.warnings.iter().map(RecipeWarning::keep).collect::<Option<_>>()?,
+            notices: found.notices.to_vec(),
         };
+        let (graph, before) = found.graph;
         let parts =
             [serde_json::to_vec(&head).ok()?, serde_json::to_vec(&known).ok()?, serde_json::to_vec(before).ok()?];
         let write = |to: &mut dyn std::io::Write| {
@@ -152,6 +178,44 @@ impl Memo {
         };
         self.0.write(write).ok()
     }
+}
+
+/// What stays where nothing changed but recipes, which no other file can import; `None` where something else did.
+fn rest(project: &Project, head: Head, mut changed: BTreeSet<String>) -> Option<Rest> {
+    let Head { mut files, warnings, .. } = head;
+    // Editors that write a new file and rename it change the folder, too.
+    let named_as_before = !changed.remove(RECIPES) || recipe_names(project)? == names_in(&files);
+    if !named_as_before || changed.is_empty() || !changed.iter().all(|path| is_recipe(path)) {
+        return None;
+    }
+    files.retain(|path, _| path != RECIPES && !changed.contains(path));
+    let mut kept = Vec::new();
+    for warning in warnings.into_iter().filter(|warning| !changed.contains(warning.file())) {
+        if !is_recipe(warning.file()) {
+            return None;
+        }
+        kept.push(RecipeWarning::again(warning, &ProjectFiles(project.root()))?);
+    }
+    Some(Rest { recipes: changed, files, warnings: kept })
+}
+
+/// What may be recipes, and folders, in the folder of recipes.
+fn recipe_names(project: &Project) -> Option<BTreeSet<String>> {
+    let names = ProjectFiles(project.root()).list(RECIPES).ok()?.into_iter();
+    let paths = names.map(|name| format!("{RECIPES}/{name}"));
+    Some(
+        paths
+            .filter_map(|path| if is_recipe(&path) { Some(path) } else { path.strip_suffix('/').map(str::to_owned) })
+            .collect(),
+    )
+}
+
+/// The same, as far as it was looked at.
+fn names_in(files: &Stamps) -> BTreeSet<String> {
+    let is_there = |(path, stamp): &(&String, &Stamp)| {
+        Path::new(path).parent() == Some(Path::new(RECIPES)) && **stamp != Stamp::MISSING
+    };
+    files.iter().filter(is_there).map(|(path, _)| path.clone()).collect()
 }
 
 /// Answers about the sources in `asked`: from `known` where the same was asked of them, else by looking.

@@ -36,16 +36,20 @@ impl Space {
             let import = "import \"lib/common\" as common;\n";
             let recipe = format!("{import}#{{ source: path(\"sources/{name}\"), env: common::env() }}\n");
             space.file(&format!("recipes/{name}.rhai"), &recipe);
-            let control = format!("Source: {name}\n\nPackage: {name}\nArchitecture: any\nDescription: x\n");
-            space.file(&format!("sources/{name}/debian/control"), &control);
-            let changelog = format!(
-                "{name} (1) unstable; urgency=low\n\n  * x\n\n -- A <a@example.org>  Sat, 21 Nov 2026 10:00:00 +0000\n"
-            );
-            space.file(&format!("sources/{name}/debian/changelog"), &changelog);
-            space.file(&format!("sources/{name}/src/main.c"), "int x;\n");
+            space.source(name);
         }
         fs::create_dir_all(space.path("sources/one/empty")).expect("made");
         space
+    }
+
+    fn source(&self, name: &str) {
+        let control = format!("Source: {name}\n\nPackage: {name}\nArchitecture: any\nDescription: x\n");
+        self.file(&format!("sources/{name}/debian/control"), &control);
+        let changelog = format!(
+            "{name} (1) unstable; urgency=low\n\n  * x\n\n -- A <a@example.org>  Sat, 21 Nov 2026 10:00:00 +0000\n"
+        );
+        self.file(&format!("sources/{name}/debian/changelog"), &changelog);
+        self.file(&format!("sources/{name}/src/main.c"), "int x;\n");
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -66,17 +70,28 @@ impl Space {
         Memo::below(&HostPath::new(self.0.path().join("cache")), project).expect("a cache")
     }
 
-    /// Evaluates once everything is old enough to be believed; the ids of all nodes.
+    /// Evaluates once everything is old enough to be believed.
     #[expect(
         clippy::disallowed_methods,
         reason = "files must grow older than the clock's grain, and nothing tells when"
     )]
-    fn evaluate(&self) -> Vec<String> {
+    fn session(&self) -> Session {
         std::thread::sleep(Duration::from_millis(40));
         let project = self.project();
         let memo = self.memo(&project);
-        let session = Session::remembering(project, Some(memo)).expect("sound");
-        session.graph.ids().map(|id| format!("{} {}", session.graph.node(id), session.graph.node(id).id())).collect()
+        Session::remembering(project, Some(memo)).expect("sound")
+    }
+
+    /// The ids of all nodes.
+    fn evaluate(&self) -> Vec<String> {
+        told(&self.session()).0
+    }
+
+    /// Which recipes alone would be evaluated; `None` where all would.
+    fn alone(&self) -> Option<Vec<String>> {
+        let project = self.project();
+        let Recalled::Some(partly) = self.memo(&project).recall(&project) else { return Some(vec![]) };
+        Some(partly.earlier?.rest?.recipes.into_iter().collect())
     }
 
     /// Which sources are still known; `None` where everything is.
@@ -89,8 +104,14 @@ impl Space {
     }
 }
 
+/// Ids and warnings of all of `session`.
+fn told(session: &Session) -> (Vec<String>, Vec<Option<KeptWarning>>) {
+    let ids = session.graph.ids().map(|id| format!("{} {}", session.graph.node(id), session.graph.node(id).id()));
+    (ids.collect(), session.warnings.iter().map(RecipeWarning::keep).collect())
+}
+
 /// Puts other bytes of the same length into a file, and its old date on it.
-fn change_in_secret(path: &std::path::Path) {
+fn change_in_secret(path: &Path) {
     let before = fs::metadata(path).expect("there");
     let mut bytes = fs::read(path).expect("read");
     let last = bytes.iter().rposition(|byte| *byte == b'1' || *byte == b'x' || *byte == b'm').expect("a place");
@@ -258,4 +279,55 @@ fn caches_of_projects_that_are_gone_go() {
     space.evaluate();
     assert!(memo.0.dir.entries().expect("listed").count() <= MOST + 1);
     assert_eq!(space.known(), None);
+}
+
+#[test]
+fn recipes_that_changed_are_evaluated_alone() {
+    const PLAIN: &str = "#{ source: path(\"sources/one\"), env: #{ V: \"3\" } }\n";
+    const WARNED: &str = "#{ source: path(\"sources/one\"), on: [[\"@mirage-1/riscv64\", #{ env: #{ V: \"2\" } }]] }\n";
+    type Deed<'a> = (&'a str, &'a dyn Fn(&Space), Option<&'a [&'a str]>);
+    let renamed = |space: &Space| {
+        space.file("recipes/one.new", PLAIN);
+        fs::rename(space.path("recipes/one.new"), space.path("recipes/one.rhai")).expect("renamed");
+    };
+    let one: Option<&[&str]> = Some(&["recipes/one.rhai"]);
+    let deeds: [Deed<'_>; 10] = [
+        ("another text", &|space| space.file("recipes/one.rhai", PLAIN), one),
+        ("a file renamed over it", &renamed, one),
+        ("a warning that comes", &|space| space.file("recipes/one.rhai", WARNED), one),
+        ("a warning that goes", &|space| space.file("recipes/warned.rhai", "[]\n"), Some(&["recipes/warned.rhai"])),
+        ("in a folder", &|space| space.file("recipes/deep/recipe.rhai", "[]\n"), Some(&["recipes/deep/recipe.rhai"])),
+        ("others", &|space| space.file("recipes/one.rhai", &PLAIN.replace("env: #{ V: \"3\" }", "skip: \"x\"")), one),
+        (
+            "two of them",
+            &|space| ["one", "two"].iter().for_each(|name| space.file(&format!("recipes/{name}.rhai"), "[]\n")),
+            Some(&["recipes/one.rhai", "recipes/two.rhai"]),
+        ),
+        ("one more", &|space| space.file("recipes/more.rhai", "[]\n"), None),
+        ("one less", &|space| fs::remove_file(space.path("recipes/two.rhai")).expect("removed"), None),
+        ("shared code", &|space| space.file("recipes/lib/common.rhai", "fn env() { #{ V: \"4\" } }\n"), None),
+    ];
+    for (what, deed, expected) in deeds {
+        let space = Space::new();
+        ["deep", "warned"].iter().for_each(|name| space.source(name));
+        space.file("recipes/warned.rhai", &WARNED.replace("sources/one", "sources/warned"));
+        space.file("recipes/deep/recipe.rhai", "#{ source: path(\"sources/deep\"), env: #{ V: \"2\" } }\n");
+        space.session();
+        assert_eq!(space.known(), None, "{what}");
+        let check = |now: &str| {
+            let fresh = Session::remembering(space.project(), None).expect("sound");
+            assert_eq!(told(&space.session()), told(&fresh), "{what}{now}");
+            assert_eq!(space.known(), None, "{what}{now}");
+        };
+        deed(&space);
+        let expected = expected.map(|paths| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>());
+        assert_eq!(space.alone(), expected, "{what}");
+        check("");
+        // What stayed is watched as before.
+        for then in ["recipes/two.rhai", "recipes/lib/common.rhai", "recipes/one.rhai", "sources/one/debian/control"] {
+            let Ok(text) = fs::read_to_string(space.path(then)) else { continue };
+            space.file(then, &text.replace("V: ", "W: ").replace("Description: x", "Description: y"));
+            check(then);
+        }
+    }
 }

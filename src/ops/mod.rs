@@ -19,6 +19,7 @@ pub mod plan;
 pub mod publish;
 pub mod query;
 mod record;
+mod remembering;
 pub mod run;
 pub mod runs;
 pub mod session;

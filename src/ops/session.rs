@@ -1,18 +1,16 @@
 //! A project, evaluated: what most deeds begin with.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::memo::{self, Earlier, KnownSources, Memo, Partly, Recalled, Remembered};
+use super::memo::Memo;
 use crate::diag::{Cause, Caused, Failure};
-use crate::eval::weave::{self, Asked, Before, Looked};
+use crate::eval::weave;
 use crate::eval::{self, RecipeWarning};
 use crate::graph::{Graph, NodeId, Selector, SelectorError};
 use crate::lock::Lock;
 use crate::name::{DistroName, Kind, NodeName};
-use crate::project::{NotedFiles, Project, ProjectFiles, now_exact};
+use crate::project::{Project, ProjectFiles};
 
 /// A project with its graph.
 pub struct Session {
@@ -25,8 +23,8 @@ pub struct Session {
     /// Lines for people about the evaluation.
     pub notices: Vec<String>,
     /// Read when first asked for, where the graph came from the cache.
-    evaluated: OnceLock<eval::Project>,
-    lock: OnceLock<Lock>,
+    pub(super) evaluated: OnceLock<eval::Project>,
+    pub(super) lock: OnceLock<Lock>,
 }
 
 /// Names that select nothing.
@@ -87,55 +85,6 @@ impl Session {
         Self::remembering(project, memo)
     }
 
-    /// Evaluates `project`, as far as `memo` does not know what it comes to.
-    ///
-    /// # Errors
-    /// As [`Session::open`].
-    pub(super) fn remembering(project: Project, memo: Option<Memo>) -> Result<Self, Failure> {
-        let began = now_exact();
-        let Partly { known, earlier } = match memo.as_ref().map(|memo| memo.recall(&project)) {
-            Some(Recalled::All(all)) => {
-                let Remembered { graph, warnings, notices } = *all;
-                let (evaluated, lock) = (OnceLock::new(), OnceLock::new());
-                return Ok(Self { project, graph, warnings, notices, evaluated, lock });
-            }
-            Some(Recalled::Some(partly)) => *partly,
-            None => Partly::default(),
-        };
-        let files = NotedFiles::new(&project);
-        let evaluated = super::watch::evaluate(&files)?;
-        let seen = files.seen();
-        // What the graph is woven from goes on to the session.
-        let before = memo.as_ref().map(|_| Before::of(&evaluated));
-        let (session, looked) = match earlier.and_then(|earlier| amended(&project, &evaluated, earlier, &known)) {
-            Some((graph, notices, looked)) => {
-                let mut evaluated = evaluated;
-                let warnings = std::mem::take(&mut evaluated.warnings);
-                let (evaluated, lock) = (evaluated.into(), OnceLock::new());
-                (Self { project, graph, warnings, notices, evaluated, lock }, looked)
-            }
-            None => {
-                let lock = project.lock()?;
-                let looked = RefCell::new((BTreeMap::new(), Looked::new()));
-                let session = Self::woven(project, evaluated, lock, &|project, asked| {
-                    let answers = memo::look_at(project, &known, asked);
-                    looked.replace((asked.clone(), answers.clone()));
-                    answers
-                })?;
-                (session, looked.into_inner())
-            }
-        };
-        if let (Some(memo), Some(before)) = (memo, before) {
-            let known = memo::learned(&session.project, known, looked, began);
-            // Where it cannot be kept, the next evaluation begins from nothing, and comes to the same.
-            let _ = known.and_then(|known| {
-                let (graph, told) = ((&session.graph, &before), (&session.warnings[..], &session.notices[..]));
-                memo.keep(&session.project, (began, seen), known, graph, told)
-            });
-        }
-        Ok(session)
-    }
-
     /// Its distros and components.
     ///
     /// # Errors
@@ -163,17 +112,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::open`].
-    pub fn with_lock(project: Project, evaluated: eval::Project, lock: Lock) -> Result<Self, Failure> {
-        Self::woven(project, evaluated, lock, &|project, asked| project.look_at(asked))
-    }
-
-    fn woven(
-        project: Project,
-        mut evaluated: eval::Project,
-        lock: Lock,
-        look_at: &dyn Fn(&Project, &BTreeMap<String, Asked>) -> Looked,
-    ) -> Result<Self, Failure> {
-        let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| look_at(&project, asked))?;
+    pub fn with_lock(project: Project, mut evaluated: eval::Project, lock: Lock) -> Result<Self, Failure> {
+        let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| project.look_at(asked))?;
         let warnings = std::mem::take(&mut evaluated.warnings);
         let (evaluated, lock) = (evaluated.into(), lock.into());
         Ok(Self { graph: woven.graph, project, evaluated, lock, warnings, notices: woven.notices })
@@ -259,29 +199,4 @@ impl Session {
         };
         SelectError::Nothing { selector: selector.to_owned(), help }
     }
-}
-
-/// What folders were asked for, and what they answered.
-type Asking = (BTreeMap<String, Asked>, Looked);
-
-/// The graph that `earlier` comes to now, its notices, and what is known of all sources; `None` where it is to be woven
-/// anew.
-fn amended(
-    project: &Project,
-    evaluated: &eval::Project,
-    earlier: Earlier,
-    known: &KnownSources,
-) -> Option<(Graph, Vec<String>, Asking)> {
-    let Earlier { graph, before, notices, moved } = earlier;
-    let asked_of_moved = moved.iter().map(|(folder, (asked, _))| (folder.clone(), asked.clone())).collect();
-    let mut looked = project.look_at(&asked_of_moved);
-    let mut asked = asked_of_moved;
-    for (folder, (of_folder, source, _)) in known {
-        asked.insert(folder.clone(), of_folder.clone());
-        looked.insert(folder.clone(), Ok(source.clone()));
-    }
-    let moved = moved.iter().map(|(folder, (_, source))| (folder.as_str(), source)).collect();
-    let earlier = weave::Earlier { graph, before: &before, moved };
-    let graph = weave::amend(earlier, evaluated, &project.settings, &looked, &|| project.lock().ok())?;
-    Some((graph, notices, (asked, looked)))
 }

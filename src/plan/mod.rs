@@ -188,7 +188,10 @@ pub fn plan<K: Knowledge>(graph: &Graph, wanted: &[NodeId], again: &[NodeId], kn
         settle_level(graph, &level, &again, knows, &mut planned)?;
     }
     want_bytes(graph, &order, knows, &mut planned)?;
-    Ok(Plan { nodes: planned.into_iter().flatten().collect() })
+    // Not flattened, which would copy all of it.
+    #[expect(clippy::filter_map_identity, reason = "collected where it lies")]
+    let nodes = planned.into_iter().filter_map(|planned| planned).collect();
+    Ok(Plan { nodes })
 }
 
 /// Settles what comes to what it came to before, as do all nodes that it needs.

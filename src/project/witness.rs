@@ -157,6 +157,9 @@ fn of(found: &libc::stat) -> Option<Stamp> {
 }
 
 impl Stamp {
+    /// Of a path at which nothing is.
+    pub const MISSING: Self = Self(None);
+
     fn is_settled(self, began: i64) -> bool {
         self.0.is_none_or(|(.., any)| is_witness(any, began))
     }

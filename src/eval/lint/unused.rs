@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::imports::RECIPES;
+use super::super::RECIPES;
 use super::super::{DISTROS, Files};
 use super::{Found, Ground, Lint};
 use crate::diag::did_you_mean;

@@ -5,7 +5,7 @@
 //! Whatever else has changed, or is wrong, the answer is `None`: weave anew, which also knows what to say.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Project, Work};
 use super::before::{Before, Variant};
@@ -26,6 +26,8 @@ pub struct Earlier<'a> {
     pub graph: Graph,
     /// The components.
     pub before: &'a Before,
+    /// The recipe files that were read again, where others were not: the project is what these alone come to.
+    pub read: Option<&'a BTreeSet<String>>,
     /// Folders with sources that have changed, as they were.
     pub moved: BTreeMap<&'a str, &'a LocalSource>,
 }
@@ -56,9 +58,9 @@ pub fn amend(
     looked: &Looked,
     lock: &dyn Fn() -> Option<Lock>,
 ) -> Option<Graph> {
-    let changed = earlier.before.changed(project)?;
+    let changed = earlier.before.changed(project, earlier.read)?;
     // A change to most of it costs no less this way.
-    if changed.len() > project.work.len() / 2 {
+    if changed.len() > earlier.before.work() / 2 {
         return None;
     }
     let mut changes = Changes::new();

@@ -36,7 +36,7 @@ fn is_amended(one: Recipes<'_>, other: Recipes<'_>) -> bool {
         let (graph, before, _) = woven(from, &|_, _| ());
         let (expected, _, looked) = woven(to, &|_, _| ());
         let (project, settings) = project(to);
-        let earlier = Earlier { graph, before: &before, moved: BTreeMap::new() };
+        let earlier = Earlier { graph, before: &before, read: None, moved: BTreeMap::new() };
         let amended = amend(earlier, &project, &settings, &looked, &|| Some(lock()));
         if let Some(amended) = &amended {
             assert_eq!(told(amended), told(&expected), "{from:?} → {to:?}");
@@ -109,7 +109,7 @@ fn profiles_that_a_control_file_asks_for_are_woven_anew() {
         let (graph, before, _) = woven(&[("tool", &before)], &ask);
         let (expected, _, looked) = woven(&[("tool", to)], &ask);
         let (project, settings) = project(&[("tool", to)]);
-        let earlier = Earlier { graph, before: &before, moved: BTreeMap::new() };
+        let earlier = Earlier { graph, before: &before, read: None, moved: BTreeMap::new() };
         let amended = amend(earlier, &project, &settings, &looked, &|| Some(lock()))?;
         assert_eq!(told(&amended), told(&expected));
         Some(amended)
@@ -135,7 +135,7 @@ fn a_source_with_the_same_packaging_is_amended() {
         let (expected, _, looked) = woven(&[], alter);
         let (project, settings) = project(&[]);
         let grace = looked_before["grace"].as_ref().expect("a source");
-        let earlier = Earlier { graph, before: &before, moved: BTreeMap::from([("grace", grace)]) };
+        let earlier = Earlier { graph, before: &before, read: None, moved: BTreeMap::from([("grace", grace)]) };
         let amended = amend(earlier, &project, &settings, &looked, &|| Some(lock()))?;
         assert_eq!(told(&amended), told(&expected));
         Some(())
