@@ -8,7 +8,6 @@
 //! the inputs. Thousands of nodes share an action (every root does the same), so it is walked and hashed once for all.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
 use super::{Action, ActionDigest, Derivation, DrvId, Script};
 use crate::digest::Digest;
@@ -17,7 +16,8 @@ use crate::digest::Digest;
 const VERSION: u32 = 2;
 
 trait Sink {
-    fn field(&mut self, name: impl Display, value: &[u8]);
+    /// A field whose name is made of these parts.
+    fn field(&mut self, name: &[&str], value: &[u8]);
 
     /// Fields that many actions share: their digest is `known`, and `walk` visits them.
     fn part(&mut self, name: &str, known: &Digest, walk: impl FnOnce(&mut Self));
@@ -44,29 +44,31 @@ impl Hashing {
 }
 
 impl Sink for Hashing {
-    fn field(&mut self, name: impl Display, value: &[u8]) {
-        let start = self.0.len();
-        self.0.extend([0; 8]);
-        // Writing to a vector does not fail.
-        let _ = std::io::Write::write_fmt(&mut self.0, format_args!("{name}"));
-        let length = (self.0.len() - start - 8) as u64;
-        self.0[start..start + 8].copy_from_slice(&length.to_le_bytes());
+    fn field(&mut self, name: &[&str], value: &[u8]) {
+        let length: usize = name.iter().map(|part| part.len()).sum();
+        self.0.extend((length as u64).to_le_bytes());
+        name.iter().for_each(|part| self.0.extend(part.as_bytes()));
         self.bytes(value);
     }
 
     fn part(&mut self, name: &str, known: &Digest, _: impl FnOnce(&mut Self)) {
-        self.field(name, known.as_bytes());
+        self.field(&[name], known.as_bytes());
     }
 }
 
 struct Text(String);
 
 impl Sink for Text {
-    fn field(&mut self, name: impl Display, value: &[u8]) {
-        let _ = std::fmt::Write::write_fmt(&mut self.0, format_args!("{name} = "));
-        let shown = String::from_utf8_lossy(value);
+    fn field(&mut self, name: &[&str], value: &[u8]) {
+        self.0.extend(name.iter().copied().chain([" = "]));
         // One line per field: `escape_debug` also makes control characters harmless.
-        self.0.extend(shown.chars().flat_map(char::escape_debug));
+        let is_plain = |char: char| matches!(char, ' '..='~') && !matches!(char, '\'' | '"' | '\\');
+        let shown = String::from_utf8_lossy(value);
+        for piece in shown.split_inclusive(|char| !is_plain(char)) {
+            let plain = piece.trim_end_matches(|char| !is_plain(char));
+            self.0.push_str(plain);
+            self.0.extend(piece[plain.len()..].chars().flat_map(char::escape_debug));
+        }
         self.0.push('\n');
     }
 
@@ -84,19 +86,19 @@ pub fn walk_version() -> u32 {
 /// `absent` where it is done without).
 pub fn text_of(derivation: &Derivation, contents: &[Option<Digest>]) -> String {
     let mut text = Text(String::new());
-    text.field("opb derivation", VERSION.to_string().as_bytes());
+    text.field(&["opb derivation"], VERSION.to_string().as_bytes());
     walk(&derivation.action, &mut text);
     if let Action::Build { number, .. } = &derivation.action {
-        text.field("number", number.map(|number| number.to_string()).unwrap_or_default().as_bytes());
+        text.field(&["number"], number.map(|number| number.to_string()).unwrap_or_default().as_bytes());
     }
-    count(&mut text, "inputs", derivation.inputs.len());
+    count(&mut text, &["inputs"], derivation.inputs.len());
     for (place, input) in derivation.inputs.iter().enumerate() {
         let shown = match contents.get(place).copied().flatten() {
             Some(digest) if digest == absent() => "absent".to_owned(),
             Some(digest) => digest.to_string(),
             None => "?".to_owned(),
         };
-        text.field(format_args!("input {}", input.role), shown.as_bytes());
+        text.field(&["input ", &input.role], shown.as_bytes());
     }
     text.0
 }
@@ -158,41 +160,41 @@ pub(super) fn table_digest(table: &BTreeMap<String, String>) -> Digest {
 }
 
 fn walk<S: Sink>(action: &Action, sink: &mut S) {
-    sink.field("kind", action.kind().as_str().as_bytes());
+    sink.field(&["kind"], action.kind().as_str().as_bytes());
     match action {
-        Action::Source { tree } => sink.field("tree", tree.to_string().as_bytes()),
+        Action::Source { tree } => sink.field(&["tree"], tree.to_string().as_bytes()),
         Action::Index { files } => {
-            count(sink, "files", files.len());
+            count(sink, &["files"], files.len());
             for file in files {
-                sink.field(format_args!("file {}", file.label), file.sha256.to_string().as_bytes());
+                sink.field(&["file ", &file.label], file.sha256.to_string().as_bytes());
             }
         }
         Action::Resolve(resolve) => {
-            sink.field("family", resolve.family.as_bytes());
-            sink.field("arch", resolve.arch.as_bytes());
+            sink.field(&["family"], resolve.family.as_bytes());
+            sink.field(&["arch"], resolve.arch.as_bytes());
             list(sink, "need", &resolve.needs);
             list(sink, "conflict", &resolve.conflicts);
-            sink.field("variant", resolve.variant.as_bytes());
+            sink.field(&["variant"], resolve.variant.as_bytes());
             list(sink, "add", &resolve.add);
             list(sink, "profile", &resolve.profiles);
-            sink.field("first alternative", resolve.first_alternative.to_string().as_bytes());
+            sink.field(&["first alternative"], resolve.first_alternative.to_string().as_bytes());
             let ours = &resolve.ours;
             sink.part("ours", &ours.digest(), |sink| map(sink, "ours", ours.iter()));
         }
         Action::Root { layer_format, settings } => {
-            sink.field("layer format", layer_format.to_string().as_bytes());
+            sink.field(&["layer format"], layer_format.to_string().as_bytes());
             map(sink, "setting", settings.iter());
         }
         Action::Probe { script } => walk_script(sink, script),
         Action::SourcePackage { script } => {
-            count(sink, "scripts", script.iter().count());
+            count(sink, &["scripts"], script.iter().count());
             script.iter().for_each(|script| walk_script(sink, script));
         }
         Action::Build { script, number: _, outputs } => {
             walk_script(sink, script);
-            count(sink, "outputs", outputs.len());
+            count(sink, &["outputs"], outputs.len());
             for output in outputs {
-                sink.field("output", output.as_str().as_bytes());
+                sink.field(&["output"], output.as_str().as_bytes());
             }
         }
         Action::Repo { settings } => map(sink, "setting", settings.iter()),
@@ -200,12 +202,12 @@ fn walk<S: Sink>(action: &Action, sink: &mut S) {
 }
 
 fn walk_script<S: Sink>(sink: &mut S, script: &Script) {
-    sink.field("sandbox contract", script.sandbox_contract.to_string().as_bytes());
-    sink.part("script", &script.text.digest(), |sink| sink.field("script", script.text.as_bytes()));
+    sink.field(&["sandbox contract"], script.sandbox_contract.to_string().as_bytes());
+    sink.part("script", &script.text.digest(), |sink| sink.field(&["script"], script.text.as_bytes()));
     map(sink, "env", script.env.iter());
-    count(sink, "files", script.files.len());
+    count(sink, &["files"], script.files.len());
     for (name, content) in &script.files {
-        sink.field(format_args!("file {name}"), content);
+        sink.field(&["file ", name], content);
     }
     // No other field begins so: a script without probes is what it was before there were any.
     if !script.env_with_probes.is_empty() {
@@ -213,20 +215,20 @@ fn walk_script<S: Sink>(sink: &mut S, script: &Script) {
     }
 }
 
-fn count(sink: &mut impl Sink, name: impl Display, number: usize) {
+fn count(sink: &mut impl Sink, name: &[&str], number: usize) {
     sink.field(name, number.to_string().as_bytes());
 }
 
 fn list(sink: &mut impl Sink, name: &str, values: &[String]) {
-    count(sink, format_args!("{name}s"), values.len());
+    count(sink, &[name, "s"], values.len());
     for value in values {
-        sink.field(name, value.as_bytes());
+        sink.field(&[name], value.as_bytes());
     }
 }
 
 fn map<K: AsRef<str>, V: AsRef<str>>(sink: &mut impl Sink, name: &str, values: impl ExactSizeIterator<Item = (K, V)>) {
-    count(sink, format_args!("{name}s"), values.len());
+    count(sink, &[name, "s"], values.len());
     for (key, value) in values {
-        sink.field(format_args!("{name} {}", key.as_ref()), value.as_ref().as_bytes());
+        sink.field(&[name, " ", key.as_ref()], value.as_ref().as_bytes());
     }
 }

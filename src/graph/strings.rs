@@ -44,7 +44,7 @@ impl Words for Strings {
 pub(super) struct Interner {
     pub strings: Strings,
     #[expect(clippy::disallowed_types, reason = "only ever asked for a word, never iterated")]
-    words: std::collections::HashMap<Box<str>, u32>,
+    words: std::collections::HashMap<Box<str>, u32, foldhash::fast::RandomState>,
     texts: BTreeMap<Digest, u32>,
     tables: BTreeMap<Digest, u32>,
 }

@@ -9,6 +9,11 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use mimalloc::MiMalloc;
+
+/// The C library's gives memory back and takes it again on each thread anew, which shows in a short run.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     // The sandbox starts this program again, under a name that no person types, before any thread exists.

@@ -81,7 +81,7 @@ pub fn amend(
     }
     move_sources(&mut amendment, &earlier.moved, looked)?;
     let pins = if needs_lock(&changes, project) { Some(lock()?) } else { None };
-    let mut read = BTreeMap::new();
+    let (mut read, specs) = (BTreeMap::new(), rpm::Specs::default());
     for ((component, distro), nodes) in nodes_of(amendment.graph(), &changes) {
         let of_distro = &changes[component][distro];
         let distro = project.distros.get(distro)?;
@@ -109,7 +109,7 @@ pub fn amend(
                 };
                 let first = project.work.partition_point(|work| place(work).is_lt());
                 let arches = project.work[first..].iter().take_while(|work| place(work).is_eq()).count();
-                amend_rpm(&mut amendment, distro, looked, (of_distro, arches), &nodes, settings)?;
+                amend_rpm(&mut amendment, distro, (looked, &specs), (of_distro, arches), &nodes, settings)?;
             }
         }
     }
@@ -207,7 +207,7 @@ fn amend_deb(
 fn amend_rpm(
     amendment: &mut Amendment,
     distro: &Distro,
-    looked: &Looked,
+    (looked, specs): (&Looked, &rpm::Specs),
     (changes, arches): (&BTreeMap<&Arch, Change<'_>>, usize),
     nodes: &Nodes,
     settings: &Settings,
@@ -217,7 +217,8 @@ fn amend_rpm(
     for (arch, change) in changes {
         let SourceSpec::Path { folder } = &change.now.source else { return None };
         let texts = &looked.get(&folder_of(folder.as_ref()))?.as_ref().ok()?.texts;
-        let read = |component: &Component| rpm::source(component, of_rpm, arch, texts).ok();
+        let macros = rpm::macros(of_rpm, arch);
+        let read = |component: &Component| rpm::source(component, (of_rpm, &macros), texts, specs).ok();
         let now = read(change.now)?;
         if read(&change.before.in_place_of(change.now))? != now {
             return None;

@@ -182,7 +182,8 @@ fn prepare<'a>(
     let (of_distro, arches) = (work.get(name).map(Vec::as_slice).unwrap_or_default(), arches.to_vec());
     Some(match &distro.packaging {
         Packaging::Rpm(rpm) => {
-            let scene = rpm::Scene { project, settings, distro, rpm, pin, arches };
+            let macros = arches.iter().map(|arch| crate::family::rpm::macros(rpm, arch)).collect();
+            let scene = rpm::Scene { project, settings, distro, rpm, pin, arches, macros };
             match rpm::prepare(&scene, of_distro, sources, stages) {
                 Ok(prepared) => Prepared::Rpm(scene, prepared),
                 Err(found) => Prepared::Wrong(found),

@@ -25,6 +25,7 @@ use crate::family::rpm::{self, RpmSource, RpmSourceError};
 use crate::graph::{self, Builder, NewNode, NodeId, Origin, Ready, Word};
 use crate::lock::DistroPin;
 use crate::name::{Arch, ComponentName, Kind};
+use crate::package::spec::Macros;
 use crate::settings::Settings;
 
 /// What one distro's nodes are woven from.
@@ -36,6 +37,8 @@ pub(super) struct Scene<'a> {
     pub pin: &'a DistroPin,
     /// Arches whose index is pinned, in the distro's order.
     pub arches: Vec<&'a Arch>,
+    /// The macros of each.
+    pub macros: Vec<Macros>,
 }
 
 /// A component of the distro.
@@ -171,14 +174,15 @@ fn member<'a>(
     for work in works {
         let arch = scene.arches.iter().position(|arch| **arch == work.target.arch).expect("work is of pinned arches");
         let Some(component) = of(work) else { continue };
-        let source = rpm::source(component, scene.rpm, &work.target.arch, &texts).map_err(|error| {
-            let closest: &dyn miette::Diagnostic = match &error {
-                RpmSourceError::Spec { source, .. } => source,
-                other => other,
-            };
-            let help = closest.help().map(|help| help.to_string()).unwrap_or_default();
-            LocalError { message: format!("`{folder}` for {}: {}", work.target, crate::diag::chain(&error)), help }
-        })?;
+        let source =
+            rpm::source(component, (scene.rpm, &scene.macros[arch]), &texts, sources.specs()).map_err(|error| {
+                let closest: &dyn miette::Diagnostic = match &error {
+                    RpmSourceError::Spec { source, .. } => source,
+                    other => other,
+                };
+                let help = closest.help().map(|help| help.to_string()).unwrap_or_default();
+                LocalError { message: format!("`{folder}` for {}: {}", work.target, crate::diag::chain(&error)), help }
+            })?;
         on.insert(arch, (component, source));
     }
     Ok(Member { name: &first.name, on, folder, tree: *tree, laid: LaidTrees::default(), stage_of: None })

@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::drv::Action;
 use crate::family::deb::facts::facts;
 use crate::family::deb::needs::Source;
+use crate::family::rpm::Specs;
 use crate::graph::{Builder, NewNode, NodeId, Origin, Word};
 use crate::lock::{DscPin, Lock};
 use crate::name::{ComponentName, DistroName, Kind, PackageName};
@@ -56,6 +57,7 @@ pub(in super::super) struct Sources<'a> {
     lock: &'a Lock,
     local: BTreeMap<Place, Result<(Source<'a>, Digest), LocalError>>,
     pinned: BTreeMap<&'a DistroName, BTreeMap<&'a PackageName, Source<'a>>>,
+    specs: Specs,
 }
 
 /// Where the packaging of a local source is read from.
@@ -123,7 +125,12 @@ impl<'a> Sources<'a> {
             (distro, read.collect())
         });
         let local = local.collect();
-        Self { pinned: pinned.collect(), local, looked, beside, lock }
+        Self { pinned: pinned.collect(), local, looked, beside, lock, specs: Specs::default() }
+    }
+
+    /// Specs that have been read.
+    pub fn specs(&self) -> &Specs {
+        &self.specs
     }
 
     /// What the folder of a local source has answered.

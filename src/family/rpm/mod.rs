@@ -15,7 +15,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-pub use source::{RpmSource, RpmSourceError, macros, source};
+pub use source::{RpmSource, RpmSourceError, Specs, macros, source};
 
 use super::laid::{self, Laid};
 use super::{Part, probe};
@@ -232,7 +232,7 @@ pub fn build(
     maintainer: &str,
 ) -> Action {
     let mut env = base_env(distro, rpm, source, maintainer);
-    let (head, tail) = release_parts(&source.spec, distro, rpm);
+    let (head, tail) = release_parts(&source.release, distro, rpm);
     let epoch = source.spec.evr.epoch.map_or(String::new(), |epoch| format!("{epoch}:"));
     env.insert("OPB_RELEASE_HEAD".into(), head.clone().into());
     env.insert("OPB_VERSION_HEAD".into(), format!("{epoch}{}-{head}", source.spec.evr.version).into());
@@ -249,8 +249,7 @@ pub fn build(
 }
 
 /// What stands before and behind the number in the release: `1.` and `.el9`.
-fn release_parts(spec: &Spec, distro: &Distro, rpm: &Rpm) -> (String, String) {
-    let release = spec.evr.release.as_deref().unwrap_or("1");
+fn release_parts(release: &str, distro: &Distro, rpm: &Rpm) -> (String, String) {
     let dist = rpm.macros.get("dist").cloned().unwrap_or_else(|| format!(".{}", distro.suffix));
     // A spec without `%{?dist}` gets it, so that packages for two distros never share a file name.
     (format!("{}.", release.strip_suffix(dist.as_str()).unwrap_or(release)), dist)

@@ -1,21 +1,41 @@
 //! What evaluation must know of a source with a spec, from the specs in it.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::arch_name;
 use crate::component::{BuildSpec, Component};
 use crate::diag::{Cause, Caused};
 use crate::distro::Rpm;
 use crate::name::Arch;
-use crate::package::spec::{Macros, Spec, SpecError, read};
+use crate::package::rpm_version::Evr;
+use crate::package::spec::{Macros, Readings, Spec, SpecError};
 
 /// A source's spec, read for one arch of one distro under the switches of one recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RpmSource {
     /// The spec's file, from the source's root.
     pub file: String,
-    /// What it says.
-    pub spec: Spec,
+    /// What it says but for the release, which mostly differs between distros.
+    pub spec: Arc<Spec>,
+    /// Its release.
+    pub release: String,
+}
+
+/// Specs, each with what it came to for the distros that it has been read for.
+#[derive(Default)]
+pub struct Specs(Mutex<BTreeMap<String, Arc<Readings>>>);
+
+impl Specs {
+    fn of(&self, text: &str) -> Arc<Readings> {
+        let mut specs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = specs.get(text) {
+            return known.clone();
+        }
+        let readings = Arc::new(Readings::of(text.to_owned()));
+        specs.insert(text.to_owned(), readings.clone());
+        readings
+    }
 }
 
 /// Why a source with a spec cannot be built.
@@ -84,6 +104,11 @@ impl Caused for RpmSourceError {
 }
 
 impl RpmSource {
+    /// Epoch, version and release.
+    pub fn evr(&self) -> Evr {
+        Evr { release: Some(self.release.clone()), ..self.spec.evr.clone() }
+    }
+
     /// The file name of the upstream archive, which is made of the source; `None` where the spec has no source.
     pub fn archive(&self) -> Option<&str> {
         self.spec.sources.values().next().map(|address| base_name(address))
@@ -95,12 +120,18 @@ impl RpmSource {
     }
 }
 
-/// The macros that a component's spec is read with for an arch of a distro.
-pub fn macros(component: &Component, distro: &Rpm, arch: &Arch) -> Macros {
+/// The macros of an arch of a distro.
+pub fn macros(distro: &Rpm, arch: &Arch) -> Macros {
     let mut macros = Macros::new(arch_name(arch.as_str()));
     for (name, body) in &distro.macros {
         macros.define(name, body);
     }
+    macros.shared()
+}
+
+/// The macros that a component's spec is read with, where those of the distro are `macros`.
+fn macros_for(component: &Component, macros: &Macros) -> Macros {
+    let mut macros = macros.clone();
     for (name, on) in component.conditions() {
         macros.condition(&name, on);
     }
@@ -112,20 +143,20 @@ pub fn macros(component: &Component, distro: &Rpm, arch: &Arch) -> Macros {
     macros
 }
 
-/// The source of a component for an arch of a distro, from the texts that are in it, by path.
+/// The source of a component for an arch of a distro, whose macros are `macros`, from the texts that are in it, by path.
 ///
 /// # Errors
 /// Where there is no spec, or more than one, or it cannot be read.
 pub fn source(
     component: &Component,
-    distro: &Rpm,
-    arch: &Arch,
+    (distro, macros): (&Rpm, &Macros),
     texts: &BTreeMap<String, String>,
+    specs: &Specs,
 ) -> Result<RpmSource, RpmSourceError> {
     let (file, text) = choose(component, texts)?;
-    let spec = read(text, macros(component, distro, arch))
-        .map_err(|source| RpmSourceError::Spec { file: file.clone(), source })?;
-    let source = RpmSource { file: file.clone(), spec };
+    let read = specs.of(text).read(&macros_for(component, macros));
+    let (spec, release) = read.map_err(|source| RpmSourceError::Spec { file: file.clone(), source })?;
+    let source = RpmSource { file: file.clone(), spec, release };
     let named = source.archive().into_iter().chain(source.others()).map(|name| ("source or patch", name));
     for (what, name) in named.chain([("folder", source.spec.folder.as_str())]) {
         if !is_file_name(name) {

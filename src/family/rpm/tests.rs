@@ -48,7 +48,11 @@ fn component() -> Component {
 }
 
 fn read(spec: &str) -> Result<RpmSource, RpmSourceError> {
-    source(&component(), &rpm(), &amd64(), &BTreeMap::from([("rpm/tool.spec".to_owned(), spec.to_owned())]))
+    read_of(&component(), BTreeMap::from([("rpm/tool.spec".to_owned(), spec.to_owned())]))
+}
+
+fn read_of(component: &Component, texts: BTreeMap<String, String>) -> Result<RpmSource, RpmSourceError> {
+    source(component, (&rpm(), &macros(&rpm(), &amd64())), &texts, &Specs::default())
 }
 
 fn spec(more: &str) -> RpmSource {
@@ -139,7 +143,7 @@ fn which_spec_is_meant() {
     let said = |component: &Component, paths: &[&str]| {
         let text = "Name: tool\nVersion: 1\nRelease: 1\n%files\n";
         let texts = paths.iter().map(|path| ((*path).to_owned(), text.to_owned())).collect();
-        source(component, &rpm(), &amd64(), &texts).map(|source| source.file).map_err(|error| error.to_string())
+        read_of(component, texts).map(|source| source.file).map_err(|error| error.to_string())
     };
     assert_eq!(said(&component(), &["tool.spec", "rpm/tool.spec"]).as_deref(), Ok("rpm/tool.spec"));
     assert_eq!(said(&component(), &["packaging/tool.spec"]).as_deref(), Ok("packaging/tool.spec"));

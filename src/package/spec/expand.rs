@@ -6,6 +6,7 @@
 use super::condition;
 use super::macros::{Macro, Macros, is_name};
 use super::read::is_directive;
+use super::table::Table;
 
 /// Macros within macros, brackets within brackets.
 const MAX_DEPTH: usize = 32;
@@ -18,7 +19,7 @@ pub(super) struct TooMuch;
 
 /// Expands texts, and takes in what they define.
 pub(super) struct Expander {
-    pub macros: Macros,
+    pub macros: Table,
     spent: usize,
     depth: usize,
     /// The first construct since [`Expander::fresh`] that could not be expanded.
@@ -30,7 +31,7 @@ pub(super) struct Arguments(pub Vec<String>);
 
 impl Expander {
     pub fn new(macros: Macros) -> Self {
-        Self { macros, spent: 0, depth: 0, left: None }
+        Self { macros: Table::new(macros), spent: 0, depth: 0, left: None }
     }
 
     /// Expands `text`; `left` then says whether something in it could not be.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::dependency::{self, Dependency};
 use super::macros::Macro;
 use super::read::Reader;
+use super::table::Table;
 use super::{Package, Spec, SpecError};
 use crate::name::PackageName;
 use crate::package::rpm_version::Evr;
@@ -69,7 +70,10 @@ impl Reader {
                 self.name = Some(parsed);
             }
             "version" if main => self.version = Some(self.part(line, "Version", value)?),
-            "release" if main => self.release = Some(self.part(line, "Release", value)?),
+            "release" if main => {
+                self.release = Some(self.part(line, "Release", value)?);
+                self.expander.macros.release();
+            }
             "epoch" if main => {
                 let evr = Evr::new(&format!("{value}:0"));
                 let evr = evr.map_err(|source| SpecError::Version { line, field: "Epoch", source })?;
@@ -121,7 +125,7 @@ impl Reader {
         }
     }
 
-    pub(super) fn finish(self) -> Result<Spec, SpecError> {
+    pub(super) fn finish(self) -> Result<(Spec, Table), SpecError> {
         let name = self.name.ok_or(SpecError::Missing { field: "Name" })?;
         let version = self.version.ok_or(SpecError::Missing { field: "Version" })?;
         let release = self.release.ok_or(SpecError::Missing { field: "Release" })?;
@@ -136,7 +140,7 @@ impl Reader {
             (draft.name.unwrap_or_else(|| name.clone()), package)
         };
         let packages = self.drafts.into_iter().filter(|draft| draft.has_files).map(made).collect();
-        Ok(Spec {
+        let spec = Spec {
             noarch,
             folder: self.folder.unwrap_or_else(|| format!("{name}-{version}")),
             evr: Evr { epoch: self.epoch, version, release: Some(release) },
@@ -149,7 +153,8 @@ impl Reader {
             date: self.date,
             packages,
             name,
-        })
+        };
+        Ok((spec, self.expander.macros))
     }
 }
 

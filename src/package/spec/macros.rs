@@ -1,6 +1,7 @@
 //! The table of macros that a spec is read with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A macro.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,9 +15,12 @@ pub(super) struct Macro {
 }
 
 /// Macros by name.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Macros {
-    table: BTreeMap<String, Macro>,
+    /// What many tables have in common.
+    common: Arc<BTreeMap<String, Macro>>,
+    /// What stands in its place; `None`: nothing.
+    own: BTreeMap<String, Option<Macro>>,
     /// The arch that is read for, in rpm's spelling.
     arch: String,
 }
@@ -55,7 +59,7 @@ const COMMON: [(&str, &str); 26] = [
 impl Macros {
     /// What every distribution has, for an arch in rpm's spelling.
     pub fn new(arch: &str) -> Self {
-        let mut macros = Self { table: BTreeMap::new(), arch: arch.to_owned() };
+        let mut macros = Self { arch: arch.to_owned(), ..Self::default() };
         for (name, body) in COMMON {
             macros.define(name, body);
         }
@@ -97,24 +101,33 @@ impl Macros {
     /// Turns a condition on or off, as `rpmbuild --with NAME` and `--without NAME` do.
     pub fn condition(&mut self, name: &str, on: bool) {
         let (set, unset) = if on { ("_with_", "_without_") } else { ("_without_", "_with_") };
-        self.table.remove(&format!("{unset}{name}"));
+        self.remove(&format!("{unset}{name}"));
         self.define(&format!("{set}{name}"), &format!("--{}-{name}", if on { "with" } else { "without" }));
     }
 
+    /// The same table, of which copies cost little.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        let mut common = Arc::unwrap_or_clone(std::mem::take(&mut self.common));
+        for (name, body) in std::mem::take(&mut self.own) {
+            match body {
+                Some(body) => drop(common.insert(name, body)),
+                None => drop(common.remove(&name)),
+            }
+        }
+        Self { common: Arc::new(common), ..self }
+    }
+
     pub(super) fn put(&mut self, name: &str, body: Macro) {
-        self.table.insert(name.to_owned(), body);
+        self.own.insert(name.to_owned(), Some(body));
     }
 
     pub(super) fn remove(&mut self, name: &str) {
-        self.table.remove(name);
+        self.own.insert(name.to_owned(), None);
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Macro> {
-        self.table.get(name)
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.table.contains_key(name)
+        self.own.get(name).map_or_else(|| self.common.get(name), Option::as_ref)
     }
 }
 

@@ -12,11 +12,14 @@ mod fields;
 mod lines;
 mod macros;
 mod read;
+mod readings;
+mod table;
 
 use std::collections::BTreeMap;
 
 pub use macros::Macros;
 pub use read::read;
+pub use readings::Readings;
 
 use self::dependency::{Dependency, NoDependency};
 use super::rpm_version::Evr;
@@ -32,7 +35,7 @@ pub const MAX_SPEC: usize = 1 << 20;
 pub struct Spec {
     /// `Name`.
     pub name: PackageName,
-    /// `Epoch`, `Version` and `Release`; the release is always there.
+    /// `Epoch`, `Version` and `Release`; the release is there but in [`Readings`], which keep it apart.
     pub evr: Evr,
     /// Whether everything is independent of the arch (`BuildArch: noarch` of the main package).
     pub noarch: bool,

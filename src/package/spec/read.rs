@@ -7,6 +7,7 @@ use super::expand::{Expander, TooMuch};
 use super::fields::{Draft, field, matters, put_numbered};
 use super::lines::lines;
 use super::macros::{Macros, is_name};
+use super::table::Table;
 use super::{MAX_SPEC, Spec, SpecError, condition};
 use crate::name::PackageName;
 
@@ -108,6 +109,11 @@ pub(super) struct Reader {
 /// # Errors
 /// [`SpecError`] for what cannot be read, or not be told without running it.
 pub fn read(text: &str, macros: Macros) -> Result<Spec, SpecError> {
+    noted(text, macros).map(|(spec, _)| spec)
+}
+
+/// The same, with what it asked of the macros.
+pub(super) fn noted(text: &str, macros: Macros) -> Result<(Spec, Table), SpecError> {
     if text.len() > MAX_SPEC {
         return Err(SpecError::TooLong);
     }
@@ -173,7 +179,15 @@ impl Reader {
                 _ => {}
             }
         }
+        let gives_release = self.section == Section::Fields(0)
+            && trimmed.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("release"));
+        if gives_release {
+            self.expander.macros.begin_release(trimmed);
+        }
         let text = self.expand(number, trimmed)?;
+        if gives_release {
+            self.expander.macros.end_release(&text);
+        }
         let left = self.expander.left.take();
         // A macro may stand for several lines, sections among them.
         for piece in text.lines() {

@@ -120,9 +120,9 @@ fn on_arch<'m>(
                 match members[..count].binary_search_by(|other| other.name.cmp(name)) {
                     Ok(place) if is_there(&members[place], arch, indep) => {
                         needs.push(place);
-                        let other = members[place].on.values().next().map(|(_, source)| &source.spec.evr);
+                        let other = members[place].on.values().next().map(|(_, source)| source.evr());
                         if let (Some(bound), Some(evr)) = (version, other)
-                            && !meets(evr, bound)
+                            && !meets(&evr, bound)
                         {
                             let distro = &scene.distro.name;
                             let message =
