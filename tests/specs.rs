@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use opb::package::spec::{Macros, Readings, Spec, SpecError, read};
+use opb::package::spec::{Macros, Spec, SpecError, read};
 use proptest::prelude::*;
 
 /// Macros of a distribution.
@@ -121,54 +121,6 @@ fn specs_say_what_rpmspec_says() {
                 return println!("skipped: no rpmspec here");
             };
             assert_eq!(told(&spec, arch), expected, "{name}");
-        }
-    }
-}
-
-/// Specs in which the release, or what is said of macros, is of all kinds; each has a name and files.
-const OF_ALL_KINDS: [&str; 14] = [
-    "Version: 1\nRelease: 1%{?dist}\n",
-    "Version: 1\nRelease: 1%{?dist}\nRequires: other = %{version}-%{release}\n",
-    "Version: 1\nRELEASE: 1%{?dist}\nRelease: 2%{?rhel}\n",
-    "Version: 1\n%global rel 3%{?dist}\nRelease: %{rel}\n",
-    "Version: 1\nRelease: %{autorelease}\nProvides: x(%{dist})\n",
-    "Version: 1\n%if 0%{?rhel} >= 9\nRelease: 1%{?dist}\n%else\nRelease: 2%{?dist}\n%endif\n",
-    "Version: 1%{?rhel}\nRelease: 1\n",
-    "Version: 1\nRelease: 1%{?both}\n",
-    "Version: 1\n%{?both}\nRelease: 1%{?dist}\n",
-    "Version: 1\nRelease: 1%{!?fedora:.x}%{?dist}\nBuildRequires: gcc%{?fedora:-c++}\n",
-    "Version: 1\nRelease: 1%{?dist}\nExclusiveArch: %{ix86} x86_64\n%ifarch aarch64\nRequires: %{_libdir}/x\n%endif\n",
-    "Version: 1\n%undefine dist\nRelease: 1%{?dist}\n%define dist .own\nProvides: y = %{dist}\n",
-    "Version: 1\nRelease: 1%{?dist}\n%{?with_x:Requires: x}\n%bcond_with y\n%if %{with y}\nRequires: y\n%endif\n",
-    "Version: 1\nRelease: 1^%{?dist}-\n",
-];
-
-#[test]
-fn a_spec_read_for_many_says_what_it_says_to_each() {
-    let texts = OF_ALL_KINDS.iter().map(|text| format!("Name: kinds\n{text}%files\n/usr/bin/%{{name}}\n"));
-    for text in specs().into_iter().map(|(_, text)| text).chain(texts) {
-        let switches = switches(&text);
-        let both = [("dist", ".b"), ("both", "2\nRequires: both")];
-        let odd = [("dist", "-odd"), ("rhel", "%{rhel}")];
-        let mut tables = Vec::new();
-        for arch in ["x86_64", "aarch64", "i686"] {
-            for defines in [NINE, FEDORA, &both, &odd, &[("dist", ".other"), ("rhel", "9")], &[]] {
-                tables.push(macros(arch, defines, &switches));
-                tables.push(macros(arch, defines, &[("y".to_owned(), true)]));
-            }
-        }
-        // Whoever comes first, the others are told right.
-        for first in 0..tables.len() {
-            let readings = Readings::of(text.clone());
-            for table in tables[first..].iter().chain(&tables[..first]) {
-                let alone = read(&text, table.clone());
-                let shared = readings.read(table).map(|(spec, release)| {
-                    let mut spec = Spec::clone(&spec);
-                    assert_eq!(spec.evr.release.replace(release), None);
-                    spec
-                });
-                assert_eq!(shared, alone, "{text}");
-            }
         }
     }
 }

@@ -128,7 +128,17 @@ impl Caused for LocalError {
 /// # Errors
 /// [`LocalError`].
 pub fn local_tree_paths(dir: &Dir, below: &str) -> Result<Vec<LocalEntry>, LocalError> {
-    local_tree_paths_without(dir, below, &|_| false)
+    list(dir, below, &|_| false, MAX_ENTRIES)
+}
+
+/// What was found in a folder.
+#[derive(Debug, Clone, Default)]
+pub struct Visited {
+    /// What is in it.
+    pub entries: Vec<LocalEntry>,
+    /// Every folder that was looked into, also those that hold nothing: bytes of their paths below the folder, itself (an
+    /// empty path) among them.
+    pub folders: Vec<Vec<u8>>,
 }
 
 /// The same without what `left_out` names by its path below the folder, a folder's ending in `/`. Nothing of those is
@@ -140,33 +150,15 @@ pub fn local_tree_paths_without(
     dir: &Dir,
     below: &str,
     left_out: &dyn Fn(&str) -> bool,
-) -> Result<Vec<LocalEntry>, LocalError> {
-    list(dir, below, left_out, MAX_ENTRIES)
-}
-
-/// The same with every folder that was looked into, also those that hold nothing: bytes of their paths below the folder,
-/// itself (an empty path) among them.
-///
-/// # Errors
-/// [`LocalError`].
-pub fn local_tree_visited(
-    dir: &Dir,
-    below: &str,
-    left_out: &dyn Fn(&str) -> bool,
-) -> Result<(Vec<LocalEntry>, Vec<Vec<u8>>), LocalError> {
+) -> Result<Visited, LocalError> {
     walk(dir, below, left_out, MAX_ENTRIES)
 }
 
 fn list(dir: &Dir, below: &str, left_out: &dyn Fn(&str) -> bool, limit: usize) -> Result<Vec<LocalEntry>, LocalError> {
-    walk(dir, below, left_out, limit).map(|(found, _)| found)
+    walk(dir, below, left_out, limit).map(|visited| visited.entries)
 }
 
-fn walk(
-    dir: &Dir,
-    below: &str,
-    left_out: &dyn Fn(&str) -> bool,
-    limit: usize,
-) -> Result<(Vec<LocalEntry>, Vec<Vec<u8>>), LocalError> {
+fn walk(dir: &Dir, below: &str, left_out: &dyn Fn(&str) -> bool, limit: usize) -> Result<Visited, LocalError> {
     let root = open_root(dir, below)?;
     let mut walk = Walk {
         folder: below.trim_end_matches('/').to_owned(),
@@ -187,7 +179,8 @@ fn walk(
         }
     }
     walk.enter(&root, b"", 0)?;
-    Ok((walk.found.into_iter().map(|(path, kind)| LocalEntry { path, kind }).collect(), walk.visited))
+    let entries = walk.found.into_iter().map(|(path, kind)| LocalEntry { path, kind }).collect();
+    Ok(Visited { entries, folders: walk.visited })
 }
 
 fn open_root(dir: &Dir, below: &str) -> Result<Dir, LocalError> {

@@ -43,9 +43,7 @@ pub use git::{Commit, Committed, CommittedKind};
 pub use git_error::GitError;
 pub use git_folder::committed_tree_paths;
 pub use index::{Index, by_hash, indexes, suite_address};
-pub use local_folder::{
-    LocalEntry, LocalError, LocalKind, local_tree_paths, local_tree_paths_without, local_tree_visited,
-};
+pub use local_folder::{LocalEntry, LocalError, LocalKind, Visited, local_tree_paths, local_tree_paths_without};
 pub use mirror::{Mirror, MirrorError, Overrides, mirrors};
 pub use release::{Notice, Release, ReleaseError, check_dates, parse_release};
 pub use sources::{SignedBy, Source, SourcesError};

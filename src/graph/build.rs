@@ -39,6 +39,11 @@ impl Ready {
     pub fn new(action: Action) -> Self {
         Self { digest: action_digest(&action), action }
     }
+
+    /// The action.
+    pub fn action(&self) -> &Action {
+        &self.action
+    }
 }
 
 /// A node to be added.
@@ -64,7 +69,8 @@ pub struct Builder {
     graph: Graph,
     interner: Interner,
     actions: BTreeMap<ActionDigest, ActionId>,
-    names: BTreeMap<(Kind, Word, Word), NodeId>,
+    #[expect(clippy::disallowed_types, reason = "only ever asked for a name, never iterated")]
+    names: std::collections::HashMap<(Kind, Word, Word), NodeId, foldhash::fast::RandomState>,
 }
 
 impl Builder {
@@ -95,6 +101,11 @@ impl Builder {
     /// The need of the output `output` of `node`, used as `role`.
     pub fn need(&mut self, role: &str, node: NodeId, output: &str) -> Needed {
         Needed { role: self.word(role), node, output: self.word(output) }
+    }
+
+    /// The same, where the role is a word already.
+    pub fn need_as(&mut self, role: Word, node: NodeId, output: &str) -> Needed {
+        Needed { role, node, output: self.word(output) }
     }
 
     /// The node of that name, if it was added.

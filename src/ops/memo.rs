@@ -13,6 +13,7 @@ use super::kept::Kept;
 use crate::columns::put_bytes;
 use crate::eval::weave::{Asked, Before, LocalSource, Looked};
 use crate::eval::{Files as _, KeptWarning, RECIPES, RecipeWarning, is_recipe};
+use crate::fetch::Visited;
 use crate::graph::Graph;
 use crate::path::HostPath;
 use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamp, Stamps};
@@ -219,7 +220,12 @@ fn names_in(files: &Stamps) -> BTreeSet<String> {
 }
 
 /// Answers about the sources in `asked`: from `known` where the same was asked of them, else by looking.
-pub fn look_at(project: &Project, known: &KnownSources, asked: &BTreeMap<String, Asked>) -> Looked {
+/// Also what was looked at then.
+pub fn look_at(
+    project: &Project,
+    known: &KnownSources,
+    asked: &BTreeMap<String, Asked>,
+) -> (Looked, BTreeMap<String, Visited>) {
     let (mut answers, mut open) = (Looked::new(), BTreeMap::new());
     for (folder, asked) in asked {
         match known.get(folder) {
@@ -227,30 +233,31 @@ pub fn look_at(project: &Project, known: &KnownSources, asked: &BTreeMap<String,
             _ => drop(open.insert(folder.clone(), asked.clone())),
         }
     }
-    answers.extend(project.look_at(&open));
-    answers
+    let (looked, visited) = project.look_at_noting(&open);
+    answers.extend(looked);
+    (answers, visited)
 }
 
 /// What was learned of sources by looking at them since `began`, with what was `known` before; `None` where one changed
 /// meanwhile.
 pub fn learned(
     project: &Project,
-    mut known: KnownSources,
-    (asked, answers): (BTreeMap<String, Asked>, Looked),
+    known: &KnownSources,
+    (asked, answers, visited): (&BTreeMap<String, Asked>, &Looked, &BTreeMap<String, Visited>),
     began: i64,
 ) -> Option<KnownSources> {
     let mut all = KnownSources::new();
     for (folder, asked) in asked {
-        let source = answers.get(&folder)?.as_ref().ok()?.clone();
-        let stamps = match known.remove(&folder) {
-            Some((before, _, stamps)) if before == asked => stamps,
+        let source = answers.get(folder)?.as_ref().ok()?.clone();
+        let stamps = match known.get(folder) {
+            Some((before, _, stamps)) if before == asked => stamps.clone(),
             _ => {
-                let mut paths = project.source_paths(&folder)?;
+                let mut paths = project.paths_of(folder, visited.get(folder)?)?;
                 paths.extend(asked.texts.iter().map(|text| format!("{folder}/{text}")));
                 project.stamps(paths, began)?
             }
         };
-        all.insert(folder, (asked, source, stamps));
+        all.insert(folder.clone(), (asked.clone(), source, stamps));
     }
     Some(all)
 }

@@ -6,18 +6,20 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
+use std::thread::ScopedJoinHandle;
 
 use super::memo::{self, Earlier, Found, KnownSources, Memo, Partly, Recalled, Remembered, Rest};
 use super::session::Session;
 use crate::diag::Failure;
 use crate::eval::weave::{self, Asked, Before, Looked};
 use crate::eval::{self, Only, RecipeWarning};
+use crate::fetch::Visited;
 use crate::graph::Graph;
 use crate::lock::Lock;
 use crate::project::{NotedFiles, Project, Stamps, now_exact};
 
-/// What folders were asked for, and what they answered.
-type Asking = (BTreeMap<String, Asked>, Looked);
+/// What folders were asked for, what they answered, and what was looked at in those that are not known.
+type Asking = (BTreeMap<String, Asked>, Looked, BTreeMap<String, Visited>);
 
 /// What a project comes to.
 struct Come {
@@ -33,7 +35,8 @@ struct Come {
 /// What that follows from.
 struct Basis {
     before: Before,
-    looked: Asking,
+    /// What was learned of sources; `None` where one changed meanwhile.
+    sources: Option<KnownSources>,
     /// The files that were not looked at, as they stayed as they were.
     stayed: Stamps,
 }
@@ -69,9 +72,10 @@ impl Session {
             None => Partly::default(),
         };
         let files = NotedFiles::new(&project);
-        let Come { graph, warnings, notices, evaluated, lock, basis } = come_to(&project, &files, earlier, &known)?;
-        let Basis { before, looked, stayed } = basis;
-        if let (Some(memo), Some(sources)) = (memo, memo::learned(&project, known, looked, began)) {
+        let Come { graph, warnings, notices, evaluated, lock, basis } =
+            come_to(&project, &files, earlier, (&known, began))?;
+        let Basis { before, sources, stayed } = basis;
+        if let (Some(memo), Some(sources)) = (memo, sources) {
             let (seen, graph, warnings, notices) = (files.seen(), (&graph, &before), &warnings[..], &notices[..]);
             let found = Found { began, seen, stayed, sources, graph, warnings, notices };
             // Where it cannot be kept, the next evaluation begins from nothing, and comes to the same.
@@ -90,43 +94,57 @@ fn come_to(
     project: &Project,
     files: &NotedFiles<'_>,
     earlier: Option<Earlier>,
-    known: &KnownSources,
+    (known, began): (&KnownSources, i64),
 ) -> Result<Come, Failure> {
+    let learned = |(asked, looked, visited): &Asking| memo::learned(project, known, (asked, looked, visited), began);
     let mut evaluated = None;
     if let Some(mut earlier) = earlier {
         if let Some(part) = earlier.rest.take().and_then(|rest| alone(files, rest)) {
             let Part { project: part, rest } = part;
             if let Some(amended) = amended(project, (&part, Some(&rest.recipes)), earlier, known) {
                 let Amended { graph, notices, looked, before } = amended;
+                let sources = learned(&looked);
                 let (before, warnings) = (before.with(&rest.recipes, &part), part.warnings);
-                let basis = Basis { before, looked, stayed: rest.files };
+                let basis = Basis { before, sources, stayed: rest.files };
                 return Ok(Come { graph, warnings, notices, evaluated: None, lock: None, basis });
             }
         } else {
             let mut all = super::watch::evaluate(files)?;
             if let Some(Amended { graph, notices, looked, .. }) = amended(project, (&all, None), earlier, known) {
                 let warnings = std::mem::take(&mut all.warnings);
-                let basis = Basis { before: Before::of(&all), looked, stayed: Stamps::new() };
+                let basis = Basis { before: Before::of(&all), sources: learned(&looked), stayed: Stamps::new() };
                 return Ok(Come { graph, warnings, notices, evaluated: Some(all), lock: None, basis });
             }
             evaluated = Some(all);
         }
     }
-    let mut evaluated = match evaluated {
-        Some(evaluated) => evaluated,
-        None => super::watch::evaluate(files)?,
-    };
-    let lock = project.lock()?;
-    let looked = RefCell::new((BTreeMap::new(), Looked::new()));
-    let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| {
-        let answers = memo::look_at(project, known, asked);
-        looked.replace((asked.clone(), answers.clone()));
-        answers
-    })?;
+    let (evaluated, lock) = std::thread::scope(|scope| {
+        let lock = scope.spawn(|| project.lock());
+        let evaluated = evaluated.map_or_else(|| super::watch::evaluate(files), Ok);
+        (evaluated, joined(lock))
+    });
+    let (mut evaluated, lock) = (evaluated?, lock?);
     let warnings = std::mem::take(&mut evaluated.warnings);
-    let basis = Basis { before: Before::of(&evaluated), looked: looked.into_inner(), stayed: Stamps::new() };
+    let (woven, before, sources) = std::thread::scope(|scope| {
+        // What is kept for the next time is found out beside the weaving, which keeps no more than one core busy for long.
+        let before = scope.spawn(|| Before::of(&evaluated));
+        let sources = RefCell::new(None);
+        let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| {
+            let (answers, visited) = memo::look_at(project, known, asked);
+            let looked = (asked.clone(), answers.clone(), visited);
+            sources.replace(Some(scope.spawn(move || learned(&looked))));
+            answers
+        });
+        (woven, joined(before), sources.into_inner().map_or_else(|| Some(KnownSources::new()), joined))
+    });
+    let woven = woven?;
+    let basis = Basis { before, sources, stayed: Stamps::new() };
     let (graph, notices) = (woven.graph, woven.notices);
     Ok(Come { graph, warnings, notices, evaluated: Some(evaluated), lock: Some(lock), basis })
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The recipes that changed, evaluated alone; `None` where an evaluation of everything has to say what they come to.
@@ -151,7 +169,7 @@ fn amended(
     let Earlier { graph, before, notices, moved, .. } = earlier;
     let mut asked: BTreeMap<String, Asked> =
         moved.iter().map(|(folder, (asked, _))| (folder.clone(), asked.clone())).collect();
-    let mut looked = project.look_at(&asked);
+    let (mut looked, visited) = project.look_at_noting(&asked);
     for (folder, (of_folder, source, _)) in known {
         asked.insert(folder.clone(), of_folder.clone());
         looked.insert(folder.clone(), Ok(source.clone()));
@@ -159,5 +177,5 @@ fn amended(
     let moved = moved.iter().map(|(folder, (_, source))| (folder.as_str(), source)).collect();
     let earlier = weave::Earlier { graph, before: &before, read, moved };
     let graph = weave::amend(earlier, evaluated, &project.settings, &looked, &|| project.lock().ok())?;
-    Some(Amended { graph, notices, looked: (asked, looked), before })
+    Some(Amended { graph, notices, looked: (asked, looked, visited), before })
 }

@@ -13,7 +13,7 @@ use crate::diag::Failure;
 use crate::diag::chain;
 use crate::digest::Digest;
 use crate::eval::weave::{Asked, LocalError, LocalSource, Looked};
-use crate::fetch::{self, LocalKind, local_tree_paths_without};
+use crate::fetch::{self, LocalKind, Visited, local_tree_paths_without};
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
@@ -40,16 +40,37 @@ pub(super) trait SourceFiles {
     /// The text at `path`, at most [`MAX_TEXT`] bytes of it; `None` where there is none.
     fn text(&self, path: &str) -> std::io::Result<Option<String>>;
 
-    /// The tree that `folder` (`.`: all) is as a source.
-    fn tree(&self, folder: &str) -> Result<Tree, Failure>;
+    /// The tree that `folder` (`.`: all) is as a source, and what was looked at for it.
+    fn visit(&self, folder: &str) -> Result<(Tree, Visited), Failure>;
+
+    /// That tree.
+    #[cfg(test)]
+    fn tree(&self, folder: &str) -> Result<Tree, Failure> {
+        self.visit(folder).map(|(tree, _)| tree)
+    }
 }
 
 impl Project {
     /// What evaluation must know of the sources in these folders below the project's root.
     pub fn look_at(&self, asked: &BTreeMap<String, Asked>) -> Looked {
+        self.look_at_noting(asked).0
+    }
+
+    /// The same with what was looked at in folders that are sources.
+    pub fn look_at_noting(&self, asked: &BTreeMap<String, Asked>) -> (Looked, BTreeMap<String, Visited>) {
         let folders: Vec<(&String, &Asked)> = asked.iter().collect();
         // Hashing thousands of files is the larger part of an evaluation from nothing.
-        folders.into_par_iter().map(|(folder, asked)| (folder.clone(), look_at(self, folder, asked))).collect()
+        let look = |(folder, asked): (&String, &Asked)| (folder.clone(), look_at(self, folder, asked));
+        let all: Vec<_> = folders.into_par_iter().map(look).collect();
+        let (mut looked, mut visited) = (Looked::new(), BTreeMap::new());
+        for (folder, found) in all {
+            let source = found.map(|(source, of_folder)| {
+                visited.insert(folder.clone(), of_folder);
+                source
+            });
+            looked.insert(folder, source);
+        }
+        (looked, visited)
     }
 
     /// Puts the files of `folder` into the store; returns the tree that the folder is.
@@ -57,36 +78,37 @@ impl Project {
     /// # Errors
     /// Where a file cannot be read or stored.
     pub fn import(&self, folder: &str, store: &Store) -> Result<Tree, Failure> {
-        self.walk(folder, &mut |file| Ok(store.put_file(file, u64::MAX)?))
+        self.walk(folder, &mut |file| Ok(store.put_file(file, u64::MAX)?)).map(|(tree, _)| tree)
     }
 
-    fn walk(&self, folder: &str, take: &mut Take<'_>) -> Result<Tree, Failure> {
+    fn walk(&self, folder: &str, take: &mut Take<'_>) -> Result<(Tree, Visited), Failure> {
         let below = if folder == "." { "" } else { folder };
         let mut tree = Tree::default();
-        for found in local_tree_paths_without(&self.root, below, &|path| below.is_empty() && is_own(path))? {
+        let visited = local_tree_paths_without(&self.root, below, &|path| below.is_empty() && is_own(path))?;
+        for found in &visited.entries {
             let place = if below.is_empty() {
                 found.path.as_path().to_owned()
             } else {
                 std::path::Path::new(below).join(found.path.as_path())
             };
-            let entry = match found.kind {
+            let entry = match &found.kind {
                 LocalKind::Folder => Entry::Folder,
-                LocalKind::Link { target } => Entry::Link { target },
+                LocalKind::Link { target } => Entry::Link { target: target.clone() },
                 LocalKind::File { executable, .. } => {
                     let failed = |source| self.file_error("read", &place.to_string_lossy(), source);
                     let mut file = self.root.open(&place).map_err(failed)?.into_std();
                     let (digest, size) = take(&mut file)?;
-                    Entry::File { digest, size, executable }
+                    Entry::File { digest, size, executable: *executable }
                 }
             };
             let twice = |error: crate::tree::TreeError| {
                 self.file_error("read", &place.to_string_lossy(), std::io::Error::other(error.to_string()))
             };
             if tree.get(&found.path).is_none() {
-                tree.insert_with_folders(found.path, entry).map_err(twice)?;
+                tree.insert_with_folders(found.path.clone(), entry).map_err(twice)?;
             }
         }
-        Ok(tree)
+        Ok((tree, visited))
     }
 }
 
@@ -107,16 +129,20 @@ impl SourceFiles for Project {
         }
     }
 
-    fn tree(&self, folder: &str) -> Result<Tree, Failure> {
+    fn visit(&self, folder: &str) -> Result<(Tree, Visited), Failure> {
         self.walk(folder, &mut hash)
     }
 }
 
-/// What evaluation must know of the source in `folder` of `files`.
+/// What evaluation must know of the source in `folder` of `files`, and what was looked at for it.
 ///
 /// # Errors
 /// [`LocalError`] where it cannot be read.
-pub(super) fn look_at(files: &dyn SourceFiles, folder: &str, asked: &Asked) -> Result<LocalSource, LocalError> {
+pub(super) fn look_at(
+    files: &dyn SourceFiles,
+    folder: &str,
+    asked: &Asked,
+) -> Result<(LocalSource, Visited), LocalError> {
     let wrong = |message: String, help: &str| LocalError { message, help: help.to_owned() };
     if folder != "." && !files.is_folder(folder) {
         return Err(wrong(
@@ -124,7 +150,7 @@ pub(super) fn look_at(files: &dyn SourceFiles, folder: &str, asked: &Asked) -> R
             "write a path from the project's root to a folder in it, such as `path(\"sources/logax\")`",
         ));
     }
-    let tree = files.tree(folder).map_err(|failure| {
+    let (tree, visited) = files.visit(folder).map_err(|failure| {
         let message = format!("cannot read the folder `{folder}`: {}", chain(&*failure.report));
         wrong(message, "look at the modes of its files")
     })?;
@@ -139,7 +165,7 @@ pub(super) fn look_at(files: &dyn SourceFiles, folder: &str, asked: &Asked) -> R
         let failed = |error| wrong(format!("cannot read `{path}`: {error}"), "look at the file's mode and content");
         texts.extend(files.text(&path).map_err(failed)?.map(|text| (name, text)));
     }
-    Ok(LocalSource { tree: tree.digest(), texts })
+    Ok((LocalSource { tree: tree.digest(), texts }, visited))
 }
 
 /// Whether a path of a source is a spec where they usually stand.

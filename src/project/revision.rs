@@ -13,7 +13,7 @@ use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::eval::weave::{Asked, Looked};
 use crate::eval::{Files, FilesError, MAX_FILE};
-use crate::fetch::{Commit, Committed, CommittedKind, GitError, committed_tree_paths};
+use crate::fetch::{Commit, Committed, CommittedKind, GitError, Visited, committed_tree_paths};
 use crate::lock::Lock;
 use crate::path::TreePath;
 use crate::settings::{Settings, SettingsError};
@@ -73,7 +73,8 @@ impl Revision {
 
     /// What evaluation must know of the sources in these folders, as [`Project::look_at`].
     pub fn look_at(&self, asked: &BTreeMap<String, Asked>) -> Looked {
-        asked.iter().map(|(folder, asked)| (folder.clone(), look_at(self, folder, asked))).collect()
+        let look = |folder: &str, asked| look_at(self, folder, asked).map(|(source, _)| source);
+        asked.iter().map(|(folder, asked)| (folder.clone(), look(folder, asked))).collect()
     }
 
     /// The content of the file at `path`; `None` where there is none.
@@ -171,7 +172,7 @@ impl SourceFiles for Revision {
         String::from_utf8(bytes).map(Some).map_err(|_| io::ErrorKind::InvalidData.into())
     }
 
-    fn tree(&self, folder: &str) -> Result<Tree, Failure> {
+    fn visit(&self, folder: &str) -> Result<(Tree, Visited), Failure> {
         let place = self.followed(folder)?.unwrap_or_default();
         let mut tree = Tree::default();
         for (path, file) in committed_tree_paths(&self.commit, &place)? {
@@ -198,7 +199,8 @@ impl SourceFiles for Revision {
             let path = TreePath::new(path).map_err(|error| wrong(io::Error::other(error)))?;
             tree.insert_with_folders(path, entry).map_err(|error| wrong(io::Error::other(error.to_string())))?;
         }
-        Ok(tree)
+        // A commit does not change.
+        Ok((tree, Visited::default()))
     }
 }
 

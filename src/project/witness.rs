@@ -14,10 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Project;
 use super::files::ProjectFiles;
-use super::local::is_own;
 use crate::component::FileBeside;
 use crate::eval::{Files, FilesError};
-use crate::fetch::local_tree_visited;
+use crate::fetch::Visited;
 
 /// How far a file's last change must lie before the evaluation, in nanoseconds: the coarsest clock of a kernel that
 /// stamps files ticks a hundred times a second.
@@ -102,10 +101,8 @@ impl Project {
 
     /// What was looked at for the tree of a local source: its files, every folder in it, and the rules above it. `None`
     /// where a name is not UTF-8, or something cannot be read.
-    pub fn source_paths(&self, folder: &str) -> Option<BTreeSet<String>> {
+    pub fn paths_of(&self, folder: &str, visited: &Visited) -> Option<BTreeSet<String>> {
         let below = if folder == "." { "" } else { folder };
-        let (entries, folders) =
-            local_tree_visited(self.root(), below, &|path| below.is_empty() && is_own(path)).ok()?;
         let joined = |path: &str| match (below, path) {
             ("", "") => ".".to_owned(),
             ("", path) => path.to_owned(),
@@ -113,12 +110,12 @@ impl Project {
             (below, path) => format!("{below}/{path}"),
         };
         let mut paths = BTreeSet::new();
-        for entry in entries {
+        for entry in &visited.entries {
             paths.insert(joined(std::str::from_utf8(entry.path.as_bytes()).ok()?));
         }
-        for folder in folders {
+        for folder in &visited.folders {
             // Rules that come into such a folder, or go, change the folder's own stamp.
-            let folder = joined(std::str::from_utf8(&folder).ok()?);
+            let folder = joined(std::str::from_utf8(folder).ok()?);
             let rules = format!("{folder}/.gitignore");
             if self.root().symlink_metadata(&rules).is_ok() {
                 paths.insert(rules);

@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use super::actions::Actions;
 use super::needs::Order;
 use super::sources::{pin_origin, source_node};
 use super::{Member, Scene, probes};
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::drv::Action;
 use crate::family::deb::{self, Part};
-use crate::family::laid::Laid;
-use crate::graph::{ActionId, Builder, Needed, NewNode, NodeId, Origin, Word};
+use crate::graph::{ActionId, Builder, Needed, NewNode, NodeId, Origin, Ready, Word};
 use crate::name::{Arch, AreaName, ComponentName, DistroName, Kind};
 
 /// What was woven for a component of a distro, for those that need it and for the repository.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Made {
-    /// Its builds by arch, `all` among them, sorted.
-    pub builds: Vec<(Arch, NodeId)>,
+    /// Its builds by arch, `all` among them, sorted, each with what it is to those that need its packages.
+    pub builds: Vec<(Arch, NodeId, Word)>,
     /// Its source package.
     pub source: Option<NodeId>,
     /// The area that its packages go to; `None`: `main`.
@@ -32,16 +32,18 @@ struct Base {
     index: NodeId,
     list: NodeId,
     root: NodeId,
+    /// What all roots do.
+    of_root: ActionId,
 }
 
 /// What is to be built of a component: once for each of its arches, once for all of them.
-struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     /// The arch of what comes out, which may be `all`.
     made_for: Arch,
     /// Where it is built: the place of that arch in the scene.
     arch: usize,
-    component: &'a Component,
-    part: Part,
+    pub component: &'a Component,
+    pub part: Part,
 }
 
 /// Adds distros to a graph.
@@ -70,12 +72,12 @@ impl<'a> Weaver<'a> {
         (&mut self.graph, &mut self.made)
     }
 
-    /// Adds the nodes of `scene`'s distro, components in `order`.
-    pub fn weave(&mut self, scene: &Scene<'a>, order: &Order) {
+    /// Adds the nodes of `scene`'s distro, components in `order`, which do `actions`, by member.
+    pub fn weave(&mut self, scene: &Scene<'a>, order: &Order, actions: &[Option<Actions>]) {
         let bases: Vec<Base> = scene.arches.iter().map(|arch| self.base(scene, arch)).collect();
         let mut of_distro: Vec<Made> = vec![Made::default(); scene.members.len()];
         for place in &order.order {
-            of_distro[*place] = self.component(scene, *place, order, &bases, &of_distro);
+            of_distro[*place] = self.component(scene, *place, (order, actions[*place].as_ref()), &bases, &of_distro);
         }
         // Stages stand behind, and are nobody's but the components' that the circle goes through.
         let names = scene.members[..scene.components].iter().map(|member| member.name);
@@ -99,16 +101,25 @@ impl<'a> Weaver<'a> {
         let of_list = deb::resolve_base(&deb::ListRules::of(scene.deb), arch);
         let list = add(Kind::Resolve, &of_list, &[("index", index, "packages")], Origin::Made);
         let root = add(Kind::Root, &deb::root(), &[("list", list, "list")], Origin::Made);
-        Base { place, index, list, root }
+        let of_root = graph.action(&deb::root());
+        Base { place, index, list, root, of_root }
     }
 
-    fn component(&mut self, scene: &Scene<'a>, place: usize, order: &Order, bases: &[Base], others: &[Made]) -> Made {
+    fn component(
+        &mut self,
+        scene: &Scene<'a>,
+        place: usize,
+        (order, actions): (&Order, Option<&Actions>),
+        bases: &[Base],
+        others: &[Made],
+    ) -> Made {
         let member = &scene.members[place];
         let mut made = Made::default();
-        let Some((_, first)) = member.on.first() else { return made };
+        let (Some((_, first)), Some(actions)) = (member.on.first(), actions) else { return made };
         let source = self.source(scene, member, first);
         let tools = scene.arches.iter().position(|arch| **arch == scene.distro.indep_on).unwrap_or_default();
-        let source_package = self.source_package(scene, member, first, source, bases.get(tools));
+        let source_package =
+            self.source_package(scene, member, (first, &actions.source_package), source, bases.get(tools));
         made.source = Some(source_package);
         made.area = (first.area != AreaName::main()).then(|| first.area.clone());
         let staged = member.stage_of.is_some().then(|| super::stage::subject(member.name));
@@ -123,10 +134,9 @@ impl<'a> Weaver<'a> {
                 let mut needs =
                     vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
                 for other in order.needs(place, wanted.arch) {
-                    let name = scene.members[*other].name;
-                    for (built, node) in &others[*other].builds {
+                    for (built, node, role) in &others[*other].builds {
                         if built.is_all() || built == scene.arches[wanted.arch] {
-                            needs.push(graph.need(&format!("packages of {name}/{built}"), *node, "packages"));
+                            needs.push(graph.need_as(*role, *node, "packages"));
                         }
                     }
                 }
@@ -139,25 +149,13 @@ impl<'a> Weaver<'a> {
             let base = &bases[wanted.arch];
             asked.push(probes::of(&mut self.graph, wanted.component, base.place, base.root));
         }
-        let mut before: Option<((*const Component, Part), ActionId)> = None;
         for (turn, one) in wanted.iter().enumerate() {
             let (wanted, all) = (one, &wanted);
             let base = &bases[wanted.arch];
-            let action = self.graph.action(&deb::root());
             let mut needs =
                 vec![self.graph.need("list", lists[turn], "list"), self.graph.need("base", base.root, "root")];
-            let root = self.add(Kind::Root, subject, scene, wanted, base, action, &mut needs);
-            // What a build does is the same on each arch, unless an override says otherwise.
-            let same_as: (*const Component, Part) = (wanted.component, wanted.part);
-            let action = match before {
-                Some((other, action)) if other == same_as => action,
-                _ => {
-                    let (facts, maintainer) = (&member.source.facts, &scene.settings.maintainer);
-                    let build = deb::build(wanted.component, scene.distro, facts, (wanted.part, mixed), maintainer);
-                    self.graph.action(&build)
-                }
-            };
-            before = Some((same_as, action));
+            let root = self.add(Kind::Root, subject, scene, wanted, base, base.of_root, &mut needs);
+            let action = self.graph.ready(actions.build(turn));
             let graph = &mut self.graph;
             let mut needs = vec![graph.need("root", root, "root"), graph.need("source", source_package, "source")];
             // A source with both kinds of packages often ties them to one exact version: what gives one of its builds a new
@@ -171,7 +169,8 @@ impl<'a> Weaver<'a> {
             let tied = others.map(|(other, asked)| (other.made_for.as_str(), asked.as_slice()));
             needs.extend(probes::needs(graph, &asked[turn], tied));
             let build = self.add(Kind::Build, subject, scene, wanted, base, action, &mut needs);
-            made.builds.push((wanted.made_for.clone(), build));
+            let role = self.graph.word(&packages_of(member.name, &wanted.made_for));
+            made.builds.push((wanted.made_for.clone(), build, role));
         }
         made.builds.sort();
         made
@@ -224,21 +223,18 @@ impl<'a> Weaver<'a> {
         &mut self,
         scene: &Scene<'a>,
         member: &Member<'a>,
-        component: &Component,
+        (component, ready): (&Component, &Ready),
         source: NodeId,
         base: Option<&Base>,
     ) -> NodeId {
         let graph = &mut self.graph;
-        let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
-        let (facts, maintainer) = (&member.source.facts, &scene.settings.maintainer);
-        let action = deb::source_package(component, scene.distro, facts, &laid, maintainer);
         let mut needs = member.laid.needs(scene.project, component, graph);
         needs.push(graph.need("source", source, "tree"));
-        if let (Action::SourcePackage { script: Some(_) }, Some(base)) = (&action, base) {
+        if let (Action::SourcePackage { script: Some(_) }, Some(base)) = (ready.action(), base) {
             needs.push(graph.need("root", base.root, "root"));
         }
         let (subject, place) = (graph.word(member.name.as_str()), graph.word(scene.distro.name.as_str()));
-        let (kind, action, origin) = (Kind::SourcePackage, graph.action(&action), Origin::Made);
+        let (kind, action, origin) = (Kind::SourcePackage, graph.ready(ready), Origin::Made);
         // A component and its stage share it.
         if scene.members.len() > scene.components
             && let Some(known) = graph.find(kind, subject, place)
@@ -272,7 +268,12 @@ impl<'a> Weaver<'a> {
     }
 }
 
-fn wanted<'m>(scene: &Scene<'_>, member: &Member<'m>) -> Vec<Wanted<'m>> {
+/// What the packages of a build are to a node that needs them.
+pub(super) fn packages_of(component: &ComponentName, arch: &Arch) -> String {
+    format!("packages of {component}/{arch}")
+}
+
+pub(super) fn wanted<'m>(scene: &Scene<'_>, member: &Member<'m>) -> Vec<Wanted<'m>> {
     let mut wanted = Vec::new();
     for (on, component) in &member.on {
         let Some(arch) = scene.arches.iter().position(|arch| arch == on) else { continue };
@@ -287,7 +288,7 @@ fn wanted<'m>(scene: &Scene<'_>, member: &Member<'m>) -> Vec<Wanted<'m>> {
     wanted
 }
 
-fn is_mixed(wanted: &[Wanted<'_>]) -> bool {
+pub(super) fn is_mixed(wanted: &[Wanted<'_>]) -> bool {
     let has = |part| wanted.iter().any(|wanted| wanted.part == part);
     has(Part::Arch) && has(Part::Indep)
 }

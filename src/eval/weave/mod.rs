@@ -3,6 +3,8 @@
 //! Pure, like all of evaluation: the lock's facts stand in for sources that are not here, and a local folder is looked at
 //! through a closure. Distros and arches without a pin are left out; the order of nodes follows from names alone.
 
+mod actions;
+mod ahead;
 mod amend;
 #[cfg(test)]
 mod amend_tests;
@@ -23,7 +25,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use amend::{Earlier, amend};
 pub use before::Before;
-use rayon::prelude::*;
 pub(super) use sources::Sources;
 pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
 
@@ -36,6 +37,7 @@ use crate::graph::Graph;
 use crate::lock::{DistroPin, Lock};
 use crate::name::{Arch, ComponentName, DistroName};
 use crate::settings::Settings;
+use actions::Actions;
 
 /// The graph, and what people should know about it.
 #[derive(Debug, Clone)]
@@ -119,37 +121,25 @@ pub fn weave<'p>(
     let mut weaver = distro::Weaver::default();
     let mut orders = needs::Orders::default();
     let pinned: Vec<(&DistroName, Vec<&Arch>)> = pinned.into_iter().collect();
-    let prepare_all = |some: &[(&'p DistroName, Vec<&'p Arch>)]| -> Vec<_> {
-        let all = some
-            .par_iter()
-            .map(|(name, arches)| prepare(project, lock, settings, (name, arches), &work, (&sources, &stages)));
-        all.collect()
+    let make = |(name, arches): &(&'p DistroName, Vec<&'p Arch>)| {
+        prepare(project, lock, settings, (name, arches), &work, (&sources, &stages))
     };
-    let mut parts = pinned.chunks(AT_ONCE).peekable();
-    let mut prepared = parts.peek().map(|first| prepare_all(first)).unwrap_or_default();
-    while parts.next().is_some() {
-        // What takes long and needs no graph is done beside the adding of nodes, which goes in the order of distros.
-        prepared = std::thread::scope(|scope| {
-            let next = parts.peek().map(|next| scope.spawn(|| prepare_all(next)));
-            for prepared in prepared.into_iter().flatten() {
-                match prepared {
-                    Prepared::Deb(scene, found) => {
-                        errors.extend(found);
-                        match orders.order(&scene) {
-                            Ok(order) => weaver.weave(&scene, &order),
-                            Err(found) => errors.extend(found),
-                        }
-                    }
-                    Prepared::Rpm(scene, prepared) => {
-                        let (graph, made) = weaver.parts();
-                        made.insert(&scene.distro.name, rpm::weave(&scene, &prepared, graph));
-                    }
-                    Prepared::Wrong(found) => errors.extend(found),
-                }
+    // What takes long and needs no graph is done beside the adding of nodes, which goes in the order of distros.
+    ahead::in_order(&pinned, make, |prepared| match prepared {
+        Some(Prepared::Deb(scene, actions, found)) => {
+            errors.append(found);
+            match orders.order(scene) {
+                Ok(order) => weaver.weave(scene, &order, actions),
+                Err(found) => errors.extend(found),
             }
-            next.map(|next| next.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).unwrap_or_default()
-        });
-    }
+        }
+        Some(Prepared::Rpm(scene, prepared)) => {
+            let (graph, made) = weaver.parts();
+            made.insert(&scene.distro.name, rpm::weave(scene, prepared, graph));
+        }
+        Some(Prepared::Wrong(found)) => errors.append(found),
+        None => {}
+    });
     if let Some(errors) = RecipeErrors::new(errors) {
         return Err(errors);
     }
@@ -158,13 +148,10 @@ pub fn weave<'p>(
     Ok(Woven { graph: graph.finish(), notices: notices(project, lock) })
 }
 
-/// How many distros are prepared at once: what is read of their specs stays in memory until their nodes are there.
-const AT_ONCE: usize = 8;
-
 /// A distro, ready for its nodes to be added.
 enum Prepared<'a> {
     /// With the mistakes of components that are no members for that.
-    Deb(Scene<'a>, Vec<RecipeError>),
+    Deb(Scene<'a>, Vec<Option<Actions>>, Vec<RecipeError>),
     Rpm(rpm::Scene<'a>, rpm::Prepared<'a>),
     Wrong(Vec<RecipeError>),
 }
@@ -197,7 +184,8 @@ fn prepare<'a>(
             let components = members.len();
             members.extend(stages.of(&members));
             let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
-            Prepared::Deb(scene, errors)
+            let actions = scene.members.iter().map(|member| Actions::of(&scene, member)).collect();
+            Prepared::Deb(scene, actions, errors)
         }
     })
 }

@@ -66,7 +66,7 @@ pub(super) fn weave(
             let mut areas: BTreeMap<&AreaName, Vec<&ComponentName>> = BTreeMap::new();
             for (component, made) in components {
                 let mut any = false;
-                for (arch, build) in &made.builds {
+                for (arch, build, _) in &made.builds {
                     if arch.is_all() || arches.contains(&arch.as_str()) {
                         any = true;
                         for output in outputs {

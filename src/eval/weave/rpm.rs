@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use self::actions::{Actions, tools};
 use self::needs::Order;
 use super::super::{Project, RecipeError, Work};
-use super::distro::Made;
+use super::distro::{Made, packages_of};
 use super::laid::LaidTrees;
 use super::probes;
 use super::sources::{LocalError, LocalSource, Sources, source_node};
@@ -271,8 +271,8 @@ fn component(
         let (base, arch) = (&bases[one.arch], scene.arches[one.arch]);
         let mut needs = vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
         for other in order.needs(place, one.arch) {
-            for (built, node) in others[*other].builds.iter().filter(|(built, _)| built.is_all() || built == arch) {
-                needs.push(graph.need(&format!("packages of {}/{built}", members[*other].name), *node, "packages"));
+            for (_, node, role) in others[*other].builds.iter().filter(|(built, ..)| built.is_all() || built == arch) {
+                needs.push(graph.need_as(*role, *node, "packages"));
             }
         }
         let action = graph.ready(ready);
@@ -299,7 +299,8 @@ fn component(
         needs.extend(probes::needs(graph, &asked[turn], tied));
         let action = graph.ready(&actions.builds[turn]);
         let build = add(graph, Kind::Build, one, action, &mut needs);
-        made.builds.push((one.made_for.clone(), build));
+        let role = graph.word(&packages_of(member.name, &one.made_for));
+        made.builds.push((one.made_for.clone(), build, role));
     }
     made.builds.sort();
     made

@@ -96,31 +96,5 @@ impl Reading {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// How often a spec is read for these distros and arches.
-    fn times(more: &str) -> usize {
-        let text = format!("Name: tool\nVersion: 1\nRelease: 1%{{?dist}}\n{more}%files\n/usr/bin/tool\n");
-        let readings = Readings::of(text);
-        for rhel in 0..3 * MOST {
-            for arch in ["x86_64", "aarch64"] {
-                let mut macros = Macros::new(arch);
-                macros.define("dist", &format!(".el{rhel}"));
-                macros.define("rhel", &rhel.to_string());
-                let (_, release) = readings.read(&macros).expect("sound");
-                assert_eq!(release, format!("1.el{rhel}"));
-            }
-        }
-        readings.known.into_inner().expect("whole").len()
-    }
-
-    #[test]
-    fn a_spec_is_read_once_for_all_that_agree() {
-        assert_eq!(times(""), 1);
-        assert_eq!(times("BuildRequires: gcc\nRequires: %{_bindir}/x\n"), 1);
-        assert_eq!(times("Requires: x%{?_isa}\n"), 2);
-        assert_eq!(times("%ifarch x86_64\nRequires: x\n%endif\n"), 2);
-        assert_eq!(times("%if 0%{?rhel} > 8\nRequires: x\n%endif\n"), MOST, "no more are kept");
-    }
-}
+#[path = "readings_tests.rs"]
+mod tests;
