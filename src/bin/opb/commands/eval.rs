@@ -1,5 +1,6 @@
 //! `opb eval`: shows the graph.
 
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
@@ -83,7 +84,8 @@ pub fn kinds() -> impl clap::builder::TypedValueParser<Value = Kind> {
 }
 
 pub fn run(global: &Global, args: &Eval) -> Result<ExitCode, Failure> {
-    let session = open(global)?;
+    // The program ends with it: nobody needs its memory back.
+    let session = ManuallyDrop::new(open(global)?);
     let filter = Filter {
         selectors: args.selectors.clone(),
         kinds: args.kind.clone(),

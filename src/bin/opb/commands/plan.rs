@@ -1,5 +1,6 @@
 //! `opb plan`: shows what a build would run.
 
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -61,11 +62,12 @@ impl What {
 }
 
 pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
-    let session = open(global)?;
+    // The program ends with it: nobody needs its memory back.
+    let session = ManuallyDrop::new(open(global)?);
     let store = open_store(global, &session)?;
     let selected = session.select(&args.what.selectors)?;
     let wish = wish(&session.graph, &selected, args.what.scope());
-    let plan = plan(&session, &wish, &store)?;
+    let plan = ManuallyDrop::new(plan(&session, &wish, &store)?);
     let causes = causes(&session.graph, &plan);
     output::data(&match args.format {
         TextOrJson::Json => report::plan::json(&session.graph, &plan, &causes),
