@@ -63,19 +63,20 @@ impl IgnoreRules {
     }
 }
 
-/// The rules of the `.gitignore` in `dir`; none where there is no such file, or a link of that name, as with git.
+/// The rules of the `.gitignore` in `dir`, of which a link of that name has none, as with git; `None` where there is nothing
+/// of that name.
 ///
 /// A file that is there but cannot be read is an error: without its rules, rubbish would become source.
-pub(super) fn rules_of(dir: &Dir) -> std::io::Result<Gitignore> {
+pub(super) fn rules_of(dir: &Dir) -> std::io::Result<Option<Gitignore>> {
     match dir.symlink_metadata(".gitignore") {
         Ok(data) if data.is_file() => {}
-        Ok(_) => return Ok(Gitignore::empty()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Gitignore::empty()),
+        Ok(_) => return Ok(Some(Gitignore::empty())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     }
     let mut bytes = Vec::new();
     dir.open(".gitignore")?.take(MAX_RULES).read_to_end(&mut bytes)?;
-    Ok(rules_from(&bytes))
+    Ok(Some(rules_from(&bytes)))
 }
 
 /// The rules of a `.gitignore` with that content.

@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
 use cap_std::fs::{Dir, FileTypeExt as _, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
+use ignore::gitignore::Gitignore;
 
 use super::ignore_rules::{IgnoreRules, rules_of};
 use crate::diag::{Cause, Caused};
@@ -137,8 +138,8 @@ pub struct Visited {
     /// What is in it.
     pub entries: Vec<LocalEntry>,
     /// Every folder that was looked into, also those that hold nothing: bytes of their paths below the folder, itself (an
-    /// empty path) among them.
-    pub folders: Vec<Vec<u8>>,
+    /// empty path) among them, and whether something is named `.gitignore` there.
+    pub folders: Vec<(Vec<u8>, bool)>,
 }
 
 /// The same without what `left_out` names by its path below the folder, a folder's ending in `/`. Nothing of those is
@@ -175,7 +176,8 @@ fn walk(dir: &Dir, below: &str, left_out: &dyn Fn(&str) -> bool, limit: usize) -
             let above = if depth == 0 { ".".to_owned() } else { parts[..depth].join("/") };
             let rules = dir.open_dir(&above).and_then(|above| rules_of(&above));
             let path = format!("{above}/.gitignore");
-            walk.rules.push_above(parts[depth..].join("/"), rules.map_err(|source| LocalError::Read { path, source })?);
+            let rules = rules.map_err(|source| LocalError::Read { path, source })?;
+            walk.rules.push_above(parts[depth..].join("/"), rules.unwrap_or_else(Gitignore::empty));
         }
     }
     walk.enter(&root, b"", 0)?;
@@ -198,7 +200,7 @@ struct Walk<'a> {
     limit: usize,
     rules: IgnoreRules,
     found: BTreeMap<TreePath, LocalKind>,
-    visited: Vec<Vec<u8>>,
+    visited: Vec<(Vec<u8>, bool)>,
 }
 
 impl Walk<'_> {
@@ -208,13 +210,13 @@ impl Walk<'_> {
             return Err(LocalError::TooDeep { path: self.shown(at) });
         }
         let before = self.found.len();
-        self.visited.push(at.to_vec());
         let own_rules = rules_of(dir).map_err(|source| {
             let path = [at, if at.is_empty() { b"" } else { b"/" }, b".gitignore"].concat();
             LocalError::Read { path: self.shown(&path), source }
         })?;
+        self.visited.push((at.to_vec(), own_rules.is_some()));
         let entries = dir.entries().map_err(|source| LocalError::Read { path: self.shown(at), source })?;
-        let levels = self.rules.push_inside(at, own_rules);
+        let levels = self.rules.push_inside(at, own_rules.unwrap_or_else(Gitignore::empty));
         for entry in entries {
             let entry = entry.map_err(|source| LocalError::Read { path: self.shown(at), source })?;
             let name = entry.file_name();

@@ -252,7 +252,7 @@ pub fn learned(
         let stamps = match known.get(folder) {
             Some((before, _, stamps)) if before == asked => stamps.clone(),
             _ => {
-                let mut paths = project.paths_of(folder, visited.get(folder)?)?;
+                let mut paths = Project::paths_of(folder, visited.get(folder)?)?;
                 paths.extend(asked.texts.iter().map(|text| format!("{folder}/{text}")));
                 project.stamps(paths, began)?
             }

@@ -101,7 +101,7 @@ impl Project {
 
     /// What was looked at for the tree of a local source: its files, every folder in it, and the rules above it. `None`
     /// where a name is not UTF-8, or something cannot be read.
-    pub fn paths_of(&self, folder: &str, visited: &Visited) -> Option<BTreeSet<String>> {
+    pub fn paths_of(folder: &str, visited: &Visited) -> Option<BTreeSet<String>> {
         let below = if folder == "." { "" } else { folder };
         let joined = |path: &str| match (below, path) {
             ("", "") => ".".to_owned(),
@@ -113,12 +113,11 @@ impl Project {
         for entry in &visited.entries {
             paths.insert(joined(std::str::from_utf8(entry.path.as_bytes()).ok()?));
         }
-        for folder in &visited.folders {
+        for (folder, has_rules) in &visited.folders {
             // Rules that come into such a folder, or go, change the folder's own stamp.
             let folder = joined(std::str::from_utf8(folder).ok()?);
-            let rules = format!("{folder}/.gitignore");
-            if self.root().symlink_metadata(&rules).is_ok() {
-                paths.insert(rules);
+            if *has_rules {
+                paths.insert(format!("{folder}/.gitignore"));
             }
             paths.insert(folder);
         }
