@@ -126,7 +126,7 @@ fn come_to(
     let (mut evaluated, lock) = (evaluated?, lock?);
     let warnings = std::mem::take(&mut evaluated.warnings);
     let (woven, before, sources) = std::thread::scope(|scope| {
-        // What is kept for the next time is found out beside the weaving, which keeps no more than one core busy for long.
+        // What is kept for the next time is found out beside the weaving.
         let before = scope.spawn(|| Before::of(&evaluated));
         let sources = RefCell::new(None);
         let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| {
