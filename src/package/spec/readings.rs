@@ -48,7 +48,7 @@ impl Readings {
     /// What it says under these macros: all but the release, and the release.
     ///
     /// # Errors
-    /// As [`super::read`].
+    /// As [`super::read()`].
     pub fn read(&self, macros: &Macros) -> Result<(Arc<Spec>, String), SpecError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let agreeing = known.iter().filter(|reading| reading.agrees(macros));
