@@ -96,5 +96,4 @@ impl Reading {
 }
 
 #[cfg(test)]
-#[path = "readings_tests.rs"]
 mod tests;
