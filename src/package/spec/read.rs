@@ -179,8 +179,7 @@ impl Reader {
                 _ => {}
             }
         }
-        let gives_release = self.section == Section::Fields(0)
-            && trimmed.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("release"));
+        let gives_release = self.section == Section::Fields(0) && gives_release(trimmed);
         if gives_release {
             self.expander.macros.begin_release(trimmed);
         }
@@ -350,6 +349,12 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Whether a line is the field of the release. Most lines are told by how they begin.
+fn gives_release(line: &str) -> bool {
+    let begins = line.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("release"));
+    begins && field(line).is_some_and(|(name, _)| name == "release")
 }
 
 /// Whether a word behind `%` is part of a spec's form and no macro.

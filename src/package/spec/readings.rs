@@ -51,10 +51,8 @@ impl Readings {
     /// As [`super::read()`].
     pub fn read(&self, macros: &Macros) -> Result<(Arc<Spec>, String), SpecError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let agreeing = known.iter().filter(|reading| reading.agrees(macros));
-        if let Some(found) =
-            agreeing.filter_map(|reading| Some((reading.spec.clone(), reading.release(macros)?))).next()
-        {
+        let mut agreeing = known.iter().filter(|reading| reading.agrees(macros));
+        if let Some(found) = agreeing.find_map(|reading| Some((reading.spec.clone(), reading.release(macros)?))) {
             return Ok(found);
         }
         let (mut spec, table) = noted(&self.text, macros.clone())?;

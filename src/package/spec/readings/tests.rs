@@ -14,7 +14,10 @@ fn macros(arch: &str, defines: &[(&str, &str)], switch: Option<bool>) -> Macros 
 }
 
 /// Specs in which the release, or what is said of macros, is of all kinds; each has a name and files.
-const OF_ALL_KINDS: [&str; 14] = [
+const OF_ALL_KINDS: [&str; 17] = [
+    "Version: 1\nReleases: %{?dist}\nRelease: 1%{?dist}\n",
+    "Version: 1\nRelease(x) : 1%{?dist}\nrelease: 2\n",
+    "Version: 1\nRelease 7: %{?dist}\nRelease: 1%{?dist}%{?rhel}\n",
     "Version: 1\nRelease: 1%{?dist}\n",
     "Version: 1\nRelease: 1%{?dist}\nRequires: other = %{version}-%{release}\n",
     "Version: 1\nRELEASE: 1%{?dist}\nRelease: 2%{?rhel}\n",
