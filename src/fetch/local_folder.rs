@@ -124,14 +124,6 @@ impl Caused for LocalError {
     }
 }
 
-/// Lists the folder `below` of `dir`, sorted, each folder before what it holds. `below` may be `.`.
-///
-/// # Errors
-/// [`LocalError`].
-pub fn local_tree_paths(dir: &Dir, below: &str) -> Result<Vec<LocalEntry>, LocalError> {
-    list(dir, below, &|_| false, MAX_ENTRIES)
-}
-
 /// What was found in a folder.
 #[derive(Debug, Clone, Default)]
 pub struct Visited {
@@ -142,8 +134,16 @@ pub struct Visited {
     pub folders: Vec<(Vec<u8>, bool)>,
 }
 
-/// The same without what `left_out` names by its path below the folder, a folder's ending in `/`. Nothing of those is
-/// looked at, so that they may hold what cannot be read.
+/// Lists the folder `below` of `dir`, sorted, each folder before what it holds. `below` may be `.`.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn local_tree_paths(dir: &Dir, below: &str) -> Result<Vec<LocalEntry>, LocalError> {
+    list(dir, below, &|_| false, MAX_ENTRIES)
+}
+
+/// The same without what `left_out` names by its path below the folder, a folder's ending in `/`, and which folders were
+/// looked into. Nothing of what is left out is looked at, so that it may hold what cannot be read.
 ///
 /// # Errors
 /// [`LocalError`].

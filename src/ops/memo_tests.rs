@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::diag::Failure;
 use crate::ops::kept::MOST;
 use crate::ops::session::Session;
 
@@ -279,6 +280,27 @@ fn caches_of_projects_that_are_gone_go() {
     space.evaluate();
     assert!(memo.0.dir.entries().expect("listed").count() <= MOST + 1);
     assert_eq!(space.known(), None);
+}
+
+#[test]
+fn a_mistake_in_a_recipe_that_changed_is_told_as_ever() {
+    let space = Space::new();
+    let first = space.evaluate();
+    let sound = fs::read_to_string(space.path("recipes/one.rhai")).expect("read");
+    for wrong in
+        ["#{ source: path(\"sources/one\"), sorce: 1 }\n", "#{", "#{ name: \"two\", source: path(\"sources/one\") }\n"]
+    {
+        space.file("recipes/one.rhai", wrong);
+        assert_eq!(space.alone(), Some(vec!["recipes/one.rhai".to_owned()]), "{wrong}");
+        let project = space.project();
+        let memo = space.memo(&project);
+        let error = |session: Result<Session, _>| format!("{:?}", session.err().map(|failure: Failure| failure.report));
+        let told = error(Session::remembering(project, Some(memo)));
+        assert_eq!(told, error(Session::remembering(space.project(), None)), "{wrong}");
+        assert!(told.contains("recipes/one.rhai"), "{told}");
+        space.file("recipes/one.rhai", &sound);
+        assert_eq!(space.evaluate(), first, "{wrong}");
+    }
 }
 
 #[test]

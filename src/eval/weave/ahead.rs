@@ -84,20 +84,17 @@ impl<R> Line<R> {
         let mut state = self.state();
         loop {
             let used = std::mem::take(&mut state.used);
-            if state.broken || state.claimed == self.len {
-                return None;
-            }
-            let claimed = state.claim(self.len);
-            if claimed.is_some() || !used.is_empty() {
+            if !used.is_empty() {
                 drop(state);
                 drop(used);
-                if claimed.is_some() {
-                    return claimed;
-                }
                 state = self.state();
-                continue;
+            } else if state.broken || state.claimed == self.len {
+                return None;
+            } else if let Some(place) = state.claim(self.len) {
+                return Some(place);
+            } else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
