@@ -123,7 +123,7 @@ fn two_runs_at_once_do_each_node_once() {
 #[test]
 fn a_realised_build_that_fails_again_keeps_its_number() {
     let Some(space) = space("fails-again") else { return };
-    let fill = "sh -c 'sleep 2; true' opb-TAG || exit 1\nprintf '%s\\n' \"${X-}\" > $d/x";
+    let fill = "sh -c 'sleep 2 && true' opb-TAG || exit 1\nprintf '%s\\n' \"${X-}\" > $d/x";
     let tiny = Tiny { fill, ..Tiny::PLAIN };
     tiny.with_recipe(&space, "");
     space.opb(&["build"]).fine();
