@@ -48,6 +48,7 @@ pub mod exec;
 pub mod project;
 
 pub mod publish;
+pub mod quantity;
 pub mod report;
 
 pub mod ops;

@@ -105,6 +105,11 @@ name_type!(
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')
 );
 name_type!(
+    /// A pin: results of a store that are kept by name.
+    PinName, "pin name", "lower-case letters, digits, `-`, `.`, starting with a letter or digit",
+    |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || matches!(byte, b'-' | b'.'))
+);
+name_type!(
     /// An area of a repository, such as `main` or `contrib` (what Debian calls a component of its archive).
     AreaName, "repository area", "lower-case letters, digits, `-`, starting with a letter or digit",
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')

@@ -7,6 +7,11 @@
 //! debian = "https://mirror.example.org/debian"
 //! debian-security = "https://mirror.example.org/debian-security"
 //!
+//! [store]                         # how far `opb store gc` goes; what is needed always stays
+//! older_than = "14d"              # what nothing has needed for so long goes
+//! budget = "200 GB"               # more goes, the longest unneeded first, until the store is that small
+//! free = "20 GB"                  # and until so much is free on its disk
+//!
 //! [channel.nightly]
 //! origin = "Vendor"               # Origin and Label of the Release file
 //! label = "Vendor nightly"
@@ -21,6 +26,7 @@ use serde::Deserialize;
 
 use crate::diag::{Cause, Caused};
 use crate::name::ChannelName;
+use crate::quantity::{Age, Size};
 
 /// What `opb.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -30,8 +36,22 @@ pub struct Settings {
     pub maintainer: String,
     /// Addresses of archives, by vendor (`debian`), or vendor and `-security`.
     pub mirrors: BTreeMap<String, String>,
+    /// How far a collection goes.
+    pub store: Collection,
     /// Published repositories. Never empty: without any, there is `nightly`.
     pub channel: BTreeMap<ChannelName, Channel>,
+}
+
+/// How far a collection of the store goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Collection {
+    /// What nothing has needed for so long goes; `None`: 14 days.
+    pub older_than: Option<Age>,
+    /// More goes until the store has at most so many bytes.
+    pub budget: Option<Size>,
+    /// More goes until so many bytes are free on its disk.
+    pub free: Option<Size>,
 }
 
 /// A published repository.
@@ -56,6 +76,7 @@ impl Default for Settings {
         Self {
             maintainer: "opb <opb@localhost>".to_owned(),
             mirrors: BTreeMap::new(),
+            store: Collection::default(),
             channel: BTreeMap::from([(nightly, Channel::default())]),
         }
     }
@@ -148,7 +169,7 @@ mod tests {
         let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
         assert_eq!(
             error("mirors = 1"),
-            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `mirrors`, `channel`"
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `mirrors`, `store`, `channel`"
         );
         assert_eq!(
             error("maintainer = \"a\\nb\""),

@@ -1,6 +1,8 @@
 //! What a store promises, by its public functions only: what was put comes back, damage is noticed, hostile folders are
 //! refused, processes do not meet.
 
+#[path = "stores/collecting.rs"]
+mod collecting;
 #[path = "stores/folders.rs"]
 mod folders;
 #[path = "stores/full_disk.rs"]

@@ -8,7 +8,7 @@ use crate::graph::Node;
 use crate::name::{Kind, OutputName};
 use crate::plan::{Earlier, Knowledge, Settled, Walked};
 use crate::sandbox::IdMap;
-use crate::store::{Realisation, Store};
+use crate::store::{Realisation, Store, Used};
 
 /// How many earlier realisations of a node a plan compares it with: `opb why` looks at all of them.
 const MOST_EARLIER: usize = 32;
@@ -19,6 +19,7 @@ pub struct StoreKnowledge<'a> {
     /// Whose roots count as present.
     root_owner: u32,
     remembered: Option<&'a Settled>,
+    holds: bool,
 }
 
 impl<'a> StoreKnowledge<'a> {
@@ -28,7 +29,13 @@ impl<'a> StoreKnowledge<'a> {
     /// None today; a host that forbids sandboxes only shows when one is started.
     pub fn new(store: &'a Store) -> Result<Self, Failure> {
         let root_owner = root_owner(IdMap::of_this_process().ok().as_ref());
-        Ok(Self { store, root_owner, remembered: None })
+        Ok(Self { store, root_owner, remembered: None, holds: false })
+    }
+
+    /// For a run: what is asked for is about to be used, and stays from then on until this process ends.
+    #[must_use]
+    pub fn holding(self) -> Self {
+        Self { holds: true, ..self }
     }
 
     /// The same, where `settled` is known to hold.
@@ -81,8 +88,16 @@ impl Knowledge for StoreKnowledge<'_> {
     }
 
     fn present(&self, node: Node<'_>, key: ActionKey, outputs: &Outputs) -> Result<bool, Failure> {
+        if self.holds {
+            let trees = outputs.values().map(|digest| Used::Tree(*digest));
+            self.store.uses(&[Used::Key(key)].into_iter().chain(trees).collect::<Vec<_>>())?;
+        }
         if node.kind() == Kind::Root {
-            return Ok(self.store.has_root(key, self.root_owner));
+            let is_here = self.store.has_root(key, self.root_owner);
+            if self.holds && is_here {
+                self.store.touch_root(key, self.root_owner);
+            }
+            return Ok(is_here);
         }
         for (name, digest) in outputs {
             if !is_record(name) && !self.store.present(*digest)? {

@@ -37,6 +37,7 @@ pub use error::{NodeError, told};
 pub use guest::{clean, root_env};
 use knowledge::same_to_readers;
 pub use knowledge::{StoreKnowledge, root_owner, walked};
+pub use numbering::Numbered;
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;
 use schedule::{Schedule, Stage};
@@ -98,7 +99,7 @@ struct Message {
 /// Where the store cannot be read, or no threads be had. What goes wrong with a node is an [`Outcome`].
 pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let knows = StoreKnowledge::new(ctx.store)?;
+    let knows = StoreKnowledge::new(ctx.store)?.holding();
     let mut schedule = Schedule::new(graph, &order.wanted, &order.again, |id| usual_milliseconds(graph, id));
     let holding = graph.known_failures().filter(|(_, may_fail)| may_fail.holds(&ctx.today));
     schedule.may_fail(holding.map(|(id, _)| id).collect());

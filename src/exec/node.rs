@@ -128,7 +128,7 @@ fn found(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<Option<Ran>
         return Ok(None);
     }
     let node = job.node();
-    let knows = super::StoreKnowledge::new(ctx.store)?;
+    let knows = super::StoreKnowledge::new(ctx.store)?.holding();
     let outputs = ctx.store.outputs_of(&[key])?.pop().flatten().or_else(|| node.known_outputs(key));
     match outputs {
         Some(outputs) if knows.present(node, key, &outputs)? => {
@@ -169,7 +169,7 @@ fn record(ctx: &Context<'_>, job: &Job<'_>, realisation: &Realisation) -> Result
         Recorded::Differs(earlier) if same_to_readers(&earlier.outputs, &realisation.outputs) => Ok(earlier.outputs),
         Recorded::Differs(earlier) => {
             let node = job.node();
-            if !super::StoreKnowledge::new(ctx.store)?.present(node, realisation.key, &earlier.outputs)? {
+            if !super::StoreKnowledge::new(ctx.store)?.holding().present(node, realisation.key, &earlier.outputs)? {
                 return Err(NodeError::Differs { node: node.to_string() }.into());
             }
             let name = node;

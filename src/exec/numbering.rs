@@ -86,7 +86,7 @@ pub fn equal_before(
     let (old, new) = (numbered_version(script, shown), numbered_version(script, number));
     for (name, digest) in outputs.iter().filter(|(name, _)| COMPARED.contains(&name.as_str())) {
         let Some(earlier) = before.outputs.get(name) else { return Ok(None) };
-        if !store.present(*earlier)? || !same_packages(store, (*earlier, &old), (*digest, &new))? {
+        if !store.hold(*earlier)? || !same_packages(store, (*earlier, &old), (*digest, &new))? {
             return Ok(None);
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
+use super::keeping;
 use super::plan::{Asked, Wish, plan};
 use super::record::Recorder;
 use super::session::Session;
@@ -61,6 +62,11 @@ pub fn build(
     };
     // Every build may use all cores: how many others run beside it is not known when it starts.
     let ran = run(session, &order, store, means, &recorded, cores);
+    if let Ok(outcome) = &ran
+        && expected > 0
+    {
+        keeping::keep(session, store, |id| outcome.settled.get(&id).map(|(key, _)| *key))?;
+    }
     match &ran {
         Ok(outcome) => recorder.finish(outcome),
         Err(failure) => recorder.abandon(&failure.to_string()),

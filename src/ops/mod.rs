@@ -3,12 +3,14 @@
 
 pub mod build;
 pub mod check;
+pub mod collecting;
 pub mod complete;
 pub mod definitions;
 pub mod diff;
 pub mod eval;
 pub mod history;
 pub mod init;
+pub mod keeping;
 mod kept;
 pub mod key;
 mod memo;
@@ -24,6 +26,7 @@ pub mod run;
 pub mod runs;
 pub mod session;
 mod settled;
+pub mod stored;
 pub mod update;
 pub mod watch;
 pub mod why;

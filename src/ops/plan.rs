@@ -1,5 +1,6 @@
 //! What a build would do.
 
+use super::keeping;
 use super::session::Session;
 use super::settled::Known;
 use crate::diag::Failure;
@@ -60,7 +61,8 @@ pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
     Wish { wanted, again }
 }
 
-/// Plans a wish: what a store comes to for it, as far as that is not remembered.
+/// Plans a wish: what a store comes to for it, as far as that is not remembered. The store is told what it is to keep for
+/// the project.
 ///
 /// # Errors
 /// Where the store cannot be read.
@@ -68,6 +70,10 @@ pub fn plan(session: &Session, wish: &Wish, store: &Store) -> Result<Plan, Failu
     let known = Known::of(&session.project, store)?;
     let knows = StoreKnowledge::new(store)?.remembering(known.settled());
     let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
-    known.keep(&session.graph, &plan);
+    let is_new = known.keep(&session.graph, &plan);
+    if is_new || !store.has_project(&keeping::project_of(session)) {
+        let key = |id| plan.of(id).filter(|planned| planned.outputs.is_some()).and_then(|planned| planned.key);
+        keeping::keep(session, store, key)?;
+    }
     Ok(plan)
 }

@@ -117,7 +117,7 @@ pub fn publish(
         let listing = store.get_tree(output("listing")?)?;
         let (_, object, _) = listing.files().next().ok_or_else(not_built)?;
         let text = String::from_utf8_lossy(&store.read_object(object, MAX_LISTING)?).into_owned();
-        if !store.present(tree)? {
+        if !store.hold(tree)? {
             return Err(not_built().into());
         }
         content.push(Part { settings: settings_of(settings), tree, indexes: read_listing(&text)? });

@@ -63,12 +63,12 @@ impl Known {
         &self.settled
     }
 
-    /// Keeps what `plan` found. Where it cannot be kept, the next plan asks the store again.
-    pub fn keep(&self, graph: &Graph, plan: &Plan) {
+    /// Keeps what `plan` found; says whether any of it is new. Where it cannot be kept, the next plan asks the store again.
+    pub fn keep(&self, graph: &Graph, plan: &Plan) -> bool {
         if !self.asked && self.settled.has_all_of(graph, plan) {
-            return;
+            return false;
         }
-        let Some(kept) = &self.kept else { return };
+        let Some(kept) = &self.kept else { return true };
         // Else a time that no folder has.
         let witness = |time| if is_witness(time, self.began) { time } else { i64::MIN };
         let stamps = self.stamps.iter().map(|stamp| stamp.map(|(device, inode, time)| (device, inode, witness(time))));
@@ -78,6 +78,7 @@ impl Known {
             crate::columns::put_bytes(to, &serde_json::to_vec(&stamps)?)?;
             found.write(to)
         });
+        true
     }
 }
 

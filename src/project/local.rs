@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use cap_std::fs::Dir;
 use rayon::prelude::*;
 
 use super::Project;
@@ -14,6 +15,7 @@ use crate::diag::chain;
 use crate::digest::Digest;
 use crate::eval::weave::{Asked, LocalError, LocalSource, Looked};
 use crate::fetch::{self, LocalKind, Visited, local_tree_paths_without};
+use crate::path::TreePath;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
@@ -29,8 +31,8 @@ pub const OWN_FILES: [&str; 2] = ["opb.toml", super::LOCK_FILE];
 /// Folders there.
 pub const OWN_FOLDERS: [&str; 3] = ["distros", "recipes", "store"];
 
-/// Takes a file's content: hashes it, or stores it too. Gives its digest and length in bytes.
-type Take<'a> = dyn FnMut(&mut std::fs::File) -> Result<(Digest, u64), Failure> + 'a;
+/// Takes the content of files below a folder: hashes it, or stores it too. Gives the digest and length in bytes of each.
+type Take<'a> = dyn Fn(&Dir, Vec<TreePath>) -> Result<Vec<(Digest, u64)>, Failure> + 'a;
 
 /// A folder of files as [`look_at`] sees it: the project's own, or what it was at a revision.
 pub(super) trait SourceFiles {
@@ -78,30 +80,28 @@ impl Project {
     /// # Errors
     /// Where a file cannot be read or stored.
     pub fn import(&self, folder: &str, store: &Store) -> Result<Tree, Failure> {
-        self.walk(folder, &mut |file| Ok(store.put_file(file, u64::MAX)?)).map(|(tree, _)| tree)
+        self.walk(folder, &|dir, paths| Ok(store.import_files(dir, paths)?)).map(|(tree, _)| tree)
     }
 
-    fn walk(&self, folder: &str, take: &mut Take<'_>) -> Result<(Tree, Visited), Failure> {
+    fn walk(&self, folder: &str, take: &Take<'_>) -> Result<(Tree, Visited), Failure> {
         let below = if folder == "." { "" } else { folder };
         let mut tree = Tree::default();
         let visited = local_tree_paths_without(&self.root, below, &|path| below.is_empty() && is_own(path))?;
+        let dir = self.root.open_dir(folder).map_err(|source| self.file_error("open", folder, source))?;
+        let is_file = |kind: &LocalKind| matches!(kind, LocalKind::File { .. });
+        let files = visited.entries.iter().filter(|found| is_file(&found.kind)).map(|found| found.path.clone());
+        let mut taken = take(&dir, files.collect())?.into_iter();
         for found in &visited.entries {
-            let place = if below.is_empty() {
-                found.path.as_path().to_owned()
-            } else {
-                std::path::Path::new(below).join(found.path.as_path())
-            };
             let entry = match &found.kind {
                 LocalKind::Folder => Entry::Folder,
                 LocalKind::Link { target } => Entry::Link { target: target.clone() },
                 LocalKind::File { executable, .. } => {
-                    let failed = |source| self.file_error("read", &place.to_string_lossy(), source);
-                    let mut file = self.root.open(&place).map_err(failed)?.into_std();
-                    let (digest, size) = take(&mut file)?;
+                    let Some((digest, size)) = taken.next() else { continue };
                     Entry::File { digest, size, executable: *executable }
                 }
             };
             let twice = |error: crate::tree::TreeError| {
+                let place = std::path::Path::new(below).join(found.path.as_path());
                 self.file_error("read", &place.to_string_lossy(), std::io::Error::other(error.to_string()))
             };
             if tree.get(&found.path).is_none() {
@@ -109,6 +109,16 @@ impl Project {
             }
         }
         Ok((tree, visited))
+    }
+
+    fn hash(&self, folder: &str, dir: &Dir, path: &TreePath) -> Result<(Digest, u64), Failure> {
+        let mut hasher = blake3::Hasher::new();
+        let hashed = dir.open(path.as_path()).and_then(|file| std::io::copy(&mut file.into_std(), &mut hasher));
+        let size = hashed.map_err(|source| {
+            let place = std::path::Path::new(folder).join(path.as_path());
+            self.file_error("read", &place.to_string_lossy(), source)
+        })?;
+        Ok((Digest::from_bytes(*hasher.finalize().as_bytes()), size))
     }
 }
 
@@ -130,7 +140,7 @@ impl SourceFiles for Project {
     }
 
     fn visit(&self, folder: &str) -> Result<(Tree, Visited), Failure> {
-        self.walk(folder, &mut hash)
+        self.walk(folder, &|dir, paths| paths.iter().map(|path| self.hash(folder, dir, path)).collect())
     }
 }
 
@@ -179,16 +189,6 @@ fn is_spec(path: &str) -> bool {
 pub(super) fn is_own(path: &str) -> bool {
     OWN_FILES.contains(&path)
         || OWN_FOLDERS.iter().any(|own| path.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')))
-}
-
-fn hash(file: &mut std::fs::File) -> Result<(Digest, u64), Failure> {
-    let mut hasher = blake3::Hasher::new();
-    let size = std::io::copy(file, &mut hasher).map_err(|source| super::ProjectError::File {
-        deed: "read",
-        path: "a file of a local source".into(),
-        source,
-    })?;
-    Ok((Digest::from_bytes(*hasher.finalize().as_bytes()), size))
 }
 
 /// The host's own apt configuration, and which distribution it is.

@@ -11,7 +11,8 @@ use super::PublishError;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::path::HostPath;
-use crate::store::{ExportMode, Store, write_atomically};
+use crate::store::collect::{Keeper, Reason};
+use crate::store::{ExportMode, Store, Used, write_atomically};
 use crate::tree::Tree;
 
 const FOLDER: &str = "generations";
@@ -105,4 +106,49 @@ pub(super) fn write(
     dir.rename(&partial, dir, &place).map_err(failed("rename", path, &partial))?;
     store.sync_all()?;
     Ok(())
+}
+
+/// What published generations keep of the store: the content of each that is on the disk.
+///
+/// # Errors
+/// Where the record of one cannot be read: what it names is not known then.
+pub fn kept(store: &Store) -> Result<Vec<(Reason, Used)>, Failure> {
+    let mut kept = Vec::new();
+    for channel in store.channels()? {
+        let (dir, path) = (store.channel_dir(&channel)?, store.channel_path(&channel));
+        let current = current(&dir, &path)?.map(|generation| generation.number);
+        for generation in all(&dir, &path)? {
+            let is_current = if current == Some(generation.number) { " (current)" } else { "" };
+            let what = format!("generation {}{is_current}", generation.number);
+            let reason = Reason { keeper: Keeper::Generation, of: channel.to_string(), what };
+            kept.push((reason, Used::Tree(generation.content)));
+        }
+    }
+    Ok(kept)
+}
+
+/// The records of all generations on the disk, by number.
+fn all(dir: &Dir, path: &HostPath) -> Result<Vec<Generation>, PublishError> {
+    let entries = match dir.read_dir(FOLDER) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(failed("read", path, FOLDER)(source)),
+    };
+    let mut all = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(failed("read", path, FOLDER))?.file_name().to_string_lossy().into_owned();
+        if name.strip_suffix(".json").is_none_or(|number| number.parse::<u64>().is_err()) {
+            continue;
+        }
+        let place = format!("{FOLDER}/{name}");
+        let text = match dir.read_to_string(&place) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(failed("read", path, &place)(source)),
+        };
+        let record = serde_json::from_str(&text);
+        all.push(record.map_err(|error| PublishError::Record { path: path.join(&place), why: error.to_string() })?);
+    }
+    all.sort_by_key(|generation: &Generation| generation.number);
+    Ok(all)
 }

@@ -19,7 +19,7 @@ mod names;
 use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
-pub use generation::Generation;
+pub use generation::{Generation, kept};
 
 use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;

@@ -9,6 +9,8 @@ use crate::diag::Cause;
 use crate::digest::Digest;
 use crate::drv::ActionKey;
 
+const ATTEMPTS: &str = "attempts";
+
 /// A failed try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -29,12 +31,12 @@ pub struct Attempt {
 }
 
 fn place_of(key: ActionKey) -> String {
-    sharded("attempts", &key.0) + ".json"
+    sharded(ATTEMPTS, &key.0) + ".json"
 }
 
 /// By the digest of the name: a node's name is no file name.
 fn place_of_node(node: &str) -> String {
-    sharded("attempts", &Digest::of(node.as_bytes())) + ".node.json"
+    sharded(ATTEMPTS, &Digest::of(node.as_bytes())) + ".node.json"
 }
 
 impl Store {
@@ -77,5 +79,31 @@ impl Store {
     /// Where it cannot be removed.
     pub fn forget_attempt(&self, key: ActionKey) -> Result<bool, StoreError> {
         self.remove_durably(&place_of(key))
+    }
+
+    /// Forgets the latest attempt of a node; `false` where there was none.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn forget_attempt_of_node(&self, node: &str) -> Result<bool, StoreError> {
+        self.remove_durably(&place_of_node(node))
+    }
+
+    /// The latest attempt of each key. Damaged records are none.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn attempts(&self) -> Result<Vec<Attempt>, StoreError> {
+        let mut attempts = Vec::new();
+        for shard in self.names_in(ATTEMPTS)? {
+            for name in self.names_in(&format!("{ATTEMPTS}/{shard}"))? {
+                if name.ends_with(".node.json") {
+                    continue;
+                }
+                let bytes = self.read_whole(&format!("{ATTEMPTS}/{shard}/{name}"))?;
+                attempts.extend(bytes.and_then(|bytes| sealed::decode::<Attempt>(&bytes)));
+            }
+        }
+        Ok(attempts)
     }
 }

@@ -22,6 +22,14 @@ impl Store {
         self.dir.open_dir(&place).map_err(io("opening a channel", &self.path.join(&place)))
     }
 
+    /// All channels that have a folder, sorted.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn channels(&self) -> Result<Vec<ChannelName>, StoreError> {
+        Ok(self.names_in("channels")?.into_iter().filter_map(|name| ChannelName::new(name).ok()).collect())
+    }
+
     /// Where that folder is.
     pub fn channel_path(&self, channel: &ChannelName) -> HostPath {
         self.path.join("channels").join(channel.as_str())

@@ -41,8 +41,33 @@ fn realisation(outputs: Outputs) -> Realisation {
     }
 }
 
+/// A result that nobody needs comes, and is collected while what a project needs stays.
+fn come_and_go(folder: &std::path::Path) {
+    let dead = ActionKey(Digest::of(b"dead"));
+    let downloads = |_: &Realisation| Ok(Vec::new());
+    {
+        let store = Store::open(&HostPath::new(folder.join("store"))).expect("opens");
+        let tree = store.put_tree(&crate::tree::Tree::default()).expect("stored");
+        store.put_bytes(b"nobody's").expect("stored");
+        let outputs = Outputs::from([("packages".parse().expect("a name"), tree)]);
+        let record = Realisation { key: dead, node: "build:dead@debian-12/amd64".to_owned(), ..realisation(outputs) };
+        store.record(&record).expect("recorded");
+        let nodes = vec![("build:hello@debian-12/amd64".to_owned(), Some(key()))];
+        let list = ProjectList { project: "/vendor".to_owned(), updated: 1, nodes };
+        store.keep_project(&list).expect("kept");
+        let pin = Pin { name: "p".parse().expect("a name"), project: String::new(), made: 1, nodes: Vec::new() };
+        store.pin(&pin).expect("kept");
+    }
+    let store = Store::open(&HostPath::new(folder.join("store"))).expect("opens");
+    let mut marked = store.mark(Vec::new(), &downloads).expect("marks");
+    let found = store.find_dead(&marked).expect("finds");
+    store.collect(&mut marked, &found, i64::MAX, &downloads).expect("collects");
+    assert_eq!(store.realisation(dead).expect("reads"), None);
+}
+
 /// What a build does with a store, once through. Safe to repeat.
 fn work(folder: &std::path::Path) {
+    come_and_go(folder);
     let store = Store::open(&HostPath::new(folder.join("store"))).expect("opens");
     let _lock = store.lock_key(key(), &mut |_| ()).expect("locks");
     let ledger = store.ledger(&"debian-12".parse().expect("a name"), &"hello".parse().expect("a name"));
@@ -140,6 +165,7 @@ fn killed_at_every_point() {
         check_nothing_half(folder.path(), at);
         work(folder.path());
         check_nothing_half(folder.path(), at);
+        assert!(folder.path().join("store/keep/pins/p.json").is_file());
     }
     assert!(points.len() > 60, "{points:?}");
     for name in [
@@ -169,6 +195,7 @@ fn killed_at_every_point() {
         "run-durable",
         "work-made",
         "work-locked",
+        "collected",
     ] {
         assert!(points.iter().any(|point| point == name), "no crash at `{name}`");
     }

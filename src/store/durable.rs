@@ -86,15 +86,18 @@ pub(super) fn folder_of(place: &str) -> &str {
 }
 
 impl Store {
+    /// The work folder of this process for temporary files.
+    pub(super) fn scratch(&self) -> Result<Arc<WorkDir>, StoreError> {
+        let mut slot = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*slot {
+            Some(scratch) => Ok(Arc::clone(scratch)),
+            None => Ok(Arc::clone(slot.insert(Arc::new(self.new_work()?)))),
+        }
+    }
+
     /// A new temporary file, empty, readable for its owner only.
     pub(super) fn temp(&self) -> Result<Temp, StoreError> {
-        let scratch = {
-            let mut slot = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*slot {
-                Some(scratch) => Arc::clone(scratch),
-                None => Arc::clone(slot.insert(Arc::new(self.new_work()?))),
-            }
-        };
+        let scratch = self.scratch()?;
         let name = format!("t{}", self.serial.fetch_add(1, Ordering::Relaxed));
         let path = scratch.path().join(&name);
         let file = scratch

@@ -47,11 +47,23 @@ pub enum StoreError {
         /// Its format.
         found: u32,
     },
+    /// An older format, while programs that know no other are using it.
+    #[error("the store `{path}` has format {found}, and an older opb is at work in it")]
+    #[diagnostic(
+        code(opb::store::at_work),
+        help("wait until that has ended, then try again: the store is migrated then")
+    )]
+    AtWork {
+        /// The store.
+        path: HostPath,
+        /// Its version.
+        found: u32,
+    },
     /// A format file that says nothing.
     #[error("`{path}` does not say a format")]
     #[diagnostic(
         code(opb::store::format),
-        help("choose another store with `--store`, or write `opb store 1` into that file if the folder is a store")
+        help("choose another store with `--store`, or write `opb store 2` into that file if the folder is a store")
     )]
     Format {
         /// The file.
@@ -151,6 +163,18 @@ pub enum StoreError {
         /// Counted from 1.
         line: usize,
     },
+    /// A list of what must be kept is damaged: nothing may be collected.
+    #[error("`{path}`, which says what must be kept, is damaged")]
+    #[diagnostic(
+        code(opb::store::keep),
+        help(
+            "nothing is collected. A project's list is made anew by `opb build` in it; a pin is dropped by `opb store keep --drop NAME`"
+        )
+    )]
+    Keep {
+        /// The file.
+        path: HostPath,
+    },
     /// The index fails even in memory.
     #[error("the index of the store `{path}` fails")]
     #[diagnostic(code(opb::store::index), help("report this as a bug, with the cause"))]
@@ -171,6 +195,9 @@ pub enum Refusal {
     /// A file that changes who runs it.
     #[error("it is setuid or setgid")]
     SetId,
+    /// An extended attribute, which a tree does not hold.
+    #[error("it has the extended attribute `{0}`, which would be lost")]
+    Attribute(String),
     /// A file that has a further name outside of the folder.
     #[error("it is a hard link to a file outside of the folder")]
     LinkedOutside,

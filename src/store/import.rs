@@ -16,17 +16,21 @@ use cap_std::fs::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use xattr::FileExt as _;
 
-use super::Store;
 use super::durable::{Temp, folder_of};
 use super::error::{Refusal, StoreError, io};
 use super::objects::{OBJECT_MODE, digest_of, object_place};
+use super::{Store, Used};
 use crate::digest::Digest;
 use crate::path::TreePath;
 use crate::tree::{Entry, MAX_ENTRIES, Tree};
 
 /// Files up to this size in bytes are read whole, so that those the store has are never written.
 const SMALL: u64 = 1 << 20;
+
+/// Files that are taken together: what the store has of them is looked for at once.
+const TOGETHER: usize = 16;
 
 /// From this many new files on, one `syncfs` is cheaper than an `fsync` for each.
 const MANY: usize = 16;
@@ -40,18 +44,32 @@ pub struct ImportRules {
     pub bytes: u64,
     /// Accept hard links to files outside of the folder: for a person's own files, never for what a build made.
     pub links_outside: bool,
+    /// Accept extended attributes, which a tree does not hold: for a person's own files, never for what a build made.
+    pub attributes: bool,
 }
 
 impl Default for ImportRules {
     fn default() -> Self {
-        Self { entries: MAX_ENTRIES, bytes: u64::MAX, links_outside: false }
+        Self { entries: MAX_ENTRIES, bytes: u64::MAX, links_outside: false, attributes: false }
     }
 }
 
-/// A file that the walk saw.
+/// A file to take.
 struct Found {
     path: TreePath,
-    seen: FileStat,
+    /// What the walk saw; `None` where nobody walked.
+    seen: Option<FileStat>,
+}
+
+/// A file that has been read.
+struct Content {
+    digest: Digest,
+    size: u64,
+    executable: bool,
+    /// All of a small one.
+    bytes: Vec<u8>,
+    /// A copy of a large one.
+    temp: Option<Temp>,
 }
 
 /// A file whose content has been copied, or that the store has.
@@ -105,6 +123,24 @@ impl Store {
         Ok(tree)
     }
 
+    /// Stores the files at `paths` below `dir`, durably; returns each one's digest and size in bytes, in their order. No
+    /// symbolic link is followed, and extended attributes are not looked at.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] names the first that is no file, or that changes meanwhile.
+    pub fn import_files(&self, dir: &Dir, paths: Vec<TreePath>) -> Result<Vec<(Digest, u64)>, StoreError> {
+        let files: Vec<Found> = paths.into_iter().map(|path| Found { path, seen: None }).collect();
+        let rules = ImportRules { links_outside: true, attributes: true, ..ImportRules::default() };
+        let mut temps = BTreeMap::new();
+        let taken = self.take_all(dir, &files, &rules)?.into_iter().map(|taken| {
+            temps.extend(taken.temp.map(|temp| (taken.digest, temp)));
+            (taken.digest, taken.size)
+        });
+        let taken = taken.collect();
+        self.settle_objects(temps)?;
+        Ok(taken)
+    }
+
     /// Copies and hashes `files`, in parallel, in the same order.
     fn take_all(&self, dir: &Dir, files: &[Found], rules: &ImportRules) -> Result<Vec<Taken>, StoreError> {
         let (next, stop, bytes) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicU64::new(0));
@@ -112,9 +148,9 @@ impl Store {
         let work = || {
             let mut mine = BTreeMap::new();
             while !stop.load(Ordering::Relaxed) {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                let Some(found) = files.get(place) else { break };
-                let taken = self.take(dir, found, rules, &bytes);
+                let place = next.fetch_add(TOGETHER, Ordering::Relaxed);
+                let Some(rest) = files.get(place..).filter(|rest| !rest.is_empty()) else { break };
+                let taken = self.take(dir, &rest[..rest.len().min(TOGETHER)], rules, &bytes);
                 stop.fetch_or(taken.is_err(), Ordering::Relaxed);
                 mine.insert(place, taken);
             }
@@ -122,22 +158,40 @@ impl Store {
         };
         // Plain threads: a worker of a rayon pool that waits here would start other work of its pool, such as a whole
         // build, and not come back before that ends.
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len() / 8 + 1);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len() / TOGETHER + 1);
         std::thread::scope(|scope| {
             for _ in 1..threads {
                 scope.spawn(work);
             }
             work();
         });
-        results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_values().collect()
+        let mut taken = Vec::with_capacity(files.len());
+        for some in results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_values() {
+            taken.extend(some?);
+        }
+        Ok(taken)
     }
 
-    fn take(&self, dir: &Dir, found: &Found, rules: &ImportRules, total: &AtomicU64) -> Result<Taken, StoreError> {
-        let path = &found.path;
-        let refuse = |why| refused(Some(path), why);
-        let fd = open_below(dir, path, OFlag::O_RDONLY).map_err(|error| refuse(unreadable(error)))?;
+    /// Reads some files, says that they are in use, and writes those that the store lacks.
+    fn take(
+        &self,
+        dir: &Dir,
+        files: &[Found],
+        rules: &ImportRules,
+        total: &AtomicU64,
+    ) -> Result<Vec<Taken>, StoreError> {
+        let read: Vec<Content> =
+            files.iter().map(|found| self.read(dir, found, rules, total)).collect::<Result<_, _>>()?;
+        self.uses(&read.iter().map(|content| Used::Object(content.digest)).collect::<Vec<_>>())?;
+        read.into_iter().map(|content| self.write(content)).collect()
+    }
+
+    /// Reads and hashes one file; a large one is copied meanwhile.
+    fn read(&self, dir: &Dir, found: &Found, rules: &ImportRules, total: &AtomicU64) -> Result<Content, StoreError> {
+        let refuse = |why| refused(Some(&found.path), why);
+        let fd = open_below(dir, &found.path, OFlag::O_RDONLY).map_err(|error| refuse(unreadable(error)))?;
         let before = fstat(&fd).map_err(|error| refuse(unreadable(error)))?;
-        if !same_file(&found.seen, &before) {
+        if kind(&before) != SFlag::S_IFREG || found.seen.is_some_and(|seen| !same_file(&seen, &before)) {
             return Err(refuse(Refusal::Changed));
         }
         let size = u64::try_from(before.st_size).unwrap_or(0);
@@ -145,48 +199,43 @@ impl Store {
             return Err(refuse(Refusal::TooManyBytes(rules.bytes)));
         }
         let mut file = File::from(fd);
-        let (digest, temp) =
-            if size <= SMALL { self.take_small(&mut file, size)? } else { self.take_large(&mut file, size)? };
+        refuse_attributes(&file, rules).map_err(refuse)?;
+        let (mut bytes, mut temp) = (Vec::new(), None);
+        let digest = if size <= SMALL {
+            bytes.reserve_exact(usize::try_from(size).unwrap_or(0));
+            (&file).take(size + 1).read_to_end(&mut bytes).map_err(|source| StoreError::Reading { source })?;
+            (bytes.len() as u64 == size).then(|| Digest::of(&bytes))
+        } else {
+            let mut hasher = blake3::Hasher::new();
+            let copy = temp.insert(self.temp()?);
+            let copied = self.copy_into(copy, &mut file, size, &mut |bytes| {
+                hasher.update(bytes);
+            })?;
+            (copied == size).then(|| digest_of(&hasher))
+        };
         // It was written to while it was read, or had another size than it said.
         let after = fstat(&file).map_err(|error| refuse(unreadable(error)))?;
         let Some(digest) = digest.filter(|_| same_file(&before, &after)) else { return Err(refuse(Refusal::Changed)) };
-        Ok(Taken { digest, size, executable: before.st_mode & 0o111 != 0, temp })
+        Ok(Content { digest, size, executable: before.st_mode & 0o111 != 0, bytes, temp })
     }
 
-    /// The digest is `None` where the file has not the size it said.
-    fn take_small(&self, file: &mut File, size: u64) -> Result<(Option<Digest>, Option<Temp>), StoreError> {
-        let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        file.take(size + 1).read_to_end(&mut content).map_err(|source| StoreError::Reading { source })?;
-        if content.len() as u64 != size {
-            return Ok((None, None));
-        }
-        let digest = Digest::of(&content);
+    /// Leaves a finished temporary file of what the store lacks.
+    fn write(&self, content: Content) -> Result<Taken, StoreError> {
+        let Content { digest, size, executable, bytes, temp } = content;
         if self.object_size(digest) == Some(size) {
-            return Ok((Some(digest), None));
+            return Ok(Taken { digest, size, executable, temp: None });
         }
-        let mut temp = self.temp()?;
-        let written = temp.file().and_then(|file| file.write_all(&content));
-        written
-            .and_then(|()| temp.finish(OBJECT_MODE, false))
-            .map_err(io("writing an object", &self.object_path(digest)))?;
-        Ok((Some(digest), Some(temp)))
-    }
-
-    fn take_large(&self, file: &mut File, size: u64) -> Result<(Option<Digest>, Option<Temp>), StoreError> {
-        let mut temp = self.temp()?;
-        let mut hasher = blake3::Hasher::new();
-        let copied = self.copy_into(&mut temp, file, size, &mut |bytes| {
-            hasher.update(bytes);
-        })?;
-        if copied != size {
-            return Ok((None, None));
-        }
-        let digest = digest_of(&hasher);
-        if self.object_size(digest) == Some(size) {
-            return Ok((Some(digest), None));
-        }
-        temp.finish(OBJECT_MODE, false).map_err(io("writing an object", &self.object_path(digest)))?;
-        Ok((Some(digest), Some(temp)))
+        let mut finished = match temp {
+            Some(temp) => temp,
+            None => {
+                let mut temp = self.temp()?;
+                let written = temp.file().and_then(|file| file.write_all(&bytes));
+                written.map_err(io("writing an object", &self.object_path(digest)))?;
+                temp
+            }
+        };
+        finished.finish(OBJECT_MODE, false).map_err(io("writing an object", &self.object_path(digest)))?;
+        Ok(Taken { digest, size, executable, temp: Some(finished) })
     }
 
     /// Gives temporary files their names as objects, durably.
@@ -223,7 +272,11 @@ fn walk_folder(
     let failed = |error| refused(folder, unreadable(error));
     let opened = match folder {
         None => dir.try_clone().map_err(|source| StoreError::Reading { source })?,
-        Some(path) => Dir::from_std_file(File::from(open_below(dir, path, OFlag::O_DIRECTORY).map_err(failed)?)),
+        Some(path) => {
+            let opened = File::from(open_below(dir, path, OFlag::O_DIRECTORY).map_err(failed)?);
+            refuse_attributes(&opened, rules).map_err(|why| refused(folder, why))?;
+            Dir::from_std_file(opened)
+        }
     };
     let mut names = Vec::new();
     for entry in opened.entries().map_err(|source| StoreError::Reading { source })? {
@@ -263,7 +316,7 @@ fn walk_entry(
                 let place = (seen.st_dev, seen.st_ino);
                 walk.links.entry(place).or_insert_with(|| (0, seen.st_nlink, path.clone())).0 += 1;
             }
-            walk.files.push(Found { path, seen });
+            walk.files.push(Found { path, seen: Some(seen) });
             return Ok(());
         }
         SFlag::S_IFDIR => Entry::Folder,
@@ -288,6 +341,20 @@ fn open_below(dir: &Dir, path: &TreePath, flag: OFlag) -> nix::Result<OwnedFd> {
         .mode(Mode::empty())
         .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     openat2(dir.as_fd(), path.as_path(), how)
+}
+
+/// Attributes that give rights or meaning to a file, which it would lose: capabilities, access lists, a build's own. A
+/// system's label says nothing of the file.
+fn refuse_attributes(file: &File, rules: &ImportRules) -> Result<(), Refusal> {
+    if rules.attributes {
+        return Ok(());
+    }
+    // A file system without any has none.
+    let Ok(names) = file.list_xattr() else { return Ok(()) };
+    match names.map(|name| name.to_string_lossy().into_owned()).find(|name| name != "security.selinux") {
+        Some(name) => Err(Refusal::Attribute(name.escape_debug().to_string())),
+        None => Ok(()),
+    }
 }
 
 fn kind(stat: &FileStat) -> SFlag {

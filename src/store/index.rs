@@ -100,6 +100,27 @@ impl Index {
         self.db.execute("DELETE FROM realisation WHERE key = ?1", [key.0.as_bytes()]).map(drop)
     }
 
+    pub(super) fn remove_all(&mut self, keys: &[ActionKey]) -> rusqlite::Result<()> {
+        let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for key in keys {
+            change.prepare_cached("DELETE FROM realisation WHERE key = ?1")?.execute([key.0.as_bytes()])?;
+        }
+        change.commit()
+    }
+
+    /// Each node's key that started last.
+    pub(super) fn latest(&mut self) -> rusqlite::Result<BTreeMap<String, ActionKey>> {
+        let mut select =
+            self.db.prepare_cached("SELECT node, key FROM realisation ORDER BY node, started, key DESC")?;
+        select.query_map([], |row| Ok((row.get(0)?, ActionKey(Digest::from_bytes(row.get(1)?)))))?.collect()
+    }
+
+    /// All keys, sorted.
+    pub(super) fn keys(&mut self) -> rusqlite::Result<Vec<ActionKey>> {
+        let mut select = self.db.prepare_cached("SELECT key FROM realisation ORDER BY key")?;
+        select.query_map([], |row| Ok(ActionKey(Digest::from_bytes(row.get(0)?))))?.collect()
+    }
+
     /// Every folder that the index has looked at, and when that had last changed.
     fn shards(&self) -> rusqlite::Result<BTreeMap<String, i64>> {
         let mut select = self.db.prepare("SELECT name, modified FROM shard")?;

@@ -29,6 +29,8 @@ pub enum Released {
     /// The packages came out equal to earlier ones, which were kept. [`Ledger::number_of`] goes on answering, so that the
     /// build's action key is found again.
     Equivalent,
+    /// The result was bad and is forgotten. The number stays used up: packages that bear it may be published.
+    Forgotten,
 }
 
 /// The numbers of one component in one distro.
@@ -75,7 +77,8 @@ impl Numbers {
 
     /// The highest number in use, by `arch` itself or by the others; 0 where there is none.
     fn highest(&self, arch: &Arch, own: bool) -> u32 {
-        let used = self.0.iter().filter(|((of, _), (_, released))| released.is_none() && (of == arch) == own);
+        let is_used = |released: &Option<Released>| matches!(released, None | Some(Released::Forgotten));
+        let used = self.0.iter().filter(|((of, _), (_, released))| is_used(released) && (of == arch) == own);
         used.map(|(_, (number, _))| *number).max().unwrap_or(0)
     }
 
@@ -103,7 +106,8 @@ impl Ledger<'_> {
         let bytes = self.store.read_whole(&self.place)?.unwrap_or_default();
         let numbers = Numbers::of(parse(&bytes, &self.path())?.0, version);
         let found = numbers.0.get(&(arch.clone(), fingerprint));
-        Ok(found.filter(|(_, released)| *released != Some(Released::Failed)).map(|(number, _)| *number))
+        let stands = |released: &Option<Released>| matches!(released, None | Some(Released::Equivalent));
+        Ok(found.filter(|(_, released)| stands(released)).map(|(number, _)| *number))
     }
 
     /// The number for a build that is about to run, durable before it is returned. One that the fingerprint has in use

@@ -73,7 +73,7 @@ impl Store {
                 Err((_, Errno::EINTR)) => continue,
                 Err((_, error)) => return Err(io("locking", &self.lock_path(key))(error.into())),
             };
-            if let Some(lock) = self.hold(key, file)? {
+            if let Some(lock) = self.settle_lock(key, file)? {
                 return Ok(lock);
             }
         }
@@ -87,7 +87,7 @@ impl Store {
         loop {
             match Flock::lock(self.open_lock(key)?, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => {
-                    if let Some(lock) = self.hold(key, file)? {
+                    if let Some(lock) = self.settle_lock(key, file)? {
                         return Ok(TryLock::Locked(lock));
                     }
                 }
@@ -114,7 +114,7 @@ impl Store {
     }
 
     /// `None` where the file that was locked has lost its name: its last holder removed it.
-    fn hold(&self, key: ActionKey, mut file: Flock<File>) -> Result<Option<KeyLock>, StoreError> {
+    fn settle_lock(&self, key: ActionKey, mut file: Flock<File>) -> Result<Option<KeyLock>, StoreError> {
         let path = self.lock_path(key);
         let failed = || io("locking", &path);
         let ours = file.metadata().map_err(failed())?;

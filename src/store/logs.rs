@@ -5,7 +5,7 @@ use std::io::{self as std_io, BufReader, Read, Write as _};
 
 use super::error::{StoreError, io};
 use super::objects::digest_of;
-use super::{Store, fault};
+use super::{Store, Used, fault};
 use crate::digest::Digest;
 
 /// The level of compression: logs are written once per build, and text shrinks well at this one.
@@ -48,6 +48,7 @@ impl Store {
         encoder.finish().map_err(failed())?;
         temp.finish(0o644, true).map_err(failed())?;
         let digest = digest_of(&hasher);
+        self.uses(&[Used::Log(digest)])?;
         self.rename(temp, &place_of(digest))?;
         self.sync_folder("log")?;
         fault::point("log-stored");

@@ -20,6 +20,7 @@
 
 mod attempts;
 mod channels;
+pub mod collect;
 #[cfg(test)]
 mod crash_tests;
 mod durable;
@@ -28,6 +29,7 @@ mod export;
 pub mod fault;
 mod import;
 mod index;
+mod keeps;
 mod ledger;
 mod locks;
 mod logs;
@@ -38,6 +40,7 @@ pub mod runs;
 mod sealed;
 mod stamps;
 mod trees;
+mod uses;
 mod work;
 
 use std::sync::atomic::AtomicU64;
@@ -51,19 +54,23 @@ pub use channels::{switch_link, write_atomically};
 pub use error::{Refusal, StoreError};
 pub use export::ExportMode;
 pub use import::ImportRules;
+pub use keeps::{Pin, ProjectList};
 pub use ledger::{Ledger, Released};
 pub use locks::{Holder, KeyLock, TryLock};
 pub use logs::LogReader;
 pub use realisations::{Realisation, Recorded};
 pub use roots::{CommittedRoot, RootEntry};
 pub use stamps::{FolderStamp, RECORD_FOLDERS};
+pub use uses::Used;
 pub use work::WorkDir;
 
 use crate::path::HostPath;
 use error::io;
 
-/// The version of the layout that this program writes. A newer one is refused.
-pub const FORMAT: u32 = 1;
+/// The version of the layout that this program writes. A newer one is refused, an older one migrated.
+///
+/// 2: processes say what they use (`work/<id>/uses`), so that a collection may run beside them.
+pub const FORMAT: u32 = 2;
 
 const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
@@ -101,6 +108,8 @@ pub struct Store {
     dir: Dir,
     /// Where temporary files are made: a work folder of this process, made when first needed.
     scratch: Mutex<Option<Arc<WorkDir>>>,
+    /// What this process has said that it uses.
+    uses: Mutex<Option<uses::Uses>>,
     serial: AtomicU64,
     index: Mutex<Option<index::Index>>,
     notices: Mutex<Vec<Notice>>,
@@ -119,14 +128,18 @@ impl Store {
             path: path.clone(),
             dir,
             scratch: Mutex::new(None),
+            uses: Mutex::new(None),
             serial: AtomicU64::new(0),
             index: Mutex::new(None),
             notices: Mutex::new(Vec::new()),
         };
         match store.read_whole(FORMAT_FILE)? {
             Some(bytes) => {
-                store.check_format(&bytes)?;
+                let found = store.check_format(&bytes)?;
                 store.restore_layout()?;
+                if found < FORMAT {
+                    store.migrate(found)?;
+                }
             }
             None => store.make_layout()?,
         }
@@ -151,15 +164,25 @@ impl Store {
         }
     }
 
-    fn check_format(&self, bytes: &[u8]) -> Result<(), StoreError> {
+    fn check_format(&self, bytes: &[u8]) -> Result<u32, StoreError> {
         let path = self.path.join(FORMAT_FILE);
         let text = String::from_utf8_lossy(bytes);
         let version = text.strip_prefix(FORMAT_HEAD).and_then(|rest| rest.trim_end().parse::<u32>().ok());
         match version {
-            Some(FORMAT) => Ok(()),
+            Some(found @ 1..=FORMAT) => Ok(found),
             Some(found) if found > FORMAT => Err(StoreError::Newer { path: self.path.clone(), found }),
             _ => Err(StoreError::Format { path }),
         }
+    }
+
+    /// Makes a store of an older format one of ours.
+    fn migrate(&self, found: u32) -> Result<(), StoreError> {
+        // From 1 nothing changes but what processes promise: those that are at work now have promised nothing.
+        if !self.live_work()?.is_empty() {
+            return Err(StoreError::AtWork { path: self.path.clone(), found });
+        }
+        fault::point("migrating");
+        self.put_durably(FORMAT_FILE, format!("{FORMAT_HEAD}{FORMAT}\n").as_bytes(), 0o644)
     }
 
     /// Makes folders that are gone: `roots` may be removed by people, and empty ones get lost in copies.
@@ -177,7 +200,7 @@ impl Store {
             if !FOLDERS.iter().chain(&TOLERATED).any(|known| name == **known) {
                 // Another process may have made the store since we looked; its format file came first.
                 return match self.read_whole(FORMAT_FILE)? {
-                    Some(bytes) => self.check_format(&bytes),
+                    Some(bytes) => self.check_format(&bytes).map(drop),
                     None => {
                         let name = name.to_string_lossy().escape_debug().to_string();
                         Err(StoreError::NotAStore { path: self.path.clone(), name })

@@ -8,7 +8,7 @@ use sha2::Digest as _;
 
 use super::durable::{Temp, folder_of, sharded, sharded_sha256};
 use super::error::{StoreError, io};
-use super::{Store, fault, sealed};
+use super::{Store, Used, fault, sealed};
 use crate::digest::{Digest, Sha256};
 use crate::path::HostPath;
 
@@ -88,16 +88,27 @@ impl Store {
         Ok(object)
     }
 
-    /// Which object has this SHA-256, and its size in bytes; `None` where none is known or its bytes are not here.
+    /// Which object has this SHA-256, and its size in bytes; `None` where none is known or its bytes are not here. One that
+    /// is, is in use by this process from here on.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn find_sha256(&self, sha256: Sha256) -> Result<Option<(Digest, u64)>, StoreError> {
-        let Some(bytes) = self.read_whole(&sharded_sha256(SHA256, &sha256))? else { return Ok(None) };
-        let known = sealed::decode::<Known>(&bytes);
-        Ok(known
-            .filter(|known| self.object_size(known.object) == Some(known.size))
-            .map(|known| (known.object, known.size)))
+        let Some(known) = self.read_known(sha256)? else { return Ok(None) };
+        self.uses(&[Used::Object(known.object)])?;
+        let is_here = self.object_size(known.object) == Some(known.size);
+        Ok(is_here.then_some((known.object, known.size)))
+    }
+
+    /// The object of this SHA-256, if it is here: for whoever only looks.
+    pub(super) fn known_sha256(&self, sha256: Sha256) -> Result<Option<Digest>, StoreError> {
+        let known = self.read_known(sha256)?;
+        Ok(known.filter(|known| self.object_size(known.object) == Some(known.size)).map(|known| known.object))
+    }
+
+    fn read_known(&self, sha256: Sha256) -> Result<Option<Known>, StoreError> {
+        let bytes = self.read_whole(&sharded_sha256(SHA256, &sha256))?;
+        Ok(bytes.and_then(|bytes| sealed::decode(&bytes)))
     }
 
     /// Whether the object's file is here; its bytes are not looked at.
@@ -176,6 +187,7 @@ impl Store {
     /// Gives a written temporary file its name as an object, durably.
     fn settle_object(&self, mut temp: Temp, digest: Digest, size: u64) -> Result<(), StoreError> {
         let place = object_place(&digest);
+        self.uses(&[Used::Object(digest)])?;
         if self.object_size(digest) != Some(size) {
             temp.finish(OBJECT_MODE, true).map_err(io("writing an object", &self.path.join(&place)))?;
             self.make_folder(folder_of(&place))?;

@@ -3,13 +3,15 @@
 //! One immutable, sealed file each; the first writer wins. The index only speeds up asking: a key that it lacks is looked
 //! for among the files before it counts as absent.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use serde::{Deserialize, Serialize};
 
 use super::durable::{folder_of, sharded};
 use super::error::{StoreError, io};
-use super::{Notice, Store, fault, sealed};
+use super::index::Index;
+use super::{Notice, Store, Used, fault, sealed};
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs};
 
@@ -72,6 +74,7 @@ impl Store {
         let place = place_of(realisation.key);
         let path = self.path.join(&place);
         let folder = folder_of(&place);
+        self.uses(&[Used::Key(realisation.key)])?;
         // Before there is a file, so that an index without rows is not taken for a lost one.
         self.with_index(|_| Ok(()))?;
         self.make_folder(folder)?;
@@ -163,6 +166,24 @@ impl Store {
         let mut keys = self.with_index(|index| index.of_node(node))?;
         keys.truncate(most);
         Ok(self.realised(&keys)?.into_iter().flatten().collect())
+    }
+
+    /// For each node the key whose realisation started last.
+    pub(super) fn latest_of_nodes(&self) -> Result<BTreeMap<String, ActionKey>, StoreError> {
+        self.with_index(Index::latest)
+    }
+
+    /// The keys of all realisations, sorted.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn record_keys(&self) -> Result<Vec<ActionKey>, StoreError> {
+        self.with_index(Index::keys)
+    }
+
+    /// Whether a key has a record; what is in it is not looked at.
+    pub(super) fn has_record(&self, key: ActionKey) -> bool {
+        self.stat(&place_of(key)).is_some()
     }
 
     /// Forgets what a key came to, durably; `false` where it was not known. Objects stay until they are collected.

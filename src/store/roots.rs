@@ -3,6 +3,11 @@
 //! `roots/<uid>/<key>/` is a root, `roots/<uid>/<key>.ok` says that it is whole. Roots of different users are apart, for
 //! files in those of an ordinary user belong to that user's subordinate ids.
 
+use std::os::fd::AsFd as _;
+
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
+
 use super::durable::folder_of;
 use super::error::{StoreError, io};
 use super::{Store, WorkDir, fault};
@@ -27,6 +32,8 @@ pub struct RootEntry {
     pub key: ActionKey,
     /// Whether it is whole. What is not may be removed by whoever locks its key.
     pub whole: bool,
+    /// When it was made or last used, in seconds since 1970.
+    pub used: i64,
 }
 
 fn place_of(key: ActionKey, uid: u32) -> String {
@@ -43,6 +50,14 @@ impl Store {
     pub fn has_root(&self, key: ActionKey, uid: u32) -> bool {
         let place = place_of(key, uid);
         self.dir.is_file(format!("{place}.ok")) && self.dir.is_dir(&place)
+    }
+
+    /// Notes that a root is used now: of those that nobody needs any more, the longest unused goes first.
+    pub fn touch_root(&self, key: ActionKey, uid: u32) {
+        let marker = format!("{}.ok", place_of(key, uid));
+        let now = &TimeSpec::UTIME_NOW;
+        // One that cannot be noted only makes it look older.
+        let _ = utimensat(self.dir.as_fd(), marker.as_str(), now, now, UtimensatFlags::NoFollowSymlink);
     }
 
     /// Moves `name` in a work folder to the root's place, and says that it is whole. Call it under the key's lock. The
@@ -106,7 +121,8 @@ impl Store {
             for entry in self.dir.read_dir(format!("roots/{uid}")).map_err(failed())? {
                 let name = entry.map_err(failed())?.file_name();
                 if let Some(key) = name.to_str().and_then(|name| name.parse().ok()).map(ActionKey) {
-                    roots.push(RootEntry { uid, key, whole: self.has_root(key, uid) });
+                    let used = self.stat(&format!("{}.ok", place_of(key, uid))).map_or(0, |found| found.st_mtime);
+                    roots.push(RootEntry { uid, key, whole: self.has_root(key, uid), used });
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! Trees by their digest: the canonical bytes that [`crate::tree`] defines, one file each.
 
-use super::Store;
 use super::durable::{folder_of, sharded};
 use super::error::StoreError;
 use super::objects::OBJECT_MODE;
+use super::{Store, Used};
 use crate::digest::Digest;
 use crate::tree::Tree;
 
@@ -18,6 +18,7 @@ impl Store {
         let bytes = tree.encode();
         let digest = Digest::of(&bytes);
         let place = sharded(TREES, &digest);
+        self.uses(&[Used::Tree(digest)])?;
         let size = self.dir.symlink_metadata(&place).ok().map(|meta| meta.len());
         if size == Some(bytes.len() as u64) {
             self.sync_folder(folder_of(&place))?;
@@ -46,6 +47,15 @@ impl Store {
             Ok(None) | Err(StoreError::Altered { .. } | StoreError::NoTree { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Store::present`], for what is going to be used: a tree that is here stays until this process ends.
+    ///
+    /// # Errors
+    /// As [`Store::present`], and where it cannot be said that it is in use.
+    pub fn hold(&self, digest: Digest) -> Result<bool, StoreError> {
+        self.uses(&[Used::Tree(digest)])?;
+        self.present(digest)
     }
 
     fn find_tree(&self, digest: Digest) -> Result<Option<Tree>, StoreError> {

@@ -117,6 +117,21 @@ impl Store {
         Ok(dead)
     }
 
+    /// The names of all work folders whose owners live.
+    pub(super) fn live_work(&self) -> Result<Vec<String>, StoreError> {
+        let failed = || io("looking for who is at work", &self.path.join(WORK));
+        let _gate = self.gate(FlockArg::LockExclusive)?;
+        let work = self.dir.open_dir(WORK).map_err(failed())?;
+        let mut live = Vec::new();
+        for entry in work.entries().map_err(failed())? {
+            let Ok(name) = entry.map_err(failed())?.file_name().into_string() else { continue };
+            if !name.ends_with(".dead") && !is_dead(&work, &name) {
+                live.push(name);
+            }
+        }
+        Ok(live)
+    }
+
     fn gate(&self, how: FlockArg) -> Result<Flock<File>, StoreError> {
         let path = self.path.join(GATE);
         let file = self.dir.create(GATE).map_err(io("opening a lock", &path))?.into_std();

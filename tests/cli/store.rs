@@ -30,7 +30,7 @@ fn a_store_of_a_newer_opb() {
     --- stderr
     opb::store::newer
 
-      × the store `[HERE]/project/store` has format 7, newer than 1, the newest that this opb knows
+      × the store `[HERE]/project/store` has format 7, newer than 2, the newest that this opb knows
       help: use the opb that made it, or choose another store with `--store`
     "###);
     space.file("store/format", "seven\n");
@@ -40,7 +40,7 @@ fn a_store_of_a_newer_opb() {
     opb::store::format
 
       × `[HERE]/project/store/format` does not say a format
-      help: choose another store with `--store`, or write `opb store 1` into that file if the folder is a store
+      help: choose another store with `--store`, or write `opb store 2` into that file if the folder is a store
     "###);
 }
 

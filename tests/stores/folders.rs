@@ -168,3 +168,49 @@ fn an_unreadable_file_is_told_from_one_that_changed() {
         "`a` cannot be stored: it cannot be read: Permission denied | remove it, or change what makes it"
     );
 }
+
+#[test]
+fn extended_attributes_are_refused() {
+    let space = Space::new();
+    let (store, from) = (space.open(), space.folder("in"));
+    from.create_dir("folder").expect("made");
+    from.write("folder/file", "content").expect("written");
+    let path = |name: &str| space.path("in").join(name);
+    if xattr::set(path("folder/file"), "user.note", b"x").is_err() {
+        eprintln!("skipped: no extended attributes on this file system");
+        return;
+    }
+    let refusal = || store.import_folder(&from, &ImportRules::default()).expect_err("refused").to_string();
+    let why = "cannot be stored: it has the extended attribute `user.note`, which would be lost";
+    assert_eq!(refusal(), format!("`folder/file` {why}"));
+    let own = ImportRules { attributes: true, ..ImportRules::default() };
+    store.import_folder(&from, &own).expect("a person's own");
+    xattr::remove(path("folder/file"), "user.note").expect("removed");
+    xattr::set(path("folder"), "user.note", b"x").expect("set");
+    assert_eq!(refusal(), format!("`folder` {why}"));
+    xattr::remove(path("folder"), "user.note").expect("removed");
+    store.import_folder(&from, &ImportRules::default()).expect("without any");
+}
+
+#[test]
+fn chosen_files_are_taken_in_order_and_never_through_links() {
+    let space = Space::new();
+    let (store, from) = (space.open(), space.folder("in"));
+    let path = |name: &str| name.parse::<opb::path::TreePath>().expect("a path");
+    let large = vec![7; 3 << 20];
+    for number in 0..40 {
+        from.write(number.to_string(), format!("file {number}")).expect("written");
+    }
+    from.write("large", &large).expect("written");
+    from.symlink("large", "link").expect("made");
+    let names: Vec<String> = (0..40).rev().map(|number| number.to_string()).chain(["large".to_owned()]).collect();
+    let taken = store.import_files(&from, names.iter().map(|name| path(name)).collect()).expect("stored");
+    for (name, (digest, size)) in names.iter().zip(&taken) {
+        let content = from.read(name).expect("reads");
+        assert_eq!((*digest, *size), (Digest::of(&content), content.len() as u64), "{name}");
+        assert_eq!(store.read_object(*digest, u64::MAX).expect("whole"), content, "{name}");
+    }
+    let error = store.import_files(&from, vec![path("link")]).expect_err("refused");
+    assert_eq!(error.to_string(), "`link` cannot be stored: it changed while it was read");
+    assert!(store.import_files(&from, vec![path("absent")]).is_err());
+}

@@ -9,7 +9,7 @@ fn an_empty_folder_and_one_with_the_project_s_files_become_stores() {
     fs::write(space.path("store/README.md"), "x").expect("written");
     fs::write(space.path("store/.gitignore"), "*").expect("written");
     space.open();
-    assert_eq!(fs::read_to_string(space.path("store/format")).expect("reads"), "opb store 1\n");
+    assert_eq!(fs::read_to_string(space.path("store/format")).expect("reads"), "opb store 2\n");
     assert_eq!(fs::metadata(space.path("store/work")).expect("there").mode() & 0o777, 0o700);
     assert_eq!(space.open().take_notices(), []);
 }
@@ -31,12 +31,12 @@ fn other_folders_and_newer_formats_are_refused() {
     );
     assert_eq!(fs::read_dir(space.path("store")).expect("reads").count(), 1, "something was written into it");
 
-    fs::write(space.path("store/format"), "opb store 2\n").expect("written");
+    fs::write(space.path("store/format"), "opb store 3\n").expect("written");
     let error = Store::open(&path).err().expect("refused");
     assert_eq!(
         shown(&error),
         format!(
-            "the store `{path}` has format 2, newer than 1, the newest that this opb knows | use the opb that made it, or \
+            "the store `{path}` has format 3, newer than 2, the newest that this opb knows | use the opb that made it, or \
              choose another store with `--store`"
         )
     );
@@ -49,6 +49,34 @@ fn other_folders_and_newer_formats_are_refused() {
     let said = shown(&error);
     assert!(said.starts_with("making the store failed at `") && said.contains("Not a directory"), "{said}");
     assert_eq!(error.fault(), Cause::Environment);
+}
+
+#[test]
+fn an_older_format_is_migrated_once_nobody_is_at_work_in_it() {
+    let space = Space::new();
+    let store = space.open();
+    store.record(&realisation("a", 1)).expect("recorded");
+    drop(store);
+    fs::write(space.path("store/format"), "opb store 1\n").expect("written");
+    fs::remove_dir_all(space.path("store/keep")).expect("removed");
+    let at_work = {
+        let store = space.open();
+        fs::write(space.path("store/format"), "opb store 1\n").expect("written");
+        store.new_work().expect("made")
+    };
+    let error = Store::open(&space.host()).err().expect("refused");
+    let path = space.host();
+    assert_eq!(
+        shown(&error),
+        format!(
+            "the store `{path}` has format 1, and an older opb is at work in it | wait until that has ended, then try \
+             again: the store is migrated then"
+        )
+    );
+    drop(at_work);
+    let store = space.open();
+    assert_eq!(fs::read_to_string(space.path("store/format")).expect("reads"), "opb store 2\n");
+    assert!(store.realisation(key("a")).expect("reads").is_some(), "nothing is lost");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    build, check, completions, definitions, diff, eval, init, key, log, new, plan, query, repo, run, runs, update, why,
+    build, check, completions, definitions, diff, eval, init, key, log, new, plan, query, repo, run, runs, store,
+    update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -82,6 +83,7 @@ pub enum Verb {
     Update(update::Update),
     Key(key::Key),
     Repo(repo::Repo),
+    Store(store::Store),
     Run(run::Run),
     Definitions(definitions::Definitions),
     Completions(completions::Completions),

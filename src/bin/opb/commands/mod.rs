@@ -15,6 +15,7 @@ pub mod query;
 pub mod repo;
 pub mod run;
 pub mod runs;
+pub mod store;
 pub mod update;
 pub mod why;
 
@@ -52,6 +53,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Update(args) => update::run(global, args),
         Verb::Key(args) => key::run(global, args),
         Verb::Repo(args) => repo::run(global, args),
+        Verb::Store(args) => store::run(global, args),
         Verb::Run(args) => run::run(global, args),
         Verb::Definitions(args) => definitions::run(global, args),
         Verb::Completions(args) => completions::run(global, args),

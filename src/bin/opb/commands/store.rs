@@ -1,0 +1,198 @@
+//! `opb store`: what is in the store, what it keeps, and whether it is sound.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use opb::diag::Failure;
+use opb::name::PinName;
+use opb::ops::{collecting, stored};
+use opb::project::Project;
+use opb::quantity::{Age, Size};
+use opb::report::store as report;
+use opb::store::Store as Opened;
+use opb::store::collect::Policy;
+
+use super::{open, open_store};
+use crate::cli::Global;
+use crate::output;
+
+/// What goes unless something else is said: what nothing has needed for two weeks.
+const OLDER_THAN: Age = Age { seconds: 14 * 24 * 60 * 60 };
+
+/// Look into the store, keep results, collect what nobody needs, find and mend damage.
+#[derive(Debug, Args)]
+pub struct Store {
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Show how large the store is, and for what it is kept.
+    Info {
+        /// How to show it.
+        #[arg(long, default_value = "table")]
+        format: Format,
+    },
+    /// List results: node, key, size, duration, date, and what keeps them.
+    Ls {
+        /// Nodes whose results are listed; all without any.
+        #[arg(value_name = "SELECTOR", add = crate::complete::selectors())]
+        selectors: Vec<String>,
+        /// How to show it.
+        #[arg(long, default_value = "table")]
+        format: Format,
+    },
+    /// Remove what nobody needs any more. May run beside builds.
+    ///
+    /// Kept are, for every project that uses the store, what its nodes are realised by and the last good result of each;
+    /// published generations; pins; what runs use; the ledger. Without options what nothing has needed for two weeks goes,
+    /// or what `[store]` in `opb.toml` says.
+    Gc {
+        /// What nothing has needed for so long goes: `36h`, `14d`, `2w`, `0`.
+        #[arg(long, value_name = "AGE")]
+        older_than: Option<Age>,
+        /// More goes, the longest unneeded first, until the store is that small: `200 GB`.
+        #[arg(long, value_name = "SIZE")]
+        budget: Option<Size>,
+        /// More goes, the longest unneeded first, until so much is free on its disk.
+        #[arg(long, value_name = "SIZE")]
+        free: Option<Size>,
+        /// Remove nothing, and say what would go.
+        #[arg(long)]
+        dry_run: bool,
+        /// In a dry run, list every file with what keeps it or since when nothing does.
+        #[arg(long, requires = "dry_run")]
+        list: bool,
+        /// How to show it.
+        #[arg(long, default_value = "table")]
+        format: Format,
+    },
+    /// Keep what nodes are realised by now under a name, until that is dropped. Without arguments, list what is kept so.
+    Keep {
+        /// The name.
+        #[arg(value_name = "NAME", requires = "selectors")]
+        name: Option<PinName>,
+        /// The nodes.
+        #[arg(value_name = "SELECTOR", add = crate::complete::selectors())]
+        selectors: Vec<String>,
+        /// Drop what is kept under this name.
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "drop_project"])]
+        drop: Option<PinName>,
+        /// Keep nothing more for the project in this folder, which need not be there any more.
+        #[arg(long, value_name = "DIR", conflicts_with = "name")]
+        drop_project: Option<String>,
+    },
+    /// Drop the results of nodes that are bad, so that they run again. A build's number stays used up.
+    Forget {
+        /// The nodes.
+        #[arg(value_name = "SELECTOR", required = true, add = crate::complete::selectors())]
+        selectors: Vec<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// JSON, versioned: one object, or one for each line of a list.
+    Json,
+}
+
+pub fn run(global: &Global, args: &Store) -> Result<ExitCode, Failure> {
+    match &args.deed {
+        Deed::Info { format } => {
+            let told = stored::info(&opened(global)?.1)?;
+            output::data(&match format {
+                Format::Table => report::info(&told),
+                Format::Json => json(&told),
+            });
+        }
+        Deed::Ls { selectors, format } => {
+            let listed = stored::list(&opened(global)?.1, selectors)?;
+            output::data(&match format {
+                Format::Table => report::listed(&listed),
+                Format::Json => listed.iter().map(json).collect(),
+            });
+        }
+        Deed::Gc { older_than, budget, free, dry_run, list, format } => {
+            let (project, store) = opened(global)?;
+            let policy = policy(&project, (*older_than, *budget, *free));
+            let order = collecting::Order { policy, dry_run: *dry_run };
+            let told = collecting::collect(&store, order, &mut |file| {
+                if *list {
+                    output::data(&match format {
+                        Format::Table => report::file_line(file),
+                        Format::Json => json(file),
+                    });
+                }
+            })?;
+            output::data(&match format {
+                Format::Table => report::collection(&told),
+                Format::Json => json(&told),
+            });
+        }
+        Deed::Keep { name, selectors, drop, drop_project } => {
+            keep(global, name.as_ref(), selectors, (drop.as_ref(), drop_project.as_deref()))?;
+        }
+        Deed::Forget { selectors } => {
+            let session = open(global)?;
+            let store = open_store(global, &session)?;
+            let forgotten = stored::forget(&session, &store, &session.select(selectors)?)?;
+            output::data(&forgotten.iter().map(|node| format!("forgotten: {node}\n")).collect::<String>());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn keep(
+    global: &Global,
+    name: Option<&PinName>,
+    selectors: &[String],
+    (drop, drop_project): (Option<&PinName>, Option<&str>),
+) -> Result<(), Failure> {
+    if let Some(name) = name {
+        let session = open(global)?;
+        let store = open_store(global, &session)?;
+        let kept = stored::keep(&session, &store, name.clone(), &session.select(selectors)?)?;
+        output::data(&format!("kept as {name}: {}\n", opb::report::count(kept, "result")));
+        return Ok(());
+    }
+    let (_, store) = opened(global)?;
+    match (drop, drop_project) {
+        (Some(name), _) => {
+            stored::drop_pin(&store, name)?;
+            output::data(&format!("dropped: {name}\n"));
+        }
+        (_, Some(project)) => {
+            stored::drop_project(&store, project)?;
+            output::data(&format!("nothing more is kept for {}\n", opb::report::plain(project)));
+        }
+        _ => output::data(&report::pins(&stored::pins(&store)?)),
+    }
+    Ok(())
+}
+
+/// How far to go: as the arguments say, else as the project does, else by age alone.
+fn policy(project: &Project, (older_than, budget, free): (Option<Age>, Option<Size>, Option<Size>)) -> Policy {
+    let set = project.settings.store;
+    let asked = older_than.is_some() || budget.is_some() || free.is_some();
+    let (older_than, budget, free) =
+        if asked { (older_than, budget, free) } else { (set.older_than.or(Some(OLDER_THAN)), set.budget, set.free) };
+    Policy {
+        older_than: older_than.map(|age| age.seconds),
+        budget: budget.map(|size| size.0),
+        free: free.map(|size| size.0),
+    }
+}
+
+/// The project, not evaluated, and the store.
+fn opened(global: &Global) -> Result<(Project, Opened), Failure> {
+    let project = Project::open(&global.directory)?;
+    let store = Opened::open(&project.store_path(global.store.as_deref()))?;
+    Ok((project, store))
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("plain values") + "\n"
+}

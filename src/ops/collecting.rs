@@ -1,0 +1,190 @@
+//! Collecting what nobody needs any more, and saying why the rest is kept.
+
+use std::collections::BTreeMap;
+
+use crate::diag::Failure;
+use crate::digest::Sha256;
+use crate::exec::root_owner;
+use crate::package::list::PackageList;
+use crate::project;
+use crate::publish;
+use crate::report::store::{Amounts, CollectionTold, FileTold, RootTold};
+use crate::sandbox::{self, IdMap, Launcher};
+use crate::store::collect::{Dead, Downloads, Kind, Marked, Policy, Reason, Stored};
+use crate::store::{Realisation, RootEntry, Store, StoreError};
+
+/// The most bytes of a package list.
+const MAX_LIST: u64 = 64 << 20;
+
+/// What to collect.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Order {
+    /// How far to go.
+    pub policy: Policy,
+    /// Only say what would go.
+    pub dry_run: bool,
+}
+
+/// What is alive in a store and what is dead, by file.
+pub struct Survey {
+    marked: Marked,
+    dead: Dead,
+    /// The roots, each with when it died, if it is dead.
+    roots: Vec<(RootEntry, Option<i64>)>,
+    /// Bytes of what is kept, by what keeps it.
+    kept: Amounts,
+    /// Bytes of what is dead, by when it died.
+    dead_bytes: BTreeMap<i64, u64>,
+    total: u64,
+}
+
+impl Survey {
+    /// Looks at the whole of `store`.
+    ///
+    /// # Errors
+    /// Where what must be kept cannot be read.
+    pub fn of(store: &Store) -> Result<Self, Failure> {
+        let marked = mark(store)?;
+        let dead = store.find_dead(&marked)?;
+        let (mut kept, mut dead_bytes, mut total) = (Amounts::new(), BTreeMap::<i64, u64>::new(), 0u64);
+        for kind in Kind::FILES {
+            store.each_file(kind, &mut |stored| {
+                total = total.saturating_add(stored.bytes);
+                match (dead.since(&marked, stored), reason_of(&marked, stored)) {
+                    (Some(since), _) => *dead_bytes.entry(since).or_default() += stored.bytes,
+                    (None, Some(reason)) => kept.entry(reason.keeper.word().to_owned()).or_default().add(stored.bytes),
+                    (None, None) => {}
+                }
+                Ok(())
+            })?;
+        }
+        let mut roots = Vec::new();
+        for root in store.roots()? {
+            let bytes = store.root_bytes(&root);
+            let since = dead.root_since(&marked, root.key, root.used);
+            total = total.saturating_add(bytes);
+            if let Some(since) = since {
+                *dead_bytes.entry(since).or_default() += bytes;
+            }
+            roots.push((root, since));
+        }
+        Ok(Self { marked, dead, roots, kept, dead_bytes, total })
+    }
+
+    /// How many bytes all of it has, roots included.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// How many bytes are dead.
+    pub fn dead_bytes(&self) -> u64 {
+        self.dead_bytes.values().sum()
+    }
+
+    /// What is kept, by what keeps it.
+    pub fn kept(&self) -> &Amounts {
+        &self.kept
+    }
+
+    /// Why a file is kept, and when it died if it is not.
+    pub fn told(&self, stored: &Stored) -> (Option<&Reason>, Option<i64>) {
+        (reason_of(&self.marked, stored), self.dead.since(&self.marked, stored))
+    }
+}
+
+/// What is alive in `store`.
+///
+/// # Errors
+/// Where what must be kept cannot be read.
+pub fn mark(store: &Store) -> Result<Marked, Failure> {
+    Ok(store.mark(publish::kept(store)?, &|realisation: &_| packages_of(store, realisation))?)
+}
+
+/// Collects by `order`. In a dry run `each` is shown every file, and whether it goes.
+///
+/// # Errors
+/// Where what must be kept cannot be read, or the store not be written.
+pub fn collect(store: &Store, order: Order, each: &mut dyn FnMut(&FileTold)) -> Result<CollectionTold, Failure> {
+    let mut survey = Survey::of(store)?;
+    let free = store.free_bytes()?;
+    let until = Store::until(order.policy, project::now(), survey.total, free, &survey.dead_bytes);
+    let goes = |since: Option<i64>| since.zip(until).is_some_and(|(since, until)| since <= until);
+    let mut told = CollectionTold::new(order.dry_run, survey.total, free, survey.kept.clone());
+    let roots: Vec<RootEntry> =
+        survey.roots.iter().filter(|(_, since)| goes(*since)).map(|(root, _)| root.clone()).collect();
+    if order.dry_run {
+        for kind in Kind::FILES {
+            store.each_file(kind, &mut |stored| {
+                let (reason, since) = survey.told(stored);
+                if goes(since) {
+                    told.add(kind, stored.bytes);
+                } else if since.is_some() {
+                    told.young.add(stored.bytes);
+                }
+                each(&FileTold::new(stored, reason, since, goes(since)));
+                Ok(())
+            })?;
+        }
+        told.roots = roots.iter().map(|root| RootTold::new(root, store.root_bytes(root))).collect();
+        return Ok(told);
+    }
+    let downloads = |realisation: &Realisation| packages_of(store, realisation);
+    if let Some(until) = until {
+        for (kind, amount) in store.collect(&mut survey.marked, &survey.dead, until, &downloads)? {
+            told.take(kind, amount);
+        }
+    }
+    told.roots = collect_roots(store, &roots, &mut survey.marked, &downloads)?;
+    told.free_bytes = store.free_bytes()?;
+    Ok(told)
+}
+
+/// Removes roots, but for those that somebody uses, and those of other users.
+fn collect_roots(
+    store: &Store,
+    roots: &[RootEntry],
+    marked: &mut Marked,
+    downloads: &Downloads<'_>,
+) -> Result<Vec<RootTold>, Failure> {
+    let mut gone = Vec::new();
+    if roots.is_empty() {
+        return Ok(gone);
+    }
+    let owner = root_owner(IdMap::of_this_process().ok().as_ref());
+    let (work, launcher) = (store.new_work()?, Launcher::this_program()?);
+    for root in roots.iter().filter(|root| root.uid == owner) {
+        let (name, bytes) = (root.key.to_string(), store.root_bytes(root));
+        if store.collect_root((root.key, root.uid), marked, (&work, &name), downloads)? {
+            sandbox::remove(&launcher, &work.path().join(&name))?;
+            gone.push(RootTold::new(root, bytes));
+        }
+    }
+    Ok(gone)
+}
+
+fn reason_of<'a>(marked: &'a Marked, stored: &Stored) -> Option<&'a Reason> {
+    match stored.kind {
+        Kind::Object => marked.object(stored.digest),
+        Kind::Tree => marked.tree(stored.digest),
+        Kind::Log => marked.log(stored.digest),
+        Kind::Realisation => marked.key(crate::drv::ActionKey(stored.digest)),
+    }
+}
+
+/// The downloaded packages that a package list names: without them its root cannot be made again once the archive has
+/// moved on. Lists that are gone or damaged name none.
+fn packages_of(store: &Store, realisation: &Realisation) -> Result<Vec<Sha256>, StoreError> {
+    if !realisation.node.starts_with("resolve:") {
+        return Ok(Vec::new());
+    }
+    let mut packages = Vec::new();
+    for tree in realisation.outputs.values() {
+        let Ok(tree) = store.get_tree(*tree) else { continue };
+        for (_, object, _) in tree.files() {
+            let text = store.read_object(object, MAX_LIST).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let list = text.and_then(|text| PackageList::decode(&text).ok());
+            packages.extend(list.iter().flat_map(|list| list.iter().map(|listed| listed.sha256)));
+        }
+    }
+    Ok(packages)
+}

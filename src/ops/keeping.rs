@@ -1,0 +1,36 @@
+//! What a project wants kept in the store: the list of its nodes, each with the key that it is or last was realised by.
+
+use std::collections::BTreeMap;
+
+use super::session::Session;
+use crate::diag::Failure;
+use crate::drv::ActionKey;
+use crate::graph::NodeId;
+use crate::project;
+use crate::store::{ProjectList, Store};
+
+/// The project's name in lists: its folder.
+pub fn project_of(session: &Session) -> String {
+    session.project.path.to_string()
+}
+
+/// Brings the project's list in the store up to date with what `settled` says of its nodes. A node of which that says
+/// nothing stays with what it had.
+///
+/// # Errors
+/// Where the list cannot be written.
+pub fn keep(session: &Session, store: &Store, settled: impl Fn(NodeId) -> Option<ActionKey>) -> Result<(), Failure> {
+    let project = project_of(session);
+    // A damaged one is made anew.
+    let before = store.project_list(&project).ok().flatten().unwrap_or_default();
+    let before: BTreeMap<String, ActionKey> =
+        before.nodes.into_iter().filter_map(|(node, key)| Some((node, key?))).collect();
+    let graph = &session.graph;
+    let nodes = graph.ids().map(|id| {
+        let name = graph.node(id).to_string();
+        let key = settled(id).or_else(|| before.get(&name).copied());
+        (name, key)
+    });
+    let nodes = nodes.collect();
+    Ok(store.keep_project(&ProjectList { project, updated: project::now(), nodes })?)
+}

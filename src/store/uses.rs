@@ -1,0 +1,156 @@
+//! What live processes use: named before it is looked for, so that no collection takes it away in between.
+//!
+//! `work/<id>/uses` has a row for each thing: a letter, and 32 bytes. Rows are appended under a shared lock on
+//! `locks/collect`. A collection holds that lock alone, but only while it removes a few hundred files, and begins each time
+//! with the rows that have come since. So what a process has named and then finds is there until that process ends,
+//! however it ends: the rows of a dead one count for nothing.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::sync::{Arc, PoisonError};
+
+use cap_std::fs::OpenOptions;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use super::Store;
+use super::error::{StoreError, io};
+use super::work::WorkDir;
+use crate::digest::Digest;
+use crate::drv::ActionKey;
+use crate::path::HostPath;
+
+/// Held alone by a collection while it removes, shared by whoever says what it uses.
+const GATE: &str = "locks/collect";
+
+const USES: &str = "uses";
+
+/// The bytes of a row.
+const ROW: usize = 33;
+
+/// Something that a process uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Used {
+    /// A realisation, with its outputs, its log and the root of that key.
+    Key(ActionKey),
+    /// A tree, with its objects.
+    Tree(Digest),
+    /// An object.
+    Object(Digest),
+    /// A log.
+    Log(Digest),
+}
+
+impl Used {
+    fn row(self) -> [u8; ROW] {
+        let (letter, digest) = match self {
+            Self::Key(key) => (b'k', key.0),
+            Self::Tree(digest) => (b't', digest),
+            Self::Object(digest) => (b'o', digest),
+            Self::Log(digest) => (b'l', digest),
+        };
+        let mut row = [letter; ROW];
+        row[1..].copy_from_slice(digest.as_bytes());
+        row
+    }
+
+    fn of(row: &[u8; ROW]) -> Option<Self> {
+        let (letter, digest) = row.split_first_chunk::<1>()?;
+        let digest = Digest::from_bytes(digest.try_into().ok()?);
+        match letter {
+            b"k" => Some(Self::Key(ActionKey(digest))),
+            b"t" => Some(Self::Tree(digest)),
+            b"o" => Some(Self::Object(digest)),
+            b"l" => Some(Self::Log(digest)),
+            _ => None,
+        }
+    }
+}
+
+/// The rows of this process.
+pub(super) struct Uses {
+    rows: File,
+    path: HostPath,
+    /// What the rows stand in: alive as long as this is.
+    _scratch: Arc<WorkDir>,
+}
+
+/// A collection's view of what live processes use, read on as they go on.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// How far the rows of each work folder have been read.
+    read: std::collections::BTreeMap<String, u64>,
+}
+
+impl Store {
+    /// Says what this process is about to use: what is in the store by then stays until the process ends. Look for it
+    /// only afterwards.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn uses(&self, used: &[Used]) -> Result<(), StoreError> {
+        let mut slot = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let uses = match &mut *slot {
+            Some(uses) => uses,
+            None => slot.insert(self.open_uses()?),
+        };
+        let rows: Vec<u8> = used.iter().flat_map(|used| used.row()).collect();
+        let _gate = self.gate_of_uses(FlockArg::LockShared)?;
+        let before = uses.rows.metadata().map(|meta| meta.len());
+        let written = uses.rows.write_all(&rows);
+        if written.is_err()
+            && let Ok(before) = before
+        {
+            // A full disk: part of a row would displace all that follow.
+            let _ = uses.rows.set_len(before);
+        }
+        written.map_err(io("saying what is in use", &uses.path))
+    }
+
+    fn open_uses(&self) -> Result<Uses, StoreError> {
+        let scratch = self.scratch()?;
+        let path = scratch.path().join(USES);
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        let rows = scratch.dir().open_with(USES, &options).map_err(io("saying what is in use", &path))?.into_std();
+        Ok(Uses { rows, path, _scratch: scratch })
+    }
+
+    /// Keeps everybody from beginning to use anything until the lock is dropped; waits for those who are about to.
+    pub(super) fn close_gate(&self) -> Result<Flock<File>, StoreError> {
+        self.gate_of_uses(FlockArg::LockExclusive)
+    }
+
+    fn gate_of_uses(&self, how: FlockArg) -> Result<Flock<File>, StoreError> {
+        let path = self.path.join(GATE);
+        let mut file = self.dir.create(GATE).map_err(io("opening a lock", &path))?.into_std();
+        loop {
+            match Flock::lock(file, how) {
+                Ok(lock) => return Ok(lock),
+                Err((again, Errno::EINTR)) => file = again,
+                Err((_, error)) => return Err(io("locking", &path)(error.into())),
+            }
+        }
+    }
+
+    /// What live processes have said since this was last asked with the same `seen`. Call it while the gate is closed.
+    pub(super) fn new_uses(&self, seen: &mut Seen) -> Result<Vec<Used>, StoreError> {
+        let mut used = Vec::new();
+        for name in self.live_work()? {
+            let place = format!("work/{name}/{USES}");
+            let failed = || io("reading what is in use", &self.path.join(&place));
+            let mut file = match self.dir.open(&place) {
+                Ok(file) => file.into_std(),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed()(error)),
+            };
+            let from = seen.read.entry(name).or_default();
+            let mut rows = Vec::new();
+            file.seek(SeekFrom::Start(*from)).and_then(|_| file.read_to_end(&mut rows)).map_err(failed())?;
+            let (rows, _) = rows.as_chunks::<ROW>();
+            *from += (rows.len() * ROW) as u64;
+            used.extend(rows.iter().filter_map(Used::of));
+        }
+        Ok(used)
+    }
+}
