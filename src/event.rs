@@ -1,6 +1,6 @@
 //! Events: everything that a run tells the outside. Renderers make a terminal view, plain lines or JSON of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::component::MayFail;
 use crate::diag::Cause;
@@ -84,6 +84,28 @@ pub enum Event {
         /// The nodes without whose outputs it is.
         without: Vec<NodeName>,
     },
+    /// A cache knew what a node came to; its bytes come when somebody reads them.
+    NodeKnown {
+        /// The node's name, where it ran.
+        node: String,
+        /// Its action key.
+        key: ActionKey,
+        /// The cache.
+        cache: String,
+        /// How long it took where it ran.
+        milliseconds: u64,
+    },
+    /// The same step came to different outputs: it is not deterministic. The result that is here stays.
+    NodeDiffers {
+        /// The node.
+        node: String,
+        /// Its action key.
+        key: ActionKey,
+        /// The cache that has the other result; `None` where both are from here.
+        cache: Option<String>,
+    },
+    /// What a cache was good for in this run.
+    CacheUsed(CacheUse),
     /// A run ended.
     RunFinished {
         /// What came out.
@@ -91,6 +113,25 @@ pub enum Event {
         /// How long it took.
         milliseconds: u64,
     },
+}
+
+/// What a cache was good for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CacheUse {
+    /// The cache, as the user or the project calls it.
+    pub cache: String,
+    /// How many action keys it was asked for.
+    pub asked: u64,
+    /// How many of them it knew.
+    pub known: u64,
+    /// How many nodes' outputs came from it.
+    pub fetched: u64,
+    /// How many bytes came from it, as they were sent.
+    pub bytes: u64,
+    /// How often it was asked for a file.
+    pub requests: u64,
+    /// Why it was left out from some moment on; `None` where it was not.
+    pub left_out: Option<String>,
 }
 
 /// A known failure, as its recipe says it.
@@ -124,6 +165,13 @@ pub enum Done {
     Identical,
     /// It did not run: another process, or a node that does the same, had just made it.
     Found,
+    /// It did not run: its outputs came from a cache.
+    Fetched {
+        /// The cache.
+        cache: String,
+        /// How many bytes came over, as they were sent: compressed.
+        bytes: u64,
+    },
     /// A build ran with a new number, and its packages are equal but for that: the earlier ones stay.
     Kept {
         /// The version that stays.
@@ -142,6 +190,8 @@ pub struct Counts {
     pub ran: usize,
     /// Of those, package builds.
     pub builds: usize,
+    /// Were expected to run or looked at, and came from a cache with their bytes.
+    pub fetched: usize,
     /// Were expected to run, but an input came out unchanged.
     pub cut_off: usize,
     /// Failed, and may not.

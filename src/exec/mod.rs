@@ -181,6 +181,7 @@ struct Tally {
     ran: usize,
     builds: usize,
     found: usize,
+    fetched: usize,
     failures: Vec<(NodeId, Cause)>,
     tolerated: Vec<NodeId>,
     stopped: usize,
@@ -197,8 +198,11 @@ fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: 
                 let failure = Failure::from(NodeError::Differs { node: node.to_string() });
                 return fail(ctx, graph, schedule, id, &failure, tally);
             }
-            let how = if ran.found { Done::Found } else { ran.how };
-            if ran.found {
+            let fetched = matches!(ran.how, Done::Fetched { .. });
+            let how = if ran.found && !fetched { Done::Found } else { ran.how };
+            if fetched {
+                tally.fetched += 1;
+            } else if ran.found {
                 tally.found += 1;
             } else {
                 tally.ran += 1;
@@ -278,10 +282,11 @@ fn outcome(
     let failed = tally.failures.len() + tally.tolerated.len();
     let counts = Counts {
         nodes: looked_at,
-        clean: settled.len().saturating_sub(tally.ran),
+        clean: settled.len().saturating_sub(tally.ran + tally.fetched),
         ran: tally.ran,
         builds: tally.builds,
-        cut_off: order.expected.saturating_sub(tally.ran + tally.found + failed + not_run),
+        fetched: tally.fetched,
+        cut_off: order.expected.saturating_sub(tally.ran + tally.found + tally.fetched + failed + not_run),
         failed: tally.failures.len(),
         tolerated: tally.tolerated.len(),
         not_run,

@@ -18,8 +18,8 @@ use crate::graph::{Graph, NodeId};
 use crate::plan::{Cause, Causes, Change, Plan, Reason, State, causes, describe};
 use crate::project::{self, ProjectFiles};
 use crate::store::runs::{
-    RunCause, RunChange, RunCounts, RunEnd, RunFact, RunFinished, RunNode, RunOutcome, RunPlanned, RunStarted,
-    RunWriter,
+    RunCause, RunChange, RunCounts, RunDiffers, RunEnd, RunFact, RunFetched, RunFinished, RunKnown, RunNode,
+    RunOutcome, RunPlanned, RunStarted, RunWriter,
 };
 use crate::store::{Store, StoreError};
 
@@ -71,6 +71,9 @@ impl<'a> Recorder<'a> {
                 if let Done::Kept { version } = how {
                     ended.kept = Some(version.clone());
                 }
+                if let Done::Fetched { cache, bytes } = how {
+                    ended.fetched = Some(RunFetched { cache: cache.clone(), bytes: *bytes });
+                }
                 RunFact::Ended(ended)
             }
             Event::NodeFailed { node, cause, message, log, known } => {
@@ -85,6 +88,14 @@ impl<'a> Recorder<'a> {
                 let without = without.iter().map(ToString::to_string).collect();
                 RunFact::Without { node: node.to_string(), without }
             }
+            Event::NodeKnown { node, key, cache, milliseconds } => {
+                let (node, cache) = (node.clone(), cache.clone());
+                RunFact::Known(RunKnown { node, key: *key, cache, milliseconds: *milliseconds })
+            }
+            Event::NodeDiffers { node, key, cache } => {
+                RunFact::Differs(RunDiffers { node: node.clone(), key: *key, cache: cache.clone() })
+            }
+            Event::CacheUsed(used) => RunFact::Cache(used.clone()),
             _ => return,
         };
         if let RunFact::Ended(ended) = &fact {
@@ -149,7 +160,18 @@ fn tell(sink: &Sink<'_>, error: &StoreError) {
 
 fn of(node: String, outcome: RunOutcome) -> RunNode {
     let outputs = Outputs::new();
-    RunNode { node, outcome, key: None, outputs, milliseconds: 0, kept: None, fault: None, message: None, log: None }
+    RunNode {
+        node,
+        outcome,
+        key: None,
+        outputs,
+        milliseconds: 0,
+        kept: None,
+        fault: None,
+        message: None,
+        log: None,
+        fetched: None,
+    }
 }
 
 fn outcome_of(how: &Done) -> RunOutcome {
@@ -157,13 +179,14 @@ fn outcome_of(how: &Done) -> RunOutcome {
         Done::Built => RunOutcome::Built,
         Done::Identical => RunOutcome::Identical,
         Done::Found => RunOutcome::Found,
+        Done::Fetched { .. } => RunOutcome::Fetched,
         Done::Kept { .. } => RunOutcome::Kept,
     }
 }
 
 fn counts_of(counts: &Counts) -> RunCounts {
-    let Counts { ran, builds, cut_off, failed, tolerated, not_run, .. } = *counts;
-    RunCounts { ran, builds, cut_off, failed, tolerated, not_run }
+    let Counts { ran, builds, fetched, cut_off, failed, tolerated, not_run, .. } = *counts;
+    RunCounts { ran, builds, fetched, cut_off, failed, tolerated, not_run }
 }
 
 fn started(session: &Session, asked: &Asked, plan: &Plan) -> RunStarted {

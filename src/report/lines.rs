@@ -1,7 +1,7 @@
 //! Events as plain lines, for pipes and logs: one line when a node starts, one when it ends.
 
-use super::{count, duration, plain};
-use crate::event::{Counts, Done, Event, KnownFailure};
+use super::{count, duration, plain, size};
+use crate::event::{CacheUse, Counts, Done, Event, KnownFailure};
 use crate::name::NodeName;
 
 /// How much to say.
@@ -30,6 +30,7 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
                     ("same", " (output as before: what follows is not rebuilt because of it)".to_owned())
                 }
                 Done::Found => ("found", " (the same was just made for another)".to_owned()),
+                Done::Fetched { cache, bytes } => ("fetched", format!(" ({} from {})", size(*bytes), plain(cache))),
                 Done::Kept { version } => ("kept", format!(" (rebuilt, equivalent, kept {})", plain(version))),
             };
             at(Verbosity::Normal, format!("{word:<7} {node}  {}{more}", duration(*milliseconds)))
@@ -47,9 +48,40 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
         Event::Incomplete { node, without } => {
             Some(format!("lacking {node}\n  assembled without {}, as `may_fail` allows", listed(without)))
         }
+        Event::NodeKnown { node, cache, .. } => {
+            at(Verbosity::Verbose, format!("known   {}: {} has its result", plain(node), plain(cache)))
+        }
+        Event::NodeDiffers { node, cache, .. } => at(Verbosity::Normal, differs(node, cache.as_deref())),
+        Event::CacheUsed(used) => cache_used(used).and_then(|text| at(Verbosity::Normal, text)),
         Event::NodeStopped { node } => at(Verbosity::Normal, format!("stopped {node}")),
         Event::RunFinished { counts, milliseconds } => Some(result(counts, *milliseconds)),
     }
+}
+
+/// A step that is not deterministic.
+fn differs(node: &str, cache: Option<&str>) -> String {
+    let node = plain(node);
+    let other = match cache {
+        Some(cache) => format!("{} has another result for the same inputs", plain(cache)),
+        None => "built again from the same inputs, it came out different".to_owned(),
+    };
+    format!(
+        "note: {node} is not reproducible: {other}; the first result stays, and `opb diff --rivals {node}` shows what differs"
+    )
+}
+
+/// A line about a cache that was of some use.
+fn cache_used(used: &CacheUse) -> Option<String> {
+    if used.known == 0 && used.fetched == 0 {
+        return None;
+    }
+    let (cache, known) = (plain(&used.cache), count(usize::try_from(used.known).unwrap_or(usize::MAX), "result"));
+    Some(format!(
+        "cache   {cache}: {known} known, {} fetched ({}), in {}",
+        used.fetched,
+        size(used.bytes),
+        count(usize::try_from(used.requests).unwrap_or(usize::MAX), "request")
+    ))
 }
 
 fn listed(names: &[NodeName]) -> String {
@@ -69,10 +101,13 @@ fn known_failure(known: &KnownFailure) -> String {
 /// The last line of a run.
 pub fn result(counts: &Counts, milliseconds: u64) -> String {
     let time = duration(milliseconds);
-    if counts.ran + counts.failed + counts.tolerated + counts.not_run == 0 {
+    if counts.ran + counts.fetched + counts.failed + counts.tolerated + counts.not_run == 0 {
         return format!("nothing to do: {}, all clean ({time})", count(counts.nodes, "node"));
     }
     let mut parts = vec![format!("{} ran ({})", count(counts.ran, "node"), count(counts.builds, "package build"))];
+    if counts.fetched > 0 {
+        parts.push(format!("{} fetched", counts.fetched));
+    }
     if counts.cut_off > 0 {
         parts.push(format!("{} spared because an input came out as before", count(counts.cut_off, "node")));
     }

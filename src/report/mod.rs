@@ -18,4 +18,4 @@ pub mod store;
 pub mod why;
 mod words;
 
-pub use words::{count, duration, plain, wrapped};
+pub use words::{count, duration, plain, size, wrapped};

@@ -218,6 +218,7 @@ pub fn outcome_word(outcome: RunOutcome) -> &'static str {
         RunOutcome::Identical => "identical",
         RunOutcome::Kept => "kept",
         RunOutcome::Found => "found",
+        RunOutcome::Fetched => "fetched",
         RunOutcome::CutOff => "cut-off",
         RunOutcome::Failed => "failed",
         RunOutcome::Tolerated => "tolerated",
@@ -266,6 +267,7 @@ fn came_to(head: &RunHead) -> String {
     let mut parts = vec![format!("{} ran", counts.ran)];
     let others = [
         (counts.builds, "builds"),
+        (counts.fetched, "fetched"),
         (counts.cut_off, "cut off"),
         (counts.failed, "failed"),
         (counts.tolerated, "failed as they may"),

@@ -15,6 +15,22 @@ pub fn duration(milliseconds: u64) -> String {
     }
 }
 
+/// `80 bytes`, `4.2 kB`, `3.1 MB`: powers of 1000.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    let mut unit = 1_000;
+    for (at, name) in UNITS.iter().enumerate() {
+        if bytes < unit {
+            break;
+        }
+        if bytes / unit < 1_000 || at + 1 == UNITS.len() {
+            return format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit);
+        }
+        unit *= 1_000;
+    }
+    format!("{bytes} bytes")
+}
+
 /// Foreign text (logs, names) with its control characters made harmless; tabs and newlines stay.
 pub fn plain(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut plain, c| {
@@ -46,6 +62,7 @@ mod tests {
         assert_eq!([count(0, "node"), count(1, "node")], ["0 nodes", "1 node"]);
         let shown: Vec<String> = [80, 4_210, 185_000, 7_620_000].into_iter().map(duration).collect();
         assert_eq!(shown, ["80 ms", "4.2 s", "3 min 5 s", "2 h 7 min"]);
+        assert_eq!([80, 4_210, 3_190_000].map(size), ["80 bytes", "4.2 kB", "3.1 MB"]);
         assert_eq!(plain("a\u{1b}]0;x\u{7}\tb\r\n"), "a\\u{1b}]0;x\\u{7}\tb\n");
     }
 }

@@ -22,7 +22,8 @@ use cap_std::fs::OpenOptions;
 use nix::fcntl::{Flock, FlockArg};
 
 pub use facts::{
-    RunCause, RunChange, RunCounts, RunEnd, RunFact, RunFinished, RunNode, RunOutcome, RunPlanned, RunStarted,
+    RunCause, RunChange, RunCounts, RunDiffers, RunEnd, RunFact, RunFetched, RunFinished, RunKnown, RunNode,
+    RunOutcome, RunPlanned, RunStarted,
 };
 pub use id::{RunId, RunIdError};
 pub use reading::{Run, RunHead, RunOf, RunState};

@@ -7,6 +7,9 @@
 //! running    a node has begun to run
 //! ended      what a node came to
 //! without    what a repository was assembled without
+//! known      a cache knew what a node came to
+//! differs    a step came to different outputs, here or in a cache
+//! cache      what a cache was good for
 //! finished   when, how, and what came out in numbers
 //! ```
 
@@ -15,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::diag::Cause;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs};
+use crate::event::CacheUse;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +44,38 @@ pub enum RunFact {
         /// The nodes of those inputs.
         without: Vec<String>,
     },
+    /// A cache knew what a node came to.
+    Known(RunKnown),
+    /// The same step came to different outputs.
+    Differs(RunDiffers),
+    /// What a cache was good for in this run.
+    Cache(CacheUse),
     /// The run ends. Always last, and missing where it was killed.
     Finished(RunFinished),
+}
+
+/// What a cache knew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunKnown {
+    /// The node.
+    pub node: String,
+    /// Its action key.
+    pub key: ActionKey,
+    /// The cache.
+    pub cache: String,
+    /// How long it took where it ran.
+    pub milliseconds: u64,
+}
+
+/// A step that is not deterministic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunDiffers {
+    /// The node.
+    pub node: String,
+    /// Its action key.
+    pub key: ActionKey,
+    /// The cache that has the other result; `None` where both are from here.
+    pub cache: Option<String>,
 }
 
 /// How a run begins.
@@ -147,6 +181,18 @@ pub struct RunNode {
     pub message: Option<String>,
     /// Its log, where it failed and has one.
     pub log: Option<Digest>,
+    /// Where its outputs came from, where that was a cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<RunFetched>,
+}
+
+/// What came from a cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFetched {
+    /// The cache.
+    pub cache: String,
+    /// How many bytes came over, as they were sent: compressed.
+    pub bytes: u64,
 }
 
 /// What a node can come to.
@@ -161,6 +207,8 @@ pub enum RunOutcome {
     Kept,
     /// Another process, or a node that does the same, had just made it.
     Found,
+    /// It did not run: its outputs came from a cache.
+    Fetched,
     /// It did not run: its inputs came out as before.
     CutOff,
     /// It failed.
@@ -213,6 +261,9 @@ pub struct RunCounts {
     pub ran: usize,
     /// Of those, package builds.
     pub builds: usize,
+    /// Came from a cache with their bytes. Not written where there are none, as before there was such a thing.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub fetched: usize,
     /// Were spared because an input came out as before.
     pub cut_off: usize,
     /// Failed, and may not.

@@ -6,9 +6,12 @@ use std::io::{self as std_io, Read as _, Seek as _, SeekFrom};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::facts::{RunCause, RunFact, RunFinished, RunNode, RunOutcome, RunPlanned, RunStarted, decode};
+use super::facts::{
+    RunCause, RunDiffers, RunFact, RunFinished, RunKnown, RunNode, RunOutcome, RunPlanned, RunStarted, decode,
+};
 use super::id::RunId;
 use super::{RUNS, place_of};
+use crate::event::CacheUse;
 use crate::store::durable::MAX_RECORD;
 use crate::store::error::io;
 use crate::store::{Store, StoreError};
@@ -49,6 +52,12 @@ pub struct Run {
     pub causes: Vec<RunCause>,
     /// What is known of its nodes, in the order of the plan. Clean ones are not here.
     pub nodes: Vec<RunOf>,
+    /// What caches knew, in the order in which it was learned.
+    pub known: Vec<RunKnown>,
+    /// Steps that came to different outputs.
+    pub differs: Vec<RunDiffers>,
+    /// What each cache was good for.
+    pub caches: Vec<CacheUse>,
     /// How many lines cannot be read.
     pub damaged: usize,
     places: BTreeMap<String, usize>,
@@ -165,7 +174,16 @@ impl Store {
         let mut bytes = Vec::new();
         (&file).seek(SeekFrom::Start(0)).map_err(failed())?;
         (&file).take(MAX_RECORD).read_to_end(&mut bytes).map_err(failed())?;
-        let mut run = Run { head, causes: Vec::new(), nodes: Vec::new(), damaged: 0, places: BTreeMap::new() };
+        let mut run = Run {
+            head,
+            causes: Vec::new(),
+            nodes: Vec::new(),
+            known: Vec::new(),
+            differs: Vec::new(),
+            caches: Vec::new(),
+            damaged: 0,
+            places: BTreeMap::new(),
+        };
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
         for line in bytes[..whole].split(|byte| *byte == b'\n') {
             match decode(line) {
@@ -181,6 +199,9 @@ impl Store {
                     run.slot(node).ended = Some(ended);
                 }
                 Some(RunFact::Without { node, without }) => run.slot(node).without = without,
+                Some(RunFact::Known(known)) => run.known.push(known),
+                Some(RunFact::Differs(differs)) => run.differs.push(differs),
+                Some(RunFact::Cache(used)) => run.caches.push(used),
                 Some(RunFact::Finished(finished)) => run.head.finished = Some(finished),
                 None => run.damaged += 1,
             }

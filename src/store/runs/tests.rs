@@ -58,6 +58,7 @@ fn facts() -> Vec<RunFact> {
         fault: None,
         message: None,
         log: None,
+        fetched: None,
     };
     vec![
         RunFact::Cause(cause),
