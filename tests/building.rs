@@ -8,6 +8,8 @@ mod space;
 mod beginning;
 #[path = "building/chain.rs"]
 mod chain;
+#[path = "building/damage.rs"]
+mod damage;
 #[path = "building/failing.rs"]
 mod failing;
 #[path = "building/full_disk.rs"]

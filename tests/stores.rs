@@ -19,6 +19,8 @@ mod places;
 mod processes;
 #[path = "stores/records.rs"]
 mod records;
+#[path = "stores/verifying.rs"]
+mod verifying;
 
 use std::fs;
 use std::io::Read as _;

@@ -37,7 +37,7 @@ pub use error::{NodeError, told};
 pub use guest::{clean, root_env};
 use knowledge::same_to_readers;
 pub use knowledge::{StoreKnowledge, root_owner, walked};
-pub use numbering::Numbered;
+pub use numbering::{Numbered, number_of};
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;
 use schedule::{Schedule, Stage};

@@ -7,12 +7,15 @@
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::{Action, Fingerprint, Outputs};
-use crate::family::{numbered_version, unnumbered_version};
+use crate::family::{numbered_version, unnumbered_version, unnumbered_version_in};
 use crate::graph::Node;
-use crate::name::{Arch, ComponentName, DistroName};
+use crate::name::{Arch, ComponentName, DistroName, Kind, NodeName};
 use crate::package::equivalent::{Essence, essence, name_without_version};
-use crate::store::{Realisation, Released, Store};
+use crate::store::{Known, Realisation, Released, Store};
 use crate::tree::{Entry, Tree};
+
+/// How many of a node's results are asked for numbers.
+const MOST_EARLIER: usize = 32;
 
 /// Outputs that are compared: all that people install.
 const COMPARED: [&str; 3] = ["debug", "packages", "udebs"];
@@ -27,6 +30,20 @@ pub struct Numbered {
     pub version: String,
     /// The arch, or `all`.
     pub arch: Arch,
+}
+
+/// The number that a result bears, and what it counts; `None` where it bears none.
+pub fn number_of(result: &Realisation) -> Option<Known> {
+    let name: NodeName = result.node.parse().ok()?;
+    Some(Known {
+        distro: DistroName::new(name.distro()?).ok()?,
+        component: ComponentName::new(name.subject.as_str()).ok()?,
+        version: unnumbered_version_in(&result.derivation)?,
+        arch: Arch::new(name.arch()?).ok()?,
+        fingerprint: result.fingerprint?,
+        number: result.number?,
+        equivalent: result.kept.is_some(),
+    })
 }
 
 impl Numbered {
@@ -46,7 +63,12 @@ impl Numbered {
     /// # Errors
     /// Where the ledger cannot be read or written.
     pub fn assign(&self, store: &Store, fingerprint: Fingerprint) -> Result<u32, Failure> {
-        Ok(store.ledger(&self.distro, &self.component).assign(&self.version, &self.arch, fingerprint)?)
+        let ledger = store.ledger(&self.distro, &self.component);
+        // Of a ledger that was lost, or whose end was, results know more: no number of theirs is given again.
+        let node = format!("{}:{}@{}/{}", Kind::Build, self.component, self.distro, self.arch);
+        let known: Vec<Known> = store.latest_of_node(&node, MOST_EARLIER)?.iter().filter_map(number_of).collect();
+        ledger.recover(&known)?;
+        Ok(ledger.assign(&self.version, &self.arch, fingerprint)?)
     }
 
     /// Gives a number back that nothing was published with.

@@ -66,6 +66,15 @@ pub fn unnumbered_version(script: &Script) -> String {
     version_with(script, "N")
 }
 
+/// The same of a build whose derivation is known as text ([`crate::drv::text_of`]); `None` where that is of no such build.
+pub fn unnumbered_version_in(derivation: &str) -> Option<String> {
+    let value = |field: &str| {
+        let mut lines = derivation.lines();
+        lines.find_map(|line| line.strip_prefix("env ")?.strip_prefix(field)?.strip_prefix(" = "))
+    };
+    Some(format!("{}N{}", value("OPB_VERSION_HEAD")?, value("OPB_VERSION_TAIL").unwrap_or_default()))
+}
+
 fn version_with(script: &Script, number: &str) -> String {
     let get = |key: &str| script.env.get(key).map_or("", |value| value.as_ref());
     format!("{}{number}{}", get("OPB_VERSION_HEAD"), get("OPB_VERSION_TAIL"))

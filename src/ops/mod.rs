@@ -28,5 +28,6 @@ pub mod session;
 mod settled;
 pub mod stored;
 pub mod update;
+pub mod verifying;
 pub mod watch;
 pub mod why;

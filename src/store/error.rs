@@ -154,7 +154,7 @@ pub enum StoreError {
     #[diagnostic(
         code(opb::store::ledger),
         help(
-            "restore the file from a backup; without one, remove that line and give the component a new version, so that no number is used twice"
+            "restore the file from a backup; without one, run `opb store verify --repair`, which takes the numbers from the results that bear them"
         )
     )]
     Ledger {

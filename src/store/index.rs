@@ -18,7 +18,7 @@ use crate::drv::{ActionKey, Outputs};
 use crate::name::OutputName;
 use crate::path::HostPath;
 
-const FILE: &str = "index.sqlite";
+pub(super) const FILE: &str = "index.sqlite";
 
 /// Raised when the tables change; an index of another version is made anew.
 const VERSION: i64 = 1;
@@ -182,6 +182,13 @@ impl Store {
         let failed = |source| StoreError::Index { path: self.path.clone(), source };
         let index = slot.insert(Index::in_memory().map_err(failed)?);
         self.refresh(index).and_then(|()| ask(index)).map_err(failed)
+    }
+
+    /// Throws the index away: the next use makes it anew.
+    pub(super) fn forget_index(&self) -> Result<(), StoreError> {
+        let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = None;
+        self.remove_index()
     }
 
     /// Reads every folder of records that has changed since the index last looked.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::error::{StoreError, io};
+use super::verify::Part;
 use super::{Store, sealed};
 use crate::columns::{self, Columns};
 use crate::digest::Digest;
@@ -221,6 +222,27 @@ impl Store {
             pins.push(sealed::decode(&bytes).ok_or_else(|| StoreError::Keep { path: self.path.join(&place) })?);
         }
         Ok(pins)
+    }
+}
+
+impl Store {
+    /// The lists and pins that are damaged, each with its place.
+    pub(super) fn damaged_keeps(&self) -> Result<Vec<(Part, String)>, StoreError> {
+        let mut damaged = Vec::new();
+        for name in self.names_in(PROJECTS)? {
+            let place = format!("{PROJECTS}/{name}");
+            if name.ends_with(".list") && matches!(self.read_list(&place), Err(StoreError::Keep { .. })) {
+                damaged.push((Part::ProjectList, place));
+            }
+        }
+        for name in self.names_in(PINS)? {
+            let place = format!("{PINS}/{name}");
+            let bytes = self.read_whole(&place)?;
+            if name.ends_with(".json") && bytes.is_some_and(|bytes| sealed::decode::<Pin>(&bytes).is_none()) {
+                damaged.push((Part::Pin, place));
+            }
+        }
+        Ok(damaged)
     }
 }
 

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 
 use cap_std::fs::OpenOptions;
 use nix::fcntl::{Flock, FlockArg};
@@ -31,6 +32,65 @@ pub enum Released {
     Equivalent,
     /// The result was bad and is forgotten. The number stays used up: packages that bear it may be published.
     Forgotten,
+}
+
+pub(super) const LEDGERS: &str = "ledger";
+
+/// A number that a result bears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Whose ledger it belongs in.
+    pub distro: DistroName,
+    /// Whose ledger it belongs in.
+    pub component: ComponentName,
+    /// The version that it counts.
+    pub version: String,
+    /// The arch of the build.
+    pub arch: Arch,
+    /// The build.
+    pub fingerprint: Fingerprint,
+    /// The number.
+    pub number: u32,
+    /// Whether it was given back, as the packages were equal to earlier ones.
+    pub equivalent: bool,
+}
+
+impl Known {
+    pub(super) fn place(&self) -> String {
+        place_of(&self.distro, &self.component)
+    }
+}
+
+fn place_of(distro: &DistroName, component: &ComponentName) -> String {
+    format!("{LEDGERS}/{distro}/{component}.jsonl")
+}
+
+/// All that a ledger says.
+pub(super) struct Facts(Vec<Fact>);
+
+impl Facts {
+    /// Whether the number was ever given to that build.
+    pub(super) fn knows(&self, known: &Known) -> bool {
+        self.0.iter().any(|fact| match fact {
+            Fact::Assigned { version, arch, fingerprint, number } => {
+                (version, arch, *fingerprint, *number) == (&known.version, &known.arch, known.fingerprint, known.number)
+            }
+            Fact::Released { .. } => false,
+        })
+    }
+
+    /// What it must say besides to know all of `known`.
+    fn lacking(&self, known: &[Known]) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for known in known.iter().filter(|known| !self.knows(known)) {
+            let Known { version, arch, fingerprint, number, equivalent, .. } = known.clone();
+            facts.push(Fact::Assigned { version: version.clone(), arch: arch.clone(), fingerprint, number });
+            if equivalent {
+                facts.push(Fact::Released { version, arch, fingerprint, how: Released::Equivalent });
+            }
+        }
+        facts
+    }
 }
 
 /// The numbers of one component in one distro.
@@ -92,7 +152,25 @@ impl Numbers {
 impl Store {
     /// The ledger of a component in a distro.
     pub fn ledger(&self, distro: &DistroName, component: &ComponentName) -> Ledger<'_> {
-        Ledger { store: self, place: format!("ledger/{distro}/{component}.jsonl") }
+        Ledger { store: self, place: place_of(distro, component) }
+    }
+
+    /// All that the ledger at `place` says; nothing where there is none.
+    pub(super) fn read_ledger(&self, place: &str) -> Result<Facts, StoreError> {
+        let bytes = self.read_whole(place)?.unwrap_or_default();
+        Ok(Facts(parse(&bytes, &self.path.join(place))?.0))
+    }
+
+    /// Makes the ledger at `place` of its sound lines and of what results say that it must know.
+    pub(super) fn mend_ledger(&self, place: &str, known: &[Known]) -> Result<(), StoreError> {
+        let ledger = Ledger { store: self, place: place.to_owned() };
+        let _lock = ledger.open_locked()?;
+        let bytes = self.read_whole(place)?.unwrap_or_default();
+        let mut facts = Facts(bytes.split(|byte| *byte == b'\n').filter_map(read_line).collect());
+        let lacking = facts.lacking(known);
+        facts.0.extend(lacking);
+        let bytes: Vec<u8> = facts.0.into_iter().flat_map(line_of).collect();
+        self.put_durably(place, &bytes, 0o644)
     }
 }
 
@@ -150,6 +228,20 @@ impl Ledger<'_> {
         }
     }
 
+    /// Has the ledger know the numbers that results bear, as far as it does not: of one that was lost, or the end of it.
+    ///
+    /// # Errors
+    /// As [`Ledger::assign`].
+    pub fn recover(&self, known: &[Known]) -> Result<(), StoreError> {
+        // Nearly always there is nothing to recover: no lock for that.
+        if self.store.read_ledger(&self.place)?.lacking(known).is_empty() {
+            return Ok(());
+        }
+        let (mut file, facts) = self.lock()?;
+        let lacking = Facts(facts).lacking(known);
+        lacking.into_iter().try_for_each(|fact| self.append(&mut file, fact))
+    }
+
     fn path(&self) -> HostPath {
         self.store.path().join(&self.place)
     }
@@ -157,14 +249,7 @@ impl Ledger<'_> {
     /// Opens and locks the file, repairs a torn end, and reads the facts.
     fn lock(&self) -> Result<(Flock<File>, Vec<Fact>), StoreError> {
         let path = self.path();
-        let folder = super::durable::folder_of(&self.place);
-        self.store.make_folder(folder)?;
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        let file = self.store.dir.open_with(&self.place, &options).map_err(io("opening a ledger", &path))?.into_std();
-        self.store.sync_folder(folder)?;
-        let locked = Flock::lock(file, FlockArg::LockExclusive);
-        let mut file = locked.map_err(|(_, error)| io("locking a ledger", &path)(error.into()))?;
+        let mut file = self.open_locked()?;
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(0))
             .and_then(|_| file.read_to_end(&mut bytes))
@@ -177,12 +262,33 @@ impl Ledger<'_> {
         Ok((file, facts))
     }
 
+    /// The file, made where it is missing, and locked.
+    fn open_locked(&self) -> Result<Flock<File>, StoreError> {
+        let path = self.path();
+        let folder = super::durable::folder_of(&self.place);
+        self.store.make_folder(folder)?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        loop {
+            let file =
+                self.store.dir.open_with(&self.place, &options).map_err(io("opening a ledger", &path))?.into_std();
+            self.store.sync_folder(folder)?;
+            let locked = Flock::lock(file, FlockArg::LockExclusive);
+            let file = locked.map_err(|(_, error)| io("locking a ledger", &path)(error.into()))?;
+            // Another may have taken its place while we waited for the lock.
+            let ours = file.metadata().map_err(io("locking a ledger", &path))?;
+            let named = self.store.stat(&self.place).map(|found| (found.st_dev, found.st_ino));
+            if named == Some((ours.dev(), ours.ino())) {
+                return Ok(file);
+            }
+        }
+    }
+
     fn append(&self, file: &mut File, fact: Fact) -> Result<(), StoreError> {
         let path = self.path();
         let failed = || io("writing a ledger", &path);
         let before = file.metadata().map_err(failed())?.len();
-        let mut bytes = serde_json::to_vec(&Line { check: check_of(&fact), fact }).expect("facts are plain structs");
-        bytes.push(b'\n');
+        let bytes = line_of(fact);
         let (first, rest) = bytes.split_at(bytes.len() / 2);
         let written = file.write_all(first).and_then(|()| {
             fault::point("ledger-half-written");
@@ -207,10 +313,20 @@ fn parse(bytes: &[u8], path: &HostPath) -> Result<(Vec<Fact>, usize), StoreError
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let mut facts = Vec::new();
     for (at, line) in bytes[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let parsed = serde_json::from_slice::<Line>(line).ok().filter(|line| line.check == check_of(&line.fact));
-        facts.push(parsed.ok_or_else(|| StoreError::Ledger { path: path.clone(), line: at + 1 })?.fact);
+        facts.push(read_line(line).ok_or_else(|| StoreError::Ledger { path: path.clone(), line: at + 1 })?);
     }
     Ok((facts, whole))
+}
+
+fn read_line(line: &[u8]) -> Option<Fact> {
+    let line: Line = serde_json::from_slice(line).ok()?;
+    (line.check == check_of(&line.fact)).then_some(line.fact)
+}
+
+fn line_of(fact: Fact) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(&Line { check: check_of(&fact), fact }).expect("facts are plain structs");
+    bytes.push(b'\n');
+    bytes
 }
 
 fn check_of(fact: &Fact) -> String {

@@ -20,7 +20,7 @@ impl Read for LogReader {
     }
 }
 
-fn place_of(digest: Digest) -> String {
+pub(super) fn place_of(digest: Digest) -> String {
     format!("log/{digest}.zst")
 }
 

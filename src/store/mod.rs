@@ -24,9 +24,11 @@ pub mod collect;
 #[cfg(test)]
 mod crash_tests;
 mod durable;
+mod elsewhere;
 mod error;
 mod export;
 pub mod fault;
+mod hashing;
 mod import;
 mod index;
 mod keeps;
@@ -41,6 +43,7 @@ mod sealed;
 mod stamps;
 mod trees;
 mod uses;
+pub mod verify;
 mod work;
 
 use std::sync::atomic::AtomicU64;
@@ -55,7 +58,7 @@ pub use error::{Refusal, StoreError};
 pub use export::ExportMode;
 pub use import::ImportRules;
 pub use keeps::{Pin, ProjectList};
-pub use ledger::{Ledger, Released};
+pub use ledger::{Known, Ledger, Released};
 pub use locks::{Holder, KeyLock, TryLock};
 pub use logs::LogReader;
 pub use realisations::{Realisation, Recorded};
@@ -195,6 +198,12 @@ impl Store {
 
     fn make_layout(&self) -> Result<(), StoreError> {
         let reading = || io("reading the folder of the store", &self.path);
+        // A store that has lost its format might be of any.
+        for folder in ["objects", "realised"] {
+            if !self.names_in(folder)?.is_empty() && !self.dir.exists(FORMAT_FILE) {
+                return Err(StoreError::Format { path: self.path.join(FORMAT_FILE) });
+            }
+        }
         for entry in self.dir.entries().map_err(reading())? {
             let name = entry.map_err(reading())?.file_name();
             if !FOLDERS.iter().chain(&TOLERATED).any(|known| name == **known) {

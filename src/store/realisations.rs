@@ -61,7 +61,7 @@ pub enum Recorded {
     Differs(Box<Realisation>),
 }
 
-fn place_of(key: ActionKey) -> String {
+pub(super) fn place_of(key: ActionKey) -> String {
     sharded(REALISED, &key.0) + ".json"
 }
 

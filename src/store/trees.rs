@@ -9,6 +9,11 @@ use crate::tree::Tree;
 
 const TREES: &str = "trees";
 
+/// Where a tree stands, relative to the store.
+pub(super) fn tree_place(digest: &Digest) -> String {
+    sharded(TREES, digest)
+}
+
 impl Store {
     /// Stores a tree, durably. Its files are the caller's business: put them first.
     ///
@@ -17,7 +22,7 @@ impl Store {
     pub fn put_tree(&self, tree: &Tree) -> Result<Digest, StoreError> {
         let bytes = tree.encode();
         let digest = Digest::of(&bytes);
-        let place = sharded(TREES, &digest);
+        let place = tree_place(&digest);
         self.uses(&[Used::Tree(digest)])?;
         let size = self.dir.symlink_metadata(&place).ok().map(|meta| meta.len());
         if size == Some(bytes.len() as u64) {
@@ -59,7 +64,7 @@ impl Store {
     }
 
     fn find_tree(&self, digest: Digest) -> Result<Option<Tree>, StoreError> {
-        let place = sharded(TREES, &digest);
+        let place = tree_place(&digest);
         let Some(bytes) = self.read_whole(&place)? else { return Ok(None) };
         if Digest::of(&bytes) != digest {
             return Err(StoreError::Altered { what: "tree", path: self.path.join(&place) });

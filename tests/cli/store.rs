@@ -103,3 +103,234 @@ fn a_folder_that_may_not_be_written() {
         "{seen}"
     );
 }
+
+/// A project whose sources are built into the store.
+fn with_sources() -> Space {
+    let space = Space::pinned();
+    for name in ["one", "two"] {
+        space.file(&format!("recipes/{name}.rhai"), &format!("#{{ source: path(\"sources/{name}\") }}\n"));
+        let control = format!(
+            "Source: {name}\nBuild-Depends: debhelper-compat (= 13)\nRules-Requires-Root: no\n\n\
+             Package: {name}\nArchitecture: all\nDescription: x\n"
+        );
+        space.source(&format!("sources/{name}"), &control);
+        space.file(&format!("sources/{name}/file"), &format!("first of {name}\n"));
+    }
+    space.stdout(&["-q", "build", "--again", "--only", "source:*"]);
+    space
+}
+
+/// Lines without digests, dates and durations.
+fn plain(text: &str) -> String {
+    let is_key = |word: &&str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_time = |word: &&str| word.ends_with("ms") || *word == "s";
+    let words = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().filter(|word| !is_key(word) && !is_time(word)).collect();
+        words.join(" ") + "\n"
+    };
+    text.lines().map(words).collect()
+}
+
+fn gc(space: &Space, args: &[&str]) -> serde_json::Value {
+    space.json(&[&["store", "gc", "--format", "json"], args].concat())
+}
+
+#[test]
+fn what_is_needed_stays_and_what_is_not_goes() {
+    let space = with_sources();
+    space.file("sources/one/file", "second of one\n");
+    space.stdout(&["-q", "build", "--again", "--only", "source:*"]);
+    let listed = space.stdout(&["store", "ls"]);
+    let nodes: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(nodes, ["source:one", "source:one", "source:two"]);
+    let unneeded: Vec<bool> = listed.lines().map(|line| line.ends_with("needed by nothing")).collect();
+    assert_eq!(unneeded, [false, true, false], "{listed}");
+    assert_eq!(space.stdout(&["store", "ls", "source:two"]).lines().count(), 1);
+
+    // It has only just become so.
+    assert_eq!(gc(&space, &[])["collected"], serde_json::json!({}));
+    let dry = gc(&space, &["--older-than", "0", "--dry-run"]);
+    let collected = &dry["collected"];
+    // The file that changed, and `debian/` is the same as before.
+    let counts = ["objects", "trees", "realisations"].map(|kind| collected[kind]["count"].as_u64().unwrap_or(0));
+    assert_eq!(counts, [1, 1, 1], "{dry:#}");
+    assert_eq!(collected["objects"]["bytes"], "first of one\n".len());
+    let list = space.stdout(&["store", "gc", "--older-than", "0", "--dry-run", "--list"]);
+    let goes = list.lines().filter(|line| line.starts_with("goes ")).count();
+    assert_eq!(goes, 3, "{list}");
+    assert!(list.lines().any(|line| line.starts_with("stays") && line.contains("current: source:two of ")), "{list}");
+    assert!(list.contains("would be collected: "), "{list}");
+
+    let before = space.stdout(&["store", "ls"]);
+    assert_eq!(before.lines().count(), 3, "a dry run removed something");
+    let done = gc(&space, &["--older-than", "0"]);
+    assert_eq!((&done["collected"], &done["dry_run"]), (collected, &serde_json::json!(false)));
+    assert_eq!(space.stdout(&["store", "ls"]).lines().count(), 2);
+    assert_eq!(gc(&space, &["--older-than", "0"])["collected"], serde_json::json!({}));
+    assert!(space.seen(&["build", "--only", "source:*"]).contains("nothing to do"));
+}
+
+#[test]
+fn a_budget_takes_the_longest_unneeded_first() {
+    let space = with_sources();
+    for text in ["second", "third"] {
+        space.file("sources/one/file", &format!("{text}\n"));
+        space.stdout(&["-q", "build", "--again", "--only", "source:*"]);
+    }
+    let total = gc(&space, &["--dry-run"])["total_bytes"].as_u64().expect("a number");
+    assert_eq!(gc(&space, &["--budget", &total.to_string()])["collected"], serde_json::json!({}));
+    let after = gc(&space, &["--budget", "0"]);
+    assert!(after["collected"]["realisations"]["count"].as_u64() >= Some(1), "{after:#}");
+    assert_eq!(space.stdout(&["store", "ls"]).lines().count(), 2, "what is needed stays whatever the budget");
+    space.file("opb.toml", "[store]\nolder_than = \"fortnight\"\n");
+    insta::assert_snapshot!(space.seen(&["store", "gc"]), @r###"
+    exit 2
+    --- stderr
+    opb::settings::toml
+
+      × cannot read `opb.toml`: `fortnight` is no age, such as `36h`, `14d` or `2w`
+       ╭─[opb.toml:2:14]
+     1 │ [store]
+     2 │ older_than = "fortnight"
+       ·              ─────┬─────
+       ·                   ╰── here
+       ╰────
+      help: correct that place; the manual lists what `opb.toml` may say
+    "###);
+    space.file("opb.toml", "[store]\nbudget = \"1 GB\"\nolder_than = \"2w\"\nfree = \"1 MB\"\n");
+    assert_eq!(gc(&space, &[])["collected"], serde_json::json!({}));
+    insta::assert_snapshot!(space.seen(&["store", "gc", "--older-than", "long"]), @r###"
+    exit 2
+    --- stderr
+    error: invalid value 'long' for '--older-than <AGE>': `long` is no age, such as `36h`, `14d` or `2w`
+
+    For more information, try '--help'.
+    "###);
+}
+
+#[test]
+fn pins_keep_what_a_project_needs_no_more() {
+    let space = with_sources();
+    insta::assert_snapshot!(space.stdout(&["store", "keep", "spring", "source:one"]), @"kept as spring: 1 result");
+    space.file("sources/one/file", "second of one\n");
+    space.stdout(&["-q", "build", "--again", "--only", "source:*"]);
+    gc(&space, &["--older-than", "0"]);
+    let listed = space.stdout(&["store", "ls", "source:one"]);
+    assert!(listed.lines().count() == 2 && listed.contains("pinned as spring: source:one"), "{listed}");
+    assert!(space.stdout(&["store", "keep"]).contains("spring"));
+    assert!(space.stdout(&["store", "info"]).contains("  spring "));
+    insta::assert_snapshot!(space.stdout(&["store", "keep", "--drop", "spring"]), @"dropped: spring");
+    gc(&space, &["--older-than", "0"]);
+    assert_eq!(space.stdout(&["store", "ls", "source:one"]).lines().count(), 1);
+    insta::assert_snapshot!(space.seen(&["store", "keep", "--drop", "spring"]), @r###"
+    exit 2
+    --- stderr
+    opb::stored::no_pin
+
+      × there is no pin `spring`
+      help: `opb store keep` lists them
+    "###);
+    insta::assert_snapshot!(space.seen(&["store", "keep", "summer", "build:one"]), @r###"
+    exit 2
+    --- stderr
+    opb::stored::not_realised
+
+      × nothing of what was selected is realised
+      help: run `opb build`, or look at `opb plan`
+    "###);
+    insta::assert_snapshot!(space.seen(&["store", "keep", "Summer!", "source:one"]), @r###"
+    exit 2
+    --- stderr
+    error: invalid value 'Summer!' for '[NAME]': `Summer!` is not a pin name: lower-case letters, digits, `-`, `.`, starting with a letter or digit
+
+    For more information, try '--help'.
+    "###);
+}
+
+#[test]
+fn a_project_that_is_gone_can_be_dropped() {
+    let space = with_sources();
+    let info = space.json(&["store", "info", "--format", "json"]);
+    let project = info["projects"][0].clone();
+    assert_eq!(
+        (&project["realised"], &project["gone"]),
+        (&serde_json::json!(2), &serde_json::json!(false)),
+        "{info:#}"
+    );
+    let folder = project["folder"].as_str().expect("text").to_owned();
+    assert_eq!(info["files"]["realisations"]["count"], 2);
+    space.stdout(&["store", "keep", "--drop-project", &folder]);
+    gc(&space, &["--older-than", "0"]);
+    assert_eq!(space.stdout(&["store", "ls"]), "");
+    insta::assert_snapshot!(space.seen(&["store", "keep", "--drop-project", "/nowhere"]), @r###"
+    exit 2
+    --- stderr
+    opb::stored::no_project
+
+      × the store keeps nothing for a project in `/nowhere`
+      help: `opb store info` lists the projects, each by its folder
+    "###);
+    // The next run makes all of it again.
+    space.stdout(&["-q", "build", "--again", "--only", "source:*"]);
+    assert_eq!(space.stdout(&["store", "ls"]).lines().count(), 2);
+}
+
+#[test]
+fn flaws_are_told_with_an_exit_code_and_mended() {
+    let space = with_sources();
+    insta::assert_snapshot!(space.seen(&["store", "verify"]), @r###"
+    exit 0
+    --- stdout
+    checked 5 objects, 2 realisations, 2 trees: 1.9 kB
+    nothing is wrong
+    "###);
+    let digest = Digest::of(b"first of two\n").to_string();
+    let object = format!("store/objects/{}/{}", &digest[..2], &digest[2..]);
+    fs::remove_file(space.path(&object)).expect("removed");
+    space.file(&object, "first of tow\n");
+    space.file("store/objects/notes.txt", "x");
+    insta::assert_snapshot!(space.seen(&["store", "verify"]), @r###"
+    exit 3
+    --- stdout
+    checked 5 objects, 2 realisations, 2 trees: 1.9 kB
+    unknown   objects/notes.txt: it is no file of the store
+    altered   objects/6a/00bfd845405792756f75b6a9dfa5fa1d47d9d6f7924e82db42a14e13966c1d: object of source:two
+    1 flaw; `opb store verify --repair` mends what can be, and has the rest made again
+    "###);
+    let told = space.command(&["store", "verify", "--format", "json"]).output().expect("runs");
+    assert_eq!(told.status.code(), Some(3));
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    assert_eq!(told["findings"][0]["affects"], serde_json::json!(["source:two"]));
+    insta::assert_snapshot!(space.seen(&["store", "verify", "--repair"]), @r###"
+    exit 0
+    --- stdout
+    checked 5 objects, 2 realisations, 2 trees: 1.9 kB
+    unknown   objects/notes.txt: it is no file of the store
+    altered   objects/6a/00bfd845405792756f75b6a9dfa5fa1d47d9d6f7924e82db42a14e13966c1d: object of source:two
+    removed   objects/6a/00bfd845405792756f75b6a9dfa5fa1d47d9d6f7924e82db42a14e13966c1d
+    forgotten source:two: it runs again when it is wanted
+    nothing is wrong any more
+    "###);
+    insta::assert_snapshot!(space.seen(&["build", "--only", "source:*"]).replace(char::is_numeric, "N"), @r###"
+    exit N
+    --- stderr
+    nothing to do: N nodes, all clean (N ms)
+    "###);
+    assert!(space.stdout(&["store", "verify"]).contains("nothing is wrong"));
+}
+
+#[test]
+fn a_bad_result_is_forgotten() {
+    let space = with_sources();
+    insta::assert_snapshot!(space.stdout(&["store", "forget", "source:one"]), @"forgotten: source:one");
+    assert_eq!(space.stdout(&["store", "ls"]).lines().count(), 1);
+    insta::assert_snapshot!(space.seen(&["store", "forget", "source:one"]), @r###"
+    exit 2
+    --- stderr
+    opb::stored::not_realised
+
+      × nothing of what was selected is realised
+      help: run `opb build`, or look at `opb plan`
+    "###);
+    assert!(plain(&space.stdout(&["store", "ls"])).starts_with("source:two "));
+}

@@ -93,8 +93,8 @@ fn a_torn_last_line_is_repaired_and_a_damaged_one_refused() {
     assert_eq!(
         shown(&error),
         format!(
-            "line 1 of the ledger `{}` is damaged | restore the file from a backup; without one, remove that line and give \
-             the component a new version, so that no number is used twice",
+            "line 1 of the ledger `{}` is damaged | restore the file from a backup; without one, run `opb store verify \
+             --repair`, which takes the numbers from the results that bear them",
             file.display()
         )
     );

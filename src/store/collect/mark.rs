@@ -12,7 +12,7 @@ use crate::drv::ActionKey;
 
 /// What a store's digests are looked up in: millions of them, in no order that anybody sees.
 #[expect(clippy::disallowed_types, reason = "only asked by digest, never listed")]
-pub(super) type Map<T> = std::collections::HashMap<Digest, T, foldhash::fast::RandomState>;
+pub(in crate::store) type Map<T> = std::collections::HashMap<Digest, T, foldhash::fast::RandomState>;
 
 /// What keeps something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,6 +17,7 @@ mod walk;
 use std::collections::BTreeMap;
 
 pub use dead::{Dead, Policy};
+pub(super) use mark::Map;
 pub use mark::{Downloads, Keeper, Marked, Reason};
 use serde::Serialize;
 pub use walk::{Kind, Stored};

@@ -35,7 +35,7 @@ impl Kind {
         }
     }
 
-    fn folder(self) -> &'static str {
+    pub(in crate::store) fn folder(self) -> &'static str {
         match self {
             Self::Object => "objects",
             Self::Tree => "trees",
@@ -118,7 +118,8 @@ impl Store {
         Ok(())
     }
 
-    fn each_in(
+    /// As [`Store::each`], for one folder whose digests begin with `start`.
+    pub(in crate::store) fn each_in(
         &self,
         kind: Kind,
         folder: &str,

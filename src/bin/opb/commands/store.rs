@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use opb::diag::Failure;
+use opb::diag::{Cause, Failure};
 use opb::name::PinName;
-use opb::ops::{collecting, stored};
+use opb::ops::{collecting, stored, verifying};
 use opb::project::Project;
 use opb::quantity::{Age, Size};
 use opb::report::store as report;
@@ -83,6 +83,15 @@ enum Deed {
         #[arg(long, value_name = "DIR", conflicts_with = "name")]
         drop_project: Option<String>,
     },
+    /// Read and hash everything, and say what is altered, missing or damaged. Exits with 3 where something is.
+    Verify {
+        /// Mend it: remove what is wrong, fetch what can be fetched, and have the rest made again when it is wanted.
+        #[arg(long)]
+        repair: bool,
+        /// How to show it.
+        #[arg(long, default_value = "table")]
+        format: Format,
+    },
     /// Drop the results of nodes that are bad, so that they run again. A build's number stays used up.
     Forget {
         /// The nodes.
@@ -134,6 +143,16 @@ pub fn run(global: &Global, args: &Store) -> Result<ExitCode, Failure> {
         }
         Deed::Keep { name, selectors, drop, drop_project } => {
             keep(global, name.as_ref(), selectors, (drop.as_ref(), drop_project.as_deref()))?;
+        }
+        Deed::Verify { repair, format } => {
+            let told = verifying::verify(&opened(global)?.1, *repair)?;
+            output::data(&match format {
+                Format::Table => report::verified(&told),
+                Format::Json => json(&told),
+            });
+            if !told.is_sound() {
+                return Ok(crate::exit::code(Cause::Environment));
+            }
         }
         Deed::Forget { selectors } => {
             let session = open(global)?;

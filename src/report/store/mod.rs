@@ -1,10 +1,16 @@
-//! What stands in a store, what keeps it, and what a collection took, as text for people and data for programs.
+//! What stands in a store, what keeps it, what a collection took and a verification found, as text for people and data for
+//! programs.
+
+mod verified;
 
 use std::collections::BTreeMap;
 
 use bytesize::ByteSize;
 use serde::Serialize;
+pub use verified::{FindingTold, RepairTold, VerifiedTold, verified};
 
+use super::causes::date;
+use super::{count, duration, plain};
 use crate::store::RootEntry;
 use crate::store::collect::{Amount, Kind, Reason, Stored};
 
@@ -186,7 +192,7 @@ pub struct ListedTold {
 
 /// What is in a store, for people.
 pub fn info(told: &InfoTold) -> String {
-    let mut text = format!("{}\n", super::plain(&told.path));
+    let mut text = format!("{}\n", plain(&told.path));
     for (kind, amount) in &told.files {
         text.push_str(&format!("  {kind:<12} {:>9}  {}\n", size(amount.bytes), amount.count));
     }
@@ -206,10 +212,10 @@ pub fn info(told: &InfoTold) -> String {
         let gone = if project.gone { ", and its folder is not there" } else { "" };
         text.push_str(&format!(
             "  {}  {} of {} nodes have results, as of {}{gone}\n",
-            super::plain(&project.folder),
+            plain(&project.folder),
             project.realised,
             project.nodes,
-            super::causes::date(project.updated)
+            date(project.updated)
         ));
     }
     if !told.pins.is_empty() {
@@ -223,8 +229,8 @@ pub fn info(told: &InfoTold) -> String {
 pub fn pins(pins: &[PinTold]) -> String {
     let mut text = String::from("pins\n");
     for pin in pins {
-        let (count, date) = (super::count(pin.nodes.len(), "node"), super::causes::date(pin.made));
-        text.push_str(&format!("  {:<20} {count} of {}, {date}\n", pin.name, super::plain(&pin.project)));
+        let (count, date) = (count(pin.nodes.len(), "node"), date(pin.made));
+        text.push_str(&format!("  {:<20} {count} of {}, {date}\n", pin.name, plain(&pin.project)));
     }
     text
 }
@@ -234,9 +240,9 @@ pub fn listed(listed: &[ListedTold]) -> String {
     let width = listed.iter().map(|one| one.node.len()).max().unwrap_or(0);
     let line = |one: &ListedTold| {
         let bytes = if one.present { size(one.bytes) } else { "elsewhere".to_owned() };
-        let kept = one.kept.as_ref().map_or_else(|| "needed by nothing".to_owned(), |kept| super::plain(kept));
-        let (date, took) = (super::causes::date(one.started), super::duration(one.milliseconds));
-        format!("{:<width$}  {}  {bytes:>9}  {took:>10}  {date}  {kept}\n", super::plain(&one.node), &one.key[..12])
+        let kept = one.kept.as_ref().map_or_else(|| "needed by nothing".to_owned(), |kept| plain(kept));
+        let (date, took) = (date(one.started), duration(one.milliseconds));
+        format!("{:<width$}  {}  {bytes:>9}  {took:>10}  {date}  {kept}\n", plain(&one.node), &one.key[..12])
     };
     listed.iter().map(line).collect()
 }
@@ -245,8 +251,8 @@ pub fn listed(listed: &[ListedTold]) -> String {
 pub fn file_line(file: &FileTold) -> String {
     let fate = if file.goes { "goes" } else { "stays" };
     let why = match (&file.kept, file.dead_since) {
-        (Some(reason), _) => super::plain(reason),
-        (None, Some(since)) => format!("unreachable since {}", super::causes::date(since)),
+        (Some(reason), _) => plain(reason),
+        (None, Some(since)) => format!("unreachable since {}", date(since)),
         (None, None) => String::new(),
     };
     format!("{fate:<5}  {:>9}  {}  {why}\n", size(file.bytes), file.path)
@@ -258,11 +264,7 @@ pub fn collection(told: &CollectionTold) -> String {
     let kept: u64 = told.kept.values().map(|amount| amount.bytes).sum();
     text.push_str(&format!("the store has {}; kept are {} of files:\n", size(told.total_bytes), size(kept)));
     for (keeper, amount) in &told.kept {
-        text.push_str(&format!(
-            "  {keeper:<10} {:>9}  {}\n",
-            size(amount.bytes),
-            super::count(amount.count_usize(), "file")
-        ));
+        text.push_str(&format!("  {keeper:<10} {:>9}  {}\n", size(amount.bytes), count(amount.count_usize(), "file")));
     }
     let word = if told.dry_run { "would be collected" } else { "collected" };
     if told.bytes() == 0 {
@@ -278,7 +280,7 @@ pub fn collection(told: &CollectionTold) -> String {
         }
     }
     if told.young.count > 0 {
-        let (files, bytes) = (super::count(told.young.count_usize(), "file"), size(told.young.bytes));
+        let (files, bytes) = (count(told.young.count_usize(), "file"), size(told.young.bytes));
         text.push_str(&format!("{files} ({bytes}) that nothing needs stay: not unreachable for long enough\n"));
     }
     text.push_str(&format!("{} are free on its disk\n", size(told.free_bytes)));

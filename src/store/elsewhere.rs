@@ -1,0 +1,36 @@
+//! Results that were made elsewhere, whose bytes need not be here: rows of 32 bytes of key in one file.
+//!
+//! Only for those who look for damage: of a result that was made here, bytes that are not there are lost.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use cap_std::fs::OpenOptions;
+
+use super::Store;
+use super::error::{StoreError, io};
+use crate::digest::Digest;
+use crate::drv::ActionKey;
+
+const FILE: &str = "elsewhere";
+
+impl Store {
+    /// Notes keys whose results come from elsewhere. Call it before they are recorded.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn note_elsewhere(&self, keys: &[ActionKey]) -> Result<(), StoreError> {
+        let path = self.path.join(FILE);
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        let mut file = self.dir.open_with(FILE, &options).map_err(io("opening a file of the store", &path))?.into_std();
+        let rows: Vec<u8> = keys.iter().flat_map(|key| *key.0.as_bytes()).collect();
+        file.write_all(&rows).and_then(|()| file.sync_all()).map_err(io("writing a file of the store", &path))
+    }
+
+    /// The keys whose results came from elsewhere.
+    pub(super) fn elsewhere(&self) -> Result<BTreeSet<ActionKey>, StoreError> {
+        let bytes = self.read_whole(FILE)?.unwrap_or_default();
+        Ok(bytes.as_chunks::<32>().0.iter().map(|key| ActionKey(Digest::from_bytes(*key))).collect())
+    }
+}

@@ -1,0 +1,132 @@
+//! Whether records are whole, and what they name is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::collect::Kind;
+use super::super::error::StoreError;
+use super::super::objects::object_place;
+use super::super::trees::tree_place;
+use super::super::{Attempt, Realisation, Store, sealed};
+use super::bytes::Sound;
+use super::{Finding, Flaw, Part, Verified};
+use crate::drv::ActionKey;
+
+/// Flaws by what they are in, each with the results that it makes useless.
+type Affected = BTreeMap<(Part, Flaw, String), Vec<(String, ActionKey)>>;
+
+impl Store {
+    pub(super) fn verify_records(&self, sound: &Sound, verified: &mut Verified) -> Result<(), StoreError> {
+        // What has been found altered is told once, with what it affects.
+        let mut affected: Affected = BTreeMap::new();
+        for finding in std::mem::take(&mut verified.findings) {
+            affected.insert((finding.part, finding.flaw, finding.place), Vec::new());
+        }
+        let mut keys = BTreeSet::new();
+        let elsewhere = self.elsewhere()?;
+        self.each(Kind::Realisation, &mut |found| {
+            let stored = match found {
+                Ok(stored) => stored,
+                Err(place) => {
+                    verified.unknown.push(place);
+                    return Ok(());
+                }
+            };
+            verified.checked.entry(Kind::Realisation).or_default().add(stored.bytes);
+            let key = ActionKey(stored.digest);
+            let Some(bytes) = self.read_whole(&stored.place)? else { return Ok(()) };
+            let record = sealed::decode::<Realisation>(&bytes).filter(|record| record.key == key);
+            let Some(record) = record else {
+                affected.insert((Part::Realisation, Flaw::Damaged, stored.place), Vec::new());
+                return Ok(());
+            };
+            keys.insert(key);
+            let is_from_elsewhere = elsewhere.contains(&key);
+            let absent = self.verify_outputs(&record, sound, is_from_elsewhere, &mut affected);
+            verified.elsewhere += usize::from(absent);
+            Ok(())
+        })?;
+        self.verify_index(&keys, &mut affected)?;
+        self.verify_attempts(&mut affected)?;
+        self.verify_keeps(&mut affected)?;
+        let finding = |((part, flaw, place), affects)| Finding { part, flaw, place, affects };
+        verified.findings.extend(affected.into_iter().map(finding));
+        Ok(())
+    }
+
+    /// What the outputs and the log of a result lack; says whether its outputs are not here and need not be.
+    fn verify_outputs(
+        &self,
+        record: &Realisation,
+        sound: &Sound,
+        is_from_elsewhere: bool,
+        affected: &mut Affected,
+    ) -> bool {
+        let result = || (record.node.clone(), record.key);
+        let mut lacks = |part, place: String| {
+            let altered = (part, Flaw::Altered, place.clone());
+            let slot = if affected.contains_key(&altered) { altered } else { (part, Flaw::Missing, place) };
+            let affects = affected.entry(slot).or_default();
+            if affects.last() != Some(&result()) {
+                affects.push(result());
+            }
+        };
+        let is_root = record.node.starts_with("root:");
+        let mut absent = 0;
+        for digest in record.outputs.values().filter(|_| !is_root) {
+            if !sound.trees.contains_key(digest) {
+                absent += 1;
+                continue;
+            }
+            let Ok(tree) = self.get_tree(*digest) else {
+                lacks(Part::Tree, tree_place(digest));
+                continue;
+            };
+            for (_, object, size) in tree.files() {
+                if sound.objects.get(&object) != Some(&size) {
+                    lacks(Part::Object, object_place(&object));
+                }
+            }
+        }
+        if !is_from_elsewhere {
+            let gone = record.outputs.values().filter(|digest| !is_root && !sound.trees.contains_key(digest));
+            gone.for_each(|digest| lacks(Part::Tree, tree_place(digest)));
+        }
+        if let Some(log) = record.log.filter(|log| !sound.logs.contains_key(log))
+            && !is_from_elsewhere
+        {
+            lacks(Part::Log, super::super::logs::place_of(log));
+        }
+        absent > 0 && is_from_elsewhere
+    }
+
+    /// Whether the index knows just the records that there are.
+    fn verify_index(&self, keys: &BTreeSet<ActionKey>, affected: &mut Affected) -> Result<(), StoreError> {
+        let known: BTreeSet<ActionKey> = self.record_keys()?.into_iter().collect();
+        // What came or went while this was looking is not the index's fault.
+        let differs = known.symmetric_difference(keys).any(|key| self.has_record(*key) != known.contains(key));
+        if differs {
+            affected.insert((Part::Index, Flaw::Altered, super::super::index::FILE.to_owned()), Vec::new());
+        }
+        Ok(())
+    }
+
+    fn verify_attempts(&self, affected: &mut Affected) -> Result<(), StoreError> {
+        for shard in self.names_in("attempts")? {
+            for name in self.names_in(&format!("attempts/{shard}"))? {
+                let place = format!("attempts/{shard}/{name}");
+                let Some(bytes) = self.read_whole(&place)? else { continue };
+                if sealed::decode::<Attempt>(&bytes).is_none() {
+                    affected.insert((Part::Attempt, Flaw::Damaged, place), Vec::new());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_keeps(&self, affected: &mut Affected) -> Result<(), StoreError> {
+        for (part, place) in self.damaged_keeps()? {
+            affected.insert((part, Flaw::Damaged, place), Vec::new());
+        }
+        Ok(())
+    }
+}
