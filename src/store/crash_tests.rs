@@ -12,7 +12,7 @@ use crate::drv::{ActionKey, Fingerprint, Outputs};
 use crate::name::{Arch, OutputName};
 
 /// Says where the child's store is; without it the child's test does nothing.
-const FOLDER: &str = "OPB_CRASH_FOLDER";
+pub(super) const FOLDER: &str = "OPB_CRASH_FOLDER";
 
 fn key() -> ActionKey {
     ActionKey(Digest::of(b"key"))
@@ -50,7 +50,8 @@ fn come_and_go(folder: &std::path::Path) {
         let tree = store.put_tree(&crate::tree::Tree::default()).expect("stored");
         store.put_bytes(b"nobody's").expect("stored");
         let outputs = Outputs::from([("packages".parse().expect("a name"), tree)]);
-        let record = Realisation { key: dead, node: "build:dead@debian-12/amd64".to_owned(), ..realisation(outputs) };
+        let node = "build:dead@debian-12/amd64".to_owned();
+        let record = Realisation { key: dead, node, log: None, ..realisation(outputs) };
         store.record(&record).expect("recorded");
         let nodes = vec![("build:hello@debian-12/amd64".to_owned(), Some(key()))];
         let list = ProjectList { project: "/vendor".to_owned(), updated: 1, nodes };
@@ -66,7 +67,7 @@ fn come_and_go(folder: &std::path::Path) {
 }
 
 /// What a build does with a store, once through. Safe to repeat.
-fn work(folder: &std::path::Path) {
+pub(super) fn work(folder: &std::path::Path) {
     come_and_go(folder);
     let store = Store::open(&HostPath::new(folder.join("store"))).expect("opens");
     let _lock = store.lock_key(key(), &mut |_| ()).expect("locks");
@@ -101,7 +102,7 @@ fn workload() {
 }
 
 /// Whatever refers to something refers to what is whole.
-fn check_nothing_half(folder: &std::path::Path, at: u64) {
+pub(super) fn check_nothing_half(folder: &std::path::Path, at: u64) {
     let store = Store::open(&HostPath::new(folder.join("store"))).expect("opens after a crash");
     if let Some(realisation) = store.realisation(key()).expect("reads") {
         for digest in realisation.outputs.values() {
@@ -138,30 +139,36 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("made")
 }
 
+/// Has a child do the work in `folder` and die at its point `at`; the point's name, `None` where it came to its end before.
+pub(super) fn killed_at(folder: &std::path::Path, at: u64) -> Option<String> {
+    let input = folder.join("in/folder");
+    std::fs::create_dir_all(&input).expect("made");
+    for number in 0..20 {
+        std::fs::write(input.join(number.to_string()), format!("file {number}")).expect("written");
+    }
+    let child = Command::new(std::env::current_exe().expect("known"))
+        .args(["--exact", "store::crash_tests::workload", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(FOLDER, folder)
+        .env(fault::VARIABLE, at.to_string())
+        .output()
+        .expect("runs");
+    if child.status.success() {
+        assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"), "the child's test did not run");
+        return None;
+    }
+    let said = String::from_utf8_lossy(&child.stderr).into_owned();
+    assert_eq!(child.status.signal(), Some(libc::SIGKILL), "point {at}: {said}");
+    let point = said.lines().find_map(|line| line.split_once("killed at "));
+    Some(point.expect("it says where").1.to_owned())
+}
+
 #[test]
 fn killed_at_every_point() {
-    let program = std::env::current_exe().expect("known");
     let mut points = Vec::new();
     for at in 1.. {
         let folder = folder();
-        let input = folder.path().join("in/folder");
-        std::fs::create_dir_all(&input).expect("made");
-        for number in 0..20 {
-            std::fs::write(input.join(number.to_string()), format!("file {number}")).expect("written");
-        }
-        let child = Command::new(&program)
-            .args(["--exact", "store::crash_tests::workload", "--ignored", "--nocapture", "--test-threads=1"])
-            .env(FOLDER, folder.path())
-            .env(fault::VARIABLE, at.to_string())
-            .output()
-            .expect("runs");
-        if child.status.success() {
-            assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"), "the child's test did not run");
-            break;
-        }
-        let said = String::from_utf8_lossy(&child.stderr).into_owned();
-        assert_eq!(child.status.signal(), Some(libc::SIGKILL), "point {at}: {said}");
-        points.extend(said.lines().filter_map(|line| line.split_once("killed at ")).map(|(_, name)| name.to_owned()));
+        let Some(point) = killed_at(folder.path(), at) else { break };
+        points.push(point);
         check_nothing_half(folder.path(), at);
         work(folder.path());
         check_nothing_half(folder.path(), at);

@@ -36,6 +36,8 @@ mod ledger;
 mod locks;
 mod logs;
 mod objects;
+#[cfg(test)]
+mod power_tests;
 mod realisations;
 mod roots;
 pub mod runs;
