@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use opb::cost::Cost;
 use opb::digest::{Digest, Sha256};
 use opb::drv::{Action, ActionKey, Fingerprint, IndexFile, Outputs, Script, SharedText};
 use opb::graph::{Builder, Graph, Node, NodeId, Origin};
@@ -26,8 +27,8 @@ struct InMemory {
 impl Knowledge for InMemory {
     type Error = Infallible;
 
-    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<Outputs>>, Infallible> {
-        Ok(keys.iter().map(|key| self.realised.get(key).cloned()).collect())
+    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<(Outputs, Cost)>>, Infallible> {
+        Ok(keys.iter().map(|key| Some((self.realised.get(key)?.clone(), Cost::default()))).collect())
     }
 
     fn number(&self, _: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Infallible> {

@@ -23,6 +23,7 @@ pub mod name;
 pub mod path;
 
 pub mod component;
+pub mod cost;
 pub mod distro;
 pub mod drv;
 pub mod lock;

@@ -1,12 +1,13 @@
 //! What the store knows, as planning asks for it.
 
 use super::numbering::Numbered;
+use crate::cost::Cost;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs};
 use crate::graph::Node;
 use crate::name::{Kind, OutputName};
-use crate::plan::{Earlier, Knowledge, Settled, Walked};
+use crate::plan::{Earlier, Knowledge, Remembered, Settled, Walked};
 use crate::sandbox::IdMap;
 use crate::store::{Realisation, Store, Used};
 
@@ -73,8 +74,8 @@ pub fn walked(realisation: Realisation) -> Walked {
 impl Knowledge for StoreKnowledge<'_> {
     type Error = Failure;
 
-    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<Outputs>>, Failure> {
-        Ok(self.store.outputs_of(keys)?)
+    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<(Outputs, Cost)>>, Failure> {
+        Ok(self.store.results_of(keys)?)
     }
 
     fn number(&self, node: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Failure> {
@@ -83,7 +84,7 @@ impl Knowledge for StoreKnowledge<'_> {
         Ok(ledger.number_of(&numbered.version, &numbered.arch, fingerprint)?)
     }
 
-    fn remembered(&self, node: Node<'_>) -> Option<(ActionKey, Outputs)> {
+    fn remembered(&self, node: Node<'_>) -> Option<Remembered> {
         self.remembered?.find(node)
     }
 

@@ -249,7 +249,8 @@ impl<'a> Schedule<'a> {
         if let Standing::Keyed(key) = standing(node, &contents, knows)? {
             self.slots[id.index()].key = Some(key);
             if !self.again.contains(&id) {
-                outputs = knows.realised(&[key])?.pop().flatten().or_else(|| node.known_outputs(key));
+                let realised = knows.realised(&[key])?.pop().flatten().map(|(outputs, _)| outputs);
+                outputs = realised.or_else(|| node.known_outputs(key));
             }
         }
         let stage = if outputs.is_some() { Stage::Settled } else { Stage::Needed };

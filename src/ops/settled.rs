@@ -1,4 +1,4 @@
-//! What the last plans of a project found settled in a store, kept in the user's cache folder.
+//! What the last plans of a project found settled in a store and what that took, kept in the user's cache folder.
 //!
 //! A row is believed as long as the store's folder of realisations that its key stands in has not changed; where that has,
 //! the store is asked for the key, all such keys at once. A folder that changed within the clock's grain before it was
@@ -12,7 +12,7 @@ use crate::plan::{Plan, Settled};
 use crate::project::{self, Project, is_witness, now_exact};
 use crate::store::{FolderStamp, RECORD_FOLDERS, Store};
 
-const FORMAT: &str = "opb settled 1";
+const FORMAT: &str = "opb settled 2";
 
 /// The file, and what it holds.
 pub struct Known {
@@ -47,10 +47,8 @@ impl Known {
         let asked: Vec<(usize, ActionKey)> = settled.keys().filter(|(_, key)| !is_same(*key)).collect();
         let keys: Vec<ActionKey> = asked.iter().map(|(_, key)| *key).collect();
         if !keys.is_empty() {
-            for ((row, _), outputs) in asked.iter().zip(store.outputs_of(&keys)?) {
-                if !outputs.is_some_and(|outputs| settled.came_to(*row, &outputs)) {
-                    settled.doubt(*row);
-                }
+            for ((row, _), found) in asked.iter().zip(store.results_of(&keys)?) {
+                settled.compare(*row, found);
             }
         }
         known.asked = !keys.is_empty();

@@ -45,7 +45,7 @@ pub fn compare(before: &Graph, now: &Graph) -> Comparison {
             None => State::Runs(Reason::New),
         };
         differs[id.index()] = state != State::Clean;
-        nodes.push(Planned { node: id, state, key: None, outputs: None });
+        nodes.push(Planned { node: id, state, key: None, outputs: None, cost: None });
     }
     let removed = before.ids().filter(|id| new.find(before.node(*id)).is_none()).collect();
     Comparison { plan: Plan { nodes }, removed }

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
-use super::{Earlier, Knowledge, Settled, Standing, Walked, contents, standing};
+use super::{Earlier, Knowledge, Remembered, Settled, Standing, Walked, contents, standing};
+use crate::cost::Cost;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs, text_of};
 use crate::graph::small::output_of;
@@ -15,6 +16,8 @@ use crate::name::{Kind, NodeName, OutputName};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InMemory {
     pub realised: BTreeMap<ActionKey, Outputs>,
+    /// Nothing, where a key is not here.
+    pub took: BTreeMap<ActionKey, Cost>,
     pub absent: BTreeSet<Digest>,
     pub numbers: BTreeMap<Fingerprint, u32>,
     /// The latest first.
@@ -27,16 +30,17 @@ pub(crate) struct InMemory {
 impl Knowledge for InMemory {
     type Error = Infallible;
 
-    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<Outputs>>, Infallible> {
+    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<(Outputs, Cost)>>, Infallible> {
         self.batches.set(self.batches.get() + 1);
-        Ok(keys.iter().map(|key| self.realised.get(key).cloned()).collect())
+        let took = |key: &ActionKey| self.took.get(key).copied().unwrap_or_default();
+        Ok(keys.iter().map(|key| Some((self.realised.get(key)?.clone(), took(key)))).collect())
     }
 
     fn number(&self, _: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Infallible> {
         Ok(self.numbers.get(&fingerprint).copied())
     }
 
-    fn remembered(&self, node: Node<'_>) -> Option<(ActionKey, Outputs)> {
+    fn remembered(&self, node: Node<'_>) -> Option<Remembered> {
         self.remembered.find(node)
     }
 

@@ -17,6 +17,7 @@ mod reason;
 mod settled;
 #[cfg(test)]
 mod settled_tests;
+mod spared;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -24,11 +25,13 @@ mod theme;
 pub use causes::{Cause, Causes, causes, causes_reaching, roots_reaching};
 pub use compare::{Comparison, compare};
 pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, nearest, reason, tell, tell_all};
-pub use settled::Settled;
+pub use settled::{Remembered, Settled};
+pub use spared::{Counted, each_clean, spared};
 pub use theme::Theme;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::cost::Cost;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs};
 use crate::graph::{Graph, Node, NodeId};
@@ -39,11 +42,11 @@ pub trait Knowledge {
     /// Why a question could not be answered.
     type Error;
 
-    /// The outputs of those keys that have a realisation, in the order of `keys`.
+    /// The outputs of those keys that have a realisation, and what they took, in the order of `keys`.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<Outputs>>, Self::Error>;
+    fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<(Outputs, Cost)>>, Self::Error>;
 
     /// The number that the ledger gave to this build of `node`; `None` where it gave none.
     ///
@@ -53,7 +56,7 @@ pub trait Knowledge {
 
     /// What `node` came to in an earlier plan, and still comes to where all that it reads came to what is remembered of
     /// that; `None` where nothing is remembered. Saves the other questions, and is never needed.
-    fn remembered(&self, node: Node<'_>) -> Option<(ActionKey, Outputs)> {
+    fn remembered(&self, node: Node<'_>) -> Option<Remembered> {
         let _ = node;
         None
     }
@@ -149,6 +152,8 @@ pub struct Planned {
     pub key: Option<ActionKey>,
     /// Its outputs, where they are known.
     pub outputs: Option<Outputs>,
+    /// What its realisation took; `None` where it has none: its outputs can be known without.
+    pub cost: Option<Cost>,
 }
 
 /// What will happen to the wanted nodes and all that they need, inputs first.
@@ -205,10 +210,10 @@ fn recall<K: Knowledge>(
     for id in order.iter().filter(|id| !again.contains(id)) {
         let node = graph.node(*id);
         if node.input_nodes().iter().all(|input| planned[input.index()].is_some())
-            && let Some((key, outputs)) = knows.remembered(node)
+            && let Some(Remembered { key, outputs, cost }) = knows.remembered(node)
         {
             planned[id.index()] =
-                Some(Planned { node: *id, state: State::Clean, key: Some(key), outputs: Some(outputs) });
+                Some(Planned { node: *id, state: State::Clean, key: Some(key), outputs: Some(outputs), cost });
         }
     }
 }
@@ -255,7 +260,7 @@ fn settle_level<K: Knowledge>(
                 }
             },
         };
-        planned[id.index()] = Some(Planned { node: *id, state, key: None, outputs: None });
+        planned[id.index()] = Some(Planned { node: *id, state, key: None, outputs: None, cost: None });
     }
     let keys: Vec<ActionKey> = keyed.iter().map(|(.., key)| *key).collect();
     for ((id, contents, key), realised) in std::iter::zip(keyed, knows.realised(&keys)?) {
@@ -265,7 +270,8 @@ fn settle_level<K: Knowledge>(
             planned.state = State::Runs(Reason::Again);
             continue;
         }
-        planned.outputs = realised.or_else(|| graph.node(id).known_outputs(key));
+        (planned.outputs, planned.cost) = realised.unzip();
+        planned.outputs = planned.outputs.take().or_else(|| graph.node(id).known_outputs(key));
         if planned.outputs.is_none() {
             // Only here: for a clean node the answer would be thrown away.
             planned.state = State::Runs(why(graph.node(id), &contents, knows)?);

@@ -8,12 +8,60 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
-use super::{Plan, State};
-use crate::columns::{Columns, Damaged, Digests, put_bytes, put_digests, put_numbers};
+use super::{Plan, State, spared};
+use crate::columns::{Bytes, Columns, Damaged, Digests, put_bytes, put_digests, put_long_numbers, put_numbers};
+use crate::cost::{Cost, Spared};
 use crate::digest::Digest;
 use crate::drv::{ActionKey, DrvId, Outputs};
 use crate::graph::{Graph, Node};
 use crate::name::OutputName;
+
+/// What a node came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Its key.
+    pub key: ActionKey,
+    /// Its outputs.
+    pub outputs: Outputs,
+    /// What its realisation took; `None` where it has none.
+    pub cost: Option<Cost>,
+}
+
+/// What each row took: milliseconds on the clock and of processors, four bytes each, left in the file. More than 49 days are
+/// not told apart.
+#[derive(Debug, Clone, Default)]
+struct Times(Bytes);
+
+impl Times {
+    /// In the place of a time: there is none.
+    const NONE: u32 = u32::MAX;
+
+    fn len(&self) -> usize {
+        self.0.len() / 8
+    }
+
+    fn get(&self, row: usize) -> Option<Cost> {
+        let [a, b, c, d, e, f, g, h] = *self.0.get(row * 8..)?.first_chunk()?;
+        let (milliseconds, cpu) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+        let cost = Cost { milliseconds: milliseconds.into(), cpu_milliseconds: cpu.into() };
+        (milliseconds != Self::NONE).then_some(cost)
+    }
+
+    fn bytes(cost: Option<Cost>) -> [u8; 8] {
+        let short = |milliseconds: u64| u32::try_from(milliseconds).unwrap_or(Self::NONE).min(Self::NONE - 1);
+        let [milliseconds, cpu] =
+            cost.map_or([Self::NONE; 2], |cost| [cost.milliseconds, cost.cpu_milliseconds].map(short));
+        (u64::from(milliseconds) | u64::from(cpu) << 32).to_le_bytes()
+    }
+
+    fn set(&mut self, row: usize, cost: Cost) {
+        self.0.to_mut()[row * 8..][..8].copy_from_slice(&Self::bytes(Some(cost)));
+    }
+
+    fn push(&mut self, cost: Option<Cost>) {
+        self.0.to_mut().extend(Self::bytes(cost));
+    }
+}
 
 /// Settled derivations, in the order of the graph that they were settled in.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +74,9 @@ pub struct Settled {
     /// Which of the names, and the content.
     outputs: Vec<(u8, Digest)>,
     names: Vec<OutputName>,
+    times: Times,
+    /// What the plan of the whole graph found clean, where that was all of it.
+    whole: Option<Spared>,
     /// Rows by id, for a graph in which nodes came or went.
     rows: OnceLock<BTreeMap<DrvId, usize>>,
 }
@@ -39,23 +90,38 @@ impl Settled {
         for id in graph.ids() {
             let (node, known) = (graph.node(id), before.find(graph.node(id)));
             let found = match plan.of(id) {
-                Some(planned) if planned.state == State::Clean => planned.key.zip(planned.outputs.clone()),
+                Some(planned) if planned.state == State::Clean => {
+                    let outputs = planned.key.zip(planned.outputs.clone());
+                    outputs.map(|(key, outputs)| Remembered { key, outputs, cost: planned.cost })
+                }
                 Some(_) => None,
                 None => known.clone().filter(|_| node.input_nodes().iter().all(|input| as_before[input.index()])),
             };
-            as_before[id.index()] = found.is_some() && found == known;
+            as_before[id.index()] = match (&found, &known) {
+                (Some(found), Some(known)) => found.key == known.key && found.outputs == known.outputs,
+                _ => false,
+            };
             settled.push(node.id(), found);
         }
+        let is_whole = plan.nodes.len() == graph.len() && settled.keys.iter().all(Option::is_some);
+        settled.whole = is_whole.then(|| spared(graph, plan).0);
         settled
     }
 
+    /// What a plan of the whole graph found clean that found all of it clean; to be asked where [`Settled::has_all_of`] that
+    /// plan and nothing is doubted. `None` where it is another plan, or not known.
+    pub fn whole(&self, graph: &Graph, plan: &Plan) -> Option<Spared> {
+        let is_whole = [plan.nodes.len(), self.ids.len()] == [graph.len(); 2];
+        self.whole.filter(|whole| is_whole && whole.nodes == graph.len())
+    }
+
     /// What `node` came to, if all that it reads came to what is remembered of it.
-    pub fn find(&self, node: Node<'_>) -> Option<(ActionKey, Outputs)> {
+    pub fn find(&self, node: Node<'_>) -> Option<Remembered> {
         let row = self.row(node)?;
         let key = self.keys[row]?;
         let outputs =
             self.outputs_of(row).iter().map(|(name, digest)| (self.names[usize::from(*name)].clone(), *digest));
-        Some((key, outputs.collect()))
+        Some(Remembered { key, outputs: outputs.collect(), cost: self.times.get(row) })
     }
 
     /// The keys of all rows, with their places.
@@ -68,8 +134,15 @@ impl Settled {
         self.keys[row] = None;
     }
 
-    /// Whether a row came to `outputs`.
-    pub fn came_to(&self, row: usize, outputs: &Outputs) -> bool {
+    /// Takes what a row's key came to by now, and doubts the row where that is something else.
+    pub fn compare(&mut self, row: usize, found: Option<(Outputs, Cost)>) {
+        match found {
+            Some((outputs, cost)) if self.came_to(row, &outputs) => self.times.set(row, cost),
+            _ => self.doubt(row),
+        }
+    }
+
+    fn came_to(&self, row: usize, outputs: &Outputs) -> bool {
         let own = self.outputs_of(row);
         own.len() == outputs.len()
             && own.iter().all(|(name, digest)| outputs.get(&self.names[usize::from(*name)]) == Some(digest))
@@ -95,7 +168,13 @@ impl Settled {
         put_bytes(to, &self.outputs.iter().map(|(name, _)| *name).collect::<Vec<u8>>())?;
         put_digests(to, self.outputs.iter().map(|(_, digest)| *digest))?;
         let names: Vec<&str> = self.names.iter().map(OutputName::as_str).collect();
-        put_bytes(to, names.join("\n").as_bytes())
+        put_bytes(to, names.join("\n").as_bytes())?;
+        put_bytes(to, &self.times.0)?;
+        let whole = self.whole.map(|Spared { nodes, builds, unknown, cost }| {
+            let counts = [nodes, builds, unknown].map(|count| count as u64);
+            [&counts[..], &[cost.milliseconds, cost.cpu_milliseconds]].concat()
+        });
+        put_long_numbers(to, whole.unwrap_or_default().into_iter())
     }
 
     /// What was written.
@@ -114,18 +193,29 @@ impl Settled {
         let names = from.shared()?;
         let names = std::str::from_utf8(&names).map_err(|_| Damaged)?.lines().map(OutputName::new);
         let names: Vec<OutputName> = names.collect::<Result<_, _>>().map_err(|_| Damaged)?;
+        let (times, whole) = (Times(from.shared()?), from.long_numbers()?);
+        let whole = match whole[..] {
+            [nodes, builds, unknown, milliseconds, cpu_milliseconds] => {
+                let count = |number| usize::try_from(number).map_err(|_| Damaged);
+                let cost = Cost { milliseconds, cpu_milliseconds };
+                Some(Spared { nodes: count(nodes)?, builds: count(builds)?, unknown: count(unknown)?, cost })
+            }
+            _ => None,
+        };
         let is_sound = from.is_empty()
-            && [keys.len(), ends.len()] == [ids.len(); 2]
+            && [keys.len(), ends.len(), times.len()] == [ids.len(); 3]
             && ends.is_sorted()
             && ends.last().map_or(0, |end| *end as usize) == outputs.len()
             && outputs.len() == of_names.len()
             && outputs.iter().all(|(name, _)| usize::from(*name) < names.len());
-        if is_sound { Ok(Self { ids, keys, ends, outputs, names, rows: OnceLock::new() }) } else { Err(Damaged) }
+        let rows = OnceLock::new();
+        if is_sound { Ok(Self { ids, keys, ends, outputs, names, times, whole, rows }) } else { Err(Damaged) }
     }
 
-    fn push(&mut self, id: DrvId, found: Option<(ActionKey, Outputs)>) {
+    fn push(&mut self, id: DrvId, found: Option<Remembered>) {
         self.ids.push(id.0);
-        let (key, outputs) = found.unzip();
+        self.times.push(found.as_ref().and_then(|found| found.cost));
+        let (key, outputs) = found.map(|found| (found.key, found.outputs)).unzip();
         let first = self.outputs.len();
         for (name, digest) in outputs.into_iter().flatten() {
             let known = self.names.iter().position(|known| *known == name);

@@ -17,8 +17,10 @@ fn planned(graph: &Graph, knows: &InMemory) -> Plan {
     plan
 }
 
-fn told(plan: &Plan) -> Vec<(NodeId, State, Option<ActionKey>, Option<Outputs>)> {
-    plan.nodes.iter().map(|one| (one.node, one.state.clone(), one.key, one.outputs.clone())).collect()
+type Told = (NodeId, State, Option<ActionKey>, Option<Outputs>, Option<Cost>);
+
+fn told(plan: &Plan) -> Vec<Told> {
+    plan.nodes.iter().map(|one| (one.node, one.state.clone(), one.key, one.outputs.clone(), one.cost)).collect()
 }
 
 /// Everything of `chain("1")` realised, its plan, and what is remembered of that, written and read again.
@@ -26,6 +28,9 @@ fn remembered() -> (InMemory, Settled) {
     let graph = chain("1");
     let mut knows = InMemory::default();
     knows.run_all(&graph);
+    for (place, key) in std::iter::zip(1.., knows.realised.keys()) {
+        knows.took.insert(*key, Cost { milliseconds: place * 1_000, cpu_milliseconds: place });
+    }
     let mut bytes = Vec::new();
     Settled::of(&graph, &planned(&graph, &knows), &Settled::default()).write(&mut bytes).expect("written");
     (knows, read(bytes).expect("as it was written"))
@@ -36,10 +41,13 @@ fn nothing_is_asked_of_the_store_where_all_is_remembered() {
     let (mut knows, settled) = remembered();
     let graph = chain("1");
     let before = told(&planned(&graph, &knows));
+    assert!(before.iter().all(|(.., cost)| cost.is_some_and(|cost| cost.milliseconds > 0)), "{before:?}");
     knows.remembered = settled;
     let asked = knows.batches.get();
     let plan = planned(&graph, &knows);
     assert_eq!((told(&plan), knows.batches.get()), (before, asked));
+    assert_eq!(knows.remembered.whole(&graph, &plan), Some(spared(&graph, &plan).0));
+    assert!(spared(&graph, &plan).0.cost.milliseconds > 0);
     assert!(knows.remembered.has_all_of(&graph, &plan));
 }
 
@@ -54,6 +62,7 @@ fn what_changed_is_asked_for_and_all_that_reads_it() {
     assert_eq!(plan.counts(), (3, 1, 3));
     let again = Settled::of(&graph, &plan, &knows.remembered);
     assert_eq!(again.keys().count(), 3, "what is dirty is not remembered");
+    assert_eq!(again.whole(&graph, &plan), None, "nor what all of it took");
 }
 
 #[test]
@@ -68,8 +77,9 @@ fn a_row_in_doubt_puts_all_that_follows_from_it_in_doubt() {
     let now = outputs.clone();
     let before = told(&planned(&graph, &knows));
     let row = settled.keys().find(|(_, known)| *known == key).map(|(row, _)| row).expect("remembered");
-    assert!(!settled.came_to(row, &now));
-    settled.doubt(row);
+    let whole = settled.keys().count();
+    settled.compare(row, Some((now, Cost::default())));
+    assert_eq!(settled.keys().count(), whole - 1);
     knows.remembered = settled;
     let plan = planned(&graph, &knows);
     assert_eq!(told(&plan), before);
@@ -111,4 +121,24 @@ fn what_a_plan_did_not_look_at_is_kept_only_where_its_inputs_stayed() {
     // Who does not read it is as it was.
     let c = graph.node(id(&graph, "build:c@d/amd64"));
     assert!(knows.remembered.find(c).is_some());
+}
+
+#[test]
+fn times_are_brought_up_to_date_and_may_be_missing_or_long() {
+    let (mut knows, _) = remembered();
+    let graph = chain("1");
+    let source = id(&graph, "source:a");
+    let of_source = |knows: &InMemory| planned(&graph, knows).of(source).map(|planned| (planned.key, planned.cost));
+    let Some((Some(key), Some(_))) = of_source(&knows) else { panic!("it is realised") };
+    // Its content is known although nothing of it is on record.
+    let outputs = knows.realised.remove(&key).expect("realised");
+    let mut settled = Settled::of(&graph, &planned(&graph, &knows), &Settled::default());
+    knows.remembered = settled.clone();
+    assert_eq!(of_source(&knows), Some((Some(key), None)));
+    let row = settled.keys().find(|(_, known)| *known == key).map(|(row, _)| row).expect("remembered");
+    let long = Cost { milliseconds: u64::MAX, cpu_milliseconds: 7 };
+    settled.compare(row, Some((outputs, long)));
+    knows.remembered = settled;
+    let most = Cost { milliseconds: u64::from(u32::MAX) - 1, cpu_milliseconds: 7 };
+    assert_eq!(of_source(&knows), Some((Some(key), Some(most))));
 }

@@ -1,6 +1,6 @@
 //! The index over the realisations: SQLite, an accelerator that may be lost at any time.
 //!
-//! It knows a record's key, node, start and outputs, and for each folder `realised/ab` when that last changed as of its
+//! It knows a record's key, node, start, durations and outputs, and for each folder `realised/ab` when that last changed as of its
 //! last look. At the first use in a process every folder that has changed since is read again: that is how records that
 //! were deleted by hand, lost, or written past the index are noticed, and, from an empty index, how all is rebuilt.
 
@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use super::error::{StoreError, io};
 use super::realisations::{REALISED, Realisation};
 use super::{Notice, Store};
+use crate::cost::Cost;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs};
 use crate::name::OutputName;
@@ -21,14 +22,14 @@ use crate::path::HostPath;
 pub(super) const FILE: &str = "index.sqlite";
 
 /// Raised when the tables change; an index of another version is made anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long to wait for another process's write.
 const BUSY: Duration = Duration::from_secs(20);
 
 const TABLES: &str = "
-    CREATE TABLE realisation (key BLOB PRIMARY KEY, node TEXT NOT NULL, started INTEGER NOT NULL, outputs BLOB NOT NULL)
-        WITHOUT ROWID;
+    CREATE TABLE realisation (key BLOB PRIMARY KEY, node TEXT NOT NULL, started INTEGER NOT NULL, outputs BLOB NOT NULL,
+        milliseconds INTEGER NOT NULL, cpu_milliseconds INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX by_node ON realisation (node, started);
     CREATE TABLE shard (name TEXT PRIMARY KEY, modified INTEGER NOT NULL) WITHOUT ROWID;
 ";
@@ -66,13 +67,19 @@ impl Index {
         Ok(Self { db, fresh: true })
     }
 
-    pub(super) fn outputs_of(&mut self, keys: &[ActionKey]) -> rusqlite::Result<Vec<Option<Outputs>>> {
+    pub(super) fn results_of(&mut self, keys: &[ActionKey]) -> rusqlite::Result<Vec<Option<(Outputs, Cost)>>> {
         // One transaction: one snapshot, and one taking of SQLite's locks for all of them.
         let look = self.db.transaction()?;
-        let mut select = look.prepare_cached("SELECT outputs FROM realisation WHERE key = ?1")?;
+        let sql = "SELECT outputs, milliseconds, cpu_milliseconds FROM realisation WHERE key = ?1";
+        let mut select = look.prepare_cached(sql)?;
         keys.iter()
             .map(|key| {
-                let found = select.query_row([key.0.as_bytes()], |row| Ok(decode_outputs(row.get_ref(0)?.as_blob()?)));
+                let found = select.query_row([key.0.as_bytes()], |row| {
+                    let outputs = decode_outputs(row.get_ref(0)?.as_blob()?);
+                    let time = |column| row.get(column).map(|time: i64| u64::try_from(time).unwrap_or(0));
+                    let cost = Cost { milliseconds: time(1)?, cpu_milliseconds: time(2)? };
+                    Ok(outputs.map(|outputs| (outputs, cost)))
+                });
                 found.optional().map(Option::flatten)
             })
             .collect()
@@ -243,10 +250,13 @@ impl Store {
 }
 
 fn insert(change: &Connection, realisation: &Realisation) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO realisation VALUES (?1, ?2, ?3, ?4)";
+    let sql = "INSERT OR REPLACE INTO realisation VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let Realisation { key, node, started, .. } = realisation;
     let outputs = encode_outputs(&realisation.outputs);
-    let key = realisation.key.0;
-    change.prepare_cached(sql)?.execute(params![key.as_bytes(), realisation.node, realisation.started, outputs])?;
+    // A record that says more than a row can hold is damaged, and no reason to go without an index.
+    let time = |milliseconds: u64| i64::try_from(milliseconds).unwrap_or(i64::MAX);
+    let (whole, cpu) = (time(realisation.milliseconds), time(realisation.cpu_milliseconds));
+    change.prepare_cached(sql)?.execute(params![key.0.as_bytes(), node, started, outputs, whole, cpu])?;
     Ok(())
 }
 

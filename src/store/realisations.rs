@@ -12,6 +12,7 @@ use super::durable::{folder_of, sharded};
 use super::error::{StoreError, io};
 use super::index::Index;
 use super::{Notice, Store, Used, fault, sealed};
+use crate::cost::Cost;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs};
 
@@ -48,6 +49,13 @@ pub struct Realisation {
     pub host: String,
     /// Rebuilt, equivalent, kept: the earlier realisation whose outputs these are.
     pub kept: Option<ActionKey>,
+}
+
+impl Realisation {
+    /// What it took.
+    pub fn cost(&self) -> Cost {
+        Cost { milliseconds: self.milliseconds, cpu_milliseconds: self.cpu_milliseconds }
+    }
 }
 
 /// What recording came to.
@@ -102,20 +110,29 @@ impl Store {
         })
     }
 
-    /// The outputs of many action keys, in their order; `None` where a key is not realised. This is what a plan asks: it
-    /// is answered by the index.
+    /// The outputs of many action keys, in their order; `None` where a key is not realised.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn outputs_of(&self, keys: &[ActionKey]) -> Result<Vec<Option<Outputs>>, StoreError> {
-        let mut found = self.with_index(|index| index.outputs_of(keys))?;
+        Ok(self.results_of(keys)?.into_iter().map(|found| found.map(|(outputs, _)| outputs)).collect())
+    }
+
+    /// The outputs of many action keys and what they took, in their order; `None` where a key is not realised. This is
+    /// what a plan asks: it is answered by the index.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn results_of(&self, keys: &[ActionKey]) -> Result<Vec<Option<(Outputs, Cost)>>, StoreError> {
+        let mut found = self.with_index(|index| index.results_of(keys))?;
         for (key, slot) in keys.iter().zip(&mut found) {
             if slot.is_none()
                 && let Some(realisation) = self.read_record(*key)?
             {
                 // A crash came between file and row.
                 self.with_index(|index| index.put(&realisation, (None, None)))?;
-                *slot = Some(realisation.outputs);
+                let cost = realisation.cost();
+                *slot = Some((realisation.outputs, cost));
             }
         }
         Ok(found)

@@ -74,7 +74,7 @@ pub(super) fn of_run_and_state(
                 state
             }
         };
-        nodes.push(Planned { node: id, state, key: None, outputs: None });
+        nodes.push(Planned { node: id, state, key: None, outputs: None, cost: None });
     }
     let only_run = ran.keys().filter(|node| is_meant(node)).map(|node| (*node).to_owned()).collect();
     let of_run = StateTold { name: format!("run {}", run.head.id), commit: None };
