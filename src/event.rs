@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::component::MayFail;
+use crate::cost::{Cost, Saved};
 use crate::diag::Cause;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs};
@@ -51,6 +52,8 @@ pub enum Event {
         key: ActionKey,
         /// Its outputs.
         outputs: Outputs,
+        /// What it took to make them: now, or when that was, where it did not run. `None` where that is not known.
+        cost: Option<Cost>,
     },
     /// A node failed.
     NodeFailed {
@@ -112,6 +115,11 @@ pub enum Event {
         counts: Counts,
         /// How long it took.
         milliseconds: u64,
+    },
+    /// What the run that ended did not have to do.
+    RunSaved {
+        /// In numbers.
+        saved: Saved,
     },
 }
 

@@ -264,6 +264,15 @@ impl NodeName {
     }
 }
 
+/// The component that a node of that kind and subject works for, if any.
+pub fn component_of(kind: Kind, subject: &str) -> Option<&str> {
+    match kind {
+        Kind::Source | Kind::SourcePackage | Kind::Build => Some(subject),
+        Kind::Resolve | Kind::Root => Some(subject).filter(|subject| *subject != "base"),
+        Kind::Index | Kind::Probe | Kind::Repo => None,
+    }
+}
+
 impl fmt::Display for NodeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind, self.subject)?;

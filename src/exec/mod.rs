@@ -208,8 +208,8 @@ fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: 
                 tally.ran += 1;
                 tally.builds += usize::from(node.kind() == Kind::Build);
             }
-            let (key, outputs) = (ran.key, ran.outputs.clone());
-            (ctx.sink)(Event::NodeDone { node: node.name(), how, milliseconds, key, outputs });
+            let (key, outputs, cost) = (ran.key, ran.outputs.clone(), ran.cost);
+            (ctx.sink)(Event::NodeDone { node: node.name(), how, milliseconds, key, outputs, cost });
             schedule.done(id, ran.key, ran.outputs);
         }
         Err(_) if ctx.stopped() => {

@@ -6,6 +6,7 @@ use super::guest::BUILD_LIMITS;
 use super::knowledge::same_to_readers;
 use super::numbering::{Numbered, equal_before};
 use super::{probing, repository, resolving, roots, scripts, sources};
+use crate::cost::Cost;
 use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
 use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs, text_of};
@@ -29,6 +30,8 @@ pub struct Ran {
     pub how: Done,
     /// Whether another process or node had made it meanwhile, so nothing ran.
     pub found: bool,
+    /// What it took when it was made; `None` where that is not known.
+    pub cost: Option<Cost>,
 }
 
 /// What a runner brings back.
@@ -104,7 +107,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     let how = settle_kept(ctx, numbered.as_ref(), fingerprint, &derivation, &mut realisation, kept, before)?;
     let outputs = record(ctx, job, &realisation)?;
     drop(lock);
-    Ok(Ran { key, outputs, how, found: false })
+    Ok(Ran { key, outputs, how, found: false, cost: Some(realisation.cost()) })
 }
 
 /// Whether a node belongs to a distro of RPM packages.
@@ -129,10 +132,10 @@ fn found(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<Option<Ran>
     }
     let node = job.node();
     let knows = super::StoreKnowledge::new(ctx.store)?.holding();
-    let outputs = ctx.store.outputs_of(&[key])?.pop().flatten().or_else(|| node.known_outputs(key));
-    match outputs {
+    let (outputs, cost) = ctx.store.results_of(&[key])?.pop().flatten().unzip();
+    match outputs.or_else(|| node.known_outputs(key)) {
         Some(outputs) if knows.present(node, key, &outputs)? => {
-            Ok(Some(Ran { key, outputs, how: Done::Built, found: true }))
+            Ok(Some(Ran { key, outputs, how: Done::Built, found: true, cost }))
         }
         _ => Ok(None),
     }

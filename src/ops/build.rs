@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use super::keeping;
-use super::plan::{Asked, Wish, plan};
+use super::plan::{Asked, Wish, plan_and_whole};
 use super::record::Recorder;
 use super::session::Session;
 use crate::diag::Failure;
@@ -43,8 +43,9 @@ pub fn build(
     means: &Means<'_>,
     sink: &Sink<'_>,
 ) -> Result<Outcome, Failure> {
-    let plan = plan(session, wish, store)?;
+    let (plan, whole) = plan_and_whole(session, wish, store)?;
     let expected = plan.nodes.iter().filter(|planned| planned.state != State::Clean).count();
+    let whole = whole.filter(|_| expected == 0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = means.jobs.unwrap_or(cores);
     let order = Order {
@@ -55,7 +56,7 @@ pub fn build(
         fail_fast: means.fail_fast,
         expected,
     };
-    let recorder = Recorder::start(session, store, asked, &plan, sink);
+    let recorder = Recorder::start(session, store, asked, (&plan, whole), sink);
     let recorded = |event: Event| {
         recorder.take(&event);
         sink(event);
@@ -68,7 +69,7 @@ pub fn build(
         keeping::keep(session, store, |id| outcome.settled.get(&id).map(|(key, _)| *key))?;
     }
     match &ran {
-        Ok(outcome) => recorder.finish(outcome),
+        Ok(outcome) => sink(Event::RunSaved { saved: recorder.finish(outcome) }),
         Err(failure) => recorder.abandon(&failure.to_string()),
     }
     ran

@@ -24,6 +24,7 @@ mod record;
 mod remembering;
 pub mod run;
 pub mod runs;
+mod saving;
 pub mod session;
 mod settled;
 pub mod stored;

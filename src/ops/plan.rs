@@ -3,6 +3,7 @@
 use super::keeping;
 use super::session::Session;
 use super::settled::Known;
+use crate::cost::Spared;
 use crate::diag::Failure;
 use crate::exec::StoreKnowledge;
 use crate::graph::{Graph, NodeId};
@@ -67,6 +68,11 @@ pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
 /// # Errors
 /// Where the store cannot be read.
 pub fn plan(session: &Session, wish: &Wish, store: &Store) -> Result<Plan, Failure> {
+    plan_and_whole(session, wish, store).map(|(plan, _)| plan)
+}
+
+/// The same, with what was clean where that was everything there is, and is known without counting.
+pub(super) fn plan_and_whole(session: &Session, wish: &Wish, store: &Store) -> Result<(Plan, Option<Spared>), Failure> {
     let known = Known::of(&session.project, store)?;
     let knows = StoreKnowledge::new(store)?.remembering(known.settled());
     let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
@@ -75,5 +81,6 @@ pub fn plan(session: &Session, wish: &Wish, store: &Store) -> Result<Plan, Failu
         let key = |id| plan.of(id).filter(|planned| planned.outputs.is_some()).and_then(|planned| planned.key);
         keeping::keep(session, store, key)?;
     }
-    Ok(plan)
+    let whole = if is_new { None } else { known.settled().whole(&session.graph, &plan) };
+    Ok((plan, whole))
 }

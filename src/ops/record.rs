@@ -1,21 +1,24 @@
 //! Writing the record of a run from its plan and its events.
 //!
 //! A run with nothing to do leaves no record: it would say nothing, and such runs are to cost nothing. Nodes that are
-//! clean are counted and have no lines. Where the record cannot be written, that is told once and the run goes on.
+//! clean are counted, by component and by target, and have no lines. Where the record cannot be written, that is told once and the run goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::plan::Asked;
+use super::saving::{Saving, clean_of};
 use super::session::Session;
+use crate::cost::{Cost, Saved, Spared};
 use crate::digest::Digest;
-use crate::drv::Outputs;
+use crate::drv::{ActionKey, Outputs};
 use crate::eval::Files;
 use crate::event::{Counts, Done, Event, Sink};
 use crate::exec::Outcome;
 use crate::graph::{Graph, NodeId};
-use crate::plan::{Cause, Causes, Change, Plan, Reason, State, causes, describe};
+use crate::name::{Kind, NodeName};
+use crate::plan::{Cause, Causes, Change, Plan, Planned, Reason, State, causes, describe};
 use crate::project::{self, ProjectFiles};
 use crate::store::runs::{
     RunCause, RunChange, RunCounts, RunDiffers, RunEnd, RunFact, RunFetched, RunFinished, RunKnown, RunNode,
@@ -35,39 +38,55 @@ const DEEPEST: usize = 16;
 /// The record of a run under way; nothing is written where there is nothing to record.
 pub struct Recorder<'a> {
     graph: &'a Graph,
+    store: &'a Store,
+    plan: &'a Plan,
     sink: &'a Sink<'a>,
     began: Instant,
-    planned: Vec<NodeId>,
+    saving: Mutex<Saving>,
+    /// The nodes that are not clean, by name.
+    planned: BTreeMap<String, NodeId>,
     ended: Mutex<BTreeSet<String>>,
     /// `None` where nothing is recorded, or not any more.
     writer: Mutex<Option<RunWriter>>,
 }
 
 impl<'a> Recorder<'a> {
-    /// Begins the record of a run of `plan`.
-    pub fn start(session: &'a Session, store: &Store, asked: &Asked, plan: &Plan, sink: &'a Sink<'a>) -> Self {
+    /// Begins the record of a run of `plan`; `whole` as for [`Saving::of`].
+    pub fn start(
+        session: &'a Session,
+        store: &'a Store,
+        asked: &Asked,
+        (plan, whole): (&'a Plan, Option<Spared>),
+        sink: &'a Sink<'a>,
+    ) -> Self {
         let dirty = plan.nodes.iter().filter(|planned| planned.state != State::Clean);
-        let planned: Vec<NodeId> = dirty.map(|planned| planned.node).collect();
         let graph = &session.graph;
+        let planned: BTreeMap<String, NodeId> =
+            dirty.map(|planned| (graph.node(planned.node).to_string(), planned.node)).collect();
         let mut writer = None;
         if !planned.is_empty() {
             let begun = store.start_run(started(session, asked, plan)).and_then(|writer| {
+                writer.write(&[RunFact::Clean(clean_of(graph, plan))])?;
                 writer.write(&facts(graph, plan, &causes(graph, plan)))?;
                 Ok(writer)
             });
             writer = begun.map_err(|error| tell(sink, &error)).ok();
         }
-        let ended = Mutex::new(BTreeSet::new());
-        Self { graph, sink, began: Instant::now(), planned, ended, writer: Mutex::new(writer) }
+        let (saving, ended) = (Mutex::new(Saving::of(graph, plan, whole)), Mutex::new(BTreeSet::new()));
+        Self { graph, store, plan, sink, began: Instant::now(), saving, planned, ended, writer: Mutex::new(writer) }
     }
 
     /// Records what an event says of a node.
     pub fn take(&self, event: &Event) {
         let fact = match event {
             Event::NodeStarted { node } => RunFact::Running { node: node.to_string() },
-            Event::NodeDone { node, how, milliseconds, key, outputs } => {
+            Event::NodeDone { node, how, milliseconds, key, outputs, cost } => {
                 let mut ended = of(node.to_string(), outcome_of(how));
                 (ended.key, ended.outputs, ended.milliseconds) = (Some(*key), outputs.clone(), *milliseconds);
+                ended.spared = self.spared(node, how, *key, *cost);
+                if !matches!(how, Done::Found | Done::Fetched { .. }) {
+                    ended.cpu_milliseconds = cost.map_or(0, |cost| cost.cpu_milliseconds);
+                }
                 if let Done::Kept { version } = how {
                     ended.kept = Some(version.clone());
                 }
@@ -81,6 +100,7 @@ impl<'a> Recorder<'a> {
                 let outcome = if tolerated { RunOutcome::Tolerated } else { RunOutcome::Failed };
                 let mut ended = of(node.to_string(), outcome);
                 (ended.fault, ended.message, ended.log) = (Some(*cause), Some(message.clone()), *log);
+                ended.spared = self.was_not_clean(node);
                 RunFact::Ended(ended)
             }
             Event::NodeStopped { node } => RunFact::Ended(of(node.to_string(), RunOutcome::Stopped)),
@@ -89,6 +109,10 @@ impl<'a> Recorder<'a> {
                 RunFact::Without { node: node.to_string(), without }
             }
             Event::NodeKnown { node, key, cache, milliseconds } => {
+                let is_build = node.parse::<NodeName>().is_ok_and(|node| node.kind == Kind::Build);
+                // Its processor time is not told, and stays among the store's.
+                let cost = Cost { milliseconds: *milliseconds, cpu_milliseconds: 0 };
+                self.saving().is_of_cache(is_build, *key, Some(cost));
                 let (node, cache) = (node.clone(), cache.clone());
                 RunFact::Known(RunKnown { node, key: *key, cache, milliseconds: *milliseconds })
             }
@@ -104,8 +128,49 @@ impl<'a> Recorder<'a> {
         self.write(&[fact]);
     }
 
-    /// Ends the record of a run that came to `outcome`.
-    pub fn finish(self, outcome: &Outcome) {
+    /// What counts as saved of a node that is done, if anything does.
+    fn spared(&self, node: &NodeName, how: &Done, key: ActionKey, cost: Option<Cost>) -> Option<Cost> {
+        let is_build = node.kind == Kind::Build;
+        let clean = self.clean(node).map(|planned| planned.cost);
+        let mut saving = self.saving();
+        match (how, clean) {
+            // One that was planned as clean is counted already.
+            (Done::Found, Some(_)) => None,
+            (Done::Found, None) => saving.found(is_build, key, cost),
+            (Done::Fetched { .. }, Some(counted)) => {
+                saving.is_of_cache(is_build, key, counted);
+                counted
+            }
+            (Done::Fetched { .. }, None) => saving.fetched(is_build, key, cost),
+            (Done::Built | Done::Identical | Done::Kept { .. }, _) => {
+                saving.ran(key);
+                drop(saving);
+                self.was_not_clean(node)
+            }
+        }
+    }
+
+    /// What was counted for a node that was planned as clean, and is not any more.
+    fn was_not_clean(&self, node: &NodeName) -> Option<Cost> {
+        let cost = self.clean(node)?.cost;
+        self.saving().was_not_clean(node.kind == Kind::Build, cost);
+        cost
+    }
+
+    fn clean(&self, node: &NodeName) -> Option<&Planned> {
+        // Nearly all are found here, without looking through the graph.
+        if self.planned.contains_key(&node.to_string()) {
+            return None;
+        }
+        self.plan.of(self.graph.find(node)?).filter(|planned| planned.state == State::Clean)
+    }
+
+    fn saving(&self) -> MutexGuard<'_, Saving> {
+        self.saving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the record of a run that came to `outcome`, and returns what it did not have to do.
+    pub fn finish(self, outcome: &Outcome) -> Saved {
         let how = match () {
             () if outcome.stopped => RunEnd::Stopped,
             () if outcome.failures.is_empty() && outcome.held_up.is_empty() => RunEnd::Done,
@@ -113,22 +178,29 @@ impl<'a> Recorder<'a> {
         };
         let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
         let blocked: BTreeSet<NodeId> = outcome.blocked.iter().copied().collect();
-        let left = self.planned.iter().filter_map(|id| {
-            let name = self.graph.node(*id).to_string();
-            if ended.contains(&name) {
-                return None;
-            }
-            Some(RunFact::Ended(match outcome.settled.get(id) {
+        let left = self.planned.iter().filter(|(name, _)| !ended.contains(*name));
+        let left: Vec<(NodeId, String)> = left.map(|(name, id)| (*id, name.clone())).collect();
+        let keys = left.iter().filter_map(|(id, _)| outcome.settled.get(id).map(|(key, _)| *key));
+        let keys: Vec<ActionKey> = keys.collect();
+        // Where the store cannot say it, it is not known.
+        let found = self.store.results_of(&keys).unwrap_or_default();
+        let mut costs = found.into_iter().map(|found| found.map(|(_, cost)| cost));
+        let facts = left.into_iter().map(|(id, name)| {
+            RunFact::Ended(match outcome.settled.get(&id) {
                 Some((key, outputs)) => {
-                    RunNode { key: Some(*key), outputs: outputs.clone(), ..of(name, RunOutcome::CutOff) }
+                    let is_build = self.graph.node(id).kind() == Kind::Build;
+                    let spared = self.saving().cut_off(is_build, *key, costs.next().flatten());
+                    RunNode { key: Some(*key), outputs: outputs.clone(), spared, ..of(name, RunOutcome::CutOff) }
                 }
-                None if blocked.contains(id) => of(name, RunOutcome::Blocked),
+                None if blocked.contains(&id) => of(name, RunOutcome::Blocked),
                 None => of(name, RunOutcome::NotReached),
-            }))
+            })
         });
-        let left: Vec<RunFact> = left.collect();
-        self.write(&left);
+        let facts: Vec<RunFact> = facts.collect();
+        self.write(&facts);
+        let saved = self.saving().saved();
         self.end(how, None, counts_of(&outcome.counts));
+        saved
     }
 
     /// Ends the record of a run that could not go on.
@@ -159,13 +231,14 @@ fn tell(sink: &Sink<'_>, error: &StoreError) {
 }
 
 fn of(node: String, outcome: RunOutcome) -> RunNode {
-    let outputs = Outputs::new();
     RunNode {
         node,
         outcome,
         key: None,
-        outputs,
+        outputs: Outputs::new(),
         milliseconds: 0,
+        cpu_milliseconds: 0,
+        spared: None,
         kept: None,
         fault: None,
         message: None,

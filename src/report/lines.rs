@@ -1,6 +1,7 @@
 //! Events as plain lines, for pipes and logs: one line when a node starts, one when it ends.
 
 use super::{count, duration, plain, size};
+use crate::cost::{Cost, Saved};
 use crate::event::{CacheUse, Counts, Done, Event, KnownFailure};
 use crate::name::NodeName;
 
@@ -55,6 +56,7 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
         Event::CacheUsed(used) => cache_used(used).and_then(|text| at(Verbosity::Normal, text)),
         Event::NodeStopped { node } => at(Verbosity::Normal, format!("stopped {node}")),
         Event::RunFinished { counts, milliseconds } => Some(result(counts, *milliseconds)),
+        Event::RunSaved { saved: of } => at(Verbosity::Normal, saved(of)),
     }
 }
 
@@ -122,4 +124,60 @@ pub fn result(counts: &Counts, milliseconds: u64) -> String {
         parts.push(format!("{} not run", counts.not_run));
     }
     format!("{}, in {time}", parts.join(", "))
+}
+
+/// What a run did not have to do, in a line.
+pub fn saved(saved: &Saved) -> String {
+    let total = saved.total();
+    if total.nodes == 0 {
+        return "saved nothing: nothing of it was there before".to_owned();
+    }
+    let Cost { milliseconds, cpu_milliseconds } = total.cost;
+    let parts = [
+        (saved.store.nodes, "from the store"),
+        (saved.caches.nodes, "from caches"),
+        (saved.cut_off.nodes, "spared by early cutoff"),
+    ];
+    let parts = parts.iter().filter(|(nodes, _)| *nodes > 0).enumerate();
+    let parts = parts.map(|(place, (nodes, how))| match place {
+        0 => format!("{} {how}", count(*nodes, "node")),
+        _ => format!("{nodes} {how}"),
+    });
+    let parts: Vec<String> = parts.collect();
+    let unknown = match total.unknown {
+        0 => String::new(),
+        unknown => format!("; of {unknown} no time is on record"),
+    };
+    let (time, cpu) = (duration(milliseconds), duration(cpu_milliseconds));
+    format!("saved {time} of building ({cpu} CPU): {}{unknown}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::Spared;
+
+    #[test]
+    fn what_was_saved_is_one_line() {
+        let spared = |nodes, unknown, milliseconds| Spared {
+            nodes,
+            builds: 0,
+            unknown,
+            cost: Cost { milliseconds, cpu_milliseconds: 13 * milliseconds },
+        };
+        let (none, hours) = (Spared::default(), spared(4_338, 2, 11_520_000));
+        let all = Saved { store: hours, caches: spared(12, 1, 1_000), cut_off: spared(1, 0, 30_000) };
+        let told = [
+            all,
+            Saved { cut_off: spared(1, 0, 4_200), ..Saved::default() },
+            Saved { store: spared(2, 2, 0), caches: none, cut_off: none },
+            Saved::default(),
+        ];
+        insta::assert_snapshot!(told.iter().map(saved).collect::<Vec<_>>().join("\n"), @r"
+        saved 3 h 12 min of building (41 h 42 min CPU): 4338 nodes from the store, 12 from caches, 1 spared by early cutoff; of 3 no time is on record
+        saved 4.2 s of building (54.6 s CPU): 1 node spared by early cutoff
+        saved 0 ms of building (0 ms CPU): 2 nodes from the store; of 2 no time is on record
+        saved nothing: nothing of it was there before
+        ");
+    }
 }

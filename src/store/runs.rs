@@ -22,7 +22,7 @@ use cap_std::fs::OpenOptions;
 use nix::fcntl::{Flock, FlockArg};
 
 pub use facts::{
-    RunCause, RunChange, RunCounts, RunDiffers, RunEnd, RunFact, RunFetched, RunFinished, RunKnown, RunNode,
+    RunCause, RunChange, RunClean, RunCounts, RunDiffers, RunEnd, RunFact, RunFetched, RunFinished, RunKnown, RunNode,
     RunOutcome, RunPlanned, RunStarted,
 };
 pub use id::{RunId, RunIdError};

@@ -56,7 +56,10 @@ fn a_moved_index_rebuilds_what_it_reaches() {
     moved   test-TAG trial
     opb.lock stays as it is; with these pins 1 node will run, 11 depend on what comes out, 2 are clean (`opb plan` shows them)
     ");
-    insta::assert_snapshot!(space.shown(&space.opb(&["build"]).fine().err), @"nothing to do: 14 nodes, all clean (TIME)");
+    insta::assert_snapshot!(space.shown(&space.opb(&["build"]).fine().err), @r"
+    nothing to do: 14 nodes, all clean (TIME)
+    saved TIME of building (TIME CPU): 14 nodes from the store
+    ");
     insta::assert_snapshot!(moved(&space, &update(&space).fine()), @r"
     moved   test-TAG trial
     opb.lock is written; now 1 node will run, 11 depend on what comes out, 2 are clean (`opb plan` shows them)
@@ -67,6 +70,7 @@ fn a_moved_index_rebuilds_what_it_reaches() {
     same    resolve:d-TAG@test-TAG/all  TIME (output as before: what follows is not rebuilt because of it)
     same    resolve:a-TAG@test-TAG/all  TIME (output as before: what follows is not rebuilt because of it)
     4 nodes ran (0 package builds), 8 nodes spared because an input came out as before, 10 clean, in TIME
+    saved TIME of building (TIME CPU): 2 nodes from the store, 8 spared by early cutoff
     ");
     assert_eq!(times(), [1, 1]);
 
@@ -120,6 +124,7 @@ fn what_a_mirror_no_longer_has_is_named() {
       `http://archive.invalid/test/dists/trial/main/binary-ARCH/by-hash/SHA256/DIGEST` is not on this machine, and the network is switched off
       help: run it without `--offline`
     0 nodes ran (0 package builds), 2 clean, 1 failed, 11 not run, in TIME
+    saved TIME of building (TIME CPU): 2 nodes from the store; of 2 no time is on record
     ");
     space.write("opb.toml", &settings);
     fs::remove_file(&index).expect("removed");
@@ -129,6 +134,7 @@ fn what_a_mirror_no_longer_has_is_named() {
       the mirror no longer has `file:PROJECT/archive/dists/trial/main/binary-ARCH/by-hash/SHA256/DIGEST`
       help: run `opb update --dry-run` to see what moving the pin would rebuild, then `opb update`; or try again later, if the mirror is being updated
     0 nodes ran (0 package builds), 2 clean, 1 failed, 11 not run, in TIME
+    saved TIME of building (TIME CPU): 2 nodes from the store; of 2 no time is on record
     ");
     fs::write(&index, "something else").expect("written");
     let other = space.opb(&["build"]).exits(3);
@@ -137,6 +143,7 @@ fn what_a_mirror_no_longer_has_is_named() {
       the mirror no longer has `file:PROJECT/archive/dists/trial/main/binary-ARCH/by-hash/SHA256/DIGEST`
       help: run `opb update --dry-run` to see what moving the pin would rebuild, then `opb update`; or try again later, if the mirror is being updated
     0 nodes ran (0 package builds), 2 clean, 1 failed, 11 not run, in TIME
+    saved TIME of building (TIME CPU): 2 nodes from the store; of 2 no time is on record
     ");
 
     // The package: flipped, gone, and there again.

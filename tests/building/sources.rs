@@ -22,7 +22,10 @@ fn a_changed_file_is_another_source_and_an_ignored_one_is_not() {
 
     space.write("a/main.o", "object");
     space.write("a/out/deep/file", "output");
-    insta::assert_snapshot!(space.shown(&space.opb(&["build"]).fine().err), @"nothing to do: 9 nodes, all clean (TIME)");
+    insta::assert_snapshot!(space.shown(&space.opb(&["build"]).fine().err), @r"
+    nothing to do: 9 nodes, all clean (TIME)
+    saved TIME of building (TIME CPU): 9 nodes from the store
+    ");
 
     space.write("a/README", "Other words.\n");
     let plan = space.shown(&space.opb(&["plan", "build:a-TAG"]).fine().out);

@@ -90,7 +90,7 @@ fn an_interrupted_run_ends_in_order_and_the_next_goes_on() {
     assert!(began.elapsed().as_secs() < 3, "it took {:?} to stop", began.elapsed());
     assert_eq!(stopped.nodes("stopped"), [space.own("build:a-TAG@DISTRO/all")], "{}", stopped.err);
     assert!(stopped.nodes("failed").is_empty(), "{}", stopped.err);
-    let last = stopped.err.lines().last().expect("a last line");
+    let last = stopped.err.lines().nth_back(1).expect("two last lines");
     assert!(last.contains(" not run, in "), "{last}");
     assert!(marked(&space).is_empty() && mounts(&work).is_empty());
     assert!(!std::path::Path::new(&work).exists(), "{work}");
@@ -135,7 +135,10 @@ fn a_realised_build_that_fails_again_keeps_its_number() {
     let failed: Ran = again.wait_with_output().expect("ends").into();
     failed.exits(4);
     // What it is realised by stays.
-    insta::assert_snapshot!(space.shown(&space.opb(&["build"]).fine().err), @"nothing to do: 9 nodes, all clean (TIME)");
+    insta::assert_snapshot!(space.shown(&space.opb(&["build"]).fine().err), @r"
+    nothing to do: 9 nodes, all clean (TIME)
+    saved TIME of building (TIME CPU): 9 nodes from the store
+    ");
     assert_eq!(space.packages("build:a-TAG@DISTRO/all"), ["a-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
     // Another build of the version is another number: under the first there are packages already.
     tiny.with_recipe(&space, "env: #{ X: \"1\" }");

@@ -50,7 +50,7 @@ fn only_roots_can_be_entered() {
 fn what_is_clean_is_not_run() {
     let space = Space::two();
     let seen = space.seen(&["build", "source:libmd", "--only", "--offline"]);
-    let (head, _) = seen.rsplit_once('(').expect(&seen);
+    let (head, _) = seen.split_once('(').expect(&seen);
     insta::assert_snapshot!(head, @r###"
     exit 0
     --- stderr

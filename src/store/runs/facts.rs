@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! started    when, of which project, what was asked for, how many nodes the plan has of each state
+//! clean      what was realised already, by component and by target: sums, and no nodes
 //! cause      one root cause of the plan: in words, by its changes, how many nodes it begins at and drags along
 //! planned    a node that runs or may run, with its causes by number; nodes that are clean have no line
 //! running    a node has begun to run
@@ -13,8 +14,11 @@
 //! finished   when, how, and what came out in numbers
 //! ```
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::cost::{Cost, Spared};
 use crate::diag::Cause;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs};
@@ -26,6 +30,8 @@ use crate::event::CacheUse;
 pub enum RunFact {
     /// A run begins. Always first.
     Started(RunStarted),
+    /// What was realised already.
+    Clean(RunClean),
     /// A root cause.
     Cause(RunCause),
     /// A node of the plan that is not clean.
@@ -111,6 +117,15 @@ pub struct RunStarted {
     pub depends: usize,
 }
 
+/// What was realised already, in sums. Both tables count the same nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RunClean {
+    /// By component; empty for nodes that work for none.
+    pub components: BTreeMap<String, Spared>,
+    /// By target or distro; empty for nodes that belong to all of them.
+    pub targets: BTreeMap<String, Spared>,
+}
+
 /// A root cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunCause {
@@ -173,6 +188,14 @@ pub struct RunNode {
     pub outputs: Outputs,
     /// How long it ran; 0 where it did not.
     pub milliseconds: u64,
+    /// Processor time of all its processes; 0 where it did not run, or none was measured.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cpu_milliseconds: u64,
+    /// Where it did not run: what it took when it was made, or nothing where another node with the same result counts it.
+    /// Where it ran although it was realised, for its bytes were gone: what the clean ones count for it. `None` where that
+    /// is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spared: Option<Cost>,
     /// The version that stays, where an equivalent build was kept.
     pub kept: Option<String>,
     /// Whose fault, where it failed.
@@ -278,6 +301,11 @@ pub struct RunCounts {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer gives references")]
 fn is_none(count: &usize) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer gives references")]
+fn is_zero(milliseconds: &u64) -> bool {
+    *milliseconds == 0
 }
 
 #[derive(Serialize, Deserialize)]

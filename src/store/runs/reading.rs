@@ -7,7 +7,7 @@ use std::io::{self as std_io, Read as _, Seek as _, SeekFrom};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::facts::{
-    RunCause, RunDiffers, RunFact, RunFinished, RunKnown, RunNode, RunOutcome, RunPlanned, RunStarted, decode,
+    RunCause, RunClean, RunDiffers, RunFact, RunFinished, RunKnown, RunNode, RunOutcome, RunPlanned, RunStarted, decode,
 };
 use super::id::RunId;
 use super::{RUNS, place_of};
@@ -48,6 +48,8 @@ pub enum RunState {
 pub struct Run {
     /// How it began and ended.
     pub head: RunHead,
+    /// What was realised already; `None` in records of programs that did not write that down.
+    pub clean: Option<RunClean>,
     /// Its root causes, those that drag most along first.
     pub causes: Vec<RunCause>,
     /// What is known of its nodes, in the order of the plan. Clean ones are not here.
@@ -176,6 +178,7 @@ impl Store {
         (&file).take(MAX_RECORD).read_to_end(&mut bytes).map_err(failed())?;
         let mut run = Run {
             head,
+            clean: None,
             causes: Vec::new(),
             nodes: Vec::new(),
             known: Vec::new(),
@@ -188,6 +191,7 @@ impl Store {
         for line in bytes[..whole].split(|byte| *byte == b'\n') {
             match decode(line) {
                 Some(RunFact::Started(_)) => {}
+                Some(RunFact::Clean(clean)) => run.clean = Some(clean),
                 Some(RunFact::Cause(cause)) => run.causes.push(cause),
                 Some(RunFact::Planned(planned)) => {
                     let node = planned.node.clone();

@@ -54,6 +54,8 @@ fn facts() -> Vec<RunFact> {
         key: Some(ActionKey(Digest::of(b"key"))),
         outputs: Outputs::from([(output, Digest::of(b"packages"))]),
         milliseconds: 12,
+        cpu_milliseconds: 30,
+        spared: None,
         kept: None,
         fault: None,
         message: None,
