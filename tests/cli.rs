@@ -36,6 +36,8 @@ mod project;
 mod query;
 #[path = "cli/recipe.rs"]
 mod recipe;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/rpm.rs"]
 mod rpm;
 #[path = "cli/run.rs"]

@@ -22,6 +22,7 @@ pub mod publish;
 pub mod query;
 mod record;
 mod remembering;
+pub mod report;
 pub mod run;
 pub mod runs;
 mod saving;

@@ -3,6 +3,7 @@
 //! They turn values into text or lines and decide nothing. Text goes to stdout or stderr only from here and from the
 //! program itself.
 
+pub mod cache;
 pub mod causes;
 pub mod check;
 pub mod clipped;

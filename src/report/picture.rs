@@ -20,6 +20,9 @@ mod style;
 mod tests;
 mod thin;
 
+pub(super) use draw::{n, text};
+pub(super) use style::width;
+
 use std::io::{self, Write};
 
 use boxes::Sketch;

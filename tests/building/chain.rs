@@ -13,6 +13,16 @@ fn chain(space: &Space, env: &str) {
     Tiny { name: "d", ..Tiny::PLAIN }.with_recipe(space, "");
 }
 
+/// What `opb report cache` says of the last run of this project; others write their records into the same store.
+fn report(space: &Space) -> serde_json::Value {
+    let json =
+        |args: &[&str]| -> serde_json::Value { serde_json::from_str(&space.opb(args).fine().out).expect("JSON") };
+    let runs = json(&["runs", "--all", "--format", "json"]);
+    let is_own = |run: &&serde_json::Value| run["project"].as_str().is_some_and(|path| path.contains(&space.tag));
+    let run = runs["runs"].as_array().expect("a list").iter().find(is_own).expect("a run");
+    json(&["report", "cache", "--run", run["id"].as_str().expect("a name"), "--format", "json"])
+}
+
 fn told(space: &Space, ran: &Ran) -> String {
     space.shown(&ran.err)
 }
@@ -35,11 +45,17 @@ fn a_change_reaches_what_follows_from_it() {
     assert_eq!(space.packages("build:a-TAG@DISTRO/all"), ["a-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
 
     // Nothing changed.
-    insta::assert_snapshot!(told(&space, &build()), @"nothing to do: 24 nodes, all clean (TIME)");
+    insta::assert_snapshot!(told(&space, &build()), @r"
+    nothing to do: 24 nodes, all clean (TIME)
+    saved TIME of building (TIME CPU): 24 nodes from the store
+    ");
 
     // A comment changes nothing.
     space.recipe("a", "// A comment.\n#{ source: path(\"a\"), env: #{ X: \"1\" } } // and another\n");
-    insta::assert_snapshot!(told(&space, &build()), @"nothing to do: 24 nodes, all clean (TIME)");
+    insta::assert_snapshot!(told(&space, &build()), @r"
+    nothing to do: 24 nodes, all clean (TIME)
+    saved TIME of building (TIME CPU): 24 nodes from the store
+    ");
 
     // What the build does not look at: it runs, and its packages stay.
     chain(&space, r#"X: "1", UNUSED: "1""#);
@@ -47,8 +63,18 @@ fn a_change_reaches_what_follows_from_it() {
     insta::assert_snapshot!(told(&space, &kept), @r"
     kept    build:a-TAG@DISTRO/all  TIME (rebuilt, equivalent, kept 1.0-1~SUFFIX+opb1)
     1 node ran (1 package build), 7 nodes spared because an input came out as before, 23 clean, in TIME
+    saved TIME of building (TIME CPU): 16 nodes from the store, 7 spared by early cutoff
     ");
     assert_eq!(times(), [2, 1, 1, 1]);
+    let total = &report(&space)["total"];
+    let count = |field: &serde_json::Value| field.as_u64().unwrap_or_else(|| panic!("{total:#}"));
+    let saved = &total["saved"];
+    assert_eq!(["store", "cut_off"].map(|how| count(&saved[how]["nodes"])), [16, 7]);
+    assert_eq!((count(&saved["cut_off"]["builds"]), count(&saved["total"]["unknown"])), (2, 0));
+    // Two builds in chroots, spared; and the one that ran, with its processor time.
+    assert!(count(&saved["cut_off"]["cost"]["cpu_milliseconds"]) > 0 && count(&total["ran"]["kept"]) == 1, "{total:#}");
+    assert!(count(&total["ran"]["cost"]["cpu_milliseconds"]) > 0, "{total:#}");
+    assert_eq!(report(&space)["reasons"][0]["sums"]["saved"]["cut_off"]["nodes"], 7);
     assert_eq!(space.packages("build:a-TAG@DISTRO/all"), ["a-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
     insta::assert_snapshot!(space.shown(&space.opb(&["why", "a-TAG"]).fine().out), @r"
     build:a-TAG@DISTRO/all
@@ -70,6 +96,7 @@ fn a_change_reaches_what_follows_from_it() {
     same    resolve:c-TAG@DISTRO/all  TIME (output as before: what follows is not rebuilt because of it)
     done    repo:c-TAG@DISTRO  TIME
     6 nodes ran (2 package builds), 2 nodes spared because an input came out as before, 18 clean, in TIME
+    saved TIME of building (TIME CPU): 16 nodes from the store, 2 spared by early cutoff
     ");
     assert_eq!(times(), [3, 2, 1, 1]);
     assert_eq!(space.packages("build:a-TAG@DISTRO/all"), ["a-TAG_1.0-1~SUFFIX+opb2_all.deb"]);
@@ -92,6 +119,7 @@ fn a_change_reaches_what_follows_from_it() {
     kept    build:c-TAG@DISTRO/all  TIME (rebuilt, equivalent, kept 1.0-1~SUFFIX+opb1)
     done    repo:c-TAG@DISTRO  TIME
     8 nodes ran (3 package builds), 16 clean, in TIME
+    saved TIME of building (TIME CPU): 16 nodes from the store
     ");
     assert_eq!(times(), [4, 3, 2, 1]);
     assert_eq!(space.packages("build:b-TAG@DISTRO/all"), ["b-TAG_1.0-1~SUFFIX+opb2_all.deb"]);
@@ -99,12 +127,21 @@ fn a_change_reaches_what_follows_from_it() {
 
     // Back: the first results are found again.
     chain(&space, r#"X: "1""#);
-    insta::assert_snapshot!(told(&space, &build()), @"nothing to do: 24 nodes, all clean (TIME)");
+    insta::assert_snapshot!(told(&space, &build()), @r"
+    nothing to do: 24 nodes, all clean (TIME)
+    saved TIME of building (TIME CPU): 24 nodes from the store
+    ");
     chain(&space, r#"X: "12""#);
-    insta::assert_snapshot!(told(&space, &build()), @"nothing to do: 24 nodes, all clean (TIME)");
+    insta::assert_snapshot!(told(&space, &build()), @r"
+    nothing to do: 24 nodes, all clean (TIME)
+    saved TIME of building (TIME CPU): 24 nodes from the store
+    ");
     // Also what was equivalent to them.
     chain(&space, r#"X: "1", UNUSED: "1""#);
-    insta::assert_snapshot!(told(&space, &build()), @"nothing to do: 24 nodes, all clean (TIME)");
+    insta::assert_snapshot!(told(&space, &build()), @r"
+    nothing to do: 24 nodes, all clean (TIME)
+    saved TIME of building (TIME CPU): 24 nodes from the store
+    ");
     assert_eq!(times(), [4, 3, 2, 1]);
     assert_eq!(space.packages("build:d-TAG@DISTRO/all"), ["d-TAG_1.0-1~SUFFIX+opb1_all.deb"]);
 }

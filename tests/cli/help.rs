@@ -33,6 +33,7 @@ fn the_program() {
                    would run begins
       runs         List the runs on record, the last first, or show one of them: why nodes ran, and what
                    they came to
+      report       Report on runs on record: what the store saved, and why nodes ran nevertheless
       diff         Show what differs between two states of the project, or between two runs: root
                    changes first, then what follows
       update       Move pins: each distro's package index and each distribution source, recorded in
@@ -40,6 +41,7 @@ fn the_program() {
       key          Make and show signing keys. They lie outside of project and store, readable by their
                    owner alone
       repo         Publish channels: signed repositories
+      store        Look into the store, keep results, collect what nobody needs, find and mend damage
       run          Run a command in a disposable copy of a root: no network, nothing stays
       definitions  Write down for editors what recipes can say: functions and fields, with docs and
                    examples
@@ -360,7 +362,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new eval query check plan build log why runs diff update key repo run definitions completions";
+    let expected = "init new eval query check plan build log why runs report diff update key repo store run definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

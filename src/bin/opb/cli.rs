@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    build, check, completions, definitions, diff, eval, init, key, log, new, plan, query, repo, run, runs, store,
-    update, why,
+    build, check, completions, definitions, diff, eval, init, key, log, new, plan, query, repo, report, run, runs,
+    store, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -79,6 +79,7 @@ pub enum Verb {
     Log(log::Log),
     Why(why::Why),
     Runs(runs::Runs),
+    Report(report::Report),
     Diff(diff::Diff),
     Update(update::Update),
     Key(key::Key),

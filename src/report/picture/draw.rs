@@ -347,7 +347,7 @@ fn shortened(title: &str) -> String {
 }
 
 /// A number with at most one decimal.
-fn n(number: f64) -> String {
+pub(in crate::report) fn n(number: f64) -> String {
     let tenths = (number * 10.0).round() as i64;
     match tenths % 10 {
         0 => (tenths / 10).to_string(),
@@ -356,7 +356,7 @@ fn n(number: f64) -> String {
 }
 
 /// Text as it may stand in XML, which has no place for most control characters.
-fn text(text: &str) -> String {
+pub(in crate::report) fn text(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -100,9 +100,9 @@ pub(super) fn of_state(state: Standing) -> &'static str {
 }
 
 /// About as wide as `text` is in pixels, when its letters are `size` high. Rather too wide: fonts differ.
-pub(super) fn width(text: &str, size: f64) -> f64 {
+pub(in crate::report) fn width(text: &str, size: f64) -> f64 {
     let narrow = |letter: char| "ijlrtf.,:;'|!()[]-/ 1".contains(letter);
-    let wide = |letter: char| "mwMW@%".contains(letter) || letter.is_uppercase();
+    let wide = |letter: char| "mwMW@%<>+=~&#".contains(letter) || letter.is_uppercase();
     let of = |letter: char| match letter {
         letter if narrow(letter) => 0.42,
         letter if wide(letter) => 0.88,

@@ -13,6 +13,7 @@ pub mod new;
 pub mod plan;
 pub mod query;
 pub mod repo;
+pub mod report;
 pub mod run;
 pub mod runs;
 pub mod store;
@@ -49,6 +50,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Log(args) => log::run(global, args),
         Verb::Why(args) => why::run(global, args),
         Verb::Runs(args) => runs::run(global, args),
+        Verb::Report(args) => report::run(global, args),
         Verb::Diff(args) => diff::run(global, args),
         Verb::Update(args) => update::run(global, args),
         Verb::Key(args) => key::run(global, args),

@@ -1,0 +1,216 @@
+//! A sheet that is drawn on from top to bottom: words that fit where they stand, and bars in parts.
+
+use std::fmt::Write as _;
+
+use super::style::{HEAD, SHEET, SMALL, TEXT, TITLE};
+use crate::report::picture::{n, text, width};
+
+/// How wide the sheet is.
+pub(super) const WIDE: f64 = 960.0;
+
+/// Its margin, on all sides.
+pub(super) const MARGIN: f64 = 28.0;
+
+/// The least width of a part of a bar: a node of a hundred thousand is seen.
+const LEAST: f64 = 2.0;
+
+/// Which letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Letters {
+    Title,
+    Head,
+    Plain,
+    Small,
+}
+
+impl Letters {
+    fn size(self) -> f64 {
+        match self {
+            Self::Title => TITLE,
+            Self::Head => HEAD,
+            Self::Plain => TEXT,
+            Self::Small => SMALL,
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Head => "head",
+            Self::Plain => "plain",
+            Self::Small => "small",
+        }
+    }
+
+    /// About as wide as `words` are. Rather too wide.
+    pub(super) fn width(self, words: &str) -> f64 {
+        let bold = if matches!(self, Self::Title | Self::Head) { 1.08 } else { 1.0 };
+        width(words, self.size()) * bold
+    }
+}
+
+/// A part of a bar.
+pub(super) struct Part {
+    /// What it is coloured as.
+    pub class: &'static str,
+    /// How much of the bar.
+    pub amount: usize,
+    /// What is told where somebody points at it.
+    pub hint: String,
+}
+
+/// Where a bar stands.
+pub(super) struct Place {
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+/// The sheet.
+pub(super) struct Sheet {
+    body: String,
+    /// How far down it is drawn on.
+    pub y: f64,
+}
+
+impl Sheet {
+    pub(super) fn new() -> Self {
+        Self { body: String::new(), y: MARGIN }
+    }
+
+    /// Words whose line stands at `y`, cut off so that they have room. What is cut off is told where somebody points at it.
+    pub(super) fn words(&mut self, letters: Letters, (x, y): (f64, f64), room: f64, words: &str) {
+        let shown = fitted(letters, words, room);
+        let class = letters.class();
+        let hint = if shown == words { String::new() } else { format!("<title>{}</title>", text(words)) };
+        let _ = writeln!(self.body, r#"<text class="{class}" x="{}" y="{}">{hint}{}</text>"#, n(x), n(y), text(&shown));
+    }
+
+    /// Words over the whole width, in as many lines as they need, below what is there.
+    pub(super) fn paragraph(&mut self, letters: Letters, words: &str) {
+        let room = WIDE - 2.0 * MARGIN;
+        let mut line = String::new();
+        for word in words.split_whitespace() {
+            let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+            if letters.width(&longer) > room && !line.is_empty() {
+                self.line(letters, &line);
+                line = word.to_owned();
+            } else {
+                line = longer;
+            }
+        }
+        self.line(letters, &line);
+    }
+
+    fn line(&mut self, letters: Letters, words: &str) {
+        self.y += letters.size() * 1.5;
+        self.words(letters, (MARGIN, self.y), WIDE - 2.0 * MARGIN, words);
+    }
+
+    /// A bar whose parts fill the place in proportion to their amounts.
+    pub(super) fn bar(&mut self, place: &Place, parts: &[Part]) {
+        let mut x = place.x;
+        for (part, width) in std::iter::zip(parts, shares(parts, place.width)) {
+            if part.amount > 0 {
+                let Part { class, hint, .. } = part;
+                // A gap tells neighbours apart whatever their colours.
+                let shown = (width - 1.0).max(1.0);
+                let _ = writeln!(
+                    self.body,
+                    r#"<rect class="{class}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>"#,
+                    n(x),
+                    n(place.y),
+                    n(shown),
+                    n(place.height),
+                    text(hint)
+                );
+                x += width;
+            }
+        }
+    }
+
+    /// A square of a colour.
+    pub(super) fn swatch(&mut self, class: &str, x: f64, y: f64) {
+        let _ =
+            writeln!(self.body, r#"<rect class="{class}" x="{}" y="{}" width="12" height="12" rx="2"/>"#, n(x), n(y));
+    }
+
+    /// A line from the top of `place` to its bottom.
+    pub(super) fn rule(&mut self, x: f64, top: f64, bottom: f64) {
+        let _ =
+            writeln!(self.body, r#"<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>"#, n(x), n(top), n(bottom));
+    }
+
+    /// The whole file; `title` is what it is called.
+    pub(super) fn finish(self, title: &str) -> String {
+        let (w, h) = (n(WIDE), n(self.y + MARGIN));
+        let (paper_w, paper_h) = (n(WIDE - 1.0), n(self.y + MARGIN - 1.0));
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
+             role=\"img\">\n<title>{}</title>\n<style>\n{SHEET}</style>\n<rect class=\"paper\" x=\"0.5\" y=\"0.5\" \
+             width=\"{paper_w}\" height=\"{paper_h}\" rx=\"12\"/>\n{}</svg>\n",
+            text(title),
+            self.body
+        )
+    }
+}
+
+/// As much of `words` as has room: the beginning and the end, for names often differ in the end.
+fn fitted(letters: Letters, words: &str, room: f64) -> String {
+    if letters.width(words) <= room {
+        return words.to_owned();
+    }
+    let all: Vec<char> = words.chars().collect();
+    let (mut from, mut to, mut used) = (0, all.len(), letters.width("…"));
+    while from < to {
+        let letter = if from * 2 <= all.len() - to { from } else { to - 1 };
+        used += letters.width(all[letter].encode_utf8(&mut [0; 4]));
+        if used > room {
+            break;
+        }
+        if letter == from { from += 1 } else { to -= 1 }
+    }
+    let text = |letters: &[char]| letters.iter().collect::<String>();
+    format!("{}…{}", text(&all[..from]).trim_end(), text(&all[to..]).trim_start())
+}
+
+/// How wide each part of a bar is: in proportion, but none that is there at all too narrow to be seen, which the widest
+/// pays for.
+fn shares(parts: &[Part], whole: f64) -> Vec<f64> {
+    let all: usize = parts.iter().map(|part| part.amount).sum();
+    let share = |part: &Part| match part.amount {
+        0 => 0.0,
+        amount => (whole * amount as f64 / all as f64).max(LEAST),
+    };
+    let mut shares: Vec<f64> = parts.iter().map(share).collect();
+    let excess = shares.iter().sum::<f64>() - whole;
+    if let Some(widest) = shares.iter_mut().max_by(|a, b| a.total_cmp(b)) {
+        *widest -= excess.max(0.0);
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(amount: usize) -> Part {
+        Part { class: "ran", amount, hint: String::new() }
+    }
+
+    #[test]
+    fn parts_are_in_proportion_and_seen() {
+        assert_eq!(shares(&[part(1), part(3), part(0)], 400.0), [100.0, 300.0, 0.0]);
+        assert_eq!(shares(&[part(1), part(99_999), part(1)], 400.0), [2.0, 396.0, 2.0]);
+        assert_eq!(shares(&[part(0)], 400.0), [0.0]);
+    }
+
+    #[test]
+    fn words_are_cut_off_where_they_have_no_room() {
+        assert_eq!(fitted(Letters::Plain, "libbsd", 200.0), "libbsd");
+        let shown = fitted(Letters::Plain, &format!("first-{}-last", "wide ".repeat(40)), 200.0);
+        assert!(shown.starts_with("first-") && shown.ends_with("-last") && shown.contains('…'), "{shown}");
+        assert!((180.0..=200.0).contains(&Letters::Plain.width(&shown)), "{shown}");
+    }
+}

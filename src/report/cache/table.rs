@@ -1,0 +1,193 @@
+//! A report for people: what was saved, why nodes ran, and a line for each row.
+
+use std::fmt::Write as _;
+
+use super::{By, Missed, Over, Report, Row, Sums};
+use crate::report::causes::date;
+use crate::report::lines::saved;
+use crate::report::{count, duration, plain, size, wrapped};
+
+/// How many rows and causes are shown unless all are wanted.
+const MOST: usize = 40;
+
+/// The report as text, in lines of about `width` characters.
+pub fn table(report: &Report, all: bool, width: usize) -> String {
+    let mut text = over(report);
+    if report.runs.is_empty() {
+        return text;
+    }
+    text += &wrapped(&saved(&report.total.saved), "", "  ", width);
+    text += &wrapped(&spent(&report.total), "", "  ", width);
+    for remark in remarks(report) {
+        text += &wrapped(&remark, "", "  ", width);
+    }
+    let most = if all { usize::MAX } else { MOST };
+    if !report.missed.is_empty() && report.by != By::Reason {
+        text += "\nwhy nodes ran\n";
+        for missed in report.missed.iter().take(most) {
+            text += &wrapped(&plain(&reason(missed)), "  ", "    ", width);
+        }
+        if let Some(more) = report.missed.len().checked_sub(most).filter(|more| *more > 0) {
+            let _ = writeln!(text, "  and {}: `--all` lists them", count(more, "more reason"));
+        }
+    }
+    if !report.rows.is_empty() {
+        text.push('\n');
+        text += &rows(report, most);
+    }
+    text
+}
+
+/// Over which runs, in a line.
+pub(super) fn heading(report: &Report) -> String {
+    match (&report.over, &report.runs[..]) {
+        (Over::Run(_), [run]) => format!("run {}: {}", run.id, run.result),
+        (Over::Run(id), _) => format!("run {id}"),
+        (Over::Since(since), []) => format!("no run on record began since {}", date(*since)),
+        (Over::Since(since), [only]) => format!("1 run since {}: {}, {}", date(*since), only.id, only.result),
+        (Over::Since(since), [last, ..]) => {
+            let first = report.runs.last().unwrap_or(last);
+            let runs = count(report.runs.len(), "run");
+            format!("{runs} since {}, from {} to {}", date(*since), first.id, last.id)
+        }
+    }
+}
+
+fn over(report: &Report) -> String {
+    let share = report.total.permille_saved().map_or_else(String::new, |permille| {
+        let of = report.total.nodes() - report.total.not_run;
+        format!("; {} of {} did not have to run", percent(permille), count(of, "node"))
+    });
+    format!("{}{share}\n", heading(report))
+}
+
+/// `99.2 %`.
+pub(super) fn percent(permille: usize) -> String {
+    match permille % 10 {
+        0 => format!("{} %", permille / 10),
+        tenth => format!("{}.{tenth} %", permille / 10),
+    }
+}
+
+/// What ran and what that took, in a line.
+pub(super) fn spent(sums: &Sums) -> String {
+    let mut parts = Vec::new();
+    let same = sums.identical + sums.kept;
+    for (number, word) in [(sums.builds, "package builds"), (same, "came out as before")] {
+        if number > 0 {
+            parts.push(format!("{number} {word}"));
+        }
+    }
+    let of = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+    let (time, cpu) = (duration(sums.spent.milliseconds), duration(sums.spent.cpu_milliseconds));
+    let mut text = match sums.ran() {
+        0 => "spent nothing: no node ran".to_owned(),
+        ran => format!("spent {time} on building ({cpu} CPU): {} ran{of}", count(ran, "node")),
+    };
+    for (number, word) in
+        [(sums.failed, "failed"), (sums.tolerated, "failed as they may"), (sums.not_run, "did not run")]
+    {
+        if number > 0 {
+            let _ = write!(text, ", {number} {word}");
+        }
+    }
+    text
+}
+
+/// What has to be known to read the numbers.
+pub(super) fn remarks(report: &Report) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if report.total.fetched_bytes > 0 {
+        remarks.push(format!("fetched {} from caches", size(report.total.fetched_bytes)));
+    }
+    if report.in_no_row > 0 {
+        let nodes = count(report.in_no_row, "node");
+        remarks
+            .push(format!("{nodes} from the store are in no row: an earlier opb, which only counted them, ran them"));
+    }
+    if report.damaged > 0 {
+        remarks.push(format!("{} of records cannot be read, and count for nothing", count(report.damaged, "line")));
+    }
+    remarks
+}
+
+fn reason(missed: &Missed) -> String {
+    let sums = &missed.sums;
+    let runs = if missed.runs > 1 { format!(" in {} runs", missed.runs) } else { String::new() };
+    format!("{}: {}{runs}; {}", missed.text, count(missed.roots, "root"), came_to(sums))
+}
+
+/// What the nodes of a cause came to.
+pub(super) fn came_to(sums: &Sums) -> String {
+    let mut parts = Vec::new();
+    if sums.ran() > 0 {
+        let (time, cpu) = (duration(sums.spent.milliseconds), duration(sums.spent.cpu_milliseconds));
+        parts.push(format!("{} ran in {time} ({cpu} CPU)", sums.ran()));
+    }
+    let cut_off = sums.saved.cut_off;
+    if cut_off.nodes > 0 {
+        parts.push(format!("{} spared by early cutoff ({})", cut_off.nodes, duration(cut_off.cost.milliseconds)));
+    }
+    let others = [
+        (sums.found, "found"),
+        (sums.saved.caches.nodes, "from caches"),
+        (sums.all_failed(), "failed"),
+        (sums.not_run, "did not run"),
+    ];
+    parts.extend(others.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
+    if parts.is_empty() { "nothing ran".to_owned() } else { parts.join(", ") }
+}
+
+/// The rows that are shown, and one for all others, if there are any.
+pub(super) fn shown(report: &Report, most: usize) -> (&[Row], Option<(usize, Sums)>) {
+    // One more row says no less than "and 1 more".
+    let shown = if report.rows.len() <= most.saturating_add(1) { report.rows.len() } else { most };
+    let (shown, others) = report.rows.split_at(shown);
+    let mut sums = Sums::default();
+    others.iter().for_each(|row| sums.join(&row.sums));
+    (shown, (!others.is_empty()).then_some((others.len(), sums)))
+}
+
+/// What a row is called.
+pub(super) fn called(report: &Report, row: &Row) -> String {
+    row.name.as_deref().map_or_else(|| report.by.nameless().to_owned(), plain)
+}
+
+fn rows(report: &Report, most: usize) -> String {
+    let (shown, others) = shown(report, most);
+    let title = ["NODES", "STORE", "CACHES", "CUT OFF", "RAN", "FAILED", "NOT RUN", "SAVED", "CPU SAVED", "SPENT"];
+    let mut rows = vec![(report.by.word().to_uppercase(), title.map(str::to_owned))];
+    rows.extend(shown.iter().map(|row| (called(report, row), cells(&row.sums))));
+    rows.extend(others.map(|(number, sums)| (format!("and {number} more"), cells(&sums))));
+    rows.push(("ALL".to_owned(), cells(&report.total)));
+    let mut widths = [0; 10];
+    for (_, cells) in &rows {
+        std::iter::zip(&mut widths, cells).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
+    }
+    let first = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (name, cells) in &rows {
+        let _ = write!(text, "{name:first$}");
+        for (cell, width) in std::iter::zip(cells, widths) {
+            let _ = write!(text, "  {cell:>width$}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn cells(sums: &Sums) -> [String; 10] {
+    let total = sums.saved.total();
+    [
+        sums.nodes().to_string(),
+        sums.saved.store.nodes.to_string(),
+        sums.saved.caches.nodes.to_string(),
+        sums.saved.cut_off.nodes.to_string(),
+        sums.ran().to_string(),
+        sums.all_failed().to_string(),
+        sums.not_run.to_string(),
+        duration(total.cost.milliseconds),
+        duration(total.cost.cpu_milliseconds),
+        duration(sums.spent.milliseconds),
+    ]
+}
