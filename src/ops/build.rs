@@ -114,7 +114,9 @@ fn tidy(store: &Store, launcher: &Launcher, sink: &Sink<'_>) {
                 Ok(()) => continue,
                 Err(error) => format!("cannot remove `{path}`, which a dead run left: {error}"),
             },
-            Notice::IndexRebuilt => "the store's index was missing or damaged, and has been made anew".to_owned(),
+            Notice::IndexRebuilt => {
+                "the store's index was missing, damaged or of another version, and has been made anew".to_owned()
+            }
             Notice::IndexInMemory { why } => {
                 format!("the store's index cannot be kept on disk ({why}): look-ups are slow")
             }

@@ -92,7 +92,7 @@ const TOLERATED: [&str; 2] = ["README.md", ".gitignore"];
 /// Something that the store mended or passed over by itself. Nothing was lost that was ever promised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// The index was missing or damaged and has been rebuilt from the records.
+    /// The index was missing, damaged or of another version, and has been rebuilt from the records.
     IndexRebuilt,
     /// The index cannot be kept on disk; look-ups use one in memory.
     IndexInMemory {

@@ -20,6 +20,33 @@ fn the_first_realisation_wins() {
 }
 
 #[test]
+fn what_a_result_took_is_known_with_its_outputs() {
+    let space = Space::new();
+    let took = |milliseconds| Realisation { milliseconds, cpu_milliseconds: 7, ..realisation("a", 10) };
+    let store = space.open();
+    // More than a row can hold.
+    store.record(&took(u64::MAX)).expect("recorded");
+    store.record(&Realisation { key: key("b"), ..took(5) }).expect("recorded");
+    let of = |store: &Store| -> Vec<Option<(u64, u64)>> {
+        let found = store.results_of(&[key("a"), key("c"), key("b")]).expect("reads");
+        found.into_iter().map(|found| found.map(|(_, cost)| (cost.milliseconds, cost.cpu_milliseconds))).collect()
+    };
+    let expected = [Some((u64::MAX / 2, 7)), None, Some((5, 7))];
+    assert_eq!(of(&store), expected);
+    drop(store);
+    // An index of the version before, which did not have these columns, is made anew.
+    let index = rusqlite::Connection::open(space.path("store/index.sqlite")).expect("opens");
+    let before =
+        "ALTER TABLE realisation DROP COLUMN milliseconds; ALTER TABLE realisation DROP COLUMN cpu_milliseconds;
+                  PRAGMA user_version = 1;";
+    index.execute_batch(before).expect("changed");
+    drop(index);
+    let store = space.open();
+    assert_eq!(of(&store), expected);
+    assert!(store.take_notices().iter().any(|notice| matches!(notice, Notice::IndexRebuilt)));
+}
+
+#[test]
 fn a_node_has_a_history() {
     let space = Space::new();
     let store = space.open();
