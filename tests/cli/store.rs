@@ -311,11 +311,8 @@ fn flaws_are_told_with_an_exit_code_and_mended() {
     forgotten source:two: it runs again when it is wanted
     nothing is wrong any more
     "###);
-    insta::assert_snapshot!(space.seen(&["build", "--only", "source:*"]).replace(char::is_numeric, "N"), @r###"
-    exit N
-    --- stderr
-    nothing to do: N nodes, all clean (N ms)
-    "###);
+    let built = space.seen(&["build", "-q", "--only", "source:*"]);
+    assert!(built.starts_with("exit 0\n--- stderr\nnothing to do: ") && built.contains(" all clean ("), "{built}");
     assert!(space.stdout(&["store", "verify"]).contains("nothing is wrong"));
 }
 
