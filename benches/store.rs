@@ -29,6 +29,7 @@ fn realisation(number: usize) -> Realisation {
         milliseconds: 0,
         cpu_milliseconds: 0,
         peak_memory: 0,
+        disk: 0,
         backend: "namespaces".to_owned(),
         host: "builder".to_owned(),
         kept: None,

@@ -151,6 +151,7 @@ fn result(
         milliseconds: 1000,
         cpu_milliseconds: 1000,
         peak_memory: 0,
+        disk: 0,
         backend: "made up".to_owned(),
         host: "made up".to_owned(),
         kept: None,

@@ -101,6 +101,7 @@ fn realisation(name: &str, started: i64) -> Realisation {
         milliseconds: 11_000,
         cpu_milliseconds: 9_000,
         peak_memory: 1 << 28,
+        disk: 0,
         backend: "namespaces".to_owned(),
         host: "builder".to_owned(),
         kept: None,

@@ -32,6 +32,22 @@ pub enum NodeError {
         /// The telling lines of the log.
         telling: String,
     },
+    /// A node is not even started, for it would fill the disk.
+    #[error("it needs about {} on the disk of `{store}`, and {} are free", bytesize::ByteSize(*need).display().si(), bytesize::ByteSize(*free).display().si())]
+    #[diagnostic(
+        code(opb::exec::too_little_space),
+        help(
+            "free space there: `opb store gc` removes what nobody needs, `--older-than 0` all of it; or choose a store on another disk with `--store`"
+        )
+    )]
+    TooLittleSpace {
+        /// What it is likely to take, in bytes.
+        need: u64,
+        /// What is free, in bytes.
+        free: u64,
+        /// Where the store is.
+        store: String,
+    },
     /// What probes say makes a variable of a build too long.
     #[error("`{name}` of `env` is longer than {most} KiB with what its probes say")]
     #[diagnostic(code(opb::exec::variable), help("let the probes say less, or use them less often in it"))]

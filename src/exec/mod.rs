@@ -25,6 +25,7 @@ mod roots;
 mod schedule;
 mod scripts;
 mod sources;
+mod space;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,14 +150,29 @@ fn work_off(
     })?;
     let (sender, messages) = mpsc::channel::<Message>();
     pool.in_place_scope(|scope| -> Result<(), Failure> {
-        let mut running = 0;
+        let mut running: BTreeMap<NodeId, u64> = BTreeMap::new();
+        // Ready, but there is no space for them yet.
+        let mut parked: Vec<(Job<'_>, u64)> = Vec::new();
         loop {
             schedule.pump(knows)?;
             let halted = ctx.stopped() || (order.fail_fast && !tally.failures.is_empty());
-            while running < order.jobs.max(1) && !halted {
-                let Some(id) = schedule.next_ready() else { break };
-                running += 1;
-                let (sender, job) = (sender.clone(), job(graph, schedule, id, order.again.contains(&id)));
+            let mut waiting = std::mem::take(&mut parked).into_iter();
+            while running.len() < order.jobs.max(1) && !halted {
+                let (job, need) = match waiting.next() {
+                    Some(waited) => waited,
+                    None => {
+                        let Some(id) = schedule.next_ready() else { break };
+                        let job = job(graph, schedule, id, order.again.contains(&id));
+                        let need = space::predicted(ctx, &job)?;
+                        (job, need)
+                    }
+                };
+                if !space::fits(ctx.store.free_bytes()?, running.values().sum(), need) {
+                    parked.push((job, need));
+                    continue;
+                }
+                let (id, sender) = (job.id, sender.clone());
+                running.insert(id, need);
                 (ctx.sink)(Event::NodeStarted { node: graph.node(id).name() });
                 scope.spawn(move |_| {
                     let began = Instant::now();
@@ -166,14 +182,39 @@ fn work_off(
                     let _ = sender.send(Message { node: id, result, milliseconds });
                 });
             }
-            if running == 0 {
-                return Ok(());
+            parked.extend(waiting);
+            if running.is_empty() {
+                return give_up(ctx, graph, schedule, parked, halted, tally);
             }
             let Ok(message) = messages.recv() else { return Ok(()) };
-            running -= 1;
+            running.remove(&message.node);
             take(ctx, graph, schedule, message, tally);
         }
     })
+}
+
+/// Ends a run in which no node can be started: there is no space for any, unless it is `halted` anyway.
+fn give_up(
+    ctx: &Context<'_>,
+    graph: &Graph,
+    schedule: &mut Schedule<'_>,
+    parked: Vec<(Job<'_>, u64)>,
+    halted: bool,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let free = ctx.store.free_bytes()?;
+    let least = parked.iter().min_by_key(|(_, need)| *need).map(|(job, _)| job.id).filter(|_| !halted);
+    for (job, need) in parked {
+        if Some(job.id) == least {
+            let failure = NodeError::TooLittleSpace { need, free, store: ctx.store.path().to_string() };
+            fail(ctx, graph, schedule, job.id, &failure.into(), tally);
+        } else {
+            // Not run, for the same cause: said once.
+            tally.stopped += 1;
+            schedule.failed(job.id, false);
+        }
+    }
+    Ok(())
 }
 
 #[derive(Default)]

@@ -40,11 +40,12 @@ struct Made {
     log: Option<Digest>,
     cpu_milliseconds: u64,
     peak_memory: u64,
+    disk: u64,
 }
 
 impl From<Outputs> for Made {
     fn from(outputs: Outputs) -> Self {
-        Self { outputs, log: None, cpu_milliseconds: 0, peak_memory: 0 }
+        Self { outputs, log: None, cpu_milliseconds: 0, peak_memory: 0, disk: 0 }
     }
 }
 
@@ -100,6 +101,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
         milliseconds: milliseconds(),
         cpu_milliseconds: made.cpu_milliseconds,
         peak_memory: made.peak_memory,
+        disk: made.disk,
         backend: BACKEND.to_owned(),
         host: nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned()),
         kept: None,
@@ -217,10 +219,10 @@ fn make(
         Action::Index { .. } => sources::index(ctx, job).map(Made::from),
         Action::Resolve(resolve) => resolving::resolve(ctx, job, resolve).map(Made::from),
         Action::Root { .. } => {
-            let (log, outcome) = roots::make(ctx, job, key)?;
+            let (log, outcome, disk) = roots::make(ctx, job, key)?;
             let outputs = derivation.known_outputs(key).unwrap_or_default();
             let (cpu_milliseconds, peak_memory) = (outcome.cpu_milliseconds, outcome.peak_memory);
-            Ok(Made { outputs, log: Some(log), cpu_milliseconds, peak_memory })
+            Ok(Made { outputs, log: Some(log), cpu_milliseconds, peak_memory, disk })
         }
         Action::Probe { script } => Ok(ran(probing::probe(ctx, job, script)?)),
         Action::SourcePackage { script: None } => Ok(sources::one("source", job.input("source")?.1).into()),
@@ -240,7 +242,7 @@ fn make(
 
 fn ran(ran: scripts::Ran) -> Made {
     let (cpu_milliseconds, peak_memory) = (ran.outcome.cpu_milliseconds, ran.outcome.peak_memory);
-    Made { outputs: ran.outputs, log: Some(ran.log), cpu_milliseconds, peak_memory }
+    Made { outputs: ran.outputs, log: Some(ran.log), cpu_milliseconds, peak_memory, disk: ran.disk }
 }
 
 /// A build that ends well but makes nothing is a failed one.

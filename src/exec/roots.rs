@@ -46,11 +46,11 @@ pub fn layers(store: &Store, launcher: &Launcher, job: &Job<'_>, root: NodeId) -
     Ok(layers)
 }
 
-/// Makes the root of `job`, whose key is `key`; returns its log and what it took.
+/// Makes the root of `job`, whose key is `key`; returns its log, what it took, and its size in bytes.
 ///
 /// # Errors
 /// Where a package cannot be had, or does not install.
-pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest, Outcome), Failure> {
+pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest, Outcome, u64), Failure> {
     let node = job.node();
     let (_, list) = job.input("list")?;
     let list = packages::list(ctx, list)?;
@@ -86,12 +86,12 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         limits: LIMITS,
     };
     ctx.phase(node, format!("installing {} packages", stored.len()));
-    let made = (|| -> Result<(Digest, Outcome), Failure> {
+    let made = (|| -> Result<(Digest, Outcome, u64), Failure> {
         let (outcome, log, text) = logged(ctx, &work, &request)?;
         finished(&node.name(), outcome, "making the root", &LIMITS, (log, &text))?;
         let owner = super::knowledge::root_owner(Some(&ctx.launcher.map));
         ctx.store.commit_root(key, owner, &work, "root")?;
-        Ok((log, outcome))
+        Ok((log, outcome, ctx.store.root_bytes(key, owner)))
     })();
     clean(&ctx.launcher, work);
     made

@@ -18,6 +18,7 @@ use crate::family::probe;
 use crate::name::{Kind, OutputName};
 use crate::path::GuestPath;
 use crate::sandbox::{Bind, GuestUser, Limits, Outcome, Request, RootFs, Step, Upper};
+use crate::store::collect::disk_bytes;
 use crate::store::{ExportMode, ImportRules, WorkDir};
 use crate::tree::Tree;
 
@@ -34,6 +35,8 @@ pub struct Ran {
     pub text: String,
     /// What it took.
     pub outcome: Outcome,
+    /// What it took of the disk, in bytes.
+    pub disk: u64,
 }
 
 /// Runs `script` over the root of the input `root`, with the tree of the input `source` unless it is a probe's.
@@ -94,7 +97,9 @@ pub fn run(
     let checked = finished(&node.name(), outcome, &what, limits, (log, &text));
     let ran = checked.and_then(|()| {
         ctx.phase(node, "storing outputs");
-        Ok(Ran { outputs: collect(ctx, &work, outputs)?, log, text, outcome })
+        let written = ["scratch", "out"].into_iter().filter_map(|name| work.dir().open_dir(name).ok());
+        let disk = written.map(disk_bytes).sum();
+        Ok(Ran { outputs: collect(ctx, &work, outputs)?, log, text, outcome, disk })
     });
     clean(&ctx.launcher, work);
     ran

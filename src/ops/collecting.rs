@@ -60,7 +60,7 @@ impl Survey {
         }
         let mut roots = Vec::new();
         for root in store.roots()? {
-            let bytes = store.root_bytes(&root);
+            let bytes = store.root_bytes(root.key, root.uid);
             let since = dead.root_since(&marked, root.key, root.used);
             total = total.saturating_add(bytes);
             if let Some(since) = since {
@@ -125,7 +125,7 @@ pub fn collect(store: &Store, order: Order, each: &mut dyn FnMut(&FileTold)) -> 
                 Ok(())
             })?;
         }
-        told.roots = roots.iter().map(|root| RootTold::new(root, store.root_bytes(root))).collect();
+        told.roots = roots.iter().map(|root| RootTold::new(root, store.root_bytes(root.key, root.uid))).collect();
         return Ok(told);
     }
     let downloads = |realisation: &Realisation| packages_of(store, realisation);
@@ -153,7 +153,7 @@ fn collect_roots(
     let owner = root_owner(IdMap::of_this_process().ok().as_ref());
     let (work, launcher) = (store.new_work()?, Launcher::this_program()?);
     for root in roots.iter().filter(|root| root.uid == owner) {
-        let (name, bytes) = (root.key.to_string(), store.root_bytes(root));
+        let (name, bytes) = (root.key.to_string(), store.root_bytes(root.key, root.uid));
         if store.collect_root((root.key, root.uid), marked, (&work, &name), downloads)? {
             sandbox::remove(&launcher, &work.path().join(&name))?;
             gone.push(RootTold::new(root, bytes));

@@ -64,7 +64,7 @@ pub fn info(store: &Store) -> Result<InfoTold, Failure> {
     }
     let mut roots = Amount::default();
     for root in store.roots()? {
-        roots.add(store.root_bytes(&root));
+        roots.add(store.root_bytes(root.key, root.uid));
     }
     told.files.insert("roots".to_owned(), roots);
     told.kept = survey.kept().clone();

@@ -35,6 +35,7 @@ fn realisation(outputs: Outputs) -> Realisation {
         milliseconds: 2,
         cpu_milliseconds: 3,
         peak_memory: 4,
+        disk: 0,
         backend: "namespaces".to_owned(),
         host: "builder".to_owned(),
         kept: None,

@@ -43,6 +43,9 @@ pub struct Realisation {
     pub cpu_milliseconds: u64,
     /// The most memory at a time, in bytes; 0 where that was not measured.
     pub peak_memory: u64,
+    /// What it took of the disk besides its outputs, in bytes; of a root, its size; 0 where that was not measured.
+    #[serde(default)]
+    pub disk: u64,
     /// What ran it.
     pub backend: String,
     /// Where.

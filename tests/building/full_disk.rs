@@ -45,3 +45,33 @@ fn a_full_disk_is_told_and_space_is_all_that_it_takes() {
     assert!(told.contains("help: free space on that disk, or choose a store on another one"), "{told}");
     assert!(ran.out.ends_with("space: 0\n"), "{}{}", ran.out, ran.err);
 }
+
+#[test]
+fn what_would_fill_the_disk_is_not_started() {
+    let Some(space) = space("large") else { return };
+    let tiny = Tiny::PLAIN;
+    tiny.with_recipe(&space, "");
+    space.opb(&["build"]).fine();
+    let node = "build:a-TAG@DISTRO/all";
+    let last = space.last(node);
+    assert!((1..1 << 30).contains(&last.disk), "what it took is measured: {} bytes", last.disk);
+    // As of one that took more than any disk has.
+    let key = opb::drv::ActionKey(opb::digest::Digest::of(space.tag.as_bytes()));
+    let large = opb::store::Realisation {
+        key,
+        number: None,
+        fingerprint: None,
+        started: last.started + 1,
+        disk: 1 << 60,
+        ..last
+    };
+    space.open_store().record(&large).expect("recorded");
+    tiny.with_recipe(&space, "env: #{ X: \"1\" }");
+    let told = space.opb(&["build"]).exits(3);
+    let line = "it needs about 1.4 EB on the disk of `";
+    assert!(told.err.contains(line) && told.err.contains("`opb store gc` removes what nobody needs"), "{}", told.err);
+    assert_eq!(space.times(node), 2, "it ran");
+    assert!(space.open_store().forget(key).expect("forgotten"));
+    space.opb(&["build"]).fine();
+    assert_eq!(space.packages(node), ["a-TAG_1.0-1~SUFFIX+opb2_all.deb"]);
+}

@@ -39,6 +39,7 @@ fn realise_as(space: &Space, key: ActionKey, node: &str, output: &str, derivatio
         milliseconds: 4_200,
         cpu_milliseconds: 4_000,
         peak_memory: 1 << 20,
+        disk: 0,
         backend: "namespaces".to_owned(),
         host: "builder".to_owned(),
         kept: None,

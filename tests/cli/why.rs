@@ -57,6 +57,7 @@ fn past(space: &Space, node: &str, started: i64, derivation: &str) {
         milliseconds: 4_200,
         cpu_milliseconds: 4_000,
         peak_memory: 1 << 20,
+        disk: 0,
         backend: "namespaces".to_owned(),
         host: "builder".to_owned(),
         kept: None,

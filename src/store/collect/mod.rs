@@ -20,7 +20,7 @@ pub use dead::{Dead, Policy};
 pub(super) use mark::Map;
 pub use mark::{Downloads, Keeper, Marked, Reason};
 use serde::Serialize;
-pub use walk::{Kind, Stored};
+pub use walk::{Kind, Stored, disk_bytes};
 
 use super::error::{StoreError, io};
 use super::{Store, TryLock, WorkDir, fault};

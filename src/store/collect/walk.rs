@@ -4,9 +4,10 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use cap_std::fs::Dir;
 
+use super::super::Store;
 use super::super::error::{StoreError, io};
-use super::super::{RootEntry, Store};
 use crate::digest::Digest;
+use crate::drv::ActionKey;
 
 /// What a stored file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,23 @@ pub struct Stored {
     pub modified: i64,
 }
 
+/// The bytes that a folder takes on the disk with all that is in it, as far as this user may look into it. No link is
+/// followed.
+pub fn disk_bytes(folder: Dir) -> u64 {
+    let mut folders = vec![folder];
+    let mut bytes = 0u64;
+    while let Some(folder) = folders.pop() {
+        for entry in folder.entries().into_iter().flatten().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            bytes = bytes.saturating_add(cap_std::fs::MetadataExt::blocks(&meta).saturating_mul(512));
+            if meta.is_dir() {
+                folders.extend(entry.open_dir());
+            }
+        }
+    }
+    bytes
+}
+
 impl Store {
     /// Shows every stored file of a kind to `see`, sorted by digest.
     ///
@@ -83,20 +101,9 @@ impl Store {
         Ok(found.blocks_available().saturating_mul(found.fragment_size()))
     }
 
-    /// The bytes that a root takes on the disk, as far as this user may look into it.
-    pub fn root_bytes(&self, root: &RootEntry) -> u64 {
-        let mut folders: Vec<Dir> = self.dir.open_dir(format!("roots/{}/{}", root.uid, root.key)).into_iter().collect();
-        let mut bytes = 0u64;
-        while let Some(folder) = folders.pop() {
-            for entry in folder.entries().into_iter().flatten().flatten() {
-                let Ok(meta) = entry.metadata() else { continue };
-                bytes = bytes.saturating_add(cap_std::fs::MetadataExt::blocks(&meta).saturating_mul(512));
-                if meta.is_dir() {
-                    folders.extend(entry.open_dir());
-                }
-            }
-        }
-        bytes
+    /// The bytes that the root of a key takes on the disk, as far as this user may look into it.
+    pub fn root_bytes(&self, key: ActionKey, uid: u32) -> u64 {
+        self.dir.open_dir(format!("roots/{uid}/{key}")).map_or(0, disk_bytes)
     }
 
     /// Shows every stored file of a kind to `see`, folder by folder; what has no digest for a name is `None` and its place.
