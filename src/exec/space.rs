@@ -48,7 +48,8 @@ pub fn predicted(ctx: &Context<'_>, job: &Job<'_>) -> Result<u64, Failure> {
 
 /// Whether what is predicted for nodes that run and for one more fits.
 pub fn fits(free: u64, running: u64, one: u64) -> bool {
-    one == 0 || running.saturating_add(one).saturating_add(RESERVE) <= free
+    let all = running.checked_add(one).and_then(|all| all.checked_add(RESERVE));
+    one == 0 || all.is_some_and(|all| all <= free)
 }
 
 #[cfg(test)]
