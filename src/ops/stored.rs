@@ -10,7 +10,7 @@ use crate::exec::Numbered;
 use crate::graph::{NodeId, Selector, SelectorError};
 use crate::name::{NodeName, PinName};
 use crate::project;
-use crate::report::store::{InfoTold, ListedTold, PinTold, ProjectTold};
+use crate::report::store::{InfoTold, ListedTold, PinTold, ProjectTold, STORE_VERSION};
 use crate::store::collect::{Amount, Kind, Marked};
 use crate::store::{Pin, Released, Store};
 
@@ -133,6 +133,7 @@ fn told(
         }
     }
     Ok(ListedTold {
+        version: STORE_VERSION,
         node: found.node,
         key: key.to_string(),
         number: found.number,

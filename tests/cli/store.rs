@@ -331,3 +331,33 @@ fn a_bad_result_is_forgotten() {
     "###);
     assert!(plain(&space.stdout(&["store", "ls"])).starts_with("source:two "));
 }
+
+#[test]
+fn json_is_as_the_schemas_say() {
+    let space = with_sources();
+    space.stdout(&["store", "keep", "spring", "source:one"]);
+    space.file("sources/one/file", "second of one\n");
+    space.stdout(&["-q", "build", "--again", "--only", "source:*"]);
+    schema::conforms("store-info", &space.json(&["store", "info", "--format", "json"]));
+    for line in space.stdout(&["store", "ls", "--format", "json"]).lines() {
+        schema::conforms("store-ls", &serde_json::from_str(line).expect("JSON"));
+    }
+    space.stdout(&["store", "keep", "--drop", "spring"]);
+    let listed = space.stdout(&["store", "gc", "--older-than", "0", "--dry-run", "--list", "--format", "json"]);
+    let lines: Vec<&str> = listed.lines().collect();
+    let (last, files) = lines.split_last().expect("some");
+    schema::conforms("store-gc", &serde_json::from_str(last).expect("JSON"));
+    assert!(!files.is_empty());
+    for file in files {
+        schema::conforms("store-gc-file", &serde_json::from_str(file).expect("JSON"));
+    }
+    let digest = Digest::of(b"first of two\n").to_string();
+    fs::remove_file(space.path(&format!("store/objects/{}/{}", &digest[..2], &digest[2..]))).expect("removed");
+    let verify = |args: &[&str]| {
+        let told = space.command(&[&["store", "verify", "--format", "json"], args].concat()).output().expect("runs");
+        serde_json::from_slice::<serde_json::Value>(&told.stdout).expect("JSON")
+    };
+    let told = [verify(&[]), verify(&["--repair"])];
+    assert!(told[0]["repair"].is_null() && told[1]["repair"]["forgotten"] == serde_json::json!(["source:two"]));
+    told.iter().for_each(|told| schema::conforms("store-verify", told));
+}

@@ -64,6 +64,7 @@ impl RootTold {
 /// A file of a store in a dry run.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileTold {
+    version: u32,
     /// Where it is, relative to the store.
     pub path: String,
     /// Its size in bytes.
@@ -80,7 +81,7 @@ impl FileTold {
     /// Of a stored file.
     pub fn new(stored: &Stored, reason: Option<&Reason>, since: Option<i64>, goes: bool) -> Self {
         let kept = reason.filter(|_| since.is_none()).map(ToString::to_string);
-        Self { path: stored.place.clone(), bytes: stored.bytes, goes, kept, dead_since: since }
+        Self { version: STORE_VERSION, path: stored.place.clone(), bytes: stored.bytes, goes, kept, dead_since: since }
     }
 }
 
@@ -172,6 +173,8 @@ pub struct PinTold {
 /// A result in a store.
 #[derive(Debug, Clone, Serialize)]
 pub struct ListedTold {
+    /// The version of the JSON.
+    pub version: u32,
     /// The node that ran.
     pub node: String,
     /// The action key.
