@@ -132,6 +132,7 @@ fn told(
             bytes = bytes.saturating_add(tree.files().map(|(.., size)| size).sum());
         }
     }
+    let name = found.node.clone();
     Ok(ListedTold {
         version: STORE_VERSION,
         node: found.node,
@@ -141,7 +142,7 @@ fn told(
         milliseconds: found.milliseconds,
         bytes,
         present,
-        kept: marked.key(key).map(ToString::to_string),
+        kept: marked.key(key).map(|reason| reason.for_node(&name)),
     })
 }
 

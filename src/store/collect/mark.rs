@@ -56,6 +56,19 @@ pub struct Reason {
     pub what: String,
 }
 
+impl Reason {
+    /// The same beside the name of the node that is kept, which is not said twice.
+    pub fn for_node(&self, node: &str) -> String {
+        let Self { keeper, of, what } = self;
+        match keeper {
+            Keeper::Current if what == node => format!("current in {of}"),
+            Keeper::LastGood if what == node => format!("last good in {of}"),
+            Keeper::Pin if what == node => format!("pinned as {of}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { of, what, .. } = self;
