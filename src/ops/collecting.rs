@@ -105,6 +105,7 @@ pub fn mark(store: &Store) -> Result<Marked, Failure> {
 /// # Errors
 /// Where what must be kept cannot be read, or the store not be written.
 pub fn collect(store: &Store, order: Order, each: &mut dyn FnMut(&FileTold)) -> Result<CollectionTold, Failure> {
+    let lock = store.begin_collection()?;
     let mut survey = Survey::of(store)?;
     let free = store.free_bytes()?;
     let until = Store::until(order.policy, project::now(), survey.total, free, &survey.dead_bytes);
@@ -130,7 +131,7 @@ pub fn collect(store: &Store, order: Order, each: &mut dyn FnMut(&FileTold)) -> 
     }
     let downloads = |realisation: &Realisation| packages_of(store, realisation);
     if let Some(until) = until {
-        for (kind, amount) in store.collect(&mut survey.marked, &survey.dead, until, &downloads)? {
+        for (kind, amount) in store.collect(&lock, &mut survey.marked, &survey.dead, until, &downloads)? {
             told.take(kind, amount);
         }
     }

@@ -61,9 +61,10 @@ fn come_and_go(folder: &std::path::Path) {
         store.pin(&pin).expect("kept");
     }
     let store = Store::open(&HostPath::new(folder.join("store"))).expect("opens");
+    let lock = store.begin_collection().expect("the only one");
     let mut marked = store.mark(Vec::new(), &downloads).expect("marks");
     let found = store.find_dead(&marked).expect("finds");
-    store.collect(&mut marked, &found, i64::MAX, &downloads).expect("collects");
+    store.collect(&lock, &mut marked, &found, i64::MAX, &downloads).expect("collects");
     assert_eq!(store.realisation(dead).expect("reads"), None);
 }
 

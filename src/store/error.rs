@@ -47,6 +47,13 @@ pub enum StoreError {
         /// Its format.
         found: u32,
     },
+    /// Another process collects.
+    #[error("another process is collecting in the store `{path}`")]
+    #[diagnostic(code(opb::store::collecting), help("wait until it has ended"))]
+    Collecting {
+        /// The store.
+        path: HostPath,
+    },
     /// An older format, while programs that know no other are using it.
     #[error("the store `{path}` has format {found}, and an older opb is at work in it")]
     #[diagnostic(

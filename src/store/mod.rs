@@ -66,7 +66,7 @@ pub use logs::LogReader;
 pub use realisations::{Realisation, Recorded};
 pub use roots::{CommittedRoot, RootEntry};
 pub use stamps::{FolderStamp, RECORD_FOLDERS};
-pub use uses::Used;
+pub use uses::{CollectionLock, Used};
 pub use work::WorkDir;
 
 use crate::path::HostPath;

@@ -2,14 +2,17 @@
 //!
 //! `work/<id>/uses` has a row for each thing: a letter, and 32 bytes. Rows are appended under a shared lock on
 //! `locks/collect`. A collection holds that lock alone, but only while it removes a few hundred files, and begins each time
-//! with the rows that have come since. So what a process has named and then finds is there until that process ends,
-//! however it ends: the rows of a dead one count for nothing.
+//! with the rows that have come since. So what a process has named and then finds is there until that process ends.
+//!
+//! What it leaves may be needed by what has been looked at before: its project's list names results that were not there when
+//! a collection read that. So while a collection is under way (`locks/collecting`) no row is lost: a process that ends moves
+//! its rows to `keep/ended/`, and nobody sweeps the work folders of those that were killed.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, PoisonError};
 
-use cap_std::fs::OpenOptions;
+use cap_std::fs::{Dir, OpenOptions};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
@@ -23,7 +26,13 @@ use crate::path::HostPath;
 /// Held alone by a collection while it removes, shared by whoever says what it uses.
 const GATE: &str = "locks/collect";
 
+/// Held by a collection from its first look to its end.
+const COLLECTING: &str = "locks/collecting";
+
 const USES: &str = "uses";
+
+/// Rows of processes that ended during a collection.
+const ENDED: &str = "keep/ended";
 
 /// The bytes of a row.
 const ROW: usize = 33;
@@ -71,8 +80,32 @@ impl Used {
 pub(super) struct Uses {
     rows: File,
     path: HostPath,
+    store: Dir,
     /// What the rows stand in: alive as long as this is.
-    _scratch: Arc<WorkDir>,
+    scratch: Arc<WorkDir>,
+}
+
+impl Drop for Uses {
+    fn drop(&mut self) {
+        if is_collecting(&self.store) {
+            let _ = self.scratch.dir().rename(USES, &self.store, format!("{ENDED}/{}", self.scratch.name()));
+        }
+    }
+}
+
+/// A collection under way: the only one of its store.
+#[derive(Debug)]
+pub struct CollectionLock {
+    _lock: Flock<File>,
+    store: Dir,
+}
+
+impl Drop for CollectionLock {
+    fn drop(&mut self) {
+        for entry in self.store.read_dir(ENDED).into_iter().flatten().flatten() {
+            let _ = entry.remove_file();
+        }
+    }
 }
 
 /// A collection's view of what live processes use, read on as they go on.
@@ -113,7 +146,8 @@ impl Store {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         let rows = scratch.dir().open_with(USES, &options).map_err(io("saying what is in use", &path))?.into_std();
-        Ok(Uses { rows, path, _scratch: scratch })
+        let store = self.dir.try_clone().map_err(io("opening the store", &self.path))?;
+        Ok(Uses { rows, path, store, scratch })
     }
 
     /// Keeps everybody from beginning to use anything until the lock is dropped; waits for those who are about to.
@@ -133,18 +167,51 @@ impl Store {
         }
     }
 
-    /// What live processes have said since this was last asked with the same `seen`. Call it while the gate is closed.
+    /// Begins a collection: from here on no process's rows are lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Collecting`] where another is under way.
+    pub fn begin_collection(&self) -> Result<CollectionLock, StoreError> {
+        let path = self.path.join(COLLECTING);
+        let mut file = self.dir.create(COLLECTING).map_err(io("opening a lock", &path))?.into_std();
+        // Whoever only looks whether there is a collection holds it for a moment too.
+        let mut tries = 1_000;
+        let _lock = loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => break lock,
+                Err((_, Errno::EWOULDBLOCK)) if tries == 0 => {
+                    return Err(StoreError::Collecting { path: self.path.clone() });
+                }
+                Err((again, Errno::EWOULDBLOCK | Errno::EINTR)) => file = again,
+                Err((_, error)) => return Err(io("locking", &path)(error.into())),
+            }
+            tries -= 1;
+            std::thread::yield_now();
+        };
+        self.make_folder(ENDED)?;
+        let store = self.dir.try_clone().map_err(io("opening the store", &self.path))?;
+        Ok(CollectionLock { _lock, store })
+    }
+
+    /// Whether a collection is under way.
+    pub(super) fn is_collecting(&self) -> bool {
+        is_collecting(&self.dir)
+    }
+
+    /// What processes have said since this was last asked with the same `seen`, also those that ended meanwhile. Call it
+    /// while the gate is closed.
     pub(super) fn new_uses(&self, seen: &mut Seen) -> Result<Vec<Used>, StoreError> {
         let mut used = Vec::new();
-        for name in self.live_work()? {
-            let place = format!("work/{name}/{USES}");
+        let work = self.names_in("work")?.into_iter().map(|name| (format!("work/{name}/{USES}"), name));
+        let ended = self.names_in(ENDED)?.into_iter().map(|name| (format!("{ENDED}/{name}"), name));
+        for (place, name) in work.chain(ended).collect::<Vec<_>>() {
             let failed = || io("reading what is in use", &self.path.join(&place));
             let mut file = match self.dir.open(&place) {
                 Ok(file) => file.into_std(),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed()(error)),
             };
-            let from = seen.read.entry(name).or_default();
+            let from = seen.read.entry(name.trim_end_matches(".dead").to_owned()).or_default();
             let mut rows = Vec::new();
             file.seek(SeekFrom::Start(*from)).and_then(|_| file.read_to_end(&mut rows)).map_err(failed())?;
             let (rows, _) = rows.as_chunks::<ROW>();
@@ -153,4 +220,11 @@ impl Store {
         }
         Ok(used)
     }
+}
+
+fn is_collecting(store: &Dir) -> bool {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    let Ok(file) = store.open_with(COLLECTING, &options) else { return false };
+    Flock::lock(file.into_std(), FlockArg::LockSharedNonblock).is_err()
 }

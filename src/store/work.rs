@@ -31,6 +31,11 @@ pub struct WorkDir {
 }
 
 impl WorkDir {
+    /// Its name, which no other has.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Where it is. It holds a file `lock`, which stays as it is; other names are free.
     pub fn path(&self) -> &HostPath {
         &self.path
@@ -82,6 +87,10 @@ impl Store {
 
     /// Removes the work folders of dead owners. Failing is no error: it is tried again next time.
     pub(super) fn sweep(&self) {
+        // A collection reads what the dead have used.
+        if self.is_collecting() {
+            return;
+        }
         for name in self.dead_work().unwrap_or_default() {
             let place = format!("{WORK}/{name}");
             match self.dir.remove_dir_all(&place) {

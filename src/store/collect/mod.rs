@@ -23,7 +23,7 @@ use serde::Serialize;
 pub use walk::{Kind, Stored, disk_bytes};
 
 use super::error::{StoreError, io};
-use super::{Store, TryLock, WorkDir, fault};
+use super::{CollectionLock, Store, TryLock, WorkDir, fault};
 use crate::drv::ActionKey;
 
 /// How many files are removed at a time: for so long nobody else begins to use anything.
@@ -55,12 +55,14 @@ impl Amount {
 pub type Collected = BTreeMap<Kind, Amount>;
 
 impl Store {
-    /// Removes what died at `until` or before. `marked` is brought up to date with what live processes begin to use.
+    /// Removes what died at `until` or before. `marked`, which was made under `_lock`, is brought up to date with what
+    /// processes begin to use.
     ///
     /// # Errors
     /// Where the store cannot be read or written: what has been removed by then was dead.
     pub fn collect(
         &self,
+        _lock: &CollectionLock,
         marked: &mut Marked,
         dead: &Dead,
         until: i64,
