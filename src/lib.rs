@@ -48,8 +48,11 @@ pub mod store;
 pub mod exec;
 pub mod project;
 
+pub mod cache;
 pub mod publish;
 pub mod quantity;
 pub mod report;
 
 pub mod ops;
+
+pub mod daemon;

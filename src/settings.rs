@@ -18,7 +18,13 @@
 //! targets = ["@debian-12/*"]      # default: every target
 //! key = "nightly"                 # the signing key's name; default: that of the channel
 //! url = "https://example.org/deb" # where people reach it; default: its folder on this machine
+//!
+//! [[cache]]                       # results that others share; used only by those who trust its key
+//! url = "https://cache.example.org/opb"
+//! key = "vendor:6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
 //! ```
+
+mod user;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +33,8 @@ use serde::Deserialize;
 use crate::diag::{Cause, Caused};
 use crate::name::ChannelName;
 use crate::quantity::{Age, Size};
+
+pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
 /// What `opb.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -40,6 +48,18 @@ pub struct Settings {
     pub store: Collection,
     /// Published repositories. Never empty: without any, there is `nightly`.
     pub channel: BTreeMap<ChannelName, Channel>,
+    /// Where results of this project are shared.
+    pub cache: Vec<SharedCache>,
+}
+
+/// A cache that a project names. Only the user can trust its key.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedCache {
+    /// `https://…`, `http://…`, or the path of a folder, relative to the project's.
+    pub url: String,
+    /// The key that signs what is in it, `NAME:BASE64`.
+    pub key: String,
 }
 
 /// How far a collection of the store goes.
@@ -78,6 +98,7 @@ impl Default for Settings {
             mirrors: BTreeMap::new(),
             store: Collection::default(),
             channel: BTreeMap::from([(nightly, Channel::default())]),
+            cache: Vec::new(),
         }
     }
 }
@@ -142,11 +163,13 @@ impl Settings {
         let of_channel = |channel: &'_ Channel| {
             [("origin", channel.origin.clone()), ("label", channel.label.clone()), ("url", channel.url.clone())]
         };
+        let caches = self.cache.iter().flat_map(|cache| [("url", &cache.url), ("key", &cache.key)]);
+        let caches = caches.map(|(field, text)| (vec!["cache".to_owned(), field.to_owned()], text.clone()));
         let texts = self.channel.iter().flat_map(|(name, channel)| {
             let keys = |field: &str| vec!["channel".to_owned(), name.to_string(), field.to_owned()];
             of_channel(channel).into_iter().filter_map(move |(field, text)| Some((keys(field), text?)))
         });
-        let all = std::iter::once((vec!["maintainer".to_owned()], self.maintainer.clone())).chain(texts);
+        let all = std::iter::once((vec!["maintainer".to_owned()], self.maintainer.clone())).chain(texts).chain(caches);
         let wrong = all.filter(|(_, text)| !one_line(text));
         let message = |keys: &[String], text: &str| {
             format!("`{}` must be one line of text, not `{}`", keys.join("."), text.escape_debug())
@@ -169,7 +192,7 @@ mod tests {
         let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
         assert_eq!(
             error("mirors = 1"),
-            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `mirrors`, `store`, `channel`"
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `mirrors`, `store`, `channel`, `cache`"
         );
         assert_eq!(
             error("maintainer = \"a\\nb\""),

@@ -8,15 +8,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by floor. A module imports only from lower floors.
-const FLOORS: [(u32, &[&str]); 9] = [
+const FLOORS: [(u32, &[&str]); 10] = [
     (0, &["diag", "digest", "name", "path", "quantity"]),
     (1, &["columns", "component", "cost", "distro", "drv", "lock", "package", "settings", "tree"]),
     (2, &["event", "family", "graph", "solve"]),
     (3, &["eval", "plan", "repo"]),
     (3, &["fetch", "sandbox", "sign", "store"]),
     (4, &["exec", "project"]),
-    (5, &["publish", "report"]),
+    (5, &["cache", "publish", "report"]),
     (6, &["ops"]),
+    (7, &["daemon"]),
     (8, &["bin"]),
 ];
 

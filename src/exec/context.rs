@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::archives::Archives;
+use super::elsewhere::Elsewhere;
 use super::error::NodeError;
 use crate::diag::Failure;
 use crate::digest::Digest;
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub store: &'a Store,
     /// Puts a local source into the store: its folder below the project's root in, its tree out.
     pub import: &'a Import<'a>,
+    /// Where else results are; `None`: nowhere.
+    pub elsewhere: Option<&'a dyn Elsewhere>,
     /// The time, in seconds since 1970, for records.
     pub now: fn() -> i64,
     /// The day of today in UTC, as `2026-11-25`: known failures hold until a day.

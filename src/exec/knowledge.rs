@@ -1,5 +1,6 @@
 //! What the store knows, as planning asks for it.
 
+use super::elsewhere::{Elsewhere, learn, learn_numbers};
 use super::numbering::Numbered;
 use crate::cost::Cost;
 use crate::diag::Failure;
@@ -21,6 +22,7 @@ pub struct StoreKnowledge<'a> {
     root_owner: u32,
     remembered: Option<&'a Settled>,
     holds: bool,
+    elsewhere: Option<&'a dyn Elsewhere>,
 }
 
 impl<'a> StoreKnowledge<'a> {
@@ -30,7 +32,7 @@ impl<'a> StoreKnowledge<'a> {
     /// None today; a host that forbids sandboxes only shows when one is started.
     pub fn new(store: &'a Store) -> Result<Self, Failure> {
         let root_owner = root_owner(IdMap::of_this_process().ok().as_ref());
-        Ok(Self { store, root_owner, remembered: None, holds: false })
+        Ok(Self { store, root_owner, remembered: None, holds: false, elsewhere: None })
     }
 
     /// For a run: what is asked for is about to be used, and stays from then on until this process ends.
@@ -43,6 +45,12 @@ impl<'a> StoreKnowledge<'a> {
     #[must_use]
     pub fn remembering(self, settled: &'a Settled) -> Self {
         Self { remembered: Some(settled), ..self }
+    }
+
+    /// The same, where what is not known here is asked for elsewhere.
+    #[must_use]
+    pub fn asking(self, elsewhere: Option<&'a dyn Elsewhere>) -> Self {
+        Self { elsewhere, ..self }
     }
 }
 
@@ -75,7 +83,29 @@ impl Knowledge for StoreKnowledge<'_> {
     type Error = Failure;
 
     fn realised(&self, keys: &[ActionKey]) -> Result<Vec<Option<(Outputs, Cost)>>, Failure> {
-        Ok(self.store.results_of(keys)?)
+        let mut found = self.store.results_of(keys)?;
+        if let Some(elsewhere) = self.elsewhere {
+            let missing: Vec<usize> = (0..keys.len()).filter(|at| found[*at].is_none()).collect();
+            let asked: Vec<ActionKey> = missing.iter().map(|at| keys[*at]).collect();
+            for (at, result) in missing.into_iter().zip(learn(self.store, elsewhere, &asked)?) {
+                found[at] = result;
+            }
+        }
+        Ok(found)
+    }
+
+    fn numbers(&self, asked: &[(Node<'_>, Fingerprint)]) -> Result<Vec<Option<u32>>, Failure> {
+        let known = asked.iter().map(|(node, fingerprint)| self.number(*node, *fingerprint));
+        let mut numbers = known.collect::<Result<Vec<_>, _>>()?;
+        if let Some(elsewhere) = self.elsewhere {
+            let missing = (0..asked.len()).filter(|at| numbers[*at].is_none());
+            let missing = missing.filter_map(|at| Some((at, (Numbered::of(asked[at].0)?, asked[at].1))));
+            let (places, missing): (Vec<usize>, Vec<_>) = missing.unzip();
+            for (at, number) in places.into_iter().zip(learn_numbers(self.store, elsewhere, &missing)?) {
+                numbers[at] = number;
+            }
+        }
+        Ok(numbers)
     }
 
     fn number(&self, node: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Failure> {

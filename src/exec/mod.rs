@@ -11,6 +11,7 @@
 
 mod archives;
 mod context;
+mod elsewhere;
 mod error;
 mod guest;
 mod knowledge;
@@ -34,10 +35,10 @@ use std::time::Instant;
 
 pub use archives::{ArchiveFile, Archives};
 pub use context::{Context, Job};
+pub use elsewhere::{Asked, Brought, Elsewhere, Known};
 pub use error::{NodeError, told};
 pub use guest::{clean, root_env};
-use knowledge::same_to_readers;
-pub use knowledge::{StoreKnowledge, root_owner, walked};
+pub use knowledge::{StoreKnowledge, root_owner, same_to_readers, walked};
 pub use numbering::{Numbered, number_of};
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;
@@ -90,7 +91,8 @@ pub struct Outcome {
 /// What a worker tells the schedule.
 struct Message {
     node: NodeId,
-    result: Result<node::Ran, Failure>,
+    /// `None` where it only was to fetch its bytes, and nobody has them.
+    result: Result<Option<node::Ran>, Failure>,
     milliseconds: u64,
 }
 
@@ -100,10 +102,13 @@ struct Message {
 /// Where the store cannot be read, or no threads be had. What goes wrong with a node is an [`Outcome`].
 pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let knows = StoreKnowledge::new(ctx.store)?.holding();
+    let knows = StoreKnowledge::new(ctx.store)?.holding().asking(ctx.elsewhere);
     let mut schedule = Schedule::new(graph, &order.wanted, &order.again, |id| usual_milliseconds(graph, id));
     let holding = graph.known_failures().filter(|(_, may_fail)| may_fail.holds(&ctx.today));
     schedule.may_fail(holding.map(|(id, _)| id).collect());
+    if ctx.elsewhere.is_some() {
+        schedule.fetch_first();
+    }
     for id in &order.here {
         schedule.want_bytes(*id);
     }
@@ -111,8 +116,14 @@ pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, F
     (ctx.sink)(Event::RunStarted { nodes: looked_at, will_run: order.expected });
     let mut tally = Tally::default();
     schedule.pump(&knows)?;
-    // Threads are not started for a run that has nothing to do, as most runs.
-    if schedule.has_ready() {
+    loop {
+        if want_owed(order, ctx, &mut schedule) {
+            schedule.pump(&knows)?;
+        }
+        // Threads are not started for a run that has nothing to do, as most runs.
+        if !schedule.has_ready() || ctx.stopped() || (order.fail_fast && !tally.failures.is_empty()) {
+            break;
+        }
         work_off(graph, order, ctx, &knows, &mut schedule, &mut tally)?;
     }
     let outcome = outcome(graph, order, &schedule, tally, looked_at, ctx.stopped());
@@ -131,6 +142,17 @@ fn tell_of_tolerated(ctx: &Context<'_>, graph: &Graph, outcome: &Outcome) {
     for (id, without) in &outcome.without {
         (ctx.sink)(Event::Incomplete { node: graph.node(*id).name(), without: names(without) });
     }
+}
+
+/// Wants the bytes of what was asked for by name and is known from elsewhere; whether there is any.
+fn want_owed(order: &Order, ctx: &Context<'_>, schedule: &mut Schedule<'_>) -> bool {
+    let owed = if ctx.elsewhere.is_some() { ctx.store.owed() } else { BTreeSet::new() };
+    let is_owed =
+        |id: &NodeId| schedule.stage(*id) == Stage::Settled && schedule.key(*id).is_some_and(|key| owed.contains(&key));
+    let wanted: Vec<NodeId> =
+        if owed.is_empty() { Vec::new() } else { order.wanted.iter().copied().filter(is_owed).collect() };
+    wanted.iter().for_each(|id| schedule.want_bytes(*id));
+    !wanted.is_empty()
 }
 
 /// Runs what is ready, and what becomes ready through that, until nothing is.
@@ -163,7 +185,8 @@ fn work_off(
                     None => {
                         let Some(id) = schedule.next_ready() else { break };
                         let job = job(graph, schedule, id, order.again.contains(&id));
-                        let need = space::predicted(ctx, &job)?;
+                        let fetches = schedule.is_fetching(id);
+                        let need = if fetches { 0 } else { space::predicted(ctx, &job)? };
                         (job, need)
                     }
                 };
@@ -173,10 +196,18 @@ fn work_off(
                 }
                 let (id, sender) = (job.id, sender.clone());
                 running.insert(id, need);
-                (ctx.sink)(Event::NodeStarted { node: graph.node(id).name() });
+                let known = schedule.key(id).zip(schedule.outputs(id).cloned());
+                let fetched = known.filter(|_| schedule.is_fetching(id));
+                // One that was to be fetched and has to run after all has begun already.
+                if tally.begun.insert(id) {
+                    (ctx.sink)(Event::NodeStarted { node: graph.node(id).name() });
+                }
                 scope.spawn(move |_| {
                     let began = Instant::now();
-                    let result = node::run(ctx, &job);
+                    let result = match &fetched {
+                        Some((key, outputs)) => node::fetch(ctx, job.node(), *key, outputs),
+                        None => node::run(ctx, &job).map(Some),
+                    };
                     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                     // The receiver only goes when the run is over.
                     let _ = sender.send(Message { node: id, result, milliseconds });
@@ -219,6 +250,7 @@ fn give_up(
 
 #[derive(Default)]
 struct Tally {
+    begun: BTreeSet<NodeId>,
     ran: usize,
     builds: usize,
     found: usize,
@@ -232,7 +264,8 @@ fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: 
     let Message { node: id, result, milliseconds } = message;
     let node = graph.node(id);
     match result {
-        Ok(ran) => {
+        Ok(None) => schedule.not_fetched(id),
+        Ok(Some(ran)) => {
             // Settled before, and now made again because its bytes were gone: others went on from what it was.
             let differs = schedule.outputs(id).is_some_and(|before| !same_to_readers(before, &ran.outputs));
             if differs {

@@ -1,6 +1,7 @@
 //! One node, from its key to its realisation.
 
 use super::context::{Context, Job};
+use super::elsewhere::{Brought, compare};
 use super::error::{NodeError, told};
 use super::guest::BUILD_LIMITS;
 use super::knowledge::same_to_readers;
@@ -15,7 +16,7 @@ use crate::family::numbered_version;
 use crate::graph::Node;
 use crate::name::{Kind, OutputName};
 use crate::plan::Knowledge as _;
-use crate::store::{Attempt, Realisation, Recorded, Released};
+use crate::store::{Attempt, Realisation, Recorded, Released, Rival};
 
 /// The name of the backend that runs scripts in our own namespaces.
 const BACKEND: &str = "namespaces";
@@ -70,6 +71,9 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     })?;
     let before = ctx.store.last_of_node(&node.to_string())?;
     if let Some(ran) = found(ctx, job, key)? {
+        return Ok(ran);
+    }
+    if let Some(ran) = brought(ctx, job, key)? {
         return Ok(ran);
     }
     let (started, began) = (after(ctx, job, before.as_ref())?, std::time::Instant::now());
@@ -143,6 +147,35 @@ fn found(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<Option<Ran>
     }
 }
 
+/// A node whose result and bytes somebody else has needs no run either.
+fn brought(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<Option<Ran>, Failure> {
+    let node = job.node();
+    if ctx.elsewhere.is_none() || job.again || node.kind() == Kind::Root {
+        return Ok(None);
+    }
+    // Asked again: it may have come there since the plan was made.
+    let knows = super::StoreKnowledge::new(ctx.store)?.asking(ctx.elsewhere);
+    let realised = knows.realised(&[key])?.pop().flatten().map(|(outputs, _)| outputs);
+    let outputs = realised.or_else(|| node.known_outputs(key));
+    outputs.map_or(Ok(None), |outputs| fetch(ctx, node, key, &outputs))
+}
+
+/// Brings the bytes of a node that is realised; `None` where nobody has all of them.
+///
+/// # Errors
+/// Where the store cannot be read or written to.
+pub fn fetch(ctx: &Context<'_>, node: Node<'_>, key: ActionKey, outputs: &Outputs) -> Result<Option<Ran>, Failure> {
+    let Some(elsewhere) = ctx.elsewhere else { return Ok(None) };
+    ctx.phase(node, "asking caches for what it came to");
+    let Some(Brought { cache, bytes }) = elsewhere.bring(ctx.store, key, outputs)? else { return Ok(None) };
+    if !super::StoreKnowledge::new(ctx.store)?.present(node, key, outputs)? {
+        return Ok(None);
+    }
+    ctx.store.not_owed(key)?;
+    let cost = ctx.store.results_of(&[key])?.pop().flatten().map(|(_, cost)| cost);
+    Ok(Some(Ran { key, outputs: outputs.clone(), how: Done::Fetched { cache, bytes }, found: true, cost }))
+}
+
 /// Replaces the outputs by those of an equal earlier build, where there is one, and gives the number back.
 fn settle_kept(
     ctx: &Context<'_>,
@@ -170,21 +203,30 @@ fn settle_kept(
 
 fn record(ctx: &Context<'_>, job: &Job<'_>, realisation: &Realisation) -> Result<Outputs, Failure> {
     match ctx.store.record(realisation)? {
-        Recorded::New | Recorded::Same => Ok(realisation.outputs.clone()),
+        recorded @ (Recorded::New | Recorded::Same) => {
+            if let Some(elsewhere) = ctx.elsewhere.filter(|_| recorded == Recorded::New)
+                && let Some(cache) = compare(ctx.store, elsewhere, realisation)?
+            {
+                tell_of_rival(ctx, realisation, Some(cache));
+            }
+            Ok(realisation.outputs.clone())
+        }
         Recorded::Differs(earlier) if same_to_readers(&earlier.outputs, &realisation.outputs) => Ok(earlier.outputs),
         Recorded::Differs(earlier) => {
             let node = job.node();
             if !super::StoreKnowledge::new(ctx.store)?.holding().present(node, realisation.key, &earlier.outputs)? {
                 return Err(NodeError::Differs { node: node.to_string() }.into());
             }
-            let name = node;
-            let text = format!(
-                "{name} is not reproducible: built again from the same inputs, it came out different; the first result stays"
-            );
-            (ctx.sink)(Event::Notice { text });
+            ctx.store.keep_rival(&Rival { cache: None, realisation: realisation.clone() })?;
+            tell_of_rival(ctx, realisation, None);
             Ok(earlier.outputs)
         }
     }
+}
+
+/// Tells that a step is not deterministic. `cache` has the other result; without one, both are from here.
+fn tell_of_rival(ctx: &Context<'_>, realisation: &Realisation, cache: Option<String>) {
+    (ctx.sink)(Event::NodeDiffers { node: realisation.node.clone(), key: realisation.key, cache });
 }
 
 fn remember(

@@ -71,6 +71,21 @@ impl Numbered {
         Ok(ledger.assign(&self.version, &self.arch, fingerprint)?)
     }
 
+    /// Takes over a number that was given elsewhere; `false` where another build has it here.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read or written.
+    pub fn adopt(
+        &self,
+        store: &Store,
+        fingerprint: Fingerprint,
+        number: u32,
+        released: Option<Released>,
+    ) -> Result<bool, Failure> {
+        let ledger = store.ledger(&self.distro, &self.component);
+        Ok(ledger.adopt(&self.version, &self.arch, fingerprint, number, released)?)
+    }
+
     /// Gives a number back that nothing was published with.
     ///
     /// # Errors

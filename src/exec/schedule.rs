@@ -48,6 +48,7 @@ struct Slot {
     key: Option<ActionKey>,
     outputs: Option<Outputs>,
     excused: bool,
+    fetches: bool,
 }
 
 /// The state of all nodes of a run.
@@ -55,6 +56,7 @@ pub struct Schedule<'a> {
     graph: &'a Graph,
     again: BTreeSet<NodeId>,
     may_fail: BTreeSet<NodeId>,
+    fetches: bool,
     slots: Vec<Slot>,
     touched: VecDeque<NodeId>,
     ready: BinaryHeap<(u64, std::cmp::Reverse<NodeId>)>,
@@ -64,8 +66,15 @@ pub struct Schedule<'a> {
 impl<'a> Schedule<'a> {
     /// A schedule that settles `wanted`. `again` runs although realised; `milliseconds` estimates a node's duration.
     pub fn new(graph: &'a Graph, wanted: &[NodeId], again: &[NodeId], milliseconds: impl Fn(NodeId) -> u64) -> Self {
-        let slot =
-            || Slot { stage: Stage::Idle, wanted: false, wants_bytes: false, key: None, outputs: None, excused: false };
+        let slot = || Slot {
+            stage: Stage::Idle,
+            wanted: false,
+            wants_bytes: false,
+            key: None,
+            outputs: None,
+            excused: false,
+            fetches: false,
+        };
         let mut priority = vec![0u64; graph.len()];
         for id in graph.ids().rev() {
             let after = graph.consumers(id).iter().map(|consumer| priority[consumer.index()]).max().unwrap_or(0);
@@ -75,6 +84,7 @@ impl<'a> Schedule<'a> {
             graph,
             again: again.iter().copied().collect(),
             may_fail: BTreeSet::new(),
+            fetches: false,
             slots: std::iter::repeat_with(slot).take(graph.len()).collect(),
             touched: VecDeque::new(),
             ready: BinaryHeap::new(),
@@ -89,6 +99,22 @@ impl<'a> Schedule<'a> {
     /// Nodes whose failure is known.
     pub fn may_fail(&mut self, nodes: BTreeSet<NodeId>) {
         self.may_fail = nodes;
+    }
+
+    /// Bytes that are not here are first looked for elsewhere.
+    pub fn fetch_first(&mut self) {
+        self.fetches = true;
+    }
+
+    /// Whether a node that is running only looks for its bytes elsewhere: its inputs need not be here.
+    pub fn is_fetching(&self, id: NodeId) -> bool {
+        self.slots[id.index()].fetches
+    }
+
+    /// The bytes of `id` are not elsewhere either: it has to run.
+    pub fn not_fetched(&mut self, id: NodeId) {
+        self.slots[id.index()].fetches = false;
+        self.enter(id, Stage::Needed);
     }
 
     /// Also has the bytes of `id` here when the run ends.
@@ -129,6 +155,7 @@ impl<'a> Schedule<'a> {
         let slot = &mut self.slots[id.index()];
         slot.key = Some(key);
         slot.outputs = Some(outputs);
+        slot.fetches = false;
         self.enter(id, Stage::Done);
     }
 
@@ -263,6 +290,12 @@ impl<'a> Schedule<'a> {
         let slot = &self.slots[id.index()];
         if let (true, Some(key), Some(outputs)) = (slot.wants_bytes, slot.key, &slot.outputs) {
             let here = knows.present(self.graph.node(id), key, outputs)?;
+            if !here && self.fetches && self.graph.node(id).kind() != Kind::Root {
+                self.slots[id.index()].fetches = true;
+                self.slots[id.index()].stage = Stage::Ready;
+                self.ready.push((self.priority[id.index()], std::cmp::Reverse(id)));
+                return Ok(());
+            }
             self.enter(id, if here { Stage::Done } else { Stage::Needed });
         }
         Ok(())

@@ -8,13 +8,15 @@ use super::keeping;
 use super::plan::{Asked, Wish, plan_and_whole};
 use super::record::Recorder;
 use super::session::Session;
+use crate::cache::Caches;
 use crate::diag::Failure;
 use crate::event::{Event, Sink};
-use crate::exec::{self, Archives, Context, Order, Outcome};
-use crate::plan::State;
+use crate::exec::{self, Archives, Context, Elsewhere, Known, Order, Outcome};
+use crate::graph::NodeId;
+use crate::plan::{Plan, State};
 use crate::project;
 use crate::sandbox::{self, Cancel, Launcher};
-use crate::store::{Notice, Store};
+use crate::store::{Notice, Realisation, Store};
 
 /// How a run may use the machine.
 #[derive(Clone)]
@@ -43,8 +45,11 @@ pub fn build(
     means: &Means<'_>,
     sink: &Sink<'_>,
 ) -> Result<Outcome, Failure> {
-    let (plan, whole) = plan_and_whole(session, wish, store)?;
-    let expected = plan.nodes.iter().filter(|planned| planned.state != State::Clean).count();
+    let caches = super::cache::caches(session, means.offline, false)?;
+    let elsewhere = caches.as_elsewhere();
+    let (plan, whole) = plan_and_whole(session, wish, store, elsewhere)?;
+    let to_come = if elsewhere.is_some() { still_to_come(wish, store, &plan) } else { 0 };
+    let expected = to_come + plan.nodes.iter().filter(|planned| planned.state != State::Clean).count();
     let whole = whole.filter(|_| expected == 0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = means.jobs.unwrap_or(cores);
@@ -56,13 +61,20 @@ pub fn build(
         fail_fast: means.fail_fast,
         expected,
     };
-    let recorder = Recorder::start(session, store, asked, (&plan, whole), sink);
-    let recorded = |event: Event| {
+    let recorder = Recorder::start(session, store, asked, (&plan, whole), to_come > 0, sink);
+    let pass_on = |event: Event| {
         recorder.take(&event);
         sink(event);
     };
+    let recorded = |event: Event| {
+        // Before the last word of the run.
+        if matches!(event, Event::RunFinished { .. }) {
+            tell_of(&caches, &pass_on);
+        }
+        pass_on(event);
+    };
     // Every build may use all cores: how many others run beside it is not known when it starts.
-    let ran = run(session, &order, store, means, &recorded, cores);
+    let ran = run(session, &order, store, means, &recorded, cores, elsewhere);
     if let Ok(outcome) = &ran
         && expected > 0
     {
@@ -73,6 +85,30 @@ pub fn build(
         Err(failure) => recorder.abandon(&failure.to_string()),
     }
     ran
+}
+
+/// How many of what was asked for by name are realised, but have their bytes still in a cache.
+fn still_to_come(wish: &Wish, store: &Store, plan: &Plan) -> usize {
+    let owed = store.owed();
+    let is_owed = |id: &&NodeId| {
+        let planned = plan.of(**id).filter(|planned| planned.state == State::Clean);
+        planned.and_then(|planned| planned.key).is_some_and(|key| owed.contains(&key))
+    };
+    if owed.is_empty() { 0 } else { wish.wanted.iter().filter(is_owed).count() }
+}
+
+/// Tells what caches were good for.
+fn tell_of(caches: &Caches, sink: &Sink<'_>) {
+    for Known { cache, realisation } in caches.take_learned() {
+        let Realisation { node, key, milliseconds, .. } = realisation;
+        sink(Event::NodeKnown { node, key, cache, milliseconds });
+    }
+    caches.take_notices().into_iter().for_each(|text| sink(Event::Notice { text }));
+    for used in caches.used() {
+        if used.asked > 0 || used.fetched > 0 || used.left_out.is_some() {
+            sink(Event::CacheUsed(used));
+        }
+    }
 }
 
 /// Runs `order`; a build may use `cores`.
@@ -86,12 +122,14 @@ pub fn run(
     means: &Means<'_>,
     sink: &Sink<'_>,
     cores: usize,
+    elsewhere: Option<&dyn Elsewhere>,
 ) -> Result<Outcome, Failure> {
     let launcher = Launcher::this_program()?;
     tidy(store, &launcher, sink);
     let ctx = Context {
         store,
         import: &|folder: &str| session.project.import(folder, store),
+        elsewhere,
         now: project::now,
         today: project::today(),
         distros: &session.evaluated()?.distros,

@@ -2,6 +2,7 @@
 //! arguments, so that a program, a daemon and a test can all ask for the same ones.
 
 pub mod build;
+pub mod cache;
 pub mod check;
 pub mod collecting;
 pub mod complete;

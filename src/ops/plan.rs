@@ -5,7 +5,7 @@ use super::session::Session;
 use super::settled::Known;
 use crate::cost::Spared;
 use crate::diag::Failure;
-use crate::exec::StoreKnowledge;
+use crate::exec::{Elsewhere, StoreKnowledge};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
 use crate::plan::{self, Plan};
@@ -62,19 +62,25 @@ pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
     Wish { wanted, again }
 }
 
-/// Plans a wish: what a store comes to for it, as far as that is not remembered. The store is told what it is to keep for
-/// the project.
+/// Plans a wish: what a store comes to for it, as far as that is not remembered. What it does not have is asked for
+/// elsewhere, and what is there becomes the store's. The store is told what it is to
+/// keep for the project.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub fn plan(session: &Session, wish: &Wish, store: &Store) -> Result<Plan, Failure> {
-    plan_and_whole(session, wish, store).map(|(plan, _)| plan)
+pub fn plan(session: &Session, wish: &Wish, store: &Store, elsewhere: Option<&dyn Elsewhere>) -> Result<Plan, Failure> {
+    plan_and_whole(session, wish, store, elsewhere).map(|(plan, _)| plan)
 }
 
 /// The same, with what was clean where that was everything there is, and is known without counting.
-pub(super) fn plan_and_whole(session: &Session, wish: &Wish, store: &Store) -> Result<(Plan, Option<Spared>), Failure> {
+pub(super) fn plan_and_whole(
+    session: &Session,
+    wish: &Wish,
+    store: &Store,
+    elsewhere: Option<&dyn Elsewhere>,
+) -> Result<(Plan, Option<Spared>), Failure> {
     let known = Known::of(&session.project, store)?;
-    let knows = StoreKnowledge::new(store)?.remembering(known.settled());
+    let knows = StoreKnowledge::new(store)?.remembering(known.settled()).asking(elsewhere);
     let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
     let is_new = known.keep(&session.graph, &plan);
     if is_new || !store.has_project(&keeping::project_of(session)) {

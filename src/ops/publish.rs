@@ -97,7 +97,7 @@ pub fn publish(
 ) -> Result<Publication, Failure> {
     let nodes = parts(session, channel)?;
     let wish = Wish { wanted: nodes.clone(), again: Vec::new() };
-    let plan = super::plan::plan(session, &wish, store)?;
+    let plan = super::plan::plan(session, &wish, store, None)?;
     let (mut content, mut lacking) = (Vec::new(), BTreeSet::new());
     for id in nodes {
         let node = session.graph.node(id);

@@ -51,12 +51,14 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// Begins the record of a run of `plan`; `whole` as for [`Saving::of`].
+    /// Begins the record of a run of `plan`; `whole` as for [`Saving::of`]; `fetches`: there is something to do
+    /// although all is clean.
     pub fn start(
         session: &'a Session,
         store: &'a Store,
         asked: &Asked,
         (plan, whole): (&'a Plan, Option<Spared>),
+        fetches: bool,
         sink: &'a Sink<'a>,
     ) -> Self {
         let dirty = plan.nodes.iter().filter(|planned| planned.state != State::Clean);
@@ -64,7 +66,7 @@ impl<'a> Recorder<'a> {
         let planned: BTreeMap<String, NodeId> =
             dirty.map(|planned| (graph.node(planned.node).to_string(), planned.node)).collect();
         let mut writer = None;
-        if !planned.is_empty() {
+        if !planned.is_empty() || fetches {
             let begun = store.start_run(started(session, asked, plan)).and_then(|writer| {
                 writer.write(&[RunFact::Clean(clean_of(graph, plan))])?;
                 writer.write(&facts(graph, plan, &causes(graph, plan)))?;

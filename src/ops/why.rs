@@ -233,7 +233,7 @@ fn pick(run: &Run, text: &str) -> Result<String, WhyError> {
 
 fn plan_all(session: &Session, store: &Store) -> Result<Plan, Failure> {
     let wish = Wish { wanted: session.graph.ids().collect(), again: Vec::new() };
-    plan(session, &wish, store)
+    plan(session, &wish, store, None)
 }
 
 fn told(graph: &Graph, causes: &Causes) -> Vec<CauseTold> {

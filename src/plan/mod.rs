@@ -54,6 +54,14 @@ pub trait Knowledge {
     /// Where the ledger cannot be read.
     fn number(&self, node: Node<'_>, fingerprint: Fingerprint) -> Result<Option<u32>, Self::Error>;
 
+    /// As [`Knowledge::number`], of many builds at once, in their order.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn numbers(&self, asked: &[(Node<'_>, Fingerprint)]) -> Result<Vec<Option<u32>>, Self::Error> {
+        asked.iter().map(|(node, fingerprint)| self.number(*node, *fingerprint)).collect()
+    }
+
     /// What `node` came to in an earlier plan, and still comes to where all that it reads came to what is remembered of
     /// that; `None` where nothing is remembered. Saves the other questions, and is never needed.
     fn remembered(&self, node: Node<'_>) -> Option<Remembered> {
@@ -92,10 +100,31 @@ pub fn standing<K: Knowledge>(node: Node<'_>, contents: &[Digest], knows: &K) ->
         return Ok(Standing::Keyed(node.action_key(None, contents)));
     }
     let fingerprint = node.fingerprint(contents);
-    Ok(match knows.number(node, fingerprint)? {
+    let number = knows.numbers(&[(node, fingerprint)])?.pop().flatten();
+    Ok(numbered(node, contents, fingerprint, number))
+}
+
+/// The same of many nodes, in their order.
+fn standings<K: Knowledge>(nodes: &[(Node<'_>, Vec<Digest>)], knows: &K) -> Result<Vec<Standing>, K::Error> {
+    let builds = nodes.iter().filter(|(node, _)| node.kind() == Kind::Build);
+    let asked: Vec<(Node<'_>, Fingerprint)> =
+        builds.map(|(node, contents)| (*node, node.fingerprint(contents))).collect();
+    let mut numbers = asked.iter().zip(knows.numbers(&asked)?);
+    let standing = |(node, contents): &(Node<'_>, Vec<Digest>)| {
+        let build = if node.kind() == Kind::Build { numbers.next() } else { None };
+        match build {
+            Some(((_, fingerprint), number)) => numbered(*node, contents, *fingerprint, number),
+            None => Standing::Keyed(node.action_key(None, contents)),
+        }
+    };
+    Ok(nodes.iter().map(standing).collect())
+}
+
+fn numbered(node: Node<'_>, contents: &[Digest], fingerprint: Fingerprint, number: Option<u32>) -> Standing {
+    match number {
         Some(number) => Standing::Keyed(node.action_key(Some(number), contents)),
         None => Standing::Unnumbered(fingerprint),
-    })
+    }
 }
 
 /// The content of a node's inputs in their order; `None` while one is not settled.
@@ -240,7 +269,7 @@ fn settle_level<K: Knowledge>(
     knows: &K,
     planned: &mut [Option<Planned>],
 ) -> Result<(), K::Error> {
-    let mut keyed: Vec<(NodeId, Vec<Digest>, ActionKey)> = Vec::new();
+    let mut known: Vec<(Node<'_>, Vec<Digest>)> = Vec::new();
     for id in level {
         let node = graph.node(*id);
         let settled = |input: NodeId| planned[input.index()].as_ref().and_then(|planned| planned.outputs.as_ref());
@@ -252,15 +281,24 @@ fn settle_level<K: Knowledge>(
                 on.dedup();
                 State::Depends(on)
             }
-            Some(contents) => match standing(node, &contents, knows)? {
-                Standing::Unnumbered(_) => State::Runs(why(node, &contents, knows)?),
-                Standing::Keyed(key) => {
-                    keyed.push((*id, contents, key));
-                    State::Clean
-                }
-            },
+            Some(contents) => {
+                known.push((node, contents));
+                State::Clean
+            }
         };
         planned[id.index()] = Some(Planned { node: *id, state, key: None, outputs: None, cost: None });
+    }
+    let mut keyed: Vec<(NodeId, Vec<Digest>, ActionKey)> = Vec::new();
+    for (standing, (node, contents)) in std::iter::zip(standings(&known, knows)?, known) {
+        match standing {
+            Standing::Keyed(key) => keyed.push((node.node_id(), contents, key)),
+            Standing::Unnumbered(_) => {
+                let reason = why(node, &contents, knows)?;
+                if let Some(planned) = planned[node.node_id().index()].as_mut() {
+                    planned.state = State::Runs(reason);
+                }
+            }
+        }
     }
     let keys: Vec<ActionKey> = keyed.iter().map(|(.., key)| *key).collect();
     for ((id, contents, key), realised) in std::iter::zip(keyed, knows.realised(&keys)?) {

@@ -14,6 +14,7 @@ pub mod live;
 pub mod picture;
 pub mod plan;
 pub mod query;
+pub mod rivals;
 pub mod runs;
 pub mod store;
 pub mod why;

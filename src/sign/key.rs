@@ -79,12 +79,20 @@ impl KeyFolder {
     /// # Errors
     /// [`SignError`]: no such key, one that others can read, one with a passphrase, or no key at all.
     pub fn load(&self, name: &str) -> Result<SecretKey, SignError> {
-        let path = self.path_of(name)?;
+        SecretKey::parse(&self.read(&file_name(name)?)?, &self.path_of(name)?)
+    }
+
+    /// The bytes of a secret file of another kind, such as a cache's key; `file` is one plain name.
+    ///
+    /// # Errors
+    /// [`SignError`]: no such file, or one that others can read.
+    pub fn read(&self, file: &str) -> Result<Vec<u8>, SignError> {
+        let path = self.path.join(file);
         let failed = |source: std::io::Error| match source.kind() {
             std::io::ErrorKind::NotFound => SignError::NoKey { path: path.clone() },
             _ => SignError::File { deed: "reading", path: path.clone(), source },
         };
-        let file = self.folder.open(file_name(name)?).map_err(failed)?;
+        let file = self.folder.open(file).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         let mode = metadata.mode() & 0o7777;
         if mode & 0o077 != 0 {
@@ -95,7 +103,7 @@ impl KeyFolder {
         }
         let mut text = Vec::new();
         file.take(MAX_KEY_FILE).read_to_end(&mut text).map_err(failed)?;
-        SecretKey::parse(&text, &path)
+        Ok(text)
     }
 
     /// Writes `key` under `name`, never over another, readable by its owner only from the first moment.
@@ -103,16 +111,24 @@ impl KeyFolder {
     /// # Errors
     /// [`SignError::Exists`], [`SignError::File`], [`SignError::Name`].
     pub fn save(&self, name: &str, key: &SecretKey) -> Result<PathBuf, SignError> {
-        let path = self.path_of(name)?;
+        let text = key.secret.to_armored_bytes(ArmorOptions::default()).map_err(|error| key.library(error))?;
+        self.write(&file_name(name)?, &text)
+    }
+
+    /// Writes a secret file of another kind, as [`KeyFolder::save`] does; `file` is one plain name.
+    ///
+    /// # Errors
+    /// [`SignError::Exists`], [`SignError::File`].
+    pub fn write(&self, file: &str, bytes: &[u8]) -> Result<PathBuf, SignError> {
+        let path = self.path.join(file);
         let failed = |source: std::io::Error| match source.kind() {
             std::io::ErrorKind::AlreadyExists => SignError::Exists { path: path.clone() },
             _ => SignError::File { deed: "writing", path: path.clone(), source },
         };
-        let text = key.secret.to_armored_bytes(ArmorOptions::default()).map_err(|error| key.library(error))?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
-        let mut file = self.folder.open_with(file_name(name)?, &options).map_err(failed)?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+        let mut file = self.folder.open_with(file, &options).map_err(failed)?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
         // The name must outlast a power cut as well: what this key signs may be published a second later.
         self.folder.open(".").and_then(|folder| folder.sync_all()).map_err(failed)?;
         Ok(path)

@@ -239,7 +239,7 @@ impl Store {
     }
 
     /// Gives temporary files their names as objects, durably.
-    fn settle_objects(&self, temps: BTreeMap<Digest, Temp>) -> Result<(), StoreError> {
+    pub(super) fn settle_objects(&self, temps: BTreeMap<Digest, Temp>) -> Result<(), StoreError> {
         let many = temps.len() > MANY;
         if many {
             self.sync_all()?;

@@ -207,6 +207,43 @@ impl Ledger<'_> {
         Ok(number)
     }
 
+    /// Takes over a number that a build was given elsewhere, with its result; `false` where another fingerprint has it in
+    /// use here, so that the result must not be taken. `released`: its packages were equal to earlier ones.
+    ///
+    /// # Errors
+    /// As [`Ledger::assign`].
+    pub fn adopt(
+        &self,
+        version: &str,
+        arch: &Arch,
+        fingerprint: Fingerprint,
+        number: u32,
+        released: Option<Released>,
+    ) -> Result<bool, StoreError> {
+        let (mut file, facts) = self.lock()?;
+        let numbers = Numbers::of(facts, version);
+        match numbers.0.get(&(arch.clone(), fingerprint)) {
+            None | Some((_, Some(Released::Failed))) => {
+                let is_taken = |((of, _), (given, released)): (&(Arch, Fingerprint), &(u32, Option<Released>))| {
+                    of == arch && *given == number && matches!(released, None | Some(Released::Forgotten))
+                };
+                if released.is_none() && numbers.0.iter().any(is_taken) {
+                    return Ok(false);
+                }
+            }
+            // Its own number, whose result was forgotten here and comes back.
+            Some((given, Some(Released::Forgotten))) if *given == number => {}
+            Some(known) => return Ok(*known == (number, released)),
+        }
+        let version = version.to_owned();
+        let assigned = Fact::Assigned { version: version.clone(), arch: arch.clone(), fingerprint, number };
+        self.append(&mut file, assigned)?;
+        if let Some(how) = released {
+            self.append(&mut file, Fact::Released { version, arch: arch.clone(), fingerprint, how })?;
+        }
+        Ok(true)
+    }
+
     /// Gives a number back: the next fingerprint may have it. Nothing happens where the fingerprint has none in use.
     ///
     /// # Errors

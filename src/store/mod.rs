@@ -9,6 +9,7 @@
 //! trees/ab/cdef…   canonical trees             ledger/<distro>/<component>.jsonl  numbers of rebuilds (append-only)
 //! sha256/ab/cdef…  objects by SHA-256          log/<digest>.zst        build logs
 //! roots/<uid>/<key>    chroots, disposable     channels/<c>/  keep/    for publishing and for garbage collection
+//! rivals/ab/cdef…/  other results of a key          owed/<key>             keys whose bytes are to come
 //! runs/<id>.jsonl  what runs did, and why (append-only)
 //! work/<id>/       what is under way           locks/                  one file for each lock that is held
 //! index.sqlite     an accelerator over `realised/`, rebuilt from it whenever it is lost or damaged
@@ -30,15 +31,18 @@ mod export;
 pub mod fault;
 mod hashing;
 mod import;
+mod incoming;
 mod index;
 mod keeps;
 mod ledger;
 mod locks;
 mod logs;
 mod objects;
+mod owed;
 #[cfg(test)]
 mod power_tests;
 mod realisations;
+mod rivals;
 mod roots;
 pub mod runs;
 mod sealed;
@@ -59,11 +63,13 @@ pub use channels::{switch_link, write_atomically};
 pub use error::{Refusal, StoreError};
 pub use export::ExportMode;
 pub use import::ImportRules;
+pub use incoming::Incoming;
 pub use keeps::{Pin, ProjectList};
 pub use ledger::{Known, Ledger, Released};
 pub use locks::{Holder, KeyLock, TryLock};
 pub use logs::LogReader;
 pub use realisations::{Realisation, Recorded};
+pub use rivals::Rival;
 pub use roots::{CommittedRoot, RootEntry};
 pub use stamps::{FolderStamp, RECORD_FOLDERS};
 pub use uses::{CollectionLock, Used};
@@ -81,9 +87,9 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 15] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
-    "locks", "runs",
+    "locks", "owed", "rivals", "runs",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.

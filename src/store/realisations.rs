@@ -113,6 +113,39 @@ impl Store {
         })
     }
 
+    /// Records results that came from elsewhere, all of them durably. Their outputs need not be here. What is recorded of
+    /// a key already stays.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn record_all(&self, realisations: &[Realisation]) -> Result<(), StoreError> {
+        self.with_index(|_| Ok(()))?;
+        self.uses(&realisations.iter().map(|realisation| Used::Key(realisation.key)).collect::<Vec<_>>())?;
+        let mut temps = Vec::new();
+        for realisation in realisations {
+            let place = place_of(realisation.key);
+            self.make_folder(folder_of(&place))?;
+            let mut temp = self.temp()?;
+            let bytes = sealed::encode(realisation);
+            let written = temp.file().and_then(|file| file.write_all(&bytes)).and_then(|()| temp.finish(0o644, false));
+            written.map_err(io("writing a realisation", &self.path.join(&place)))?;
+            temps.push((place, temp, realisation));
+        }
+        if temps.is_empty() {
+            return Ok(());
+        }
+        self.sync_all()?;
+        let mut new = Vec::new();
+        for (place, temp, realisation) in temps {
+            if self.link_new(temp, &place)? {
+                new.push(realisation);
+            }
+        }
+        self.sync_all()?;
+        fault::point("recorded");
+        new.into_iter().try_for_each(|realisation| self.with_index(|index| index.put(realisation, (None, None))))
+    }
+
     /// The outputs of many action keys, in their order; `None` where a key is not realised.
     ///
     /// # Errors

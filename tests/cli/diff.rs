@@ -219,10 +219,10 @@ fn its_help() {
     network and store. Of two runs: what they ran, how it came out, how long it took, and which packages
     came or moved. Of a run and a state: the nodes that the run had to do with, as they were then.
 
-    Usage: opb diff [OPTIONS] <A> [B] [SELECTOR]...
+    Usage: opb diff [OPTIONS] [A] [B] [SELECTOR]...
 
     Arguments:
-      <A>
+      [A]
               A git revision, `now`, or a run: `last`, `last~1`, or a name from `opb runs`
 
       [B]
@@ -232,6 +232,10 @@ fn its_help() {
               Tell only of these nodes
 
     Options:
+          --rivals <NODE>
+              Instead, show other results of this node that are kept, here or from a cache: what is not
+              reproducible in it
+
           --all
               Leave out nothing of what is long
 

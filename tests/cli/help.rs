@@ -38,6 +38,8 @@ fn the_program() {
                    changes first, then what follows
       update       Move pins: each distro's package index and each distribution source, recorded in
                    `opb.lock`
+      cache        Share results between machines: push them to a cache, pull them from one, serve one,
+                   say whose results count
       key          Make and show signing keys. They lie outside of project and store, readable by their
                    owner alone
       repo         Publish channels: signed repositories
@@ -362,7 +364,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new eval query check plan build log why runs report diff update key repo store run definitions completions";
+    let expected = "init new eval query check plan build log why runs report diff update cache key repo store run definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

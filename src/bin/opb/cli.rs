@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    build, check, completions, definitions, diff, eval, init, key, log, new, plan, query, repo, report, run, runs,
-    store, update, why,
+    build, cache, check, completions, definitions, diff, eval, init, key, log, new, plan, query, repo, report, run,
+    runs, store, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -82,6 +82,7 @@ pub enum Verb {
     Report(report::Report),
     Diff(diff::Diff),
     Update(update::Update),
+    Cache(cache::Cache),
     Key(key::Key),
     Repo(repo::Repo),
     Store(store::Store),

@@ -96,7 +96,7 @@ pub fn run(global: &Global, args: &Eval) -> Result<ExitCode, Failure> {
     if args.state || !args.only.is_empty() {
         let store = open_store(global, &session)?;
         let wish = Wish { wanted: found.nodes.clone(), again: Vec::new() };
-        planned = Some(plan(&session, &wish, &store)?);
+        planned = Some(plan(&session, &wish, &store, None)?);
     }
     if let (false, Some(plan)) = (args.only.is_empty(), &planned) {
         let wanted: Vec<StateKind> = args.only.iter().map(|wanted| wanted.kind()).collect();

@@ -1,6 +1,7 @@
 //! One file for each verb: its arguments, one deed of `ops`, and how the result is shown.
 
 pub mod build;
+pub mod cache;
 pub mod check;
 pub mod completions;
 pub mod definitions;
@@ -47,6 +48,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Check(args) => check::run(global, args),
         Verb::Plan(args) => plan::run(global, args),
         Verb::Build(args) => build::run(global, args),
+        Verb::Cache(args) => cache::run(global, args),
         Verb::Log(args) => log::run(global, args),
         Verb::Why(args) => why::run(global, args),
         Verb::Runs(args) => runs::run(global, args),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use opb::diag::Failure;
+use opb::ops;
 use opb::ops::plan::{Asked, Scope, plan, wish};
 use opb::plan::causes;
 use opb::report;
@@ -67,7 +68,13 @@ pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     let store = open_store(global, &session)?;
     let selected = session.select(&args.what.selectors)?;
     let wish = wish(&session.graph, &selected, args.what.scope());
-    let plan = ManuallyDrop::new(plan(&session, &wish, &store)?);
+    let caches = ops::cache::caches(&session, global.offline, false)?;
+    let plan = ManuallyDrop::new(plan(&session, &wish, &store, caches.as_elsewhere())?);
+    let learned = caches.take_learned().len();
+    if learned > 0 {
+        output::notices(global, &[format!("{} known from caches", report::count(learned, "result"))]);
+    }
+    output::notices(global, &caches.take_notices());
     let causes = causes(&session.graph, &plan);
     output::data(&match args.format {
         TextOrJson::Json => report::plan::json(&session.graph, &plan, &causes),

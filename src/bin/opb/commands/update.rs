@@ -50,7 +50,7 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
         session.project.write_lock(session.lock()?)?;
     }
     let wish = Wish { wanted: session.graph.ids().collect(), again: Vec::new() };
-    let planned = plan(&session, &wish, &store)?;
+    let planned = plan(&session, &wish, &store, None)?;
     let would = report::plan::summary(&planned);
     let first = if args.dry_run { "opb.lock stays as it is; with these pins" } else { "opb.lock is written; now" };
     output::data(&format!("{first} {would} (`opb plan` shows them)\n"));

@@ -1,0 +1,317 @@
+//! Bringing outputs: trees and objects out of a cache into the store, several at a time, each checked by its digest.
+//!
+//! A large object comes in parts into a file beside the other copies. What was interrupted goes on there, in this run or a
+//! later one; if it then has another digest it is fetched once more from its beginning.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::Cache;
+use super::error::CacheError;
+use super::list::packed_path;
+use super::lookup::in_lanes;
+use super::place::{Answer, Body};
+use crate::digest::Digest;
+use crate::drv::Outputs;
+use crate::store::{Incoming, Store, StoreError, Used};
+use crate::tree::Tree;
+
+/// An object up to this many bytes is fetched whole.
+const SMALL: u64 = 1 << 20;
+
+/// How much of a large object is asked for at once, in bytes: what bounds the wait for a server that stalls.
+const PART: u64 = 8 << 20;
+
+/// How often a file is asked for whose connection breaks off.
+const TRIES: u32 = 3;
+
+/// The most bytes of a tree, and of a log.
+const MAX_TREE: u64 = 256 << 20;
+
+/// What went wrong: over there, or here.
+pub enum Trouble {
+    Cache(CacheError),
+    Store(StoreError),
+}
+
+impl From<CacheError> for Trouble {
+    fn from(error: CacheError) -> Self {
+        Self::Cache(error)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A cache, and how many bytes of it came for one node.
+struct Counted<'a> {
+    cache: &'a Cache,
+    bytes: &'a AtomicU64,
+}
+
+impl Counted<'_> {
+    fn count(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.cache.count_bytes(bytes);
+    }
+}
+
+/// A result that failed over there, or went as the store says.
+type Brought<T> = Result<Result<T, StoreError>, CacheError>;
+
+fn split<T>(result: Result<T, Trouble>) -> Brought<T> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Trouble::Store(error)) => Ok(Err(error)),
+        Err(Trouble::Cache(error)) => Err(error),
+    }
+}
+
+/// Brings all of `outputs` that are not here; how many bytes came over, packed.
+///
+/// # Errors
+/// Where one of them cannot be had, or is not what its digest says. Then none is here that was not before, though some
+/// objects may be.
+pub fn bring(cache: &Cache, store: &Store, outputs: &Outputs) -> Brought<u64> {
+    split(bring_all(cache, store, outputs))
+}
+
+/// Brings a log; `false` where the cache has none.
+///
+/// # Errors
+/// As [`bring`].
+pub fn bring_log(cache: &Cache, store: &Store, log: Digest) -> Brought<bool> {
+    let path = packed_path("logs", log);
+    let bring = || {
+        let bytes = AtomicU64::new(0);
+        let Some(text) = read_packed(&Counted { cache, bytes: &bytes }, &path, log)? else { return Ok(false) };
+        store.put_log(&mut &text[..])?;
+        Ok(true)
+    };
+    split(bring())
+}
+
+fn bring_all(cache: &Cache, store: &Store, outputs: &Outputs) -> Result<u64, Trouble> {
+    let bytes = AtomicU64::new(0);
+    let counted = &Counted { cache, bytes: &bytes };
+    let mut trees: Vec<Tree> = Vec::new();
+    let mut objects: BTreeMap<Digest, u64> = BTreeMap::new();
+    for digest in outputs.values() {
+        if store.present(*digest)? {
+            continue;
+        }
+        let path = packed_path("trees", *digest);
+        let missing = || CacheError::Missing { cache: cache.name.clone(), path: path.clone() };
+        let bytes = read_packed(counted, &path, *digest)?.ok_or_else(missing)?;
+        let tree = Tree::decode(&bytes).map_err(|error| cache.damaged(&path, &error))?;
+        objects.extend(tree.files().map(|(_, object, size)| (object, size)));
+        trees.push(tree);
+    }
+    // Named before they are looked for, so that no collection takes them away in between.
+    store.uses(&objects.keys().map(|object| Used::Object(*object)).collect::<Vec<_>>())?;
+    objects.retain(|object, size| store.object_size(*object) != Some(*size));
+    let objects: Vec<(Digest, u64)> = objects.into_iter().collect();
+    let (incoming, stop) = (store.incoming(), AtomicBool::new(false));
+    let fetched = in_lanes(&objects, |(object, size)| {
+        // What else is to come is not asked for of a cache that is broken.
+        if stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let result = fetch(counted, store, &incoming, *object, *size);
+        stop.fetch_or(result.is_err(), Ordering::Relaxed);
+        result
+    });
+    let failed = fetched.into_iter().find_map(Result::err);
+    // What came whole stays: the next try goes on from there.
+    incoming.settle()?;
+    if let Some(failed) = failed {
+        return Err(failed);
+    }
+    // Last, so that a tree is never here without its objects.
+    trees.iter().try_for_each(|tree| store.put_tree(tree).map(drop))?;
+    crate::store::fault::point("brought");
+    Ok(bytes.into_inner())
+}
+
+/// The unpacked bytes of a small file that has the digest `digest`; `None` where there is none.
+fn read_packed(counted: &Counted<'_>, path: &str, digest: Digest) -> Result<Option<Vec<u8>>, CacheError> {
+    let cache = counted.cache;
+    let Some(packed) = with_tries(|| read_counted(counted, path, MAX_TREE))? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    let decoder = zstd::stream::read::Decoder::new(&packed[..]).map_err(|error| cache.damaged(path, &error))?;
+    decoder.take(MAX_TREE + 1).read_to_end(&mut bytes).map_err(|error| cache.damaged(path, &error))?;
+    if bytes.len() as u64 > MAX_TREE || Digest::of(&bytes) != digest {
+        return Err(cache.damaged(path, &"its content does not have its digest"));
+    }
+    Ok(Some(bytes))
+}
+
+fn fetch(
+    counted: &Counted<'_>,
+    store: &Store,
+    incoming: &Incoming<'_>,
+    object: Digest,
+    size: u64,
+) -> Result<(), Trouble> {
+    let cache = counted.cache;
+    let path = packed_path("objects", object);
+    if size > SMALL {
+        return fetch_large(counted, store, incoming, (object, size), &path);
+    }
+    let missing = || CacheError::Missing { cache: cache.name.clone(), path: path.clone() };
+    let packed = with_tries(|| read_counted(counted, &path, packed_bound(size)))?.ok_or_else(missing)?;
+    match take(incoming, &packed[..], object, size)? {
+        true => Ok(()),
+        false => Err(cache.damaged(&path, &"its content does not have its digest").into()),
+    }
+}
+
+/// Whether the packed bytes are the object.
+fn take(incoming: &Incoming<'_>, packed: impl Read, object: Digest, size: u64) -> Result<bool, StoreError> {
+    let Ok(mut decoder) = zstd::stream::read::Decoder::new(packed) else { return Ok(false) };
+    match incoming.take(&mut decoder, object, size) {
+        Err(StoreError::Reading { .. }) => Ok(false),
+        other => other,
+    }
+}
+
+fn fetch_large(
+    counted: &Counted<'_>,
+    store: &Store,
+    incoming: &Incoming<'_>,
+    (object, size): (Digest, u64),
+    path: &str,
+) -> Result<(), Trouble> {
+    let cache = counted.cache;
+    let kept = cache.copies.part(object).and_then(|part| Flock::lock(part, FlockArg::LockExclusiveNonblock).ok());
+    // Where another process fetches the same, or nothing is remembered.
+    let work;
+    let own;
+    let mut part: &File = match &kept {
+        Some(part) => part,
+        None => {
+            work = store.new_work()?;
+            let mut options = cap_std::fs::OpenOptions::new();
+            let opened = work.dir().open_with("part", options.read(true).write(true).create(true));
+            own = opened.map_err(|source| StoreError::Reading { source })?.into_std();
+            &own
+        }
+    };
+    let failed = |source| StoreError::Reading { source };
+    let mut resumed = part.metadata().map_err(failed)?.len() > 0;
+    loop {
+        let mut knows_parts = true;
+        let mut pieces = 0;
+        with_tries(|| {
+            pieces += 1;
+            fill(counted, part, path, size, &mut knows_parts)
+        })?;
+        resumed |= pieces > 1;
+        part.seek(SeekFrom::Start(0)).map_err(failed)?;
+        if take(incoming, io::BufReader::with_capacity(1 << 16, part), object, size)? {
+            cache.copies.forget_part(object);
+            return Ok(());
+        }
+        part.set_len(0).map_err(failed)?;
+        if !std::mem::take(&mut resumed) {
+            cache.copies.forget_part(object);
+            return Err(cache.damaged(path, &"its content does not have its digest").into());
+        }
+    }
+}
+
+/// Reads what is still missing of a file into `part`.
+fn fill(
+    counted: &Counted<'_>,
+    mut part: &File,
+    path: &str,
+    size: u64,
+    knows_parts: &mut bool,
+) -> Result<(), CacheError> {
+    let (cache, bound) = (counted.cache, packed_bound(size));
+    let here = |source| CacheError::File { doing: "keeping a part", path: crate::path::HostPath::new(path), source };
+    loop {
+        let have = part.seek(SeekFrom::End(0)).map_err(here)?;
+        if have > bound {
+            return Ok(());
+        }
+        cache.count_request();
+        let expected = if *knows_parts { PART } else { bound };
+        let Body { reader, from, total } = match cache.place.open(path, have, Some(PART), expected) {
+            Ok(Answer::Body(body)) => body,
+            Ok(Answer::Missing) => {
+                return Err(CacheError::Missing { cache: cache.name.clone(), path: path.to_owned() });
+            }
+            // Nothing begins there: all of it is here.
+            Err(CacheError::Status { status: 416, .. }) if have > 0 => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        *knows_parts = total.is_some();
+        if from != have {
+            part.set_len(from).map_err(here)?;
+        }
+        part.seek(SeekFrom::Start(from)).map_err(here)?;
+        let copied = copy(reader.take((bound + 1).saturating_sub(from)), part, counted);
+        let copied = copied.map_err(|error| match error {
+            Copying::Reading(source) => cache.place.broken(source, path, &cache.name),
+            Copying::Writing(source) => here(source),
+        })?;
+        crate::store::fault::point("part-fetched");
+        match total {
+            Some(total) if from + copied < total && copied > 0 => {}
+            _ => return Ok(()),
+        }
+    }
+}
+
+enum Copying {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+fn copy(mut from: impl Read, mut to: &File, counted: &Counted<'_>) -> Result<u64, Copying> {
+    let (mut chunk, mut copied) = (vec![0; 64 << 10], 0);
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(copied),
+            Ok(count) => {
+                to.write_all(&chunk[..count]).map_err(Copying::Writing)?;
+                counted.count(count as u64);
+                copied += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Copying::Reading(error)),
+        }
+    }
+}
+
+fn read_counted(counted: &Counted<'_>, path: &str, limit: u64) -> Result<Option<Vec<u8>>, CacheError> {
+    let cache = counted.cache;
+    cache.count_request();
+    let bytes = cache.place.read(path, limit, &cache.name)?;
+    counted.count(bytes.as_ref().map_or(0, Vec::len) as u64);
+    Ok(bytes)
+}
+
+/// Tries again what broke off; a cache that was slow once is not waited for twice.
+fn with_tries<T>(mut deed: impl FnMut() -> Result<T, CacheError>) -> Result<T, CacheError> {
+    let mut tries = 1;
+    loop {
+        match deed() {
+            Err(CacheError::Unreachable { .. }) if tries < TRIES => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+/// The most bytes that zstd makes of `size`.
+fn packed_bound(size: u64) -> u64 {
+    size.saturating_add(size / 64).saturating_add(4096)
+}
