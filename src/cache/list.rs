@@ -20,7 +20,7 @@ pub const MAX_KEYS: u64 = 512 << 20;
 /// What a cache has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct List {
-    /// [`FORMAT`].
+    /// 1.
     pub format: u32,
     /// The segments. Of two records of one key, that of the earlier segment counts.
     pub segments: Vec<SegmentName>,
