@@ -55,6 +55,17 @@ pub enum Event {
         /// What it took to make them: now, or when that was, where it did not run. `None` where that is not known.
         cost: Option<Cost>,
     },
+    /// Packages that an index names have come into the store, for roots that are not made yet.
+    PackagesFetched {
+        /// The index.
+        node: NodeName,
+        /// How many.
+        count: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// How long it took.
+        milliseconds: u64,
+    },
     /// A node failed.
     NodeFailed {
         /// Which.

@@ -12,6 +12,8 @@ mod chain;
 mod damage;
 #[path = "building/failing.rs"]
 mod failing;
+#[path = "building/fetching.rs"]
+mod fetching;
 #[path = "building/full_disk.rs"]
 mod full_disk;
 #[path = "building/laid.rs"]

@@ -12,6 +12,8 @@ mod completion;
 mod diff;
 #[path = "cli/eval.rs"]
 mod eval;
+#[path = "cli/fetch.rs"]
+mod fetch;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/hermetic.rs"]

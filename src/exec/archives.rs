@@ -11,7 +11,7 @@ use super::error::NodeError;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::distro::{Distro, Suite};
-use crate::fetch::{self, Access, Address, HostApt, Mirror, Wanted};
+use crate::fetch::{self, Access, Address, FetchError, HostApt, Mirror, Wanted};
 use crate::store::{Store, WorkDir};
 
 /// A file of an archive, by its digest.
@@ -25,6 +25,9 @@ pub struct ArchiveFile {
     pub size: Option<u64>,
 }
 
+/// The objects of files that are in the store, and the files that are not.
+type Split<'f> = (BTreeMap<Sha256, Digest>, BTreeMap<Sha256, &'f ArchiveFile>);
+
 /// Access to the archives of distributions.
 pub struct Archives<'a> {
     store: &'a Store,
@@ -32,6 +35,7 @@ pub struct Archives<'a> {
     access: Access<'a>,
     read_host: fn() -> Result<HostApt, Failure>,
     host: OnceLock<HostApt>,
+    closed: bool,
 }
 
 impl<'a> Archives<'a> {
@@ -44,7 +48,18 @@ impl<'a> Archives<'a> {
         read_host: fn() -> Result<HostApt, Failure>,
     ) -> Self {
         let access = Access { offline, ..Access::new(stop) };
-        Self { store, overrides, access, read_host, host: OnceLock::new() }
+        Self { store, overrides, access, read_host, host: OnceLock::new(), closed: false }
+    }
+
+    /// The same, but only what the store has is had, whatever archives are on this machine.
+    #[must_use]
+    pub fn closed(self) -> Self {
+        Self { closed: true, ..self }
+    }
+
+    /// Whether only what the store has is had.
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// What the host's apt is set to.
@@ -119,44 +134,89 @@ impl<'a> Archives<'a> {
         files: &[ArchiveFile],
         places: impl Fn(&Address, &ArchiveFile) -> Vec<Address>,
     ) -> Result<BTreeMap<Sha256, Digest>, Failure> {
-        let mut found = BTreeMap::new();
-        let mut lacking: BTreeMap<Sha256, &ArchiveFile> = BTreeMap::new();
-        for file in files {
-            match self.store.find_sha256(file.sha256)? {
-                Some((object, _)) => {
-                    found.insert(file.sha256, object);
-                }
-                None => {
-                    lacking.insert(file.sha256, file);
-                }
-            }
-        }
-        if lacking.is_empty() {
-            return Ok(found);
+        let (mut found, lacking) = self.split(files)?;
+        let Some(first) = lacking.values().next() else { return Ok(found) };
+        if self.closed {
+            return Err(NodeError::NotHere { file: first.path.clone() }.into());
         }
         let scratch = self.store.new_work()?;
-        let mirrors = self.mirrors(distro, suite, &scratch)?;
-        let wanted: Vec<Wanted> = lacking
-            .values()
-            .map(|file| Wanted {
-                places: mirrors.iter().flat_map(|mirror| places(&mirror.address, file)).collect(),
-                name: file.sha256.to_string(),
-                sha256: Some(file.sha256),
-                size: file.size,
-            })
-            .collect();
+        let wanted = self.wanted(distro, suite, &lacking, &scratch, places)?;
         fetch::download(&wanted, &scratch.path().join("files"), &self.access)?;
         for file in lacking.values() {
-            let place = format!("files/{}", file.sha256);
-            let failed = || read_error(&scratch, &place);
-            let mut opened = scratch.dir().open(&place).map_err(failed())?;
-            let size = opened.metadata().map_err(failed())?.len();
-            let object = self.store.put_known_sha256(&mut opened, file.sha256, size)?;
-            found.insert(file.sha256, object);
-            // Removed at once: a hundred packages need not be on the disk twice.
-            let _ = scratch.dir().remove_file(&place);
+            found.insert(file.sha256, self.take_in(&scratch, file.sha256)?);
         }
         Ok(found)
+    }
+
+    /// Files of the pool, into the store, as many as can be had: of the others, why not.
+    ///
+    /// # Errors
+    /// Where none can be had for a reason that they share.
+    pub fn pool_each(
+        &self,
+        distro: &Distro,
+        suite: &Suite,
+        files: &[ArchiveFile],
+    ) -> Result<BTreeMap<Sha256, FetchError>, Failure> {
+        let (_, lacking) = self.split(files)?;
+        let Some(first) = lacking.values().next() else { return Ok(BTreeMap::new()) };
+        if self.closed {
+            return Err(NodeError::NotHere { file: first.path.clone() }.into());
+        }
+        let scratch = self.store.new_work()?;
+        let wanted = self.wanted(distro, suite, &lacking, &scratch, |base, file| vec![base.join(&file.path)])?;
+        let mut lost = BTreeMap::new();
+        let came = fetch::download_each(&wanted, &scratch.path().join("files"), &self.access)?;
+        for (sha256, came) in lacking.keys().zip(came) {
+            match came {
+                Ok(_) => drop(self.take_in(&scratch, *sha256)?),
+                Err(error) => drop(lost.insert(*sha256, error)),
+            }
+        }
+        Ok(lost)
+    }
+
+    /// The objects of those files that are in the store, and the files that are not.
+    fn split<'f>(&self, files: &'f [ArchiveFile]) -> Result<Split<'f>, Failure> {
+        let (mut found, mut lacking) = (BTreeMap::new(), BTreeMap::new());
+        for file in files {
+            match self.store.find_sha256(file.sha256)? {
+                Some((object, _)) => drop(found.insert(file.sha256, object)),
+                None => drop(lacking.insert(file.sha256, file)),
+            }
+        }
+        Ok((found, lacking))
+    }
+
+    /// What to download, in the order of `lacking`.
+    fn wanted(
+        &self,
+        distro: &Distro,
+        suite: &Suite,
+        lacking: &BTreeMap<Sha256, &ArchiveFile>,
+        scratch: &WorkDir,
+        places: impl Fn(&Address, &ArchiveFile) -> Vec<Address>,
+    ) -> Result<Vec<Wanted>, Failure> {
+        let mirrors = self.mirrors(distro, suite, scratch)?;
+        let wanted = lacking.values().map(|file| Wanted {
+            places: mirrors.iter().flat_map(|mirror| places(&mirror.address, file)).collect(),
+            name: file.sha256.to_string(),
+            sha256: Some(file.sha256),
+            size: file.size,
+        });
+        Ok(wanted.collect())
+    }
+
+    /// Puts a file that was downloaded into the store.
+    fn take_in(&self, scratch: &WorkDir, sha256: Sha256) -> Result<Digest, Failure> {
+        let place = format!("files/{sha256}");
+        let failed = || read_error(scratch, &place);
+        let mut opened = scratch.dir().open(&place).map_err(failed())?;
+        let size = opened.metadata().map_err(failed())?.len();
+        let object = self.store.put_known_sha256(&mut opened, sha256, size)?;
+        // Removed at once: a hundred packages need not be on the disk twice.
+        let _ = scratch.dir().remove_file(&place);
+        Ok(object)
     }
 }
 

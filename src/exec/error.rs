@@ -101,6 +101,27 @@ pub enum NodeError {
         /// Its version.
         version: String,
     },
+    /// The store lacks packages, and the network is switched off.
+    #[error("{} not in the store, and the network is switched off", lacking(package, version, *more))]
+    #[diagnostic(
+        code(opb::exec::not_fetched),
+        help("run `opb fetch` with the network first, or run it without `--offline`")
+    )]
+    NotFetched {
+        /// The first of them.
+        package: String,
+        /// Its version.
+        version: String,
+        /// How many more.
+        more: usize,
+    },
+    /// A file is not in the store, and nothing is to be fetched.
+    #[error("`{file}` is not in the store")]
+    #[diagnostic(code(opb::exec::not_here), help("run `opb fetch`"))]
+    NotHere {
+        /// Its place below the archive's root or below the suite.
+        file: String,
+    },
     /// A build made other packages than `debian/control` promises.
     #[error("the build made no package")]
     #[diagnostic(code(opb::exec::no_output), help("read the log with `opb log {node}`"))]
@@ -166,6 +187,15 @@ impl Caused for NodeError {
             Self::NoInput { .. } => Cause::Bug,
             _ => Cause::Environment,
         }
+    }
+}
+
+/// The subject of a sentence about packages that are not there.
+fn lacking(package: &str, version: &str, more: usize) -> String {
+    match more {
+        0 => format!("`{package}` {version} is"),
+        1 => format!("`{package}` {version} and another package are"),
+        _ => format!("`{package}` {version} and {more} other packages are"),
     }
 }
 

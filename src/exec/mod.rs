@@ -13,6 +13,7 @@ mod archives;
 mod context;
 mod elsewhere;
 mod error;
+pub mod fetching;
 mod guest;
 mod knowledge;
 mod laid;

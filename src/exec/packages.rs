@@ -8,7 +8,9 @@ use super::error::NodeError;
 use super::sources::suite_of;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::graph::{NodeId, Origin};
+use crate::distro::{Distro, Suite};
+use crate::fetch::FetchError;
+use crate::graph::{Graph, NodeId, Origin};
 use crate::package::list::{Layer, Listed, ListedFrom, PackageList};
 use crate::package::relation::Relations;
 use crate::package::{deb, index};
@@ -190,8 +192,42 @@ fn from_archive(
     index_tree: Digest,
     lacking: &BTreeMap<Sha256, &Listed>,
 ) -> Result<BTreeMap<Sha256, Digest>, Failure> {
-    let Origin::Index { distro, files } = job.graph.node(index_node).origin() else { return Ok(BTreeMap::new()) };
     let mut found = BTreeMap::new();
+    for (distro, suite, files) in
+        places(ctx, job.graph, (index_node, index_tree), &|sha256| lacking.contains_key(sha256))?
+    {
+        found.extend(ctx.archives.pool(distro, suite, &files).map_err(|failure| named(failure, &files, lacking))?);
+    }
+    Ok(found)
+}
+
+/// The same failure, told of packages where it is that the network is switched off.
+fn named(failure: Failure, files: &[ArchiveFile], lacking: &BTreeMap<Sha256, &Listed>) -> Failure {
+    let is_offline = matches!(failure.report.downcast_ref::<FetchError>(), Some(FetchError::Offline { .. }));
+    match files.iter().filter_map(|file| lacking.get(&file.sha256)).min_by_key(|listed| &listed.name) {
+        Some(Listed { name, version, .. }) if is_offline => {
+            NodeError::NotFetched { package: name.to_string(), version: version.to_string(), more: files.len() - 1 }
+                .into()
+        }
+        _ => failure,
+    }
+}
+
+/// The files of some packages in the pool of one suite.
+pub type InPool<'a> = (&'a Distro, &'a Suite, Vec<ArchiveFile>);
+
+/// Where the packages are whose SHA-256 `is_wanted`, by the index of that node and tree; each once.
+///
+/// # Errors
+/// Where the index cannot be read.
+pub fn places<'a>(
+    ctx: &Context<'a>,
+    graph: &Graph,
+    (index_node, index_tree): (NodeId, Digest),
+    is_wanted: &dyn Fn(&Sha256) -> bool,
+) -> Result<Vec<InPool<'a>>, Failure> {
+    let Origin::Index { distro, files } = graph.node(index_node).origin() else { return Ok(Vec::new()) };
+    let (mut places, mut seen) = (Vec::new(), BTreeSet::new());
     let tree = ctx.store.get_tree(index_tree)?;
     for (label, (suite, _)) in files {
         let name = label.replace('/', "_");
@@ -199,13 +235,13 @@ fn from_archive(
         let text = String::from_utf8_lossy(&ctx.store.read_object(object, MAX_INDEX)?).into_owned();
         let wanted: Vec<ArchiveFile> = index::read(&text)?
             .into_iter()
-            .filter(|entry| lacking.contains_key(&entry.sha256) && !found.contains_key(&entry.sha256))
+            .filter(|entry| is_wanted(&entry.sha256) && seen.insert(entry.sha256))
             .map(|entry| ArchiveFile { path: entry.filename, sha256: entry.sha256, size: Some(entry.size) })
             .collect();
         if !wanted.is_empty() {
             let (distro, suite) = suite_of(ctx, distro, suite)?;
-            found.extend(ctx.archives.pool(distro, suite, &wanted)?);
+            places.push((distro, suite, wanted));
         }
     }
-    Ok(found)
+    Ok(places)
 }

@@ -39,7 +39,10 @@ pub fn resolve(ctx: &Context<'_>, job: &Job<'_>, question: &Resolve) -> Result<O
 }
 
 /// The index in the tree `digest`: a file for each area of a suite, in the suites' order by name.
-fn universe(ctx: &Context<'_>, digest: Digest, arch: &str) -> Result<Universe, Failure> {
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn universe(ctx: &Context<'_>, digest: Digest, arch: &str) -> Result<Universe, Failure> {
     let mut suites = Vec::new();
     for (path, object, _) in ctx.store.get_tree(digest)?.files() {
         let unreadable = |why: String| NodeError::Unreadable { what: format!("the index `{path}`"), why };
@@ -50,7 +53,11 @@ fn universe(ctx: &Context<'_>, digest: Digest, arch: &str) -> Result<Universe, F
     Ok(Universe::new(arch, suites)?)
 }
 
-fn our_packages(ctx: &Context<'_>, component: &ComponentName, digest: Digest) -> Result<Vec<OurPackage>, Failure> {
+/// The packages in the tree `digest`, which `component` made.
+///
+/// # Errors
+/// Where one cannot be read.
+pub fn our_packages(ctx: &Context<'_>, component: &ComponentName, digest: Digest) -> Result<Vec<OurPackage>, Failure> {
     let mut packages = Vec::new();
     for (_, object, size) in ctx.store.get_tree(digest)?.files() {
         let read = deb::read(std::io::BufReader::new(ctx.store.open_object(object)?))?;

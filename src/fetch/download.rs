@@ -79,14 +79,49 @@ pub struct Wanted {
 /// # Errors
 /// [`FetchError`] for the first file that cannot be got from any of its places; others may be in the folder then.
 pub fn download(wanted: &[Wanted], into: &HostPath, access: &Access<'_>) -> Result<Vec<HostPath>, FetchError> {
+    let items = run_all(wanted, into, access, &|_| false)?;
+    Ok(items.into_iter().map(|item| item.target).collect())
+}
+
+/// As [`download()`], but a file that its archive does not have, or not as it was promised, does not end it: each file with
+/// its path or with why it could not be got, in the order of `wanted`.
+///
+/// # Errors
+/// [`FetchError`] for what keeps all files away: a host that does not answer, the disk, a stop.
+pub fn download_each(
+    wanted: &[Wanted],
+    into: &HostPath,
+    access: &Access<'_>,
+) -> Result<Vec<Result<HostPath, FetchError>>, FetchError> {
+    let of_one = |failure: &FetchError| {
+        matches!(failure, FetchError::Gone { .. } | FetchError::Refused { .. } | FetchError::Mismatch { .. })
+    };
+    let items = run_all(wanted, into, access, &of_one)?;
+    Ok(items.into_iter().map(|item| item.lost.map_or(Ok(item.target), Err)).collect())
+}
+
+/// Gets all that can be got; a failure that `is_of_one` file alone stays with that file.
+fn run_all<'a>(
+    wanted: &'a [Wanted],
+    into: &HostPath,
+    access: &Access<'_>,
+    is_of_one: &dyn Fn(&FetchError) -> bool,
+) -> Result<Vec<Item<'a>>, FetchError> {
     std::fs::create_dir_all(into.as_path()).map_err(|source| FetchError::File { path: into.clone(), source })?;
     let mut items = items_of(wanted, into, access)?;
     while let Some(batch) = next_batch(&items) {
         let jobs: Vec<Job> = batch.iter().map(|index| items[*index].job()).collect();
         let run = helper::run(access, &jobs)?;
         settle(&mut items, &batch, &run, access)?;
+        for item in items.iter_mut().filter(|item| !item.done && item.place == item.places.len()) {
+            let failure = weightiest(std::mem::take(&mut item.failures));
+            if !is_of_one(&failure) {
+                return Err(failure);
+            }
+            (item.lost, item.done) = (Some(failure), true);
+        }
     }
-    Ok(items.into_iter().map(|item| item.target).collect())
+    Ok(items)
 }
 
 /// The bases that `mirrors` stand for: lists of mirrors replaced by their lines, the rest as it is.
@@ -132,6 +167,8 @@ struct Item<'a> {
     /// The place to try next.
     place: usize,
     failures: Vec<FetchError>,
+    /// Why it cannot be got from any of its places.
+    lost: Option<FetchError>,
     /// Whether it must be tried by itself, because nobody can tell which message is about it.
     alone: bool,
     done: bool,
@@ -170,7 +207,16 @@ fn items_of<'a>(wanted: &'a [Wanted], into: &HostPath, access: &Access<'_>) -> R
             return Err(FetchError::Offline { address: first.clone() });
         }
         let target = into.join(&file.name);
-        items.push(Item { wanted: file, target, places, place: 0, failures: Vec::new(), alone: false, done: false });
+        items.push(Item {
+            wanted: file,
+            target,
+            places,
+            place: 0,
+            failures: Vec::new(),
+            lost: None,
+            alone: false,
+            done: false,
+        });
     }
     Ok(items)
 }
@@ -232,9 +278,6 @@ fn settle(items: &mut [Item<'_>], batch: &[usize], run: &Run, access: &Access<'_
         item.failures.push(failure);
         item.place += 1;
         item.alone = false;
-        if item.place == item.places.len() {
-            return Err(weightiest(std::mem::take(&mut item.failures)));
-        }
     }
     Ok(())
 }

@@ -124,9 +124,30 @@ pub fn run(
     cores: usize,
     elsewhere: Option<&dyn Elsewhere>,
 ) -> Result<Outcome, Failure> {
+    let archives = archives(session, store, means);
+    with_context(session, store, means, sink, (archives, cores), |ctx| exec::run(&session.graph, order, ctx))
+}
+
+/// The archives of a run.
+pub(super) fn archives<'a>(session: &'a Session, store: &'a Store, means: &Means<'a>) -> Archives<'a> {
+    Archives::new(store, &session.project.settings.mirrors, means.offline, means.stop, project::host_apt)
+}
+
+/// Does `work` with what nodes that run may use: these archives, and so many cores a build.
+///
+/// # Errors
+/// As [`build`], and those of `work`.
+pub(super) fn with_context<T>(
+    session: &Session,
+    store: &Store,
+    means: &Means<'_>,
+    sink: &Sink<'_>,
+    (archives, cores): (Archives<'_>, usize),
+    work: impl FnOnce(&Context<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let launcher = Launcher::this_program()?;
     tidy(store, &launcher, sink);
-    let ctx = Context {
+    work(&Context {
         store,
         import: &|folder: &str| session.project.import(folder, store),
         elsewhere,
@@ -136,12 +157,11 @@ pub fn run(
         launcher,
         cancel: means.cancel.clone(),
         stop: means.stop,
-        archives: Archives::new(store, &session.project.settings.mirrors, means.offline, means.stop, project::host_apt),
+        archives,
         cores,
         sink,
         universes: Mutex::new(BTreeMap::new()),
-    };
-    exec::run(&session.graph, order, &ctx)
+    })
 }
 
 /// Removes what dead runs left that only a sandbox may remove, and tells what the store mended.

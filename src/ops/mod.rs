@@ -9,6 +9,7 @@ pub mod complete;
 pub mod definitions;
 pub mod diff;
 pub mod eval;
+pub mod fetch;
 pub mod history;
 pub mod init;
 pub mod keeping;

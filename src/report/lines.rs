@@ -36,6 +36,11 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
             };
             at(Verbosity::Normal, format!("{word:<7} {node}  {}{more}", duration(*milliseconds)))
         }
+        Event::PackagesFetched { node, count: packages, bytes, milliseconds } => {
+            let packages = count(usize::try_from(*packages).unwrap_or(usize::MAX), "package");
+            let (size, time) = (size(*bytes), duration(*milliseconds));
+            at(Verbosity::Normal, format!("fetched {packages} of {node}  {size}  {time}"))
+        }
         Event::NodeFailed { node, message, known, .. } => {
             let known = known.as_ref().map(known_failure).unwrap_or_default();
             Some(format!("failed  {node}{known}\n  {}", plain(message).trim_end().replace('\n', "\n  ")))

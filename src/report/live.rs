@@ -58,7 +58,10 @@ impl Live {
                     bar.set_message(super::plain(phase));
                 }
             }
-            Event::NodeDone { node, .. } | Event::NodeFailed { node, .. } | Event::NodeStopped { node } => {
+            Event::NodeDone { node, .. }
+            | Event::PackagesFetched { node, .. }
+            | Event::NodeFailed { node, .. }
+            | Event::NodeStopped { node } => {
                 if let Some(bar) = state.running.remove(node) {
                     bar.finish_and_clear();
                     self.bars.remove(&bar);

@@ -175,7 +175,7 @@ pub enum StoreError {
     #[diagnostic(
         code(opb::store::keep),
         help(
-            "nothing is collected. A project's list is made anew by `opb build` in it; a pin is dropped by `opb store keep --drop NAME`"
+            "nothing is collected. A project's list is made anew by `opb build` in it, what was fetched for it is noted anew by `opb fetch`; a pin is dropped by `opb store keep --drop NAME`"
         )
     )]
     Keep {

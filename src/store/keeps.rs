@@ -5,6 +5,7 @@
 //!                          them with the BLAKE3 of what follows, then columns (has a key, keys, names)
 //! keep/projects/<id>.left  when keys left that list: rows of 32 bytes of key and 8 bytes of seconds since 1970
 //! keep/pins/<name>.json    what is kept by name
+//! keep/fetched/            what was fetched for a project: see `fetched`
 //! ```
 //!
 //! `<id>` is made of the project's path. A list is replaced whole. One that is damaged is an error, not an absent one: else
@@ -63,7 +64,7 @@ struct Head {
     blake3: Digest,
 }
 
-fn id_of(project: &str) -> String {
+pub(super) fn id_of(project: &str) -> String {
     Digest::of(project.as_bytes()).to_string()[..32].to_owned()
 }
 
@@ -120,7 +121,7 @@ impl Store {
         self.put_durably(&place, &bytes, 0o644)
     }
 
-    /// Forgets a project: what only it keeps may be collected; `false` where there is no list of it.
+    /// Forgets a project: what only it keeps may be collected; `false` where there is nothing.
     ///
     /// # Errors
     /// Where it cannot be removed.
@@ -129,7 +130,8 @@ impl Store {
         if let Ok(Some(before)) = self.read_list(&place) {
             self.note_left(&before, &ProjectList { updated: now, ..ProjectList::default() })?;
         }
-        self.remove_durably(&place)
+        let is_listed = self.remove_durably(&place)?;
+        Ok(self.drop_fetched(project)? || is_listed)
     }
 
     /// The lists of all projects, in the order of their folders.
@@ -242,6 +244,7 @@ impl Store {
                 damaged.push((Part::Pin, place));
             }
         }
+        damaged.extend(self.damaged_fetched()?);
         Ok(damaged)
     }
 }

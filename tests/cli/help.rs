@@ -27,6 +27,7 @@ fn the_program() {
                    in one run, at its place
       plan         Show what `opb build` would run, and why
       build        Run what is dirty: fetch, make chroots, build packages, assemble repositories
+      fetch        Fetch what a build would read from the network, and build nothing
       log          Show the newest log of a node: of the failed attempt, if it failed since it was last
                    realised
       why          Tell why a node ran last, and why it would run now; without a node, where all that
@@ -364,7 +365,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new eval query check plan build log why runs report diff update cache key repo store run definitions completions";
+    let expected = "init new eval query check plan build fetch log why runs report diff update cache key repo store run definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    build, cache, check, completions, definitions, diff, eval, init, key, log, new, plan, query, repo, report, run,
+    build, cache, check, completions, definitions, diff, eval, fetch, init, key, log, new, plan, query, repo, report, run,
     runs, store, update, why,
 };
 
@@ -76,6 +76,7 @@ pub enum Verb {
     Check(check::Check),
     Plan(plan::Plan),
     Build(build::Build),
+    Fetch(fetch::Fetch),
     Log(log::Log),
     Why(why::Why),
     Runs(runs::Runs),

@@ -11,6 +11,7 @@ mod amend_tests;
 mod asked;
 mod before;
 mod distro;
+mod facts;
 mod laid;
 mod needs;
 mod probes;
@@ -25,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use amend::{Earlier, amend};
 pub use before::Before;
+pub use facts::facts;
 pub(super) use sources::Sources;
 pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
 

@@ -15,6 +15,7 @@ pub mod capability;
 pub mod facts;
 pub mod needs;
 mod source;
+pub mod stand_in;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,4 @@
-//! What is alive: reached from a project's nodes, a pin, a published generation, a live process or a run on record.
+//! What is alive: reached from a project's nodes, what was fetched for it, a pin, a published generation, a live process or a run on record.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,6 +23,8 @@ pub enum Keeper {
     LastGood,
     /// A pin.
     Pin,
+    /// It was fetched for a project.
+    Fetched,
     /// A published generation.
     Generation,
     /// A live process uses it.
@@ -38,6 +40,7 @@ impl Keeper {
             Self::Current => "current",
             Self::LastGood => "last-good",
             Self::Pin => "pinned",
+            Self::Fetched => "fetched",
             Self::Generation => "published",
             Self::Running => "in-use",
             Self::Run => "run",
@@ -76,6 +79,7 @@ impl fmt::Display for Reason {
             Keeper::Current => write!(f, "current: {what} of {of}"),
             Keeper::LastGood => write!(f, "last good: {what} of {of}"),
             Keeper::Pin => write!(f, "pinned as {of}: {what}"),
+            Keeper::Fetched => write!(f, "fetched for {of}"),
             Keeper::Generation => write!(f, "published: {of}, {what}"),
             Keeper::Running => write!(f, "in use by a process that runs"),
             Keeper::Run => write!(f, "log of the run {what}"),
@@ -158,6 +162,14 @@ impl Store {
                 let reason = Reason { keeper: Keeper::Pin, of: pin.name.to_string(), what: node };
                 let reason = marked.add(reason);
                 self.mark_key(&mut marked, key, reason, downloads)?;
+            }
+        }
+        for fetched in self.all_fetched()? {
+            let reason = marked.add(Reason { keeper: Keeper::Fetched, of: fetched.project, what: String::new() });
+            for sha256 in fetched.files {
+                if let Some(object) = self.known_sha256(sha256)? {
+                    marked.objects.entry(object).or_insert(reason);
+                }
             }
         }
         for (reason, used) in roots {

@@ -64,6 +64,8 @@ pub enum Part {
     ProjectList,
     /// What is kept by name.
     Pin,
+    /// What was fetched for a project.
+    FetchedFiles,
     /// The index over the realisations.
     Index,
 }
@@ -80,6 +82,7 @@ impl Part {
             Self::Ledger => "ledger",
             Self::ProjectList => "list of a project",
             Self::Pin => "pin",
+            Self::FetchedFiles => "list of fetched files",
             Self::Index => "index",
         }
     }

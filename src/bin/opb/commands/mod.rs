@@ -7,6 +7,7 @@ pub mod completions;
 pub mod definitions;
 pub mod diff;
 pub mod eval;
+pub mod fetch;
 pub mod init;
 pub mod key;
 pub mod log;
@@ -49,6 +50,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Plan(args) => plan::run(global, args),
         Verb::Build(args) => build::run(global, args),
         Verb::Cache(args) => cache::run(global, args),
+        Verb::Fetch(args) => fetch::run(global, args),
         Verb::Log(args) => log::run(global, args),
         Verb::Why(args) => why::run(global, args),
         Verb::Runs(args) => runs::run(global, args),

@@ -1,0 +1,51 @@
+//! `opb fetch`: what a build would read from the network.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use opb::diag::Failure;
+use opb::event::Event;
+use opb::ops;
+use opb::ops::fetch::How;
+use opb::report;
+
+use super::plan::{TextOrJson, What};
+use super::{means, open, open_store};
+use crate::cli::Global;
+use crate::exit;
+use crate::output::{self, Events};
+
+/// Fetch what a build would read from the network, and build nothing.
+///
+/// Sources, package indexes and the packages of chroots, so that `opb build --offline` of the same selection runs. Exits
+/// with 3 where something cannot be had; the rest is fetched.
+#[derive(Debug, Args)]
+pub struct Fetch {
+    #[command(flatten)]
+    what: What,
+    /// Fetch nothing, and say what is missing. Exits with 3 where something is.
+    #[arg(long)]
+    check: bool,
+    /// How to show what came. JSON is versioned and has a schema.
+    #[arg(long, default_value = "text")]
+    format: TextOrJson,
+}
+
+pub fn run(global: &Global, args: &Fetch) -> Result<ExitCode, Failure> {
+    let session = open(global)?;
+    let store = open_store(global, &session)?;
+    let selected = session.select(&args.what.selectors)?;
+    let wish = ops::plan::wish(&session.graph, &selected, args.what.scope());
+    let events = Events::new(global);
+    let sink = |event: Event| events.show(&event);
+    let how = How { check: args.check, whole: args.what.selectors.is_empty() };
+    let outcome = ops::fetch::fetch(&session, &wish, how, &store, &means(global)?, &sink)?;
+    output::data(&match args.format {
+        TextOrJson::Text => report::fetch::text(&outcome.told),
+        TextOrJson::Json => serde_json::to_string(&outcome.told).expect("plain values") + "\n",
+    });
+    if outcome.stopped {
+        return Ok(ExitCode::from(exit::STOPPED));
+    }
+    Ok(outcome.cause.map_or(ExitCode::SUCCESS, exit::code))
+}

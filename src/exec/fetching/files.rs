@@ -1,0 +1,159 @@
+//! Files of package lists, into the store: what can be had, and of the rest which it is and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use super::lists::RootList;
+use crate::diag::{Failure, chain};
+use crate::digest::{Digest, Sha256};
+use crate::event::Event;
+use crate::exec::packages::{InPool, places};
+use crate::exec::{ArchiveFile, Context};
+use crate::graph::{Graph, NodeId};
+use crate::package::list::Listed;
+
+/// How many files are downloaded before they go into the store: what a fetch that is killed has to get again.
+const TOGETHER: usize = 50;
+
+/// A package that could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The package.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// Its arch, or `all`.
+    pub arch: String,
+    /// Roots that it is for, sorted.
+    pub roots: Vec<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// What became of the packages.
+#[derive(Debug, Clone, Default)]
+pub struct Fetched {
+    /// How many were in the store, and their bytes.
+    pub here: (u64, u64),
+    /// How many came, and their bytes.
+    pub came: (u64, u64),
+    /// Those that could not be had, by package.
+    pub lost: Vec<Lost>,
+}
+
+/// A package with the roots that it is for.
+type Wanted<'a> = BTreeMap<Sha256, (&'a Listed, BTreeSet<NodeId>)>;
+
+/// The files of all lists, sorted, each once.
+pub fn wanted_files(lists: &[RootList]) -> Vec<Sha256> {
+    let all: BTreeSet<Sha256> = lists.iter().flat_map(|list| &list.packages).map(|listed| listed.sha256).collect();
+    all.into_iter().collect()
+}
+
+/// Brings the files of `lists` into the store. Where archives are closed, only says what is not there.
+///
+/// # Errors
+/// Where the store cannot be read or written, or the run is stopped.
+pub fn packages(ctx: &Context<'_>, graph: &Graph, lists: &[RootList]) -> Result<Fetched, Failure> {
+    let mut by_index: BTreeMap<(NodeId, Digest), Wanted<'_>> = BTreeMap::new();
+    for list in lists {
+        let wanted = by_index.entry(list.index).or_default();
+        for listed in &list.packages {
+            wanted.entry(listed.sha256).or_insert_with(|| (listed, BTreeSet::new())).1.insert(list.root);
+        }
+    }
+    let mut fetched = Fetched::default();
+    let mut seen: BTreeSet<Sha256> = BTreeSet::new();
+    for (index, mut wanted) in by_index {
+        let mut here = BTreeSet::new();
+        for sha256 in wanted.keys() {
+            if let Some((_, size)) = ctx.store.find_sha256(*sha256)? {
+                here.insert(*sha256);
+                // Packages for all arches are in the index of each.
+                if seen.insert(*sha256) {
+                    fetched.here = (fetched.here.0 + 1, fetched.here.1 + size);
+                }
+            }
+        }
+        wanted.retain(|sha256, _| !here.contains(sha256));
+        if !wanted.is_empty() {
+            of_index(ctx, graph, index, &wanted, &mut fetched)?;
+            seen.extend(wanted.keys());
+        }
+    }
+    fetched.lost.sort_by(|one, other| (&one.package, &one.version).cmp(&(&other.package, &other.version)));
+    Ok(fetched)
+}
+
+/// Fetches packages of one index, none of which is in the store.
+fn of_index(
+    ctx: &Context<'_>,
+    graph: &Graph,
+    index: (NodeId, Digest),
+    wanted: &Wanted<'_>,
+    fetched: &mut Fetched,
+) -> Result<(), Failure> {
+    let mut causes: BTreeMap<Sha256, String> = BTreeMap::new();
+    if !ctx.archives.is_closed() {
+        let (node, began, before) = (graph.node(index.0), Instant::now(), fetched.came);
+        (ctx.sink)(Event::NodeStarted { node: node.name() });
+        let pools = places(ctx, graph, index, &|sha256| wanted.contains_key(sha256))?;
+        let mut done = 0;
+        for pool in &pools {
+            let mut tell = |count: usize| {
+                ctx.phase(node, format!("fetching packages {} to {} of {}", done + 1, done + count, wanted.len()));
+                done += count;
+            };
+            of_pool(ctx, pool, &mut tell, &mut causes)?;
+        }
+        for sha256 in wanted.keys() {
+            if let Some((_, size)) = ctx.store.find_sha256(*sha256)? {
+                fetched.came = (fetched.came.0 + 1, fetched.came.1 + size);
+            }
+        }
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (count, bytes) = (fetched.came.0 - before.0, fetched.came.1 - before.1);
+        (ctx.sink)(Event::PackagesFetched { node: node.name(), count, bytes, milliseconds });
+    }
+    for (sha256, (listed, roots)) in wanted {
+        if ctx.store.find_sha256(*sha256)?.is_none() {
+            let unsaid =
+                if ctx.archives.is_closed() { "it is not in the store" } else { "the pinned index has it no more" };
+            fetched.lost.push(Lost {
+                package: listed.name.to_string(),
+                version: listed.version.to_string(),
+                arch: listed.arch.to_string(),
+                roots: roots.iter().map(|root| graph.node(*root).to_string()).collect(),
+                why: causes.remove(sha256).unwrap_or_else(|| unsaid.to_owned()),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Fetches files of one suite, some at a time.
+fn of_pool(
+    ctx: &Context<'_>,
+    (distro, suite, files): &InPool<'_>,
+    tell: &mut dyn FnMut(usize),
+    causes: &mut BTreeMap<Sha256, String>,
+) -> Result<(), Failure> {
+    let mut all_fail: Option<String> = None;
+    for part in files.chunks(TOGETHER) {
+        let failing = |cause: &str| part.iter().map(|ArchiveFile { sha256, .. }| (*sha256, cause.to_owned())).collect();
+        let lost: Vec<(Sha256, String)> = match &all_fail {
+            // What keeps these files away keeps the rest away too, and takes minutes to say so each time.
+            Some(cause) => failing(cause),
+            None => {
+                tell(part.len());
+                match ctx.archives.pool_each(distro, suite, part) {
+                    Ok(lost) => lost.into_iter().map(|(sha256, error)| (sha256, chain(&error))).collect(),
+                    Err(failure) if ctx.stopped() => return Err(failure),
+                    Err(failure) => failing(all_fail.insert(chain(&*failure.report))),
+                }
+            }
+        };
+        causes.extend(lost);
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The packages of the roots that would be made.
+//!
+//! A list that waits for a build is guessed: the packages of the build are stood in for by what its source says of them
+//! (`family::deb::stand_in`). It is chosen twice, with and without what open dependencies may come to, and both choices
+//! count: too many packages cost a download, and one too few a build without network.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::reach::Reach;
+use crate::diag::Failure;
+use crate::digest::{Digest, Sha256};
+use crate::drv::{Action, Resolve};
+use crate::exec::{Context, NodeError, packages, resolving};
+use crate::family::deb::stand_in::{Unbuilt, at_run_time, controls};
+use crate::family::numbered_version;
+use crate::graph::{Graph, Node, NodeId};
+use crate::lock::SourceFacts;
+use crate::name::{Arch, ComponentName, DistroName, Kind};
+use crate::package::list::{Layer, Listed, ListedFrom, PackageList};
+use crate::plan::Plan;
+use crate::solve::{self, OurPackage, Universe};
+
+/// What is known of sources before they are built, by distro and component.
+pub type Facts = BTreeMap<(DistroName, ComponentName), SourceFacts>;
+
+/// The packages of a distribution that a root is made of.
+pub struct RootList {
+    /// The root.
+    pub root: NodeId,
+    /// The index that they are from, with the tree that it came to.
+    pub index: (NodeId, Digest),
+    /// The packages of the root's own layer, sorted by name.
+    pub packages: Vec<Listed>,
+}
+
+/// The package lists of the roots that would be made.
+#[derive(Default)]
+pub struct Lists {
+    /// In the order of the roots.
+    pub roots: Vec<RootList>,
+    /// The roots among them whose list is a guess.
+    pub guessed: BTreeSet<NodeId>,
+    /// The lists that cannot even be guessed, each with the reason.
+    pub unknown: Vec<(NodeId, Failure)>,
+}
+
+struct Guesser<'a, 'c> {
+    ctx: &'a Context<'c>,
+    graph: &'a Graph,
+    plan: &'a Plan,
+    reach: &'a Reach,
+    facts: &'a dyn Fn() -> Result<&'a Facts, Failure>,
+    /// Names on the lists that stand-ins need, beyond the base.
+    names: BTreeMap<NodeId, Vec<String>>,
+}
+
+/// Finds the packages of all roots that `reach` says run or may. `facts` are asked for where a list must be guessed.
+///
+/// Lists of which an index or another list is missing are left out: that is told already.
+///
+/// # Errors
+/// Where the store or the sources cannot be read.
+pub fn lists<'a>(
+    ctx: &'a Context<'_>,
+    graph: &'a Graph,
+    plan: &'a Plan,
+    reach: &'a Reach,
+    facts: &'a dyn Fn() -> Result<&'a Facts, Failure>,
+) -> Result<Lists, Failure> {
+    let mut guesser = Guesser { ctx, graph, plan, reach, facts, names: BTreeMap::new() };
+    let needed = guesser.needed();
+    let mut lists = Lists::default();
+    let mut guesses: BTreeMap<NodeId, Vec<Listed>> = BTreeMap::new();
+    for id in graph.ids().filter(|id| needed[id.index()]) {
+        let node = graph.node(id);
+        if node.kind() == Kind::Resolve {
+            let found = match (guesser.list(id), guesser.waits(node)) {
+                (Some(list), _) => list.iter().cloned().collect(),
+                (None, false) => continue,
+                (None, true) => match guesser.guess(node) {
+                    Ok(Some(found)) => found,
+                    Ok(None) => continue,
+                    Err(failure) => {
+                        lists.unknown.push((id, failure));
+                        continue;
+                    }
+                },
+            };
+            let beyond = found.iter().filter(|listed| listed.layer == Layer::Component);
+            guesser.names.insert(id, beyond.map(|listed| listed.name.to_string()).collect());
+            guesses.insert(id, found);
+            continue;
+        }
+        let layer = if input(node, "base").is_some() { Layer::Component } else { Layer::Base };
+        let Some(list) = input(node, "list") else { continue };
+        let index = input(graph.node(list), "index");
+        let Some((index, tree)) = index.and_then(|index| Some((index, guesser.content(index, "packages")?))) else {
+            continue;
+        };
+        if let Some(found) = guesses.get(&list) {
+            let of_root = |listed: &&Listed| listed.layer == layer && listed.from == ListedFrom::Distribution;
+            let packages = found.iter().filter(of_root).cloned().collect();
+            lists.roots.push(RootList { root: id, index: (index, tree), packages });
+            if guesser.waits(graph.node(list)) {
+                lists.guessed.insert(id);
+            }
+        }
+    }
+    Ok(lists)
+}
+
+/// The node behind the input `role`.
+fn input(node: Node<'_>, role: &str) -> Option<NodeId> {
+    node.inputs().find(|input| input.role == role).map(|input| input.node)
+}
+
+impl Guesser<'_, '_> {
+    /// The roots that are to be made, and the lists that are needed for them or to guess those.
+    fn needed(&self) -> Vec<bool> {
+        let mut needed = vec![false; self.graph.len()];
+        for id in self.graph.ids().rev() {
+            let node = self.graph.node(id);
+            if node.kind() == Kind::Root && self.reach.runs(id) {
+                needed[id.index()] = true;
+                needed[input(node, "list").unwrap_or(id).index()] = true;
+            }
+            if node.kind() == Kind::Resolve && needed[id.index()] {
+                for list in self.unbuilt(node).filter_map(|build| self.list_of_build(build)) {
+                    needed[list.index()] = true;
+                }
+            }
+        }
+        needed
+    }
+
+    /// The builds that a list waits for.
+    fn unbuilt<'n>(&'n self, list: Node<'n>) -> impl Iterator<Item = NodeId> + 'n {
+        let builds = list.inputs().filter(|input| input.role.starts_with("packages of "));
+        builds.map(|input| input.node).filter(|build| self.reach.runs(*build))
+    }
+
+    fn waits(&self, list: Node<'_>) -> bool {
+        self.unbuilt(list).next().is_some()
+    }
+
+    /// The package list of the root that a build runs in.
+    fn list_of_build(&self, build: NodeId) -> Option<NodeId> {
+        input(self.graph.node(input(self.graph.node(build), "root")?), "list")
+    }
+
+    /// What a node came to; `None` where that is not known, or not here.
+    fn content(&self, id: NodeId, output: &str) -> Option<Digest> {
+        let outputs = self.plan.of(id)?.outputs.as_ref().filter(|_| !self.reach.runs(id))?;
+        outputs.get(output).copied()
+    }
+
+    fn list(&self, id: NodeId) -> Option<PackageList> {
+        packages::list(self.ctx, self.content(id, "list")?).ok()
+    }
+
+    /// The list of a node that waits for builds, as far as it can be told before them.
+    fn guess(&self, list: Node<'_>) -> Result<Option<Vec<Listed>>, Failure> {
+        let Action::Resolve(question) = list.action() else { return Ok(None) };
+        let tree = input(list, "index").and_then(|index| self.content(index, "packages"));
+        let base = input(list, "base").and_then(|base| self.list(base));
+        let (Some(tree), Some(base)) = (tree, base) else { return Ok(None) };
+        let universe = self.ctx.universe(tree, || resolving::universe(self.ctx, tree, &question.arch))?;
+        let choose = |with_open| -> Result<PackageList, Failure> {
+            let ours = self.ours(list, &question, &universe, with_open)?;
+            Ok(solve::resolve(&universe, &ours, &question, Some(&base))?)
+        };
+        let mut found: BTreeMap<Sha256, Listed> = BTreeMap::new();
+        let mut take = |list: &PackageList| found.extend(list.iter().map(|listed| (listed.sha256, listed.clone())));
+        // What open dependencies may come to can be more than fits together.
+        let with_open = choose(true).map(|list| take(&list));
+        match choose(false) {
+            Ok(list) => take(&list),
+            Err(failure) => with_open.map_err(|_| failure)?,
+        }
+        let mut found: Vec<Listed> = found.into_values().collect();
+        found.sort_by(|one, other| (&one.name, &one.arch, &one.sha256).cmp(&(&other.name, &other.arch, &other.sha256)));
+        Ok(Some(found))
+    }
+
+    /// The packages of the components that a list reads: real ones of what is built, stand-ins of the rest.
+    fn ours(
+        &self,
+        list: Node<'_>,
+        question: &Resolve,
+        universe: &Universe,
+        with_open: bool,
+    ) -> Result<Vec<OurPackage>, Failure> {
+        let mut ours = Vec::new();
+        for read in list.inputs() {
+            let Some((component, made_for)) = read.role.strip_prefix("packages of ").and_then(|of| of.split_once('/'))
+            else {
+                continue;
+            };
+            let no_input = |_| NodeError::NoInput { role: read.role.to_owned() };
+            let component = ComponentName::new(component).map_err(no_input)?;
+            match self.content(read.node, read.output) {
+                Some(packages) => ours.extend(resolving::our_packages(self.ctx, &component, packages)?),
+                None => {
+                    let made_for = Arch::new(made_for).map_err(no_input)?;
+                    let of = (read.node, &component, &made_for);
+                    ours.extend(self.stand_ins(of, question, universe, with_open)?);
+                }
+            }
+        }
+        Ok(ours)
+    }
+
+    fn stand_ins(
+        &self,
+        (build, component, made_for): (NodeId, &ComponentName, &Arch),
+        question: &Resolve,
+        universe: &Universe,
+        with_open: bool,
+    ) -> Result<Vec<OurPackage>, Failure> {
+        let node = self.graph.node(build);
+        let list = self.list_of_build(build);
+        let profiles = match list.map(|list| self.graph.node(list).action()) {
+            Some(Action::Resolve(of_build)) => of_build.profiles.into_iter().collect(),
+            _ => BTreeSet::new(),
+        };
+        let distro = node.distro().and_then(|distro| DistroName::new(distro).ok());
+        let facts =
+            distro.map(|distro| (self.facts)().map(|facts| facts.get(&(distro, component.clone())))).transpose()?;
+        let (Action::Build { script, .. }, Some(facts)) = (node.action(), facts.flatten()) else {
+            return Ok(Vec::new());
+        };
+        let on = Arch::new(question.arch.as_str()).map_err(|_| NodeError::NoInput { role: "arch".to_owned() })?;
+        let version = numbered_version(&script, 1);
+        let names = list.filter(|_| with_open).and_then(|list| self.names.get(&list));
+        let names = names.into_iter().flatten().map(String::as_str);
+        // A name of another arch's root may not be there on this one.
+        let is_known = |name: &&str| !universe.versions(name).is_empty() || question.ours.contains_key(*name);
+        let open: Vec<&str> = at_run_time(names).into_iter().filter(is_known).collect();
+        let unbuilt = Unbuilt { facts, version: &version, made_for, on: &on, profiles: &profiles };
+        let stand_in = |control: String| {
+            let sha256 = Sha256::of(control.as_bytes());
+            OurPackage { component: component.clone(), control, sha256, size: 0 }
+        };
+        Ok(controls(&unbuilt, &open).into_iter().map(stand_in).collect())
+    }
+}
