@@ -141,6 +141,21 @@ fn what_one_machine_built_another_fetches() {
     }
     let clean = other.opb(&["build"]).fine();
     assert!(clean.err.starts_with("nothing to do: "), "{}", clean.err);
+
+    // Bytes that nobody has needed here are no damage. What is damaged is fetched again.
+    let sound = other.opb(&["store", "verify"]).fine().out;
+    assert!(sound.contains("from caches have not been needed here yet"), "{sound}");
+    let built = theirs.last_of_node(&space.own("build:a-TAG@DISTRO/all")).expect("reads").expect("there");
+    let (_, package, _) = theirs.get_tree(built.outputs["packages"]).expect("reads").files().next().expect("one");
+    std::fs::remove_file(theirs.object_path(package).as_path()).expect("removed");
+    other.opb(&["store", "verify"]).exits(3);
+    let repaired = other.opb(&["store", "verify", "--repair"]).fine().out;
+    assert!(repaired.contains(&space.own("whole     build:a-TAG@DISTRO/all\n")), "{repaired}");
+    assert!(theirs.has_object(package));
+    drop(theirs);
+    other.opb(&["store", "gc", "--older-than", "0"]).fine();
+    assert!(other.opb(&["build"]).fine().err.starts_with("nothing to do: "));
+    other.opb(&["store", "verify"]).fine();
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn bring_all(cache: &Cache, store: &Store, outputs: &Outputs) -> Result<u64, Tro
     let mut trees: Vec<Tree> = Vec::new();
     let mut objects: BTreeMap<Digest, u64> = BTreeMap::new();
     for digest in outputs.values() {
-        if store.present(*digest)? {
+        if store.hold(*digest)? {
             continue;
         }
         let path = packed_path("trees", *digest);

@@ -168,7 +168,7 @@ pub fn fetch(ctx: &Context<'_>, node: Node<'_>, key: ActionKey, outputs: &Output
     let Some(elsewhere) = ctx.elsewhere else { return Ok(None) };
     ctx.phase(node, "asking caches for what it came to");
     let Some(Brought { cache, bytes }) = elsewhere.bring(ctx.store, key, outputs)? else { return Ok(None) };
-    if !super::StoreKnowledge::new(ctx.store)?.present(node, key, outputs)? {
+    if !super::StoreKnowledge::new(ctx.store)?.holding().present(node, key, outputs)? {
         return Ok(None);
     }
     ctx.store.not_owed(key)?;

@@ -45,7 +45,7 @@ pub fn build(
     means: &Means<'_>,
     sink: &Sink<'_>,
 ) -> Result<Outcome, Failure> {
-    let caches = super::cache::caches(session, means.offline, false)?;
+    let caches = super::cache::caches(&session.project, means.offline, false)?;
     let elsewhere = caches.as_elsewhere();
     let (plan, whole) = plan_and_whole(session, wish, store, elsewhere)?;
     let to_come = if elsewhere.is_some() { still_to_come(wish, store, &plan) } else { 0 };

@@ -22,7 +22,7 @@ use crate::exec::{Asked, Elsewhere as _, same_to_readers};
 use crate::name::Kind;
 use crate::path::HostPath;
 use crate::plan::State;
-use crate::project::{cache_folder, config_folder, now};
+use crate::project::{Project, cache_folder, config_folder, now};
 use crate::settings::{UserCache, UserSettings, UserSettingsError};
 use crate::store::{Realisation, Rival, Store};
 
@@ -79,8 +79,8 @@ pub struct Pulled {
 ///
 /// # Errors
 /// Where the user's settings are wrong.
-pub fn caches(session: &Session, offline: bool, insistent: bool) -> Result<Caches, Failure> {
-    let found = Found::of(session)?;
+pub fn caches(project: &Project, offline: bool, insistent: bool) -> Result<Caches, Failure> {
+    let found = Found::of(project)?;
     let open = |access: &Access| !offline || matches!(access.address, Address::Folder(_));
     let caches = Caches::new(found.caches.into_iter().filter(open).collect(), found.keyring, &around(insistent));
     Ok(caches.noting(found.notices))
@@ -98,7 +98,7 @@ pub fn push(
     selectors: &[String],
     key: &CacheKey,
 ) -> Result<Pushed, Failure> {
-    let found = Found::of(session)?;
+    let found = Found::of(&session.project)?;
     let access = found.which(session, target)?;
     let wanted = session.graph.with_inputs(&session.select(selectors)?);
     let plan = plan(session, &Wish { wanted, again: Vec::new() }, store, None)?;
@@ -136,7 +136,7 @@ pub fn pull(
     selectors: &[String],
     offline: bool,
 ) -> Result<Pulled, Failure> {
-    let found = Found::of(session)?;
+    let found = Found::of(&session.project)?;
     let chosen = match from {
         Some(_) => vec![found.which(session, from)?],
         None => found.caches,
@@ -225,10 +225,10 @@ struct Found {
 }
 
 impl Found {
-    fn of(session: &Session) -> Result<Self, Failure> {
+    fn of(project: &Project) -> Result<Self, Failure> {
         let folder = config_folder();
         let user = folder.as_ref().map(user_settings).transpose()?.unwrap_or_default();
-        let shared = &session.project.settings.cache;
+        let shared = &project.settings.cache;
         let mut found =
             Self { caches: Vec::new(), keyring: Keyring::default(), notices: Vec::new(), untrusted: Vec::new() };
         if user.cache.is_empty() && shared.is_empty() && user.trust.is_empty() {
@@ -243,7 +243,7 @@ impl Found {
             found.caches.push(access_of(cache, &folder)?);
         }
         for cache in shared {
-            let address = Address::parse(&cache.url, &session.project.path)?;
+            let address = Address::parse(&cache.url, &project.path)?;
             let key = cache.key.parse::<PublicKey>().map_err(CacheKeyError::from)?;
             if found.caches.iter().any(|known| known.address == address) {
                 continue;

@@ -7,8 +7,9 @@ use std::io::Write as _;
 
 use cap_std::fs::OpenOptions;
 
-use super::Store;
+use super::collect::{Downloads, Marked};
 use super::error::{StoreError, io};
+use super::{Store, Used};
 use crate::digest::Digest;
 use crate::drv::ActionKey;
 
@@ -21,11 +22,27 @@ impl Store {
     /// Where it cannot be written.
     pub fn note_elsewhere(&self, keys: &[ActionKey]) -> Result<(), StoreError> {
         let path = self.path.join(FILE);
+        self.uses(&keys.iter().map(|key| Used::Key(*key)).collect::<Vec<_>>())?;
+        // A collection replaces the file.
+        let _gate = self.open_gate()?;
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         let mut file = self.dir.open_with(FILE, &options).map_err(io("opening a file of the store", &path))?.into_std();
         let rows: Vec<u8> = keys.iter().flat_map(|key| *key.0.as_bytes()).collect();
         file.write_all(&rows).and_then(|()| file.sync_all()).map_err(io("writing a file of the store", &path))
+    }
+
+    /// Forgets notes of keys that have no record any more, and will get none.
+    pub(super) fn forget_lost_notes(&self, marked: &mut Marked, downloads: &Downloads<'_>) -> Result<(), StoreError> {
+        let _gate = self.close_gate()?;
+        self.mark_uses(marked, downloads)?;
+        let is_known = |key: &ActionKey| marked.key(*key).is_some() || self.has_record(*key);
+        for key in self.owed().iter().filter(|key| !is_known(key)) {
+            self.not_owed(*key)?;
+        }
+        let all = self.elsewhere()?;
+        let rows: Vec<u8> = all.iter().filter(|key| is_known(key)).flat_map(|key| *key.0.as_bytes()).collect();
+        if rows.len() < all.len() * 32 { self.put_durably(FILE, &rows, 0o644) } else { Ok(()) }
     }
 
     /// The keys whose results came from elsewhere.

@@ -29,6 +29,27 @@ fn folder_of_key(key: ActionKey) -> String {
 }
 
 impl Store {
+    /// The keys that have rivals, sorted.
+    pub(super) fn keys_with_rivals(&self) -> Result<Vec<ActionKey>, StoreError> {
+        let mut keys = Vec::new();
+        for shard in self.names_in(RIVALS)? {
+            let names = self.names_in(&format!("{RIVALS}/{shard}"))?;
+            keys.extend(names.into_iter().filter_map(|name| Some(ActionKey(format!("{shard}{name}").parse().ok()?))));
+        }
+        Ok(keys)
+    }
+
+    /// Forgets all rivals of a key.
+    pub(super) fn forget_rivals(&self, key: ActionKey) -> Result<(), StoreError> {
+        let folder = folder_of_key(key);
+        for name in self.names_in(&folder)? {
+            self.remove_durably(&format!("{folder}/{name}"))?;
+        }
+        // Where another has come meanwhile it stays, with its folder.
+        let _ = self.dir.remove_dir(&folder);
+        Ok(())
+    }
+
     /// Keeps another result, durably; `false` where it is kept already, or where there are as many as are kept.
     ///
     /// # Errors

@@ -155,6 +155,11 @@ impl Store {
         self.gate_of_uses(FlockArg::LockExclusive)
     }
 
+    /// Keeps every collection from removing anything until the lock is dropped.
+    pub(super) fn open_gate(&self) -> Result<Flock<File>, StoreError> {
+        self.gate_of_uses(FlockArg::LockShared)
+    }
+
     fn gate_of_uses(&self, how: FlockArg) -> Result<Flock<File>, StoreError> {
         let path = self.path.join(GATE);
         let mut file = self.dir.create(GATE).map_err(io("opening a lock", &path))?.into_std();

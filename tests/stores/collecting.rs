@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use opb::store::collect::{Amount, Collected, Keeper, Kind, Policy, Reason};
-use opb::store::{FetchedFiles, Pin, ProjectList, Used};
+use opb::store::{FetchedFiles, Pin, ProjectList, Rival, Used};
 
 use super::*;
 
@@ -311,6 +311,33 @@ fn a_damaged_list_or_pin_stops_the_collection() {
     store.pin(&pin).expect("kept");
     fs::write(space.path("store/keep/pins/p.json"), "{}\n").expect("written");
     assert!(matches!(store.mark(Vec::new(), &|_| Ok(Vec::new())), Err(StoreError::Keep { .. })));
+}
+
+#[test]
+fn rivals_and_notes_go_with_what_they_are_about() {
+    let space = Space::new();
+    {
+        let store = space.open();
+        for name in ["kept", "dead"] {
+            let other = built(&store, &format!("other {name}"), 1);
+            let theirs = store.realisation(other).expect("reads").expect("there");
+            store.forget(other).expect("forgotten");
+            store.note_elsewhere(&[key(name)]).expect("noted");
+            store.owe([key(name)]).expect("noted");
+            built(&store, name, 1);
+            let rival = Rival { cache: None, realisation: Realisation { key: key(name), ..theirs } };
+            assert!(store.keep_rival(&rival).expect("kept"));
+        }
+        store.keep_project(&list(&["kept"], 1)).expect("kept");
+    }
+    collect(&space.open(), NOW);
+    let store = space.open();
+    assert_eq!(store.rivals(key("dead")).expect("reads"), []);
+    let rival = store.rivals(key("kept")).expect("reads").pop().expect("there");
+    assert!(rival.realisation.outputs.values().all(|tree| store.present(*tree).expect("reads")));
+    assert_eq!(bytes_in(&space, "trees"), 2, "that of what is kept, and of its rival");
+    assert_eq!(store.owed(), BTreeSet::from([key("kept")]));
+    assert_eq!(fs::read(space.path("store/elsewhere")).expect("reads"), key("kept").0.as_bytes());
 }
 
 #[test]

@@ -176,6 +176,7 @@ impl Store {
             let reason = marked.add(reason);
             self.mark_used(&mut marked, used, reason, downloads)?;
         }
+        self.mark_rivals(&mut marked)?;
         self.mark_failures(&mut marked)?;
         {
             let _gate = self.close_gate()?;
@@ -185,7 +186,7 @@ impl Store {
     }
 
     /// Marks what live processes have begun to use since the last look. Call it while the gate is closed.
-    pub(super) fn mark_uses(&self, marked: &mut Marked, downloads: &Downloads<'_>) -> Result<(), StoreError> {
+    pub(in crate::store) fn mark_uses(&self, marked: &mut Marked, downloads: &Downloads<'_>) -> Result<(), StoreError> {
         let used = self.new_uses(&mut marked.seen)?;
         if !used.is_empty() {
             let reason = marked.add(Reason { keeper: Keeper::Running, of: String::new(), what: String::new() });
@@ -265,6 +266,22 @@ impl Store {
             Err(StoreError::Missing { .. } | StoreError::Altered { .. } | StoreError::NoTree { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Other results of what is kept: they can be compared for as long as that is.
+    fn mark_rivals(&self, marked: &mut Marked) -> Result<(), StoreError> {
+        for key in self.keys_with_rivals()? {
+            let Some(reason) = marked.keys.get(&key.0).copied() else { continue };
+            for rival in self.rivals(key)? {
+                for tree in rival.realisation.outputs.values() {
+                    self.mark_tree(marked, *tree, reason)?;
+                }
+                if let Some(log) = rival.realisation.log {
+                    marked.logs.entry(log).or_insert(reason);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The logs of failures that runs on record name, and of the latest failures of projects' nodes.

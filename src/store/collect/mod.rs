@@ -89,6 +89,12 @@ impl Store {
             }
             collected.insert(kind, amount);
         }
+        for key in self.keys_with_rivals()? {
+            if !marked.keys.contains_key(&key.0) && !self.has_record(key) {
+                self.forget_rivals(key)?;
+            }
+        }
+        self.forget_lost_notes(marked, downloads)?;
         self.remove_lost_downloads()?;
         self.remove_old_attempts(marked, until)?;
         Ok(collected)

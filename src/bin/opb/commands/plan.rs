@@ -68,7 +68,7 @@ pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     let store = open_store(global, &session)?;
     let selected = session.select(&args.what.selectors)?;
     let wish = wish(&session.graph, &selected, args.what.scope());
-    let caches = ops::cache::caches(&session, global.offline, false)?;
+    let caches = ops::cache::caches(&session.project, global.offline, false)?;
     let plan = ManuallyDrop::new(plan(&session, &wish, &store, caches.as_elsewhere())?);
     let learned = caches.take_learned().len();
     if learned > 0 {

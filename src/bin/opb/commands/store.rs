@@ -145,7 +145,11 @@ pub fn run(global: &Global, args: &Store) -> Result<ExitCode, Failure> {
             keep(global, name.as_ref(), selectors, (drop.as_ref(), drop_project.as_deref()))?;
         }
         Deed::Verify { repair, format } => {
-            let told = verifying::verify(&opened(global)?.1, *repair)?;
+            let (project, store) = opened(global)?;
+            let told = match repair {
+                true => verifying::repair(&store, &project, global.offline)?,
+                false => verifying::verify(&store)?,
+            };
             output::data(&match format {
                 Format::Table => report::verified(&told),
                 Format::Json => json(&told),
