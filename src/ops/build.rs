@@ -125,7 +125,7 @@ pub fn run(
     elsewhere: Option<&dyn Elsewhere>,
 ) -> Result<Outcome, Failure> {
     let archives = archives(session, store, means);
-    with_context(session, store, means, sink, (archives, cores), |ctx| exec::run(&session.graph, order, ctx))
+    with_context(session, store, means, sink, (archives, elsewhere, cores), |ctx| exec::run(&session.graph, order, ctx))
 }
 
 /// The archives of a run.
@@ -133,7 +133,7 @@ pub(super) fn archives<'a>(session: &'a Session, store: &'a Store, means: &Means
     Archives::new(store, &session.project.settings.mirrors, means.offline, means.stop, project::host_apt)
 }
 
-/// Does `work` with what nodes that run may use: these archives, and so many cores a build.
+/// Does `work` with what nodes that run may use: these archives, what is elsewhere, and so many cores a build.
 ///
 /// # Errors
 /// As [`build`], and those of `work`.
@@ -142,7 +142,7 @@ pub(super) fn with_context<T>(
     store: &Store,
     means: &Means<'_>,
     sink: &Sink<'_>,
-    (archives, cores): (Archives<'_>, usize),
+    (archives, elsewhere, cores): (Archives<'_>, Option<&dyn Elsewhere>, usize),
     work: impl FnOnce(&Context<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let launcher = Launcher::this_program()?;

@@ -79,7 +79,8 @@ pub fn fetch(
     let hear = |event: Event| heard.take(event);
     let archives = archives(session, store, means);
     let archives = if how.check { archives.closed() } else { archives };
-    with_context(session, store, means, &hear, (archives, 1), |ctx| {
+    // What caches have is no help to a build without network.
+    with_context(session, store, means, &hear, (archives, None, 1), |ctx| {
         let fetch = Fetch { session, wish, how, store, means, ctx, heard: &heard, facts: OnceLock::new() };
         fetch.run()
     })
@@ -158,7 +159,7 @@ impl Fetch<'_, '_> {
     }
 
     fn plan(&self) -> Result<(Plan, Reach), Failure> {
-        let plan = plan(self.session, self.wish, self.store)?;
+        let plan = plan(self.session, self.wish, self.store, None)?;
         let reach = Reach::of(&self.session.graph, &plan, self.store)?;
         Ok((plan, reach))
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    build, cache, check, completions, definitions, diff, eval, fetch, init, key, log, new, plan, query, repo, report, run,
-    runs, store, update, why,
+    build, cache, check, completions, definitions, diff, eval, fetch, init, key, log, new, plan, query, repo, report,
+    run, runs, store, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
