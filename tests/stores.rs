@@ -3,6 +3,8 @@
 
 #[path = "stores/collecting.rs"]
 mod collecting;
+#[path = "stores/fetched.rs"]
+mod fetched;
 #[path = "stores/folders.rs"]
 mod folders;
 #[path = "stores/full_disk.rs"]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use opb::store::collect::{Amount, Collected, Keeper, Kind, Policy, Reason};
-use opb::store::{FetchedFiles, Pin, ProjectList, Rival, Used};
+use opb::store::{Pin, ProjectList, Rival, Used};
 
 use super::*;
 
@@ -40,7 +40,7 @@ fn list(nodes: &[&str], updated: i64) -> ProjectList {
 }
 
 /// A collection up to `until`, by a process of its own as it were.
-fn collect(store: &Store, until: i64) -> Collected {
+pub(super) fn collect(store: &Store, until: i64) -> Collected {
     let none = |_: &Realisation| Ok(Vec::new());
     let lock = store.begin_collection().expect("the only one");
     let mut marked = store.mark(Vec::new(), &none).expect("marks");
@@ -48,7 +48,7 @@ fn collect(store: &Store, until: i64) -> Collected {
     store.collect(&lock, &mut marked, &dead, until, &none).expect("collects")
 }
 
-const NOW: i64 = i64::MAX;
+pub(super) const NOW: i64 = i64::MAX;
 
 fn bytes_in(space: &Space, folder: &str) -> usize {
     let mut count = 0;
@@ -169,44 +169,6 @@ fn downloads_that_a_result_stands_for_stay() {
     assert!(store.find_sha256(wanted).expect("reads").is_some());
     assert!(store.find_sha256(other).expect("reads").is_none());
     assert_eq!(bytes_in(&space, "sha256"), 1, "the record of a file that is gone goes too");
-}
-
-#[test]
-fn what_is_fetched_stays_until_its_project_goes() {
-    let space = Space::new();
-    let [first, second, other] = ["first", "second", "other"].map(|text| Sha256::of(text.as_bytes()));
-    let fetched = |files: &[Sha256]| FetchedFiles { project: "/vendor".to_owned(), fetched: 1, files: files.to_vec() };
-    let here = || [first, second, other].map(|sha256| space.open().find_sha256(sha256).expect("reads").is_some());
-    {
-        let store = space.open();
-        // Named before it comes.
-        store.keep_fetched(&fetched(&[first, second, Sha256::of(b"never came")])).expect("kept");
-        for text in ["first", "second", "other"] {
-            let (bytes, sha256) = (text.as_bytes(), Sha256::of(text.as_bytes()));
-            store.put_known_sha256(&mut &*bytes, sha256, bytes.len() as u64).expect("stored");
-        }
-        let marked = store.mark(Vec::new(), &|_| Ok(Vec::new())).expect("marks");
-        let object = Digest::of(b"first");
-        assert_eq!(marked.object(object).map(ToString::to_string).as_deref(), Some("fetched for /vendor"));
-    }
-    collect(&space.open(), NOW);
-    assert_eq!(here(), [true, true, false]);
-    space.open().keep_fetched(&fetched(&[second])).expect("kept");
-    collect(&space.open(), NOW);
-    assert_eq!(here(), [false, true, false]);
-
-    let file =
-        fs::read_dir(space.path("store/keep/fetched")).expect("reads").next().expect("one").expect("reads").path();
-    let whole = fs::read(&file).expect("reads");
-    fs::write(&file, &whole[1..]).expect("written");
-    assert!(matches!(space.open().mark(Vec::new(), &|_| Ok(Vec::new())), Err(StoreError::Keep { .. })));
-    let found = space.open().verify(1, &|_| None).expect("verifies").findings;
-    assert_eq!(found.iter().map(|finding| finding.part.word()).collect::<Vec<_>>(), ["list of fetched files"]);
-    space.open().keep_fetched(&fetched(&[second])).expect("kept");
-    assert!(space.open().drop_project("/vendor", 2).expect("dropped"));
-    assert!(!space.open().drop_project("/vendor", 2).expect("nothing is left"));
-    collect(&space.open(), NOW);
-    assert_eq!(here(), [false; 3]);
 }
 
 #[test]
