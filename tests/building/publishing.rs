@@ -130,8 +130,9 @@ apt-get source -q --download-only a-TAG > /dev/null 2>&1 && ls *.dsc",
 fn a_name_never_gets_other_bytes() {
     let Some(space) = ready("names", "env: #{ X: \"1\" }") else { return };
     publish(&space).fine();
-    // With its ledger gone, the store gives number 1 again, to something else.
+    // With its ledger and the result that bears the number gone, the store gives number 1 again, to something else.
     fs::remove_file(space.store.join(space.own("ledger/DISTRO/a-TAG.jsonl"))).expect("a ledger");
+    assert!(space.open_store().forget(space.last("build:a-TAG@DISTRO/all").key).expect("forgotten"));
     Tiny::PLAIN.with_recipe(&space, "env: #{ X: \"2\" }");
     let refused = publish(&space).exits(2);
     let refused = refused.says("was published before with other content").says("give the package a new version: ");
