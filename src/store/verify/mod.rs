@@ -129,3 +129,24 @@ impl Store {
         Ok(verified)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::crash_tests::work;
+    use super::bytes::Sound;
+    use super::*;
+    use crate::path::HostPath;
+
+    #[test]
+    fn what_comes_while_it_looks_is_no_flaw() {
+        let folder = tempfile::tempdir().expect("made");
+        std::fs::create_dir(folder.path().join("in")).expect("made");
+        work(folder.path());
+        let store = Store::open(&HostPath::new(folder.path().join("store"))).expect("opens");
+        let mut verified = Verified::default();
+        // As if all of it had come after its bytes were looked at.
+        store.verify_records(&Sound::default(), &mut verified).expect("verifies");
+        assert_eq!(verified.findings, []);
+        assert!(verified.checked[&Kind::Realisation].count > 0, "nothing was looked at");
+    }
+}

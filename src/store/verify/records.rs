@@ -61,42 +61,48 @@ impl Store {
         is_from_elsewhere: bool,
         affected: &mut Affected,
     ) -> bool {
-        let result = || (record.node.clone(), record.key);
-        let mut lacks = |part, place: String| {
-            let altered = (part, Flaw::Altered, place.clone());
-            let slot = if affected.contains_key(&altered) { altered } else { (part, Flaw::Missing, place) };
-            let affects = affected.entry(slot).or_default();
-            if affects.last() != Some(&result()) {
-                affects.push(result());
-            }
+        let is_altered = |part, place: &String| affected.contains_key(&(part, Flaw::Altered, place.clone()));
+        // What has come since the bytes were looked at is there, and nobody has found it wrong.
+        let has_come = |part, place: &String, size: Option<u64>| {
+            let found = self.stat(place).and_then(|found| u64::try_from(found.st_size).ok());
+            !is_altered(part, place) && found.is_some_and(|found| size.is_none_or(|size| size == found))
         };
         let is_root = record.node.starts_with("root:");
-        let mut absent = 0;
+        let (mut lacks, mut absent) = (Vec::new(), false);
         for digest in record.outputs.values().filter(|_| !is_root) {
-            if !sound.trees.contains_key(digest) {
-                absent += 1;
+            let place = tree_place(digest);
+            if !sound.trees.contains_key(digest) && !has_come(Part::Tree, &place, None) {
+                absent = true;
+                if !is_from_elsewhere {
+                    lacks.push((Part::Tree, place));
+                }
                 continue;
             }
             let Ok(tree) = self.get_tree(*digest) else {
-                lacks(Part::Tree, tree_place(digest));
+                lacks.push((Part::Tree, place));
                 continue;
             };
             for (_, object, size) in tree.files() {
-                if sound.objects.get(&object) != Some(&size) {
-                    lacks(Part::Object, object_place(&object));
+                let place = object_place(&object);
+                if sound.objects.get(&object) != Some(&size) && !has_come(Part::Object, &place, Some(size)) {
+                    lacks.push((Part::Object, place));
                 }
             }
         }
-        if !is_from_elsewhere {
-            let gone = record.outputs.values().filter(|digest| !is_root && !sound.trees.contains_key(digest));
-            gone.for_each(|digest| lacks(Part::Tree, tree_place(digest)));
+        if let Some(log) = record.log.filter(|log| !sound.logs.contains_key(log) && !is_from_elsewhere) {
+            let place = super::super::logs::place_of(log);
+            if !has_come(Part::Log, &place, None) {
+                lacks.push((Part::Log, place));
+            }
         }
-        if let Some(log) = record.log.filter(|log| !sound.logs.contains_key(log))
-            && !is_from_elsewhere
-        {
-            lacks(Part::Log, super::super::logs::place_of(log));
+        lacks.sort();
+        lacks.dedup();
+        for (part, place) in lacks {
+            let altered = (part, Flaw::Altered, place.clone());
+            let slot = if affected.contains_key(&altered) { altered } else { (part, Flaw::Missing, place) };
+            affected.entry(slot).or_default().push((record.node.clone(), record.key));
         }
-        absent > 0 && is_from_elsewhere
+        absent && is_from_elsewhere
     }
 
     /// Whether the index knows just the records that there are.

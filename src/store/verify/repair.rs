@@ -93,7 +93,8 @@ impl Store {
             let here = |digest: &Digest| self.present(*digest);
             record.outputs.values().map(here).try_fold(true, |all, one| Ok(all && one?))
         };
-        if restore(&record) && is_whole(&record)? {
+        // Somebody else may have made it whole, by building or fetching it again.
+        if is_whole(&record)? || (restore(&record) && is_whole(&record)?) {
             repaired.restored.push((node, key));
         } else {
             self.forget(key)?;
