@@ -114,7 +114,7 @@ fn hostile_recipes_fail_fast() {
         let seen = space.seen(&["eval"]);
         assert!(seen.starts_with("exit 2") && seen.contains("opb::eval::limit"), "{recipe}: {seen}");
         // Without optimisation, on a machine that does other things too.
-        assert!(begun.elapsed().as_secs() < 90, "{recipe}: {:?}", begun.elapsed());
+        assert!(begun.elapsed().as_secs() < 20, "{recipe}: {:?}", begun.elapsed());
         println!("{:>6} ms  {recipe}", begun.elapsed().as_millis());
     }
     let nested = format!("#{{ source: path(\"tool\"), env: {}{} }}", "[".repeat(20_000), "]".repeat(20_000));
