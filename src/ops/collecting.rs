@@ -10,7 +10,7 @@ use crate::project;
 use crate::publish;
 use crate::report::store::{Amounts, CollectionTold, FileTold, RootTold};
 use crate::sandbox::{self, IdMap, Launcher};
-use crate::store::collect::{Dead, Downloads, Kind, Marked, Policy, Reason, Stored};
+use crate::store::collect::{Amount, Dead, Downloads, Kind, Marked, Policy, Reason, Stored};
 use crate::store::{Realisation, RootEntry, Store, StoreError};
 
 /// The most bytes of a package list.
@@ -31,11 +31,12 @@ pub struct Survey {
     dead: Dead,
     /// The roots, each with when it died, if it is dead.
     roots: Vec<(RootEntry, Option<i64>)>,
-    /// Bytes of what is kept, by what keeps it.
+    /// All there is, by kind, roots included.
+    all: Amounts,
+    /// Files that are kept, by what keeps them.
     kept: Amounts,
     /// Bytes of what is dead, by when it died.
     dead_bytes: BTreeMap<i64, u64>,
-    total: u64,
 }
 
 impl Survey {
@@ -46,10 +47,11 @@ impl Survey {
     pub fn of(store: &Store) -> Result<Self, Failure> {
         let marked = mark(store)?;
         let dead = store.find_dead(&marked)?;
-        let (mut kept, mut dead_bytes, mut total) = (Amounts::new(), BTreeMap::<i64, u64>::new(), 0u64);
+        let (mut all, mut kept, mut dead_bytes) = (Amounts::new(), Amounts::new(), BTreeMap::<i64, u64>::new());
         for kind in Kind::FILES {
+            let amount = all.entry(kind.plural().to_owned()).or_default();
             store.each_file(kind, &mut |stored| {
-                total = total.saturating_add(stored.bytes);
+                amount.add(stored.bytes);
                 match (dead.since(&marked, stored), reason_of(&marked, stored)) {
                     (Some(since), _) => *dead_bytes.entry(since).or_default() += stored.bytes,
                     (None, Some(reason)) => kept.entry(reason.keeper.word().to_owned()).or_default().add(stored.bytes),
@@ -58,22 +60,28 @@ impl Survey {
                 Ok(())
             })?;
         }
-        let mut roots = Vec::new();
+        let (mut roots, mut amount) = (Vec::new(), Amount::default());
         for root in store.roots()? {
             let bytes = store.root_bytes(root.key, root.uid);
             let since = dead.root_since(&marked, root.key, root.used);
-            total = total.saturating_add(bytes);
+            amount.add(bytes);
             if let Some(since) = since {
                 *dead_bytes.entry(since).or_default() += bytes;
             }
             roots.push((root, since));
         }
-        Ok(Self { marked, dead, roots, kept, dead_bytes, total })
+        all.insert("roots".to_owned(), amount);
+        Ok(Self { marked, dead, roots, all, kept, dead_bytes })
     }
 
-    /// How many bytes all of it has, roots included.
+    /// All there is, by kind, roots included.
+    pub fn all(&self) -> &Amounts {
+        &self.all
+    }
+
+    /// How many bytes all of it has.
     pub fn total(&self) -> u64 {
-        self.total
+        self.all.values().map(|amount| amount.bytes).sum()
     }
 
     /// How many bytes are dead.
@@ -108,9 +116,10 @@ pub fn collect(store: &Store, order: Order, each: &mut dyn FnMut(&FileTold)) -> 
     let lock = store.begin_collection()?;
     let mut survey = Survey::of(store)?;
     let free = store.free_bytes()?;
-    let until = Store::until(order.policy, project::now(), survey.total, free, &survey.dead_bytes);
+    let total = survey.total();
+    let until = Store::until(order.policy, project::now(), total, free, &survey.dead_bytes);
     let goes = |since: Option<i64>| since.zip(until).is_some_and(|(since, until)| since <= until);
-    let mut told = CollectionTold::new(order.dry_run, survey.total, free, survey.kept.clone());
+    let mut told = CollectionTold::new(order.dry_run, total, free, survey.kept.clone());
     let roots: Vec<RootEntry> =
         survey.roots.iter().filter(|(_, since)| goes(*since)).map(|(root, _)| root.clone()).collect();
     if order.dry_run {

@@ -20,17 +20,16 @@ pub fn project_of(session: &Session) -> String {
 /// # Errors
 /// Where the list cannot be written.
 pub fn keep(session: &Session, store: &Store, settled: impl Fn(NodeId) -> Option<ActionKey>) -> Result<(), Failure> {
-    let project = project_of(session);
-    // A damaged one is made anew.
-    let before = store.project_list(&project).ok().flatten().unwrap_or_default();
-    let before: BTreeMap<String, ActionKey> =
-        before.nodes.into_iter().filter_map(|(node, key)| Some((node, key?))).collect();
-    let graph = &session.graph;
-    let nodes = graph.ids().map(|id| {
-        let name = graph.node(id).to_string();
-        let key = settled(id).or_else(|| before.get(&name).copied());
-        (name, key)
+    let (project, graph) = (project_of(session), &session.graph);
+    let renewed = store.renew_project(&project, |before| {
+        let before: BTreeMap<&str, ActionKey> =
+            before.nodes.iter().filter_map(|(node, key)| Some((node.as_str(), (*key)?))).collect();
+        let nodes = graph.ids().map(|id| {
+            let name = graph.node(id).to_string();
+            let key = settled(id).or_else(|| before.get(name.as_str()).copied());
+            (name, key)
+        });
+        ProjectList { project: project.clone(), updated: project::now(), nodes: nodes.collect() }
     });
-    let nodes = nodes.collect();
-    Ok(store.keep_project(&ProjectList { project, updated: project::now(), nodes })?)
+    Ok(renewed?)
 }

@@ -11,8 +11,8 @@ use crate::graph::{NodeId, Selector, SelectorError};
 use crate::name::{NodeName, PinName};
 use crate::project;
 use crate::report::store::{InfoTold, ListedTold, PinTold, ProjectTold, STORE_VERSION};
-use crate::store::collect::{Amount, Kind, Marked};
-use crate::store::{Pin, Released, Store};
+use crate::store::collect::Marked;
+use crate::store::{Pin, Realisation, Released, Store};
 
 /// Why a deed on a store cannot be done.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -54,20 +54,7 @@ impl Caused for StoredError {
 pub fn info(store: &Store) -> Result<InfoTold, Failure> {
     let survey = Survey::of(store)?;
     let mut told = InfoTold::new(store.path().to_string(), survey.total(), survey.dead_bytes(), store.free_bytes()?);
-    for kind in Kind::FILES {
-        let mut amount = Amount::default();
-        store.each_file(kind, &mut |stored| {
-            amount.add(stored.bytes);
-            Ok(())
-        })?;
-        told.files.insert(kind.plural().to_owned(), amount);
-    }
-    let mut roots = Amount::default();
-    for root in store.roots()? {
-        roots.add(store.root_bytes(root.key, root.uid));
-    }
-    told.files.insert("roots".to_owned(), roots);
-    told.kept = survey.kept().clone();
+    (told.files, told.kept) = (survey.all().clone(), survey.kept().clone());
     for list in store.project_lists()? {
         let realised = list.nodes.iter().filter(|(_, key)| key.is_some()).count();
         let gone = !std::path::Path::new(&list.project).is_dir();
@@ -112,28 +99,27 @@ pub fn list(store: &Store, selectors: &[String]) -> Result<Vec<ListedTold>, Fail
         let is_meant =
             |name: &NodeName| selectors.is_empty() || selectors.iter().any(|selector| selector.matches(name));
         if name.is_ok_and(|name| is_meant(&name)) {
-            listed.push(told(store, &marked, key, found)?);
+            listed.push(told(store, &marked, key, found));
         }
     }
     listed.sort_by(|one, other| (&one.node, -one.started, &one.key).cmp(&(&other.node, -other.started, &other.key)));
     Ok(listed)
 }
 
-fn told(
-    store: &Store,
-    marked: &Marked,
-    key: ActionKey,
-    found: crate::store::Realisation,
-) -> Result<ListedTold, Failure> {
+fn told(store: &Store, marked: &Marked, key: ActionKey, found: Realisation) -> ListedTold {
     let (mut bytes, mut present) = (0u64, true);
     for tree in found.outputs.values() {
-        present &= store.present(*tree)?;
-        if let Ok(tree) = store.get_tree(*tree) {
-            bytes = bytes.saturating_add(tree.files().map(|(.., size)| size).sum());
+        let Ok(tree) = store.get_tree(*tree) else {
+            present = false;
+            continue;
+        };
+        for (_, object, size) in tree.files() {
+            bytes = bytes.saturating_add(size);
+            present &= store.object_size(object) == Some(size);
         }
     }
     let name = found.node.clone();
-    Ok(ListedTold {
+    ListedTold {
         version: STORE_VERSION,
         node: found.node,
         key: key.to_string(),
@@ -143,7 +129,7 @@ fn told(
         bytes,
         present,
         kept: marked.key(key).map(|reason| reason.for_node(&name)),
-    })
+    }
 }
 
 /// Keeps under `name` what the nodes `selected` of a project are realised by now; returns how many.
@@ -193,9 +179,8 @@ pub fn forget(session: &Session, store: &Store, selected: &[NodeId]) -> Result<V
     let mut forgotten = Vec::new();
     for id in selected {
         let (node, name) = (session.graph.node(*id), session.graph.node(*id).to_string());
-        store.forget_attempt_of_node(&name)?;
+        store.forget_attempt(&name)?;
         let Some(key) = plan.of(*id).and_then(|planned| planned.key) else { continue };
-        store.forget_attempt(key)?;
         let Some(realisation) = store.realisation(key)? else { continue };
         if let (Some(numbered), Some(fingerprint)) = (Numbered::of(node), realisation.fingerprint) {
             numbered.release(store, fingerprint, Released::Forgotten)?;

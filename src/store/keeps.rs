@@ -11,7 +11,7 @@
 //! `<id>` is made of the project's path. A list is replaced whole. One that is damaged is an error, not an absent one: else
 //! all that the project has built would be collected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -91,9 +91,22 @@ impl Store {
     /// # Errors
     /// Where it cannot be written.
     pub fn keep_project(&self, list: &ProjectList) -> Result<(), StoreError> {
-        let place = place_of(&list.project);
+        self.renew_project(&list.project, |_| list.clone())
+    }
+
+    /// The same with the list that `renew` makes of the one before, which is empty where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn renew_project(
+        &self,
+        project: &str,
+        renew: impl FnOnce(&ProjectList) -> ProjectList,
+    ) -> Result<(), StoreError> {
+        let place = place_of(project);
         // A damaged one is replaced: what it kept is then as old as it is itself.
         let before = self.read_list(&place).ok().flatten().unwrap_or_default();
+        let list = &renew(&before);
         if before.project == list.project && before.nodes == list.nodes {
             return Ok(());
         }
@@ -169,10 +182,12 @@ impl Store {
 
     /// Notes which keys of `before` are not in `now`; those that are not realised any more are left out.
     fn note_left(&self, before: &ProjectList, now: &ProjectList) -> Result<(), StoreError> {
-        let stay: std::collections::BTreeSet<ActionKey> = now.nodes.iter().filter_map(|(_, key)| *key).collect();
-        let gone = before.nodes.iter().filter_map(|(_, key)| *key).filter(|key| !stay.contains(key));
-        let rows: Vec<u8> =
-            gone.flat_map(|key| [*key.0.as_bytes()].concat().into_iter().chain(now.updated.to_le_bytes())).collect();
+        let stay: BTreeSet<ActionKey> = now.nodes.iter().filter_map(|(_, key)| *key).collect();
+        let mut rows = Vec::new();
+        for key in before.nodes.iter().filter_map(|(_, key)| *key).filter(|key| !stay.contains(key)) {
+            rows.extend(key.0.as_bytes());
+            rows.extend(now.updated.to_le_bytes());
+        }
         if rows.is_empty() {
             return Ok(());
         }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! format           version of all this         realised/ab/cdef….json  what an action key came to (immutable)
-//! objects/ab/cdef… contents by BLAKE3, 0444    attempts/ab/cdef….json  the latest failure of an action key
+//! objects/ab/cdef… contents by BLAKE3, 0444    attempts/ab/cdef….node.json  a node's latest failure
 //! trees/ab/cdef…   canonical trees             ledger/<distro>/<component>.jsonl  numbers of rebuilds (append-only)
 //! sha256/ab/cdef…  objects by SHA-256          log/<digest>.zst        build logs
 //! roots/<uid>/<key>    chroots, disposable     channels/<c>/  keep/    for publishing and for garbage collection
@@ -82,7 +82,7 @@ use error::io;
 
 /// The version of the layout that this program writes. A newer one is refused, an older one migrated.
 ///
-/// 2: processes say what they use (`work/<id>/uses`), so that a collection may run beside them.
+/// 2: processes say what they use (`work/<id>/uses`), so that a collection may run beside them; no failures by key.
 pub const FORMAT: u32 = 2;
 
 const FORMAT_FILE: &str = "format";
@@ -190,10 +190,11 @@ impl Store {
 
     /// Makes a store of an older format one of ours.
     fn migrate(&self, found: u32) -> Result<(), StoreError> {
-        // From 1 nothing changes but what processes promise: those that are at work now have promised nothing.
+        // Those that are at work now do not say what they use.
         if !self.live_work()?.is_empty() {
             return Err(StoreError::AtWork { path: self.path.clone(), found });
         }
+        self.migrate_attempts()?;
         fault::point("migrating");
         self.put_durably(FORMAT_FILE, format!("{FORMAT_HEAD}{FORMAT}\n").as_bytes(), 0o644)
     }

@@ -8,6 +8,7 @@
 //! a collection read that. So while a collection is under way (`locks/collecting`) no row is lost: a process that ends moves
 //! its rows to `keep/ended/`, and nobody sweeps the work folders of those that were killed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, PoisonError};
@@ -112,7 +113,7 @@ impl Drop for CollectionLock {
 #[derive(Default)]
 pub(super) struct Seen {
     /// How far the rows of each work folder have been read.
-    read: std::collections::BTreeMap<String, u64>,
+    read: BTreeMap<String, u64>,
 }
 
 impl Store {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use opb::store::collect::{Amount, Collected, Keeper, Kind, Policy, Reason};
+use opb::store::collect::{Amount, Collected, Keeper, Kind, Reason};
 use opb::store::{Pin, ProjectList, Rival, Used};
 
 use super::*;
@@ -303,6 +303,41 @@ fn rivals_and_notes_go_with_what_they_are_about() {
 }
 
 #[test]
+fn the_latest_failure_of_a_projects_node_stays_with_its_log() {
+    let space = Space::new();
+    {
+        let store = space.open();
+        built(&store, "a", 1);
+        store.keep_project(&list(&["a"], 1)).expect("kept");
+        for name in ["a", "b"] {
+            for text in ["first", "second"] {
+                let attempt = Attempt {
+                    key: key(text),
+                    node: format!("build:{name}@debian-12/amd64"),
+                    cause: Cause::Build,
+                    log: Some(store.put_log(&mut format!("{text} of {name}").as_bytes()).expect("stored")),
+                    started: 5,
+                    milliseconds: 6,
+                    message: "it failed".to_owned(),
+                };
+                store.record_attempt(&attempt).expect("recorded");
+            }
+        }
+    }
+    let store = space.open();
+    let log = |text: &str| Digest::of(text.as_bytes());
+    let marked = store.mark(Vec::new(), &|_| Ok(Vec::new())).expect("marks");
+    let reason = marked.log(log("second of a")).map(ToString::to_string);
+    assert_eq!(reason.as_deref(), Some("log of the latest failure of build:a@debian-12/amd64"));
+    collect(&store, NOW);
+    let there =
+        ["first of a", "second of a", "first of b", "second of b"].map(|text| store.open_log(log(text)).is_ok());
+    assert_eq!(there, [false, true, false, false]);
+    let failed = ["a", "b"].map(|name| store.last_attempt_of_node(&format!("build:{name}@debian-12/amd64")));
+    assert_eq!(failed.map(|failed| failed.expect("reads").is_some()), [true, false]);
+}
+
+#[test]
 fn builds_go_on_while_it_collects() {
     let space = Space::new();
     drop(space.open());
@@ -352,15 +387,4 @@ fn builds_go_on_while_it_collects() {
     let folders: BTreeSet<&str> =
         ["objects", "trees", "realised"].into_iter().filter(|folder| bytes_in(&space, folder) > 0).collect();
     assert_eq!(folders, BTreeSet::new(), "nobody needs any of it now");
-}
-
-#[test]
-fn a_policy_by_age_and_by_size() {
-    let space = Space::new();
-    let store = space.open();
-    let free = store.free_bytes().expect("known");
-    assert!(free > 0);
-    let policy = Policy { free: Some(free.saturating_add(1 << 40)), ..Policy::default() };
-    let bytes = std::collections::BTreeMap::from([(5, 10), (6, 10)]);
-    assert_eq!(Store::until(policy, 100, 20, free, &bytes), Some(6), "all that is dead, if it cannot be enough");
 }

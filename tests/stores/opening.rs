@@ -58,6 +58,10 @@ fn an_older_format_is_migrated_once_nobody_is_at_work_in_it() {
     store.record(&realisation("a", 1)).expect("recorded");
     drop(store);
     fs::write(space.path("store/format"), "opb store 1\n").expect("written");
+    fs::create_dir(space.path("store/attempts/ab")).expect("made");
+    for name in ["cd.json", "ef.node.json"] {
+        fs::write(space.path("store/attempts/ab").join(name), "{}").expect("written");
+    }
     fs::remove_dir_all(space.path("store/keep")).expect("removed");
     let at_work = {
         let store = space.open();
@@ -77,6 +81,9 @@ fn an_older_format_is_migrated_once_nobody_is_at_work_in_it() {
     let store = space.open();
     assert_eq!(fs::read_to_string(space.path("store/format")).expect("reads"), "opb store 2\n");
     assert!(store.realisation(key("a")).expect("reads").is_some(), "nothing is lost");
+    let failures =
+        fs::read_dir(space.path("store/attempts/ab")).expect("reads").map(|file| file.expect("reads").file_name());
+    assert_eq!(failures.collect::<Vec<_>>(), ["ef.node.json"], "those by key are of no use any more");
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub enum Keeper {
     Running,
     /// A run on record names it: the log of a failure.
     Run,
+    /// A project's node failed so last.
+    Failure,
 }
 
 impl Keeper {
@@ -44,6 +46,7 @@ impl Keeper {
             Self::Generation => "published",
             Self::Running => "in-use",
             Self::Run => "run",
+            Self::Failure => "failure",
         }
     }
 }
@@ -83,6 +86,7 @@ impl fmt::Display for Reason {
             Keeper::Generation => write!(f, "published: {of}, {what}"),
             Keeper::Running => write!(f, "in use by a process that runs"),
             Keeper::Run => write!(f, "log of the run {what}"),
+            Keeper::Failure => write!(f, "log of the latest failure of {what}"),
         }
     }
 }
@@ -296,9 +300,9 @@ impl Store {
             let reason = marked.add(Reason { keeper: Keeper::Run, of: String::new(), what: run });
             marked.logs.entry(log).or_insert(reason);
         }
-        for attempt in self.attempts()? {
+        for attempt in self.attempts()?.into_iter().filter_map(|(_, attempt)| attempt) {
             if let Some(log) = attempt.log.filter(|_| marked.nodes.contains(&attempt.node)) {
-                let reason = Reason { keeper: Keeper::Current, of: "a project".to_owned(), what: attempt.node };
+                let reason = Reason { keeper: Keeper::Failure, of: String::new(), what: attempt.node };
                 let reason = marked.add(reason);
                 marked.logs.entry(log).or_insert(reason);
             }

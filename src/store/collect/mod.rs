@@ -170,10 +170,9 @@ impl Store {
 
     /// Removes failures of nodes that no project has any more.
     fn remove_old_attempts(&self, marked: &Marked, until: i64) -> Result<(), StoreError> {
-        for attempt in self.attempts()? {
+        for attempt in self.attempts()?.into_iter().filter_map(|(_, attempt)| attempt) {
             if attempt.started <= until && !marked.nodes.contains(&attempt.node) {
-                self.forget_attempt(attempt.key)?;
-                self.forget_attempt_of_node(&attempt.node)?;
+                self.forget_attempt(&attempt.node)?;
             }
         }
         Ok(())

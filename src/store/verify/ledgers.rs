@@ -12,48 +12,65 @@ use crate::drv::ActionKey;
 /// Of which component's ledger a result bears a number: `None` where it bears none.
 pub type Numbers<'a> = dyn Fn(&Realisation) -> Option<Known> + 'a;
 
+/// A result that bears a number.
+pub(super) struct Bearer {
+    known: Known,
+    node: String,
+    key: ActionKey,
+    started: i64,
+}
+
+impl Bearer {
+    /// The result, if it bears one.
+    pub(super) fn of(result: &Realisation, numbers: &Numbers<'_>) -> Option<Self> {
+        let known = numbers(result)?;
+        Some(Self { known, node: result.node.clone(), key: result.key, started: result.started })
+    }
+}
+
 impl Store {
-    pub(super) fn verify_ledgers(&self, numbers: &Numbers<'_>, verified: &mut Verified) -> Result<(), StoreError> {
+    pub(super) fn verify_ledgers(&self, bearers: Vec<Bearer>, verified: &mut Verified) -> Result<(), StoreError> {
         let mut damaged = BTreeSet::new();
         for place in self.ledger_places()? {
-            if self.read_ledger(&place).is_err() {
-                damaged.insert(place.clone());
-                verified.findings.push(Finding { part: Part::Ledger, flaw: Flaw::Damaged, place, affects: Vec::new() });
-            }
+            match self.read_ledger(&place) {
+                Err(StoreError::Ledger { .. }) => damaged.insert(place),
+                Err(error) => return Err(error),
+                Ok(_) => continue,
+            };
         }
-        let mut lacking: BTreeMap<String, Vec<(String, ActionKey)>> = BTreeMap::new();
-        for (place, known) in self.numbers_of_results(numbers)? {
-            if damaged.contains(&place) {
-                continue;
-            }
+        let mut by_ledger: BTreeMap<String, Vec<Bearer>> = BTreeMap::new();
+        for bearer in bearers {
+            by_ledger.entry(bearer.known.place()).or_default().push(bearer);
+        }
+        by_ledger.retain(|place, _| !damaged.contains(place));
+        let finding = |flaw, place, affects| Finding { part: Part::Ledger, flaw, place, affects };
+        for (place, bearers) in by_ledger {
             let facts = self.read_ledger(&place)?;
-            for (_, node, key) in known.into_iter().filter(|(known, ..)| !facts.knows(known)) {
-                lacking.entry(place.clone()).or_default().push((node, key));
+            let unknown = bearers.into_iter().filter(|bearer| !facts.knows(&bearer.known));
+            let affects: Vec<(String, ActionKey)> = unknown.map(|bearer| (bearer.node, bearer.key)).collect();
+            if !affects.is_empty() {
+                verified.findings.push(finding(Flaw::Missing, place, affects));
             }
         }
-        let finding = |(place, affects)| Finding { part: Part::Ledger, flaw: Flaw::Missing, place, affects };
-        verified.findings.extend(lacking.into_iter().map(finding));
+        verified.findings.extend(damaged.into_iter().map(|place| finding(Flaw::Damaged, place, Vec::new())));
         Ok(())
     }
 
-    /// The numbers that results bear, by the ledger that is to know them, the oldest first.
-    #[expect(clippy::type_complexity, reason = "of no use elsewhere")]
-    pub(super) fn numbers_of_results(
-        &self,
-        numbers: &Numbers<'_>,
-    ) -> Result<BTreeMap<String, Vec<(Known, String, ActionKey)>>, StoreError> {
-        let mut found: BTreeMap<String, Vec<(i64, Known, String, ActionKey)>> = BTreeMap::new();
-        for key in self.record_keys()? {
-            let Some(record) = self.read_record(key)? else { continue };
-            if let Some(known) = numbers(&record) {
-                found.entry(known.place()).or_default().push((record.started, known, record.node, key));
-            }
+    /// Makes ledgers of their sound lines and of what results say, the oldest first.
+    pub(super) fn mend_ledgers(&self, places: &BTreeSet<String>, numbers: &Numbers<'_>) -> Result<(), StoreError> {
+        if places.is_empty() {
+            return Ok(());
         }
-        let sorted = found.into_iter().map(|(place, mut known)| {
-            known.sort_by_key(|(started, .., key)| (*started, *key));
-            (place, known.into_iter().map(|(_, known, node, key)| (known, node, key)).collect())
-        });
-        Ok(sorted.collect())
+        let mut bearers = Vec::new();
+        for key in self.record_keys()? {
+            bearers.extend(self.read_record(key)?.and_then(|record| Bearer::of(&record, numbers)));
+        }
+        bearers.sort_by_key(|bearer| (bearer.started, bearer.key));
+        for place in places {
+            let own = bearers.iter().map(|bearer| &bearer.known).filter(|known| known.place() == *place);
+            self.mend_ledger(place, &own.cloned().collect::<Vec<_>>())?;
+        }
+        Ok(())
     }
 
     fn ledger_places(&self) -> Result<Vec<String>, StoreError> {

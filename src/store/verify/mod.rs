@@ -122,8 +122,8 @@ impl Store {
     pub fn verify(&self, threads: usize, numbers: &Numbers<'_>) -> Result<Verified, StoreError> {
         let mut verified = Verified::default();
         let sound = self.verify_bytes(threads, &mut verified)?;
-        self.verify_records(&sound, &mut verified)?;
-        self.verify_ledgers(numbers, &mut verified)?;
+        let borne = self.verify_records(&sound, numbers, &mut verified)?;
+        self.verify_ledgers(borne, &mut verified)?;
         verified.findings.sort();
         verified.unknown.sort();
         Ok(verified)
@@ -145,7 +145,7 @@ mod tests {
         let store = Store::open(&HostPath::new(folder.path().join("store"))).expect("opens");
         let mut verified = Verified::default();
         // As if all of it had come after its bytes were looked at.
-        store.verify_records(&Sound::default(), &mut verified).expect("verifies");
+        store.verify_records(&Sound::default(), &|_| None, &mut verified).expect("verifies");
         assert_eq!(verified.findings, []);
         assert!(verified.checked[&Kind::Realisation].count > 0, "nothing was looked at");
     }

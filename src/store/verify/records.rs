@@ -6,8 +6,9 @@ use super::super::collect::Kind;
 use super::super::error::StoreError;
 use super::super::objects::object_place;
 use super::super::trees::tree_place;
-use super::super::{Attempt, Realisation, Store, sealed};
+use super::super::{Realisation, Store, sealed};
 use super::bytes::Sound;
+use super::ledgers::{Bearer, Numbers};
 use super::{Finding, Flaw, Part, Verified};
 use crate::drv::ActionKey;
 
@@ -15,13 +16,19 @@ use crate::drv::ActionKey;
 type Affected = BTreeMap<(Part, Flaw, String), Vec<(String, ActionKey)>>;
 
 impl Store {
-    pub(super) fn verify_records(&self, sound: &Sound, verified: &mut Verified) -> Result<(), StoreError> {
+    /// Looks at every record; gives the results that bear a number.
+    pub(super) fn verify_records(
+        &self,
+        sound: &Sound,
+        numbers: &Numbers<'_>,
+        verified: &mut Verified,
+    ) -> Result<Vec<Bearer>, StoreError> {
         // What has been found altered is told once, with what it affects.
         let mut affected: Affected = BTreeMap::new();
         for finding in std::mem::take(&mut verified.findings) {
             affected.insert((finding.part, finding.flaw, finding.place), Vec::new());
         }
-        let mut keys = BTreeSet::new();
+        let (mut keys, mut bearers) = (BTreeSet::new(), Vec::new());
         let elsewhere = self.elsewhere()?;
         self.each(Kind::Realisation, &mut |found| {
             let stored = match found {
@@ -40,6 +47,7 @@ impl Store {
                 return Ok(());
             };
             keys.insert(key);
+            bearers.extend(Bearer::of(&record, numbers));
             let is_from_elsewhere = elsewhere.contains(&key);
             let absent = self.verify_outputs(&record, sound, is_from_elsewhere, &mut affected);
             verified.elsewhere += usize::from(absent);
@@ -50,7 +58,7 @@ impl Store {
         self.verify_keeps(&mut affected)?;
         let finding = |((part, flaw, place), affects)| Finding { part, flaw, place, affects };
         verified.findings.extend(affected.into_iter().map(finding));
-        Ok(())
+        Ok(bearers)
     }
 
     /// What the outputs and the log of a result lack; says whether its outputs are not here and need not be.
@@ -117,14 +125,8 @@ impl Store {
     }
 
     fn verify_attempts(&self, affected: &mut Affected) -> Result<(), StoreError> {
-        for shard in self.names_in("attempts")? {
-            for name in self.names_in(&format!("attempts/{shard}"))? {
-                let place = format!("attempts/{shard}/{name}");
-                let Some(bytes) = self.read_whole(&place)? else { continue };
-                if sealed::decode::<Attempt>(&bytes).is_none() {
-                    affected.insert((Part::Attempt, Flaw::Damaged, place), Vec::new());
-                }
-            }
+        for (place, _) in self.attempts()?.into_iter().filter(|(_, attempt)| attempt.is_none()) {
+            affected.insert((Part::Attempt, Flaw::Damaged, place), Vec::new());
         }
         Ok(())
     }

@@ -65,12 +65,8 @@ impl Store {
         for (key, (node, only_log)) in affected {
             self.repair_result(key, node, only_log, restore, &mut repaired)?;
         }
-        let mut known = self.numbers_of_results(numbers)?;
-        for place in ledgers {
-            let known = known.remove(&place).unwrap_or_default();
-            self.mend_ledger(&place, &known.into_iter().map(|(known, ..)| known).collect::<Vec<_>>())?;
-            repaired.ledgers.push(place);
-        }
+        self.mend_ledgers(&ledgers, numbers)?;
+        repaired.ledgers.extend(ledgers);
         Ok(repaired)
     }
 
