@@ -62,6 +62,14 @@ impl Spared {
         }
     }
 
+    /// Takes all of `other` back.
+    pub fn take_all_back(&mut self, other: Self) {
+        self.nodes = self.nodes.saturating_sub(other.nodes);
+        self.builds = self.builds.saturating_sub(other.builds);
+        self.unknown = self.unknown.saturating_sub(other.unknown);
+        self.cost.subtract(other.cost);
+    }
+
     /// Adds all of `other`.
     pub fn join(&mut self, other: Self) {
         self.nodes = self.nodes.saturating_add(other.nodes);
@@ -109,6 +117,9 @@ mod tests {
         spared.take_back(true, Some(Cost { milliseconds: 1, cpu_milliseconds: 6 }));
         let cost = Cost { milliseconds: u64::MAX - 1, cpu_milliseconds: 4 };
         assert_eq!(spared, Spared { nodes: 1, builds: 1, unknown: 0, cost });
+        let mut none = spared;
+        none.take_all_back(spared);
+        assert_eq!(none, Spared::default());
         let saved = Saved { store: spared, caches: spared, cut_off: Spared::default() };
         let cost = Cost { milliseconds: u64::MAX, cpu_milliseconds: 8 };
         assert_eq!(saved.total(), Spared { nodes: 2, builds: 2, unknown: 0, cost });

@@ -108,6 +108,8 @@ pub enum Event {
         cache: String,
         /// How long it took where it ran.
         milliseconds: u64,
+        /// Processor time of all its processes there.
+        cpu_milliseconds: u64,
     },
     /// The same step came to different outputs: it is not deterministic. The result that is here stays.
     NodeDiffers {
@@ -203,7 +205,7 @@ pub enum Done {
 pub struct Counts {
     /// Looked at.
     pub nodes: usize,
-    /// Had a realisation already.
+    /// Had a realisation already, or got one from another process or node: neither ran, nor were fetched or cut off.
     pub clean: usize,
     /// Ran.
     pub ran: usize,

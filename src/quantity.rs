@@ -6,7 +6,8 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer, de};
 
-/// A size in bytes, written as `20 GB` (powers of 1000), `20 GiB` (powers of 1024) or a plain number of bytes.
+/// A size in bytes, written as `20 GB` (powers of 1000), `20 GiB` (powers of 1024) or a plain number of bytes. It is shown in
+/// powers of 1000, with one digit behind the point: `80 bytes`, `4.2 kB`, `20.0 GB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
@@ -36,7 +37,19 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        ByteSize(self.0).display().si().fmt(f)
+        const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+        let (bytes, mut unit) = (self.0, 1_000);
+        for (at, name) in UNITS.iter().enumerate() {
+            if bytes < unit {
+                break;
+            }
+            if bytes / unit < 1_000 || at + 1 == UNITS.len() {
+                // Cut off, not rounded: 999,999 bytes are no 1000.0 kB.
+                return f.pad(&format!("{}.{} {name}", bytes / unit, bytes % unit / (unit / 10)));
+            }
+            unit *= 1_000;
+        }
+        f.pad(&format!("{bytes} bytes"))
     }
 }
 
@@ -87,7 +100,12 @@ mod tests {
             [read("20 GB"), read("20GB"), read("1 KiB"), read("7")],
             [Ok(20_000_000_000), Ok(20_000_000_000), Ok(1024), Ok(7)]
         );
-        assert_eq!(Size(20_000_000_000).to_string(), "20.0 GB");
+        let shown = [0, 80, 4_210, 3_190_000, 999_999, 20_000_000_000, 7_600_000_000_000_000, u64::MAX];
+        assert_eq!(
+            shown.map(|bytes| Size(bytes).to_string()),
+            ["0 bytes", "80 bytes", "4.2 kB", "3.1 MB", "999.9 kB", "20.0 GB", "7600.0 TB", "18446744.0 TB"]
+        );
+        assert_eq!(format!("{:>9}", Size(80)), " 80 bytes");
         for text in ["", "GB", "-1 GB", "20 apples"] {
             let error = read(text).expect_err(text).to_string();
             assert_eq!(error, format!("`{text}` is no size, such as `20 GB` or `500 MiB`"));

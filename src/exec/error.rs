@@ -2,6 +2,7 @@
 
 use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;
+use crate::quantity::Size;
 use crate::tree::TreeError;
 
 /// Why a node has no result.
@@ -33,7 +34,7 @@ pub enum NodeError {
         telling: String,
     },
     /// A node is not even started, for it would fill the disk.
-    #[error("it needs about {} on the disk of `{store}`, and {} are free", bytesize::ByteSize(*need).display().si(), bytesize::ByteSize(*free).display().si())]
+    #[error("it needs about {} on the disk of `{store}`, and {} are free", Size(*need), Size(*free))]
     #[diagnostic(
         code(opb::exec::too_little_space),
         help(

@@ -330,8 +330,7 @@ fn outcome(
 ) -> Outcome {
     let mut settled = BTreeMap::new();
     let (mut held_up, mut incomplete) = (BTreeMap::new(), BTreeMap::new());
-    let mut blocked = Vec::new();
-    let mut not_run = tally.stopped;
+    let (mut blocked, mut not_run) = (Vec::new(), tally.stopped);
     for id in graph.with_inputs(&order.wanted) {
         match (schedule.stage(id), schedule.key(id), schedule.outputs(id)) {
             (Stage::Settled | Stage::Done, Some(key), Some(outputs)) => {
@@ -355,13 +354,14 @@ fn outcome(
         }
     }
     let failed = tally.failures.len() + tally.tolerated.len();
+    let cut_off = order.expected.saturating_sub(tally.ran + tally.found + tally.fetched + failed + not_run);
     let counts = Counts {
         nodes: looked_at,
-        clean: settled.len().saturating_sub(tally.ran + tally.fetched),
+        clean: settled.len().saturating_sub(tally.ran + tally.fetched + cut_off),
         ran: tally.ran,
         builds: tally.builds,
         fetched: tally.fetched,
-        cut_off: order.expected.saturating_sub(tally.ran + tally.found + tally.fetched + failed + not_run),
+        cut_off,
         failed: tally.failures.len(),
         tolerated: tally.tolerated.len(),
         not_run,

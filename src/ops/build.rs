@@ -75,6 +75,10 @@ pub fn build(
     };
     // Every build may use all cores: how many others run beside it is not known when it starts.
     let ran = run(session, &order, store, means, &recorded, cores, elsewhere);
+    if ran.is_err() {
+        // There was no last word.
+        tell_of(&caches, &pass_on);
+    }
     if let Ok(outcome) = &ran
         && expected > 0
     {
@@ -100,8 +104,8 @@ fn still_to_come(wish: &Wish, store: &Store, plan: &Plan) -> usize {
 /// Tells what caches were good for.
 fn tell_of(caches: &Caches, sink: &Sink<'_>) {
     for Known { cache, realisation } in caches.take_learned() {
-        let Realisation { node, key, milliseconds, .. } = realisation;
-        sink(Event::NodeKnown { node, key, cache, milliseconds });
+        let Realisation { node, key, milliseconds, cpu_milliseconds, .. } = realisation;
+        sink(Event::NodeKnown { node, key, cache, milliseconds, cpu_milliseconds });
     }
     caches.take_notices().into_iter().for_each(|text| sink(Event::Notice { text }));
     for used in caches.used() {

@@ -8,20 +8,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::plan::Asked;
-use super::saving::{Saving, clean_of};
+use super::saving::Saving;
 use super::session::Session;
 use crate::cost::{Cost, Saved, Spared};
 use crate::digest::Digest;
-use crate::drv::{ActionKey, Outputs};
+use crate::drv::ActionKey;
 use crate::eval::Files;
 use crate::event::{Counts, Done, Event, Sink};
 use crate::exec::Outcome;
 use crate::graph::{Graph, NodeId};
-use crate::name::{Kind, NodeName};
+use crate::name::NodeName;
 use crate::plan::{Cause, Causes, Change, Plan, Planned, Reason, State, causes, describe};
 use crate::project::{self, ProjectFiles};
 use crate::store::runs::{
-    RunCause, RunChange, RunCounts, RunDiffers, RunEnd, RunFact, RunFetched, RunFinished, RunKnown, RunNode,
+    RunCause, RunChange, RunClean, RunCounts, RunDiffers, RunEnd, RunFact, RunFetched, RunFinished, RunKnown, RunNode,
     RunOutcome, RunPlanned, RunStarted, RunWriter,
 };
 use crate::store::{Store, StoreError};
@@ -42,7 +42,7 @@ pub struct Recorder<'a> {
     plan: &'a Plan,
     sink: &'a Sink<'a>,
     began: Instant,
-    saving: Mutex<Saving>,
+    saving: Mutex<Saving<'a>>,
     /// The nodes that are not clean, by name.
     planned: BTreeMap<String, NodeId>,
     ended: Mutex<BTreeSet<String>>,
@@ -65,16 +65,18 @@ impl<'a> Recorder<'a> {
         let graph = &session.graph;
         let planned: BTreeMap<String, NodeId> =
             dirty.map(|planned| (graph.node(planned.node).to_string(), planned.node)).collect();
+        let is_recorded = !planned.is_empty() || fetches;
+        let (saving, clean) = Saving::of(graph, plan, whole, is_recorded);
         let mut writer = None;
-        if !planned.is_empty() || fetches {
+        if is_recorded {
             let begun = store.start_run(started(session, asked, plan)).and_then(|writer| {
-                writer.write(&[RunFact::Clean(clean_of(graph, plan))])?;
+                writer.write(&[RunFact::Clean(clean)])?;
                 writer.write(&facts(graph, plan, &causes(graph, plan)))?;
                 Ok(writer)
             });
             writer = begun.map_err(|error| tell(sink, &error)).ok();
         }
-        let (saving, ended) = (Mutex::new(Saving::of(graph, plan, whole)), Mutex::new(BTreeSet::new()));
+        let (saving, ended) = (Mutex::new(saving), Mutex::new(BTreeSet::new()));
         Self { graph, store, plan, sink, began: Instant::now(), saving, planned, ended, writer: Mutex::new(writer) }
     }
 
@@ -83,7 +85,7 @@ impl<'a> Recorder<'a> {
         let fact = match event {
             Event::NodeStarted { node } => RunFact::Running { node: node.to_string() },
             Event::NodeDone { node, how, milliseconds, key, outputs, cost } => {
-                let mut ended = of(node.to_string(), outcome_of(how));
+                let mut ended = RunNode::new(node.to_string(), outcome_of(how));
                 (ended.key, ended.outputs, ended.milliseconds) = (Some(*key), outputs.clone(), *milliseconds);
                 ended.spared = self.spared(node, how, *key, *cost);
                 if !matches!(how, Done::Found | Done::Fetched { .. }) {
@@ -100,23 +102,24 @@ impl<'a> Recorder<'a> {
             Event::NodeFailed { node, cause, message, log, known } => {
                 let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
                 let outcome = if tolerated { RunOutcome::Tolerated } else { RunOutcome::Failed };
-                let mut ended = of(node.to_string(), outcome);
+                let mut ended = RunNode::new(node.to_string(), outcome);
                 (ended.fault, ended.message, ended.log) = (Some(*cause), Some(message.clone()), *log);
                 ended.spared = self.was_not_clean(node);
                 RunFact::Ended(ended)
             }
-            Event::NodeStopped { node } => RunFact::Ended(of(node.to_string(), RunOutcome::Stopped)),
+            Event::NodeStopped { node } => {
+                let spared = self.was_not_clean(node);
+                RunFact::Ended(RunNode { spared, ..RunNode::new(node.to_string(), RunOutcome::Stopped) })
+            }
             Event::Incomplete { node, without } => {
                 let without = without.iter().map(ToString::to_string).collect();
                 RunFact::Without { node: node.to_string(), without }
             }
-            Event::NodeKnown { node, key, cache, milliseconds } => {
-                let is_build = node.parse::<NodeName>().is_ok_and(|node| node.kind == Kind::Build);
-                // Its processor time is not told, and stays among the store's.
-                let cost = Cost { milliseconds: *milliseconds, cpu_milliseconds: 0 };
-                self.saving().is_of_cache(is_build, *key, Some(cost));
+            Event::NodeKnown { node, key, cache, milliseconds, cpu_milliseconds } => {
+                self.saving().is_known(*key);
                 let (node, cache) = (node.clone(), cache.clone());
-                RunFact::Known(RunKnown { node, key: *key, cache, milliseconds: *milliseconds })
+                let (key, milliseconds, cpu_milliseconds) = (*key, *milliseconds, *cpu_milliseconds);
+                RunFact::Known(RunKnown { node, key, cache, milliseconds, cpu_milliseconds })
             }
             Event::NodeDiffers { node, key, cache } => {
                 RunFact::Differs(RunDiffers { node: node.clone(), key: *key, cache: cache.clone() })
@@ -132,42 +135,39 @@ impl<'a> Recorder<'a> {
 
     /// What counts as saved of a node that is done, if anything does.
     fn spared(&self, node: &NodeName, how: &Done, key: ActionKey, cost: Option<Cost>) -> Option<Cost> {
-        let is_build = node.kind == Kind::Build;
-        let clean = self.clean(node).map(|planned| planned.cost);
+        let (id, clean) = self.find(node)?;
         let mut saving = self.saving();
         match (how, clean) {
             // One that was planned as clean is counted already.
             (Done::Found, Some(_)) => None,
-            (Done::Found, None) => saving.found(is_build, key, cost),
-            (Done::Fetched { .. }, Some(counted)) => {
-                saving.is_of_cache(is_build, key, counted);
+            (Done::Found, None) => saving.found(id, key, cost),
+            (Done::Fetched { .. }, Some(planned)) => saving.clean_was_fetched(planned),
+            (Done::Fetched { .. }, None) => saving.fetched(id, key, cost),
+            (Done::Built | Done::Identical | Done::Kept { .. }, planned) => {
+                let counted = planned.and_then(|planned| saving.was_not_clean(planned));
+                saving.ran(id, key);
                 counted
-            }
-            (Done::Fetched { .. }, None) => saving.fetched(is_build, key, cost),
-            (Done::Built | Done::Identical | Done::Kept { .. }, _) => {
-                saving.ran(key);
-                drop(saving);
-                self.was_not_clean(node)
             }
         }
     }
 
     /// What was counted for a node that was planned as clean, and is not any more.
     fn was_not_clean(&self, node: &NodeName) -> Option<Cost> {
-        let cost = self.clean(node)?.cost;
-        self.saving().was_not_clean(node.kind == Kind::Build, cost);
-        cost
+        let (_, clean) = self.find(node)?;
+        self.saving().was_not_clean(clean?)
     }
 
-    fn clean(&self, node: &NodeName) -> Option<&Planned> {
+    /// A node, and its place in the plan where it is clean there.
+    fn find(&self, node: &NodeName) -> Option<(NodeId, Option<&Planned>)> {
         // Nearly all are found here, without looking through the graph.
-        if self.planned.contains_key(&node.to_string()) {
-            return None;
+        if let Some(id) = self.planned.get(&node.to_string()) {
+            return Some((*id, None));
         }
-        self.plan.of(self.graph.find(node)?).filter(|planned| planned.state == State::Clean)
+        let id = self.graph.find(node)?;
+        Some((id, self.plan.of(id).filter(|planned| planned.state == State::Clean)))
     }
 
-    fn saving(&self) -> MutexGuard<'_, Saving> {
+    fn saving(&self) -> MutexGuard<'_, Saving<'a>> {
         self.saving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,22 +184,23 @@ impl<'a> Recorder<'a> {
         let left: Vec<(NodeId, String)> = left.map(|(name, id)| (*id, name.clone())).collect();
         let keys = left.iter().filter_map(|(id, _)| outcome.settled.get(id).map(|(key, _)| *key));
         let keys: Vec<ActionKey> = keys.collect();
-        // Where the store cannot say it, it is not known.
+        // Where the store cannot say it, nothing counts.
         let found = self.store.results_of(&keys).unwrap_or_default();
         let mut costs = found.into_iter().map(|found| found.map(|(_, cost)| cost));
         let facts = left.into_iter().map(|(id, name)| {
             RunFact::Ended(match outcome.settled.get(&id) {
                 Some((key, outputs)) => {
-                    let is_build = self.graph.node(id).kind() == Kind::Build;
-                    let spared = self.saving().cut_off(is_build, *key, costs.next().flatten());
-                    RunNode { key: Some(*key), outputs: outputs.clone(), spared, ..of(name, RunOutcome::CutOff) }
+                    let spared = self.saving().cut_off(id, *key, costs.next().flatten());
+                    let node = RunNode::new(name, RunOutcome::CutOff);
+                    RunNode { key: Some(*key), outputs: outputs.clone(), spared, ..node }
                 }
-                None if blocked.contains(&id) => of(name, RunOutcome::Blocked),
-                None => of(name, RunOutcome::NotReached),
+                None if blocked.contains(&id) => RunNode::new(name, RunOutcome::Blocked),
+                None => RunNode::new(name, RunOutcome::NotReached),
             })
         });
         let facts: Vec<RunFact> = facts.collect();
         self.write(&facts);
+        self.record_caches();
         let saved = self.saving().saved();
         self.end(how, None, counts_of(&outcome.counts));
         saved
@@ -207,7 +208,16 @@ impl<'a> Recorder<'a> {
 
     /// Ends the record of a run that could not go on.
     pub fn abandon(self, message: &str) {
+        self.record_caches();
         self.end(RunEnd::Error, Some(message.to_owned()), RunCounts::default());
+    }
+
+    /// Records what of the clean nodes is the caches' doing.
+    fn record_caches(&self) {
+        let clean = self.saving().of_caches();
+        if clean != RunClean::default() {
+            self.write(&[RunFact::CleanOfCaches(clean)]);
+        }
     }
 
     fn end(self, how: RunEnd, message: Option<String>, counts: RunCounts) {
@@ -230,23 +240,6 @@ impl<'a> Recorder<'a> {
 
 fn tell(sink: &Sink<'_>, error: &StoreError) {
     sink(Event::Notice { text: format!("the record of this run cannot be written: {error}") });
-}
-
-fn of(node: String, outcome: RunOutcome) -> RunNode {
-    RunNode {
-        node,
-        outcome,
-        key: None,
-        outputs: Outputs::new(),
-        milliseconds: 0,
-        cpu_milliseconds: 0,
-        spared: None,
-        kept: None,
-        fault: None,
-        message: None,
-        log: None,
-        fetched: None,
-    }
 }
 
 fn outcome_of(how: &Done) -> RunOutcome {

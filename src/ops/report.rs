@@ -5,6 +5,7 @@ use crate::diag::{Cause, Caused, Failure};
 use crate::quantity::Age;
 use crate::report::cache::{By, Gatherer, Over, Report};
 use crate::store::Store;
+use crate::store::runs::RunId;
 
 /// A time that cannot be read.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -67,24 +68,46 @@ pub fn cache(store: &Store, which: &Which, by: By) -> Result<Report, Failure> {
             Ok(gatherer.finish())
         }
         Which::Since(since) => {
-            let mut gatherer = Gatherer::new(Over::Since(*since), by);
-            let ids = store.runs()?;
-            for id in ids.iter().rev().filter(|id| id.started() >= *since) {
-                match store.run(id)? {
-                    Some(run) => gatherer.add(&run),
-                    None => gatherer.damaged(),
-                }
-            }
-            Ok(gatherer.finish())
+            let mut ids = store.runs()?;
+            ids.retain(|id| id.started() >= *since);
+            gather(store, &ids, Gatherer::new(Over::Since(*since), by))
         }
     }
+}
+
+/// What the runs `ids`, the oldest first, come to.
+fn gather(store: &Store, ids: &[RunId], mut gatherer: Gatherer) -> Result<Report, Failure> {
+    for id in ids.iter().rev() {
+        match store.run(id)? {
+            Some(run) => gatherer.add(&run),
+            None if store.has_run(id) => gatherer.damaged(),
+            // A run that began meanwhile forgot it.
+            None => {}
+        }
+    }
+    Ok(gatherer.finish())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::path::HostPath;
 
     const NOW: i64 = 1_736_589_600;
+
+    #[test]
+    fn what_is_forgotten_meanwhile_is_not_damaged() {
+        let folder = tempfile::tempdir().expect("made");
+        let store = Store::open(&HostPath::new(folder.path())).expect("opens");
+        let ids = ["20250111-100000", "20250111-100001"].map(|id| id.parse::<RunId>().expect("a name"));
+        let runs = folder.path().join("runs");
+        let files = HostPath::new(runs.join(format!("{}.jsonl", ids[1])));
+        std::fs::create_dir_all(&runs).expect("made");
+        std::fs::write(files.as_path(), "no record\n").expect("written");
+        let gatherer = || Gatherer::new(Over::Since(NOW), By::Run);
+        let damaged = |ids: &[RunId]| gather(&store, ids, gatherer()).expect("reads").damaged;
+        assert_eq!([damaged(&ids[..1]), damaged(&ids)], [0, 1]);
+    }
 
     #[test]
     fn dates_and_ages() {

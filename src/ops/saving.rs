@@ -4,29 +4,43 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cost::{Cost, Saved, Spared};
 use crate::drv::ActionKey;
-use crate::graph::Graph;
+use crate::graph::{Graph, NodeId};
 use crate::name::{Kind, component_of};
-use crate::plan::{Counted, Plan, each_clean, spared};
+use crate::plan::{Counted, Plan, Planned, each_clean};
 use crate::store::runs::RunClean;
 
 /// What a run under way has not had to do so far.
-pub struct Saving {
+pub struct Saving<'a> {
+    graph: &'a Graph,
+    plan: &'a Plan,
     saved: Saved,
     counted: Counted,
     /// Results that caches knew.
     known: BTreeSet<ActionKey>,
-    /// Of these and of those that came from caches, the ones that count for caches.
-    of_caches: BTreeSet<ActionKey>,
+    /// Nodes that were planned as clean, and are not among those that the store had any more.
+    left: BTreeSet<NodeId>,
 }
 
-impl Saving {
-    /// What `plan` found clean; `whole` where that is all of it, and is known.
-    pub fn of(graph: &Graph, plan: &Plan, whole: Option<Spared>) -> Self {
-        // Nothing is going to be found or cut off where all is clean, so what is counted need not be known.
-        let counted = || spared(graph, plan);
-        let (store, counted) = whole.map_or_else(counted, |whole| (whole, Counted::default()));
-        let (known, of_caches) = (BTreeSet::new(), BTreeSet::new());
-        Self { saved: Saved { store, ..Saved::default() }, counted, known, of_caches }
+impl<'a> Saving<'a> {
+    /// What `plan` found clean, and with `in_tables` the same by component and by target; `whole` where that is all of the
+    /// plan, and is known.
+    pub fn of(graph: &'a Graph, plan: &'a Plan, whole: Option<Spared>, in_tables: bool) -> (Self, RunClean) {
+        let (mut store, mut tables) = (Spared::default(), Tables::default());
+        let counted = match whole {
+            // Nothing is going to be found or cut off where all is clean, so what is counted need not be known.
+            Some(whole) if !in_tables => {
+                store = whole;
+                Counted::default()
+            }
+            _ => each_clean(plan, |planned, cost| {
+                store.take(is_build(graph, planned.node), Some(cost));
+                if in_tables {
+                    tables.take(graph, planned.node, cost);
+                }
+            }),
+        };
+        let (saved, known, left) = (Saved { store, ..Saved::default() }, BTreeSet::new(), BTreeSet::new());
+        (Self { graph, plan, saved, counted, known, left }, tables.finish())
     }
 
     /// The sums so far.
@@ -35,61 +49,104 @@ impl Saving {
     }
 
     /// A node ran.
-    pub fn ran(&mut self, key: ActionKey) {
-        self.counted.once(key, None);
+    pub fn ran(&mut self, node: NodeId, key: ActionKey) {
+        self.counted.once(key, node, Cost::default());
     }
 
-    /// A node was planned as clean, where it counted `cost`, and ran or failed all the same.
-    pub fn was_not_clean(&mut self, is_build: bool, cost: Option<Cost>) {
-        self.saved.store.take_back(is_build, cost);
-    }
-
-    /// Another had just made what a node was to make. Returns the time that counts.
-    pub fn found(&mut self, is_build: bool, key: ActionKey, cost: Option<Cost>) -> Option<Cost> {
-        let cost = self.counted.once(key, cost);
-        self.saved.store.take(is_build, cost);
-        cost
-    }
-
-    /// What a node was to make came from a cache. Returns the time that counts.
-    pub fn fetched(&mut self, is_build: bool, key: ActionKey, cost: Option<Cost>) -> Option<Cost> {
-        let cost = self.counted.once(key, cost);
-        self.of_caches.insert(key);
-        self.saved.caches.take(is_build, cost);
-        cost
-    }
-
-    /// The result of a node that was planned as clean, where it counted `cost`, is a cache's: one that was fetched, or one
-    /// that was asked for.
-    pub fn is_of_cache(&mut self, is_build: bool, key: ActionKey, cost: Option<Cost>) {
-        self.known.insert(key);
-        if self.counted.has(key) && self.of_caches.insert(key) {
-            self.saved.store.take_back(is_build, cost);
-            self.saved.caches.take(is_build, cost);
+    /// A node was planned as clean, and ran, failed or was stopped all the same. Returns the time that counted for it; `None`
+    /// where it did not count.
+    pub fn was_not_clean(&mut self, planned: &Planned) -> Option<Cost> {
+        let (key, cost) = planned.key.zip(planned.cost)?;
+        if !self.left.insert(planned.node) {
+            return None;
         }
+        let counted = self.counted.once(key, planned.node, cost);
+        self.saved.store.take_back(is_build(self.graph, planned.node), Some(counted));
+        Some(counted)
+    }
+
+    /// Another had just made what a node was to make. Returns the time that counts; `None` where it does not count, as nobody
+    /// made it.
+    pub fn found(&mut self, node: NodeId, key: ActionKey, cost: Option<Cost>) -> Option<Cost> {
+        let cost = self.counted.once(key, node, cost?);
+        self.saved.store.take(is_build(self.graph, node), Some(cost));
+        Some(cost)
+    }
+
+    /// What a node was to make came from a cache. Returns the time that counts; `None` where it is not known.
+    pub fn fetched(&mut self, node: NodeId, key: ActionKey, cost: Option<Cost>) -> Option<Cost> {
+        let cost = cost.map(|cost| self.counted.once(key, node, cost));
+        self.saved.caches.take(is_build(self.graph, node), cost);
+        cost
+    }
+
+    /// The bytes of a node that was planned as clean came from a cache. Returns the time that counted for it, and counts for
+    /// the caches by now; `None` where it did not count.
+    pub fn clean_was_fetched(&mut self, planned: &Planned) -> Option<Cost> {
+        let counted = self.was_not_clean(planned);
+        self.saved.caches.take(is_build(self.graph, planned.node), counted);
+        counted
+    }
+
+    /// A cache knew a result.
+    pub fn is_known(&mut self, key: ActionKey) {
+        self.known.insert(key);
     }
 
     /// A node did not have to run, although that was expected: its inputs came out as before, or a cache knew what they come
-    /// to. Returns the time that counts.
-    pub fn cut_off(&mut self, is_build: bool, key: ActionKey, cost: Option<Cost>) -> Option<Cost> {
-        let cost = self.counted.once(key, cost);
+    /// to. Returns the time that counts; `None` where it does not count, as nobody ever made it.
+    pub fn cut_off(&mut self, node: NodeId, key: ActionKey, cost: Option<Cost>) -> Option<Cost> {
+        let cost = self.counted.once(key, node, cost?);
         let of = if self.known.contains(&key) { &mut self.saved.caches } else { &mut self.saved.cut_off };
-        of.take(is_build, cost);
-        cost
+        of.take(is_build(self.graph, node), Some(cost));
+        Some(cost)
+    }
+
+    /// Counts for the caches the nodes that are clean since a cache knew their results, and returns them. To be asked once,
+    /// when nothing happens any more.
+    pub fn of_caches(&mut self) -> RunClean {
+        let mut tables = Tables::default();
+        if self.known.is_empty() {
+            return tables.finish();
+        }
+        let (graph, saved) = (self.graph, &mut self.saved);
+        let is_known = |planned: &Planned| planned.key.is_some_and(|key| self.known.contains(&key));
+        each_clean(self.plan, |planned, cost| {
+            if is_known(planned) && !self.left.contains(&planned.node) {
+                saved.store.take_back(is_build(graph, planned.node), Some(cost));
+                saved.caches.take(is_build(graph, planned.node), Some(cost));
+                tables.take(graph, planned.node, cost);
+            }
+        });
+        tables.finish()
     }
 }
 
-/// What `plan` found clean, by component and by target: two tables, and not a line for each node.
-pub fn clean_of(graph: &Graph, plan: &Plan) -> RunClean {
-    let (mut components, mut targets) = (BTreeMap::<&str, Spared>::new(), BTreeMap::<&str, Spared>::new());
-    each_clean(graph, plan, |node, cost| {
+fn is_build(graph: &Graph, node: NodeId) -> bool {
+    graph.node(node).kind() == Kind::Build
+}
+
+/// Nodes by component and by target: two tables, and not a line for each node.
+#[derive(Default)]
+struct Tables<'g> {
+    components: BTreeMap<&'g str, Spared>,
+    targets: BTreeMap<&'g str, Spared>,
+}
+
+impl<'g> Tables<'g> {
+    fn take(&mut self, graph: &'g Graph, node: NodeId, cost: Cost) {
+        let node = graph.node(node);
         let is_build = node.kind() == Kind::Build;
         let component = component_of(node.kind(), node.subject()).unwrap_or_default();
-        components.entry(component).or_default().take(is_build, cost);
-        targets.entry(node.place()).or_default().take(is_build, cost);
-    });
-    let owned = |table: BTreeMap<&str, Spared>| table.into_iter().map(|(name, sum)| (name.to_owned(), sum)).collect();
-    RunClean { components: owned(components), targets: owned(targets) }
+        self.components.entry(component).or_default().take(is_build, Some(cost));
+        self.targets.entry(node.place()).or_default().take(is_build, Some(cost));
+    }
+
+    fn finish(self) -> RunClean {
+        let owned =
+            |table: BTreeMap<&str, Spared>| table.into_iter().map(|(name, sum)| (name.to_owned(), sum)).collect();
+        RunClean { components: owned(self.components), targets: owned(self.targets) }
+    }
 }
 
 #[cfg(test)]
@@ -107,7 +164,7 @@ mod tests {
         Some(Cost { milliseconds, cpu_milliseconds: 2 * milliseconds })
     }
 
-    /// `build:a` runs, the rest is clean; the root has the result of a source, and of `build:c` no time is known.
+    /// `build:a` runs, the rest is clean; the root has the result of a source, and `build:c` was never made.
     fn plan_of(graph: &Graph) -> Plan {
         let of = |name: &str, word: &str, cost| {
             let node = id(graph, name);
@@ -125,47 +182,85 @@ mod tests {
         Plan { nodes }
     }
 
-    fn spared(nodes: usize, builds: usize, unknown: usize, milliseconds: u64) -> Spared {
-        Spared { nodes, builds, unknown, cost: cost(milliseconds).unwrap_or_default() }
+    fn spared(nodes: usize, builds: usize, milliseconds: u64) -> Spared {
+        Spared { nodes, builds, unknown: 0, cost: cost(milliseconds).unwrap_or_default() }
+    }
+
+    fn told(table: &BTreeMap<String, Spared>) -> Vec<(&str, Spared)> {
+        table.iter().map(|(name, sum)| (name.as_str(), *sum)).collect()
+    }
+
+    fn sum(table: &BTreeMap<String, Spared>) -> Spared {
+        let mut sum = Spared::default();
+        table.values().for_each(|spared| sum.join(*spared));
+        sum
     }
 
     #[test]
     fn a_result_counts_once_and_sums_of_both_tables_agree() {
         let graph = chain("1");
         let plan = plan_of(&graph);
-        assert_eq!(Saving::of(&graph, &plan, None).saved().store, spared(5, 2, 1, 111));
-        let clean = clean_of(&graph, &plan);
-        let told = |table: &BTreeMap<String, Spared>| -> Vec<(String, Spared)> {
-            table.iter().map(|(name, sum)| (name.clone(), *sum)).collect()
-        };
-        let of = |name: &str, sum| (name.to_owned(), sum);
-        let components = [of("a", spared(1, 0, 0, 1)), of("b", spared(3, 1, 0, 110)), of("c", spared(1, 1, 1, 0))];
-        assert_eq!(told(&clean.components), components);
-        assert_eq!(told(&clean.targets), [of("", spared(2, 0, 0, 11)), of("d/amd64", spared(3, 2, 1, 100))]);
+        let (saving, clean) = Saving::of(&graph, &plan, None, true);
+        assert_eq!(saving.saved().store, spared(4, 1, 111));
+        assert_eq!(told(&clean.components), [("a", spared(1, 0, 1)), ("b", spared(3, 1, 110))]);
+        assert_eq!(told(&clean.targets), [("", spared(2, 0, 11)), ("d/amd64", spared(2, 1, 100))]);
+        // What is known already is not counted again, unless it is wanted in tables.
+        let whole = Some(spared(7, 3, 5));
+        assert_eq!(Saving::of(&graph, &plan, whole, false).0.saved().store, spared(7, 3, 5));
+        assert_eq!(Saving::of(&graph, &plan, whole, true).0.saved().store, spared(4, 1, 111));
     }
 
     #[test]
     fn what_happens_is_added() {
         let graph = chain("1");
-        let mut saving = Saving::of(&graph, &plan_of(&graph), None);
-        saving.ran(key("three"));
+        let plan = plan_of(&graph);
+        let (mut saving, _) = Saving::of(&graph, &plan, None, true);
+        let node = |name| id(&graph, name);
+        let [build_a, build_c] = ["build:a@d/amd64", "build:c@d/amd64"].map(node);
+        let clean = |name| plan.of(node(name)).expect("planned");
+        saving.ran(build_a, key("three"));
         // Found, for the same was made for another; and cut off, for it has the result of a clean one.
-        assert_eq!(saving.found(true, key("three"), cost(1_000)), cost(0));
-        assert_eq!(saving.cut_off(false, key("one"), cost(1)), cost(0));
-        assert_eq!(saving.cut_off(true, key("six"), cost(20)), cost(20));
-        assert_eq!(saving.cut_off(true, key("seven"), None), None);
-        saving.was_not_clean(false, cost(10));
-        assert_eq!(saving.saved().store, spared(5, 3, 1, 101));
-        assert_eq!(saving.saved().cut_off, spared(3, 2, 1, 20));
-        assert_eq!(saving.saved().total(), spared(8, 5, 2, 121));
-        // A cache's: one that was clean, one that had to come first, and one whose inputs came to what it knew.
-        saving.is_of_cache(true, key("four"), cost(100));
-        assert_eq!(saving.fetched(true, key("eight"), cost(7)), cost(7));
-        saving.is_of_cache(true, key("eight"), cost(7));
-        saving.is_of_cache(true, key("nine"), cost(3));
-        assert_eq!(saving.cut_off(true, key("nine"), cost(3)), cost(3));
-        assert_eq!(saving.saved().store, spared(4, 2, 1, 1));
-        assert_eq!(saving.saved().caches, spared(3, 3, 0, 110));
-        assert_eq!(saving.saved().cut_off, spared(3, 2, 1, 20));
+        assert_eq!(saving.found(build_c, key("three"), cost(1_000)), cost(0));
+        assert_eq!(saving.cut_off(build_c, key("one"), cost(1)), cost(0));
+        assert_eq!(saving.cut_off(build_c, key("six"), cost(20)), cost(20));
+        assert_eq!(saving.saved().store, spared(5, 2, 111));
+        assert_eq!(saving.saved().cut_off, spared(2, 2, 20));
+        // What was never made saves nothing.
+        assert_eq!([saving.cut_off(build_c, key("seven"), None), saving.found(build_c, key("seven"), None)], [None; 2]);
+        assert_eq!(saving.was_not_clean(clean("build:c@d/amd64")), None);
+        assert_eq!(saving.saved().total(), spared(7, 4, 131));
+        // Clean ones that ran all the same: each takes back what it counted, and once.
+        assert_eq!(saving.was_not_clean(clean("root:b@d/amd64")), cost(0));
+        assert_eq!(saving.was_not_clean(clean("root:b@d/amd64")), None);
+        assert_eq!(saving.saved().store, spared(4, 2, 111));
+        assert_eq!(saving.was_not_clean(clean("source:b")), cost(10));
+        assert_eq!(saving.saved().store, spared(3, 2, 101));
+    }
+
+    #[test]
+    fn what_caches_had_counts_for_them_with_every_node_that_it_spared() {
+        let graph = chain("1");
+        let plan = plan_of(&graph);
+        let (mut saving, _) = Saving::of(&graph, &plan, None, true);
+        let node = |name| id(&graph, name);
+        let clean = |name| plan.of(node(name)).expect("planned");
+        // The bytes of a clean one came, those of one that was never made here, and those of one that had to come first.
+        assert_eq!(saving.clean_was_fetched(clean("source:a")), cost(1));
+        assert_eq!(saving.clean_was_fetched(clean("build:c@d/amd64")), None);
+        assert_eq!(saving.fetched(node("build:a@d/amd64"), key("three"), cost(7)), cost(7));
+        // `build:b` ran although a cache knew it: that is no saving at all.
+        saving.ran(node("build:b@d/amd64"), key("four"));
+        assert_eq!(saving.was_not_clean(clean("build:b@d/amd64")), cost(100));
+        ["one", "two", "three", "four", "nine"].into_iter().for_each(|word| saving.is_known(key(word)));
+        assert_eq!(saving.cut_off(node("build:a@d/amd64"), key("nine"), cost(3)), cost(3));
+        let unknown = Spared { unknown: 1, ..spared(4, 3, 11) };
+        assert_eq!(saving.saved().caches, unknown);
+        // Two nodes have the result `two`.
+        let tables = saving.of_caches();
+        assert_eq!(told(&tables.components), [("b", spared(2, 0, 10))]);
+        assert_eq!(sum(&tables.components), sum(&tables.targets));
+        assert_eq!(saving.saved().store, Spared::default());
+        assert_eq!(saving.saved().caches, Spared { unknown: 1, ..spared(6, 3, 21) });
+        assert_eq!(saving.saved().cut_off, Spared::default());
     }
 }

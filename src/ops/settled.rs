@@ -12,7 +12,7 @@ use crate::plan::{Plan, Settled};
 use crate::project::{self, Project, is_witness, now_exact};
 use crate::store::{FolderStamp, RECORD_FOLDERS, Store};
 
-const FORMAT: &str = "opb settled 2";
+const FORMAT: &str = "opb settled 3";
 
 /// The file, and what it holds.
 pub struct Known {

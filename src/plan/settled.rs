@@ -104,7 +104,7 @@ impl Settled {
             settled.push(node.id(), found);
         }
         let is_whole = plan.nodes.len() == graph.len() && settled.keys.iter().all(Option::is_some);
-        settled.whole = is_whole.then(|| spared(graph, plan).0);
+        settled.whole = is_whole.then(|| spared(graph, plan));
         settled
     }
 
@@ -112,7 +112,7 @@ impl Settled {
     /// plan and nothing is doubted. `None` where it is another plan, or not known.
     pub fn whole(&self, graph: &Graph, plan: &Plan) -> Option<Spared> {
         let is_whole = [plan.nodes.len(), self.ids.len()] == [graph.len(); 2];
-        self.whole.filter(|whole| is_whole && whole.nodes == graph.len())
+        self.whole.filter(|_| is_whole)
     }
 
     /// What `node` came to, if all that it reads came to what is remembered of it.

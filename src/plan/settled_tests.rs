@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::in_memory::InMemory;
 use super::*;
 use crate::columns::{Columns, Damaged};
+use crate::cost::Spared;
 use crate::graph::small::{chain, id};
 
 fn read(bytes: Vec<u8>) -> Result<Settled, Damaged> {
@@ -46,8 +47,8 @@ fn nothing_is_asked_of_the_store_where_all_is_remembered() {
     let asked = knows.batches.get();
     let plan = planned(&graph, &knows);
     assert_eq!((told(&plan), knows.batches.get()), (before, asked));
-    assert_eq!(knows.remembered.whole(&graph, &plan), Some(spared(&graph, &plan).0));
-    assert!(spared(&graph, &plan).0.cost.milliseconds > 0);
+    assert_eq!(knows.remembered.whole(&graph, &plan), Some(spared(&graph, &plan)));
+    assert!(spared(&graph, &plan).cost.milliseconds > 0);
     assert!(knows.remembered.has_all_of(&graph, &plan));
 }
 
@@ -135,6 +136,10 @@ fn times_are_brought_up_to_date_and_may_be_missing_or_long() {
     let mut settled = Settled::of(&graph, &planned(&graph, &knows), &Settled::default());
     knows.remembered = settled.clone();
     assert_eq!(of_source(&knows), Some((Some(key), None)));
+    // It was never made, so nothing was saved with it.
+    let plan = planned(&graph, &knows);
+    let counts = |whole: Spared| [whole.nodes, whole.unknown];
+    assert_eq!(settled.whole(&graph, &plan).map(counts), Some([graph.len() - 1, 0]));
     let row = settled.keys().find(|(_, known)| *known == key).map(|(row, _)| row).expect("remembered");
     let long = Cost { milliseconds: u64::MAX, cpu_milliseconds: 7 };
     settled.compare(row, Some((outputs, long)));

@@ -31,6 +31,7 @@ pub use picture::svg;
 pub use sums::Sums;
 pub use table::table;
 
+use crate::event::CacheUse;
 use crate::store::runs::RunId;
 
 /// What a row is.
@@ -92,6 +93,8 @@ pub struct RunOfReport {
     pub started: i64,
     /// How it ended, in a word.
     pub result: &'static str,
+    /// The project's folder.
+    pub project: String,
 }
 
 /// One row.
@@ -133,7 +136,11 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Why nodes ran, that for which most did first.
     pub missed: Vec<Missed>,
-    /// Clean nodes that are in no row, since their runs were recorded by a program that only counted them.
+    /// What each cache was good for, by name. Where it was left out, the last reason.
+    pub caches: Vec<CacheUse>,
+    /// Nodes that came to different outputs, here or in a cache; sorted, each once.
+    pub differs: Vec<String>,
+    /// Clean nodes that are in no row: they have no reason, or their runs were recorded by a program that only counted them.
     pub in_no_row: usize,
     /// How many lines of records, or whole records, cannot be read.
     pub damaged: usize,

@@ -21,4 +21,5 @@ pub mod store;
 pub mod why;
 mod words;
 
+use words::{Side, columns};
 pub use words::{count, duration, plain, size, wrapped};

@@ -21,7 +21,7 @@ mod tests;
 mod thin;
 
 pub(super) use draw::{n, text};
-pub(super) use style::width;
+pub(super) use style::{sheet, width};
 
 use std::io::{self, Write};
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::causes::{CauseTold, date, lines, totals};
-use super::{count, duration, plain, wrapped};
+use super::{Side, columns, count, duration, plain, wrapped};
 use crate::drv::Outputs;
 use crate::plan::Change;
 use crate::store::runs::{Run, RunCause, RunChange, RunEnd, RunHead, RunOf, RunOutcome, RunState};
@@ -99,19 +99,7 @@ pub fn table(heads: &[RunHead]) -> String {
     });
     let title = ["RUN", "RESULT", "TOOK", "NODES", "ASKED FOR"].map(str::to_owned);
     let rows: Vec<[String; 5]> = std::iter::once(title).chain(rows).collect();
-    let mut widths = [0; 5];
-    for row in &rows {
-        std::iter::zip(&mut widths, row).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
-    }
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in std::iter::zip(row, widths) {
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    text
+    columns(&rows, [Side::Left; 5])
 }
 
 /// Runs as JSON.

@@ -1,4 +1,6 @@
-//! Numbers, durations and foreign text in words.
+//! Numbers, durations and foreign text in words, and cells in columns.
+
+use crate::quantity::Size;
 
 /// `1 node`, `3 nodes`.
 pub fn count(number: usize, word: &str) -> String {
@@ -15,20 +17,9 @@ pub fn duration(milliseconds: u64) -> String {
     }
 }
 
-/// `80 bytes`, `4.2 kB`, `3.1 MB`: powers of 1000.
+/// `80 bytes`, `4.2 kB`, `3.1 MB`, as [`Size`] has it.
 pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    let mut unit = 1_000;
-    for (at, name) in UNITS.iter().enumerate() {
-        if bytes < unit {
-            break;
-        }
-        if bytes / unit < 1_000 || at + 1 == UNITS.len() {
-            return format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit);
-        }
-        unit *= 1_000;
-    }
-    format!("{bytes} bytes")
+    Size(bytes).to_string()
 }
 
 /// Foreign text (logs, names) with its control characters made harmless; tabs and newlines stay.
@@ -53,16 +44,53 @@ pub fn wrapped(text: &str, first: &str, next: &str, width: usize) -> String {
     wrapped
 }
 
+/// Which way cells stand in their column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// Rows in columns that are as wide as their widest cell, two spaces apart; a line each, without spaces at its end.
+pub fn columns<const N: usize>(rows: &[[String; N]], sides: [Side; N]) -> String {
+    let mut widths = [0; N];
+    for row in rows {
+        std::iter::zip(&mut widths, row).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
+    }
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(widths).zip(sides).map(|((cell, width), side)| match side {
+            Side::Left => format!("{cell:width$}"),
+            Side::Right => format!("{cell:>width$}"),
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cells_stand_below_each_other() {
+        let rows = [["NAME", "NODES", "WHAT"], ["é", "1234567", ""], ["libbsd", "1", "x"]];
+        let rows = rows.map(|row| row.map(str::to_owned));
+        assert_eq!(
+            columns(&rows, [Side::Left, Side::Right, Side::Left]),
+            "NAME      NODES  WHAT\né       1234567\nlibbsd        1  x\n"
+        );
+    }
 
     #[test]
     fn words() {
         assert_eq!([count(0, "node"), count(1, "node")], ["0 nodes", "1 node"]);
         let shown: Vec<String> = [80, 4_210, 185_000, 7_620_000].into_iter().map(duration).collect();
         assert_eq!(shown, ["80 ms", "4.2 s", "3 min 5 s", "2 h 7 min"]);
-        assert_eq!([80, 4_210, 3_190_000].map(size), ["80 bytes", "4.2 kB", "3.1 MB"]);
+        assert_eq!(size(4_210), "4.2 kB");
         assert_eq!(plain("a\u{1b}]0;x\u{7}\tb\r\n"), "a\\u{1b}]0;x\\u{7}\tb\n");
     }
 }

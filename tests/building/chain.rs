@@ -62,7 +62,7 @@ fn a_change_reaches_what_follows_from_it() {
     let kept = build();
     insta::assert_snapshot!(told(&space, &kept), @r"
     kept    build:a-TAG@DISTRO/all  TIME (rebuilt, equivalent, kept 1.0-1~SUFFIX+opb1)
-    1 node ran (1 package build), 7 nodes spared because an input came out as before, 23 clean, in TIME
+    1 node ran (1 package build), 7 nodes spared because an input came out as before, 16 clean, in TIME
     saved TIME of building (TIME CPU): 16 nodes from the store, 7 spared by early cutoff
     ");
     assert_eq!(times(), [2, 1, 1, 1]);
@@ -95,7 +95,7 @@ fn a_change_reaches_what_follows_from_it() {
     kept    build:b-TAG@DISTRO/all  TIME (rebuilt, equivalent, kept 1.0-1~SUFFIX+opb1)
     same    resolve:c-TAG@DISTRO/all  TIME (output as before: what follows is not rebuilt because of it)
     done    repo:c-TAG@DISTRO  TIME
-    6 nodes ran (2 package builds), 2 nodes spared because an input came out as before, 18 clean, in TIME
+    6 nodes ran (2 package builds), 2 nodes spared because an input came out as before, 16 clean, in TIME
     saved TIME of building (TIME CPU): 16 nodes from the store, 2 spared by early cutoff
     ");
     assert_eq!(times(), [3, 2, 1, 1]);

@@ -55,8 +55,10 @@ fn builds_end_with_what_was_saved() {
 #[test]
 fn the_last_run_is_reported() {
     let space = built();
-    insta::assert_snapshot!(shown(&space.stdout(&["report", "cache"])), @r"
-    run [RUN]: done; 0 % of 1 node did not have to run
+    let said = space.stdout(&["report", "cache"]);
+    let project = fs::canonicalize(space.path("")).expect("there").display().to_string();
+    insta::assert_snapshot!(shown(&said.replace(&project, "PROJECT")), @r"
+    run [RUN] of PROJECT: done; 0 % of 1 node did not have to run
     saved nothing: nothing of it was there before
     spent [TIME] on building [TIME] CPU : 1 node ran 1 came out as before
 

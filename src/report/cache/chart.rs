@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::style::{HEAD, SHEET, SMALL, TEXT, TITLE};
-use crate::report::picture::{n, text, width};
+use super::style::{CHART, CHART_DARK, HEAD, SMALL, TEXT, TITLE};
+use crate::report::picture::{n, sheet, text, width};
 
 /// How wide the sheet is.
 pub(super) const WIDE: f64 = 960.0;
@@ -145,10 +145,11 @@ impl Sheet {
     /// The whole file; `title` is what it is called.
     pub(super) fn finish(self, title: &str) -> String {
         let (w, h) = (n(WIDE), n(self.y + MARGIN));
+        let style = sheet(CHART, CHART_DARK);
         let (paper_w, paper_h) = (n(WIDE - 1.0), n(self.y + MARGIN - 1.0));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
-             role=\"img\">\n<title>{}</title>\n<style>\n{SHEET}</style>\n<rect class=\"paper\" x=\"0.5\" y=\"0.5\" \
+             role=\"img\">\n<title>{}</title>\n<style>\n{style}</style>\n<rect class=\"paper\" x=\"0.5\" y=\"0.5\" \
              width=\"{paper_w}\" height=\"{paper_h}\" rx=\"12\"/>\n{}</svg>\n",
             text(title),
             self.body

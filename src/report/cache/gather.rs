@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{By, Missed, Over, Report, Row, RunOfReport, Sums};
 use crate::cost::{Cost, Spared};
 use crate::drv::ActionKey;
+use crate::event::CacheUse;
 use crate::name::{Kind, NodeName, component_of};
 use crate::report::runs::result_word;
-use crate::store::runs::{Run, RunOf, RunOutcome};
+use crate::store::runs::{Run, RunClean, RunOf, RunOutcome};
 
 /// A report in the making. Takes as much memory as there are rows and causes.
 pub struct Gatherer {
@@ -16,6 +17,8 @@ pub struct Gatherer {
     rows: BTreeMap<Option<String>, Sums>,
     /// By theme and words, with the number of the last run that had it.
     missed: BTreeMap<(String, String), (usize, Missed)>,
+    caches: BTreeMap<String, CacheUse>,
+    differs: BTreeSet<String>,
 }
 
 /// What is asked for each node of a run.
@@ -30,9 +33,11 @@ struct OfRun<'r> {
 impl Gatherer {
     /// Of nothing yet.
     pub fn new(over: Over, by: By) -> Self {
-        let (runs, rows, missed) = (Vec::new(), Vec::new(), Vec::new());
-        let report = Report { over, by, runs, total: Sums::default(), rows, missed, in_no_row: 0, damaged: 0 };
-        Self { report, rows: BTreeMap::new(), missed: BTreeMap::new() }
+        let (runs, rows, missed, caches, differs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (total, in_no_row, damaged) = (Sums::default(), 0, 0);
+        let report = Report { over, by, runs, total, rows, missed, caches, differs, in_no_row, damaged };
+        let (rows, missed) = (BTreeMap::new(), BTreeMap::new());
+        Self { report, rows, missed, caches: BTreeMap::new(), differs: BTreeSet::new() }
     }
 
     /// A record cannot be read.
@@ -44,8 +49,11 @@ impl Gatherer {
     pub fn add(&mut self, run: &Run) {
         let head = &run.head;
         let (id, result) = (head.id.clone(), result_word(head));
-        self.report.runs.push(RunOfReport { id, started: head.started.started, result });
+        let (started, project) = (head.started.started, head.started.project.clone());
+        self.report.runs.push(RunOfReport { id, started, result, project });
         self.report.damaged += run.damaged;
+        self.differs.extend(run.differs.iter().map(|differs| differs.node.clone()));
+        run.caches.iter().for_each(|used| self.add_cache(used));
         let mut own = Sums::default();
         self.add_clean(run, &mut own);
         let known = run.known.iter().map(|known| known.key).collect();
@@ -53,10 +61,27 @@ impl Gatherer {
         for node in &run.nodes {
             self.add_node(&of, node, &mut own);
         }
-        self.add_known(run, &mut own);
         self.report.total.join(&own);
         if self.report.by == By::Run {
             self.report.rows.push(Row { name: Some(head.id.to_string()), sums: own });
+        }
+    }
+
+    fn add_cache(&mut self, used: &CacheUse) {
+        let CacheUse { cache, asked, known, fetched, bytes, requests, left_out } = used;
+        let new = || CacheUse { cache: cache.clone(), ..CacheUse::default() };
+        let sum = self.caches.entry(cache.clone()).or_insert_with(new);
+        for (sum, more) in [
+            (&mut sum.asked, asked),
+            (&mut sum.known, known),
+            (&mut sum.fetched, fetched),
+            (&mut sum.bytes, bytes),
+            (&mut sum.requests, requests),
+        ] {
+            *sum = sum.saturating_add(*more);
+        }
+        if sum.left_out.is_none() {
+            sum.left_out.clone_from(left_out);
         }
     }
 
@@ -69,14 +94,19 @@ impl Gatherer {
             }
             return;
         };
-        // Both tables count the same nodes.
-        clean.components.values().for_each(|spared| own.take_clean(*spared));
-        let table = if self.report.by == By::Component { &clean.components } else { &clean.targets };
+        self.add_tables(clean, own, Sums::take_clean);
+        self.add_tables(&run.clean_of_caches, own, Sums::move_to_caches);
+    }
+
+    /// Adds sums that stand in tables; both count the same nodes.
+    fn add_tables(&mut self, tables: &RunClean, own: &mut Sums, add: fn(&mut Sums, Spared)) {
+        tables.components.values().for_each(|spared| add(own, *spared));
+        let table = if self.report.by == By::Component { &tables.components } else { &tables.targets };
         if self.has_groups() {
             for (name, spared) in table {
                 let name = Some(name.as_str()).filter(|name| !name.is_empty());
                 let row = name.and_then(|name| part_of(self.report.by, name));
-                self.rows.entry(row.map(str::to_owned)).or_default().take_clean(*spared);
+                add(self.rows.entry(row.map(str::to_owned)).or_default(), *spared);
             }
         }
     }
@@ -104,8 +134,12 @@ impl Gatherer {
             cpu_milliseconds: ended.cpu_milliseconds,
         });
         let was_clean = node.planned.is_none();
-        if was_clean && outcome == Some(RunOutcome::Found) {
-            // It is among the clean ones.
+        if was_clean && (ended.is_none() || outcome == Some(RunOutcome::Found)) {
+            // It is among the clean ones, as far as the record goes.
+            return;
+        }
+        if matches!(outcome, Some(RunOutcome::CutOff | RunOutcome::Found)) && spared.is_none() {
+            // It was never made, and so was not spared.
             return;
         }
         let is_known = ended.and_then(|ended| ended.key).is_some_and(|key| known.contains(&key));
@@ -117,9 +151,9 @@ impl Gatherer {
                 _ => sums.take(outcome, is_build, spent, spared),
             }
         };
-        // Where clean nodes are in no row, none can be taken back from one.
-        let is_in_row = was_clean && run.clean.is_some();
-        if was_clean {
+        // One that was never made is not among the clean ones. Where they are in no row, all of them are counted.
+        let is_in_row = was_clean && spared.is_some() && run.clean.is_some();
+        if is_in_row || (was_clean && run.clean.is_none()) {
             own.take_back(is_build, spared);
         }
         take(own);
@@ -139,29 +173,6 @@ impl Gatherer {
             missed.roots += 1;
         }
         take(&mut missed.sums);
-    }
-
-    /// Counts for caches what they knew of clean nodes.
-    fn add_known(&mut self, run: &Run, own: &mut Sums) {
-        let keys = run.nodes.iter().filter_map(|node| node.ended.as_ref()?.key);
-        let mut seen: BTreeSet<ActionKey> = keys.collect();
-        for known in run.known.iter().filter(|known| seen.insert(known.key)) {
-            let name = known.node.parse::<NodeName>().ok();
-            let is_build = name.as_ref().is_some_and(|name| name.kind == Kind::Build);
-            // Its processor time is not on record here, and stays among the store's.
-            let cost = Some(Cost { milliseconds: known.milliseconds, cpu_milliseconds: 0 });
-            let move_over = |sums: &mut Sums| {
-                // The row may be another where the node has another name there.
-                if sums.saved.store.nodes > 0 {
-                    sums.take_back(is_build, cost);
-                    sums.take_known(is_build, cost);
-                }
-            };
-            move_over(own);
-            if self.has_groups() && run.clean.is_some() {
-                move_over(self.row_of(name.as_ref()));
-            }
-        }
     }
 
     fn row_of(&mut self, name: Option<&NodeName>) -> &mut Sums {
@@ -190,12 +201,16 @@ impl Gatherer {
 
     /// The report.
     pub fn finish(mut self) -> Report {
+        self.report.caches = self.caches.into_values().collect();
+        self.report.differs = self.differs.into_iter().collect();
         self.report.missed = self.missed.into_values().map(|(_, missed)| missed).collect();
         let order = |sums: &Sums| Reverse((sums.ran() + sums.all_failed(), sums.nodes()));
         self.report.missed.sort_by(|a, b| order(&a.sums).cmp(&order(&b.sums)).then_with(|| a.text.cmp(&b.text)));
         if self.report.by == By::Reason {
             let row = |missed: &Missed| Row { name: Some(missed.text.clone()), sums: missed.sums };
             self.report.rows = self.report.missed.iter().map(row).collect();
+            let in_rows = self.report.rows.iter().map(|row| row.sums.nodes()).sum();
+            self.report.in_no_row = self.report.total.nodes().saturating_sub(in_rows);
         } else if self.report.by != By::Run {
             self.report.rows = self.rows.into_iter().map(|(name, sums)| Row { name, sums }).collect();
             // By name where they have as many: the sort is stable.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Over, Report, Sums};
 use crate::cost::{Cost, Spared};
+use crate::event::CacheUse;
 use crate::report::causes::date;
 
 /// The version of the JSON form.
@@ -13,20 +14,23 @@ pub const REPORT_VERSION: u32 = 1;
 struct JsonReport<'a> {
     version: u32,
     since: Option<String>,
-    runs: Vec<JsonRun>,
+    runs: Vec<JsonRun<'a>>,
     total: JsonSums,
     reasons: Vec<JsonReason<'a>>,
     by: &'static str,
     rows: Vec<JsonRow<'a>>,
+    caches: &'a [CacheUse],
+    differs: &'a [String],
     in_no_row: usize,
     damaged: usize,
 }
 
 #[derive(Serialize)]
-struct JsonRun {
+struct JsonRun<'a> {
     id: String,
     started: String,
     result: &'static str,
+    project: &'a str,
 }
 
 #[derive(Serialize)]
@@ -77,7 +81,7 @@ struct JsonRan {
 pub fn json(report: &Report) -> String {
     let runs = report.runs.iter().map(|run| {
         let (id, started) = (run.id.to_string(), date(run.started));
-        JsonRun { id, started, result: run.result }
+        JsonRun { id, started, result: run.result, project: &run.project }
     });
     let reasons = report.missed.iter().map(|missed| {
         let (theme, text) = (missed.theme.as_str(), missed.text.as_str());
@@ -94,6 +98,8 @@ pub fn json(report: &Report) -> String {
         reasons: reasons.collect(),
         by: report.by.word(),
         rows: report.rows.iter().map(|row| JsonRow { name: row.name.as_deref(), sums: sums(&row.sums) }).collect(),
+        caches: &report.caches,
+        differs: &report.differs,
         in_no_row: report.in_no_row,
         damaged: report.damaged,
     };

@@ -1,11 +1,8 @@
 //! Colours of the chart: six that people with any kind of colour vision can tell apart (after Okabe and Ito), with a dark
 //! half. The background is painted, so what shows the picture need not suit it.
 
-/// The sheet.
-pub(super) const SHEET: &str = "\
-svg { font-family: -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, 'DejaVu Sans', sans-serif; }
-text { fill: #1f2328; font-size: 12px; }
-.paper { fill: #ffffff; stroke: #d1d9e0; }
+/// The rules beside those of all pictures.
+pub(super) const CHART: &str = "\
 .title { font-size: 18px; font-weight: 600; }
 .head { font-size: 14px; font-weight: 600; }
 .small { fill: #59636e; font-size: 11px; }
@@ -16,9 +13,10 @@ text { fill: #1f2328; font-size: 12px; }
 .ran { fill: #f0a30a; }
 .failed { fill: #9c1f0e; }
 .left { fill: #b4bcc5; }
-@media (prefers-color-scheme: dark) {
-text { fill: #e6edf3; }
-.paper { fill: #0d1117; stroke: #3d444d; }
+";
+
+/// The dark ones.
+pub(super) const CHART_DARK: &str = "\
 .small { fill: #9198a1; }
 .grid { stroke: #2a313a; }
 .store { fill: #2f8fd0; }
@@ -27,7 +25,6 @@ text { fill: #e6edf3; }
 .ran { fill: #f0b429; }
 .failed { fill: #e0533d; }
 .left { fill: #59636e; }
-}
 ";
 
 /// How high letters of the classes are.

@@ -84,12 +84,18 @@ impl Sums {
         self.saved.store.join(clean);
     }
 
+    /// Counts for caches what was added as clean.
+    pub fn move_to_caches(&mut self, clean: Spared) {
+        self.saved.store.take_all_back(clean);
+        self.saved.caches.join(clean);
+    }
+
     /// Adds a node that did not have to run because a cache knew what it comes to.
     pub fn take_known(&mut self, is_build: bool, spared: Option<Cost>) {
         self.saved.caches.take(is_build, spared);
     }
 
-    /// Takes a clean node back that ran all the same, or counts elsewhere.
+    /// Takes a clean node back that ran, failed or was stopped all the same, or counts elsewhere.
     pub fn take_back(&mut self, is_build: bool, cost: Option<Cost>) {
         self.saved.store.take_back(is_build, cost);
     }

@@ -1,18 +1,23 @@
 //! A report for people: what was saved, why nodes ran, and a line for each row.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{By, Missed, Over, Report, Row, Sums};
+use crate::event::CacheUse;
 use crate::report::causes::date;
 use crate::report::lines::saved;
-use crate::report::{count, duration, plain, size, wrapped};
+use crate::report::{Side, columns, count, duration, plain, size, wrapped};
 
 /// How many rows and causes are shown unless all are wanted.
 const MOST: usize = 40;
 
+/// How many nodes that are not reproducible are named.
+const MOST_DIFFERING: usize = 5;
+
 /// The report as text, in lines of about `width` characters.
 pub fn table(report: &Report, all: bool, width: usize) -> String {
-    let mut text = over(report);
+    let mut text = plain(&over(report));
     if report.runs.is_empty() {
         return text;
     }
@@ -41,14 +46,18 @@ pub fn table(report: &Report, all: bool, width: usize) -> String {
 /// Over which runs, in a line.
 pub(super) fn heading(report: &Report) -> String {
     match (&report.over, &report.runs[..]) {
-        (Over::Run(_), [run]) => format!("run {}: {}", run.id, run.result),
+        (Over::Run(_), [run]) => format!("run {} of {}: {}", run.id, run.project, run.result),
         (Over::Run(id), _) => format!("run {id}"),
         (Over::Since(since), []) => format!("no run on record began since {}", date(*since)),
-        (Over::Since(since), [only]) => format!("1 run since {}: {}, {}", date(*since), only.id, only.result),
+        (Over::Since(since), [only]) => {
+            format!("1 run of {} since {}: {}, {}", only.project, date(*since), only.id, only.result)
+        }
         (Over::Since(since), [last, ..]) => {
             let first = report.runs.last().unwrap_or(last);
+            let projects: BTreeSet<&str> = report.runs.iter().map(|run| run.project.as_str()).collect();
+            let of = if projects.len() == 1 { last.project.clone() } else { count(projects.len(), "project") };
             let runs = count(report.runs.len(), "run");
-            format!("{runs} since {}, from {} to {}", date(*since), first.id, last.id)
+            format!("{runs} of {of} since {}, from {} to {}", date(*since), first.id, last.id)
         }
     }
 }
@@ -100,15 +109,43 @@ pub(super) fn remarks(report: &Report) -> Vec<String> {
     if report.total.fetched_bytes > 0 {
         remarks.push(format!("fetched {} from caches", size(report.total.fetched_bytes)));
     }
+    remarks.extend(report.caches.iter().map(cache_use));
+    if !report.differs.is_empty() {
+        remarks.push(not_reproducible(&report.differs));
+    }
     if report.in_no_row > 0 {
-        let nodes = count(report.in_no_row, "node");
-        remarks
-            .push(format!("{nodes} from the store are in no row: an earlier opb, which only counted them, ran them"));
+        let (nodes, by_reason) = (count(report.in_no_row, "node"), report.by == By::Reason);
+        let why = if by_reason { "they were clean" } else { "an earlier opb, which only counted them, ran them" };
+        remarks.push(format!("{nodes} that did not have to run are in no row: {why}"));
     }
     if report.damaged > 0 {
         remarks.push(format!("{} of records cannot be read, and count for nothing", count(report.damaged, "line")));
     }
     remarks
+}
+
+/// What a cache was good for.
+fn cache_use(used: &CacheUse) -> String {
+    let CacheUse { cache, asked, known, fetched, bytes, requests, left_out } = used;
+    let many = |number: u64, word| count(usize::try_from(number).unwrap_or(usize::MAX), word);
+    let left_out = left_out.as_ref().map(|why| format!("; it was left out: {}", why.trim_end().replace('\n', " ")));
+    plain(&format!(
+        "cache {cache}: {known} of {} known, {fetched} fetched ({}), in {}{}",
+        many(*asked, "result"),
+        size(*bytes),
+        many(*requests, "request"),
+        left_out.unwrap_or_default()
+    ))
+}
+
+/// Steps that came to different outputs.
+fn not_reproducible(nodes: &[String]) -> String {
+    let more = match nodes.len().saturating_sub(MOST_DIFFERING) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = nodes[..nodes.len().min(MOST_DIFFERING)].join(", ");
+    plain(&format!("not reproducible: {named}{more}; `opb diff --rivals NODE` shows what differs"))
 }
 
 fn reason(missed: &Missed) -> String {
@@ -155,30 +192,20 @@ pub(super) fn called(report: &Report, row: &Row) -> String {
 
 fn rows(report: &Report, most: usize) -> String {
     let (shown, others) = shown(report, most);
-    let title = ["NODES", "STORE", "CACHES", "CUT OFF", "RAN", "FAILED", "NOT RUN", "SAVED", "CPU SAVED", "SPENT"];
-    let mut rows = vec![(report.by.word().to_uppercase(), title.map(str::to_owned))];
-    rows.extend(shown.iter().map(|row| (called(report, row), cells(&row.sums))));
-    rows.extend(others.map(|(number, sums)| (format!("and {number} more"), cells(&sums))));
-    rows.push(("ALL".to_owned(), cells(&report.total)));
-    let mut widths = [0; 10];
-    for (_, cells) in &rows {
-        std::iter::zip(&mut widths, cells).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
-    }
-    let first = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
-    for (name, cells) in &rows {
-        let _ = write!(text, "{name:first$}");
-        for (cell, width) in std::iter::zip(cells, widths) {
-            let _ = write!(text, "  {cell:>width$}");
-        }
-        text.push('\n');
-    }
-    text
+    let title = ["", "NODES", "STORE", "CACHES", "CUT OFF", "RAN", "FAILED", "NOT RUN", "SAVED", "CPU SAVED", "SPENT"];
+    let mut rows = vec![title.map(str::to_owned)];
+    rows[0][0] = report.by.word().to_uppercase();
+    rows.extend(shown.iter().map(|row| cells(called(report, row), &row.sums)));
+    rows.extend(others.map(|(number, sums)| cells(format!("and {number} more"), &sums)));
+    rows.push(cells("ALL".to_owned(), &report.total));
+    let sides = std::array::from_fn(|at| if at == 0 { Side::Left } else { Side::Right });
+    columns(&rows, sides)
 }
 
-fn cells(sums: &Sums) -> [String; 10] {
+fn cells(name: String, sums: &Sums) -> [String; 11] {
     let total = sums.saved.total();
     [
+        name,
         sums.nodes().to_string(),
         sums.saved.store.nodes.to_string(),
         sums.saved.caches.nodes.to_string(),

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::cost::{Cost, Saved, Spared};
 use crate::digest::Digest;
-use crate::drv::{ActionKey, Outputs};
+use crate::drv::ActionKey;
+use crate::event::CacheUse;
 use crate::path::HostPath;
 use crate::store::Store;
 use crate::store::runs::{
-    Run, RunCause, RunClean, RunCounts, RunEnd, RunFact, RunFetched, RunFinished, RunKnown, RunNode, RunOutcome,
-    RunPlanned, RunStarted,
+    Run, RunCause, RunClean, RunCounts, RunDiffers, RunEnd, RunFact, RunFetched, RunFinished, RunKnown, RunNode,
+    RunOutcome, RunPlanned, RunStarted,
 };
 
 pub(super) const NOW: i64 = 1_736_589_600;
@@ -68,18 +69,10 @@ pub(super) fn node(name: &str, cause: Option<usize>, outcome: RunOutcome, millis
     });
     let ran = matches!(outcome, RunOutcome::Built | RunOutcome::Identical | RunOutcome::Kept);
     let ended = RunFact::Ended(RunNode {
-        node: name.to_owned(),
-        outcome,
-        key: None,
-        outputs: Outputs::new(),
         milliseconds: if ran { milliseconds } else { 0 },
         cpu_milliseconds: if ran { 3 * milliseconds } else { 0 },
         spared: (cause.is_none() || !ran).then(|| cost(milliseconds)),
-        kept: None,
-        fault: None,
-        message: None,
-        log: None,
-        fetched: None,
+        ..RunNode::new(name.to_owned(), outcome)
     });
     planned.into_iter().chain([ended]).collect()
 }
@@ -151,12 +144,12 @@ pub(super) fn report(runs: &[Run], by: By) -> Report {
 fn a_report_for_people() {
     let runs = three();
     insta::assert_snapshot!(table(&report(&runs, By::Component), false, 100), @r"
-    3 runs since 2025-01-11T10:00:00Z, from 20250111-100000 to 20250111-100002; 87 % of 54 nodes did not have to run
+    3 runs of vendor since 2025-01-11T10:00:00Z, from 20250111-100000 to 20250111-100002; 87 % of 54 nodes did not have to run
     saved 12 min 35 s of building (37 min 45 s CPU): 46 nodes from the store, 1 spared by early cutoff;
       of 41 no time is on record
     spent 2 min 21 s on building (7 min 4 s CPU): 6 nodes ran (4 package builds, 2 came out as before),
       1 failed, 1 did not run
-    40 nodes from the store are in no row: an earlier opb, which only counted them, ran them
+    40 nodes that did not have to run are in no row: an earlier opb, which only counted them, ran them
 
     why nodes ran
       env V changed from `1` to `2`: 3 roots in 2 runs; 3 ran in 2 min 20 s (7 min 0 s CPU), 1 spared by
@@ -176,7 +169,7 @@ fn a_report_for_people() {
     let mut gatherer = Gatherer::new(Over::Run(runs[2].head.id.clone()), By::Target);
     gatherer.add(&runs[2]);
     insta::assert_snapshot!(table(&gatherer.finish(), false, 100), @r"
-    run 20250111-100000: done; 66.6 % of 9 nodes did not have to run
+    run 20250111-100000 of vendor: done; 66.6 % of 9 nodes did not have to run
     saved 11 min 5 s of building (33 min 15 s CPU): 5 nodes from the store, 1 spared by early cutoff; of
       1 no time is on record
     spent 2 min 1 s on building (6 min 3 s CPU): 3 nodes ran (2 package builds, 1 came out as before)
@@ -223,9 +216,21 @@ fn what_caches_had_is_not_the_stores() {
         };
         facts.into_iter().map(keyed).collect()
     };
-    let known = |word: &str, node: &str, milliseconds| {
-        let (node, key, cache) = (node.to_owned(), ActionKey(Digest::of(word.as_bytes())), "office".to_owned());
-        RunFact::Known(RunKnown { node, key, cache, milliseconds })
+    // Each is called there as the node that made it, which need not be of this project.
+    let known = |word: &str| {
+        let (node, key) = ("build:other@d-9/arm64".to_owned(), ActionKey(Digest::of(word.as_bytes())));
+        RunFact::Known(RunKnown { node, key, cache: "office".to_owned(), milliseconds: 1, cpu_milliseconds: 1 })
+    };
+    let used = |asked, left_out: Option<&str>| {
+        let (cache, left_out) = ("office\u{1b}".to_owned(), left_out.map(str::to_owned));
+        RunFact::Cache(CacheUse { cache, asked, known: 4, fetched: 2, bytes: 1_500, requests: 3, left_out })
+    };
+    let differs = |node: &str| {
+        RunFact::Differs(RunDiffers { node: node.to_owned(), key: ActionKey(Digest::of(b"key")), cache: None })
+    };
+    let tables = |spared| match clean(&[("a", spared)], &[("d-1/amd64", spared)]) {
+        RunFact::Clean(clean) => RunFact::CleanOfCaches(clean),
+        other => other,
     };
     let table = [("a", spared(4, 2, 0, 10_000))];
     let facts = [
@@ -235,12 +240,9 @@ fn what_caches_had_is_not_the_stores() {
         of("two", node("source-package:a@d-1/amd64", None, RunOutcome::Fetched, 200), Some(2_000)),
         of("three", node("root:a@d-1/amd64", Some(0), RunOutcome::CutOff, 30), None),
         of("four", node("resolve:a@d-1/amd64", Some(0), RunOutcome::CutOff, 4), None),
-        vec![
-            known("one", "build:a@d-1/amd64", 500),
-            known("two", "source-package:a@d-1/amd64", 200),
-            known("three", "root:a@d-1/amd64", 30),
-            known("five", "build:a@d-1/amd64", 7_000),
-        ],
+        ["one", "two", "three", "five"].map(known).into(),
+        vec![tables(spared(1, 1, 0, 7_000)), used(30, None), used(5, Some("the certificate\nof `x` is bad"))],
+        ["build:z@d/amd64", "build:a@d/amd64", "build:z@d/amd64"].map(differs).into(),
     ];
     for by in [By::Run, By::Component, By::Target] {
         let report = report(&recorded(vec![facts.concat()]), by);
@@ -249,7 +251,57 @@ fn what_caches_had_is_not_the_stores() {
         assert_eq!((caches.nodes, caches.builds, caches.cost.milliseconds), (4, 2, 7_730), "{by:?}");
         assert_eq!((cut_off.nodes, report.total.fetched_bytes), (1, 3_000), "{by:?}");
         assert_eq!(report.rows.iter().map(|row| row.sums).collect::<Vec<_>>(), [report.total], "{by:?}");
-        assert!(super::table(&report, false, 200).contains("\nfetched 3.0 kB from caches\n"));
+        let text = super::table(&report, false, 200);
+        for line in [
+            "fetched 3.0 kB from caches",
+            "cache office\\u{1b}: 8 of 35 results known, 4 fetched (3.0 kB), in 6 requests; it was left out: the certificate of `x` is bad",
+            "not reproducible: build:a@d/amd64, build:z@d/amd64; `opb diff --rivals NODE` shows what differs",
+        ] {
+            assert!(text.contains(&format!("\n{line}\n")), "{line} is not in\n{text}");
+        }
+        let read: serde_json::Value = serde_json::from_str(&json(&report)).expect("JSON");
+        assert_eq!((&read["caches"][0]["asked"], &read["differs"][1]), (&35.into(), &"build:z@d/amd64".into()));
+        assert_eq!(read["runs"][0]["project"], "vendor");
+    }
+    // Clean nodes have no reason, and that is said.
+    let report = report(&recorded(vec![facts.concat()]), By::Reason);
+    assert_eq!((report.total.nodes(), report.in_no_row), (7, 3));
+    assert!(
+        super::table(&report, false, 200)
+            .contains("\n3 nodes that did not have to run are in no row: they were clean\n")
+    );
+}
+
+#[test]
+fn clean_nodes_that_were_not_are_taken_back_from_the_row_that_counts_them() {
+    use RunOutcome::{Built, CutOff, Failed, Found, Stopped};
+    let target = |spared| clean(&[("a", spared), ("b", spared)], &[("d-1/amd64", spared), ("d-2/amd64", spared)]);
+    let none = |facts: Vec<RunFact>| -> Vec<RunFact> {
+        let without = |fact| match fact {
+            RunFact::Ended(ended) => RunFact::Ended(RunNode { spared: None, ..ended }),
+            other => other,
+        };
+        facts.into_iter().map(without).collect()
+    };
+    let facts = [
+        vec![started(0, 8), target(spared(3, 1, 0, 10_000)), cause("changed", "env V is new: `1`", 1)],
+        // Of a's, one was stopped and one failed; one was being made when the run was killed.
+        node("root:a@d-1/amd64", None, Stopped, 0),
+        node("build:a@d-1/amd64", None, Failed, 9_000),
+        vec![RunFact::Running { node: "source-package:a@d-1/amd64".to_owned() }],
+        // What was never made is not among the clean ones, and was not spared either.
+        none(node("source:b@d-2/amd64", None, Built, 50)),
+        none(node("root:b@d-2/amd64", Some(0), CutOff, 0)),
+        none(node("source:b@d-2/amd64", Some(0), Found, 0)),
+    ];
+    for by in [By::Run, By::Component, By::Distro, By::Arch, By::Target] {
+        let report = report(&recorded(vec![facts.concat()]), by);
+        let mut sums = Sums::default();
+        report.rows.iter().for_each(|row| sums.join(&row.sums));
+        assert_eq!(sums, report.total, "{by:?}");
+        assert_eq!(report.total.saved.store, spared(4, 1, 0, 11_000), "{by:?}");
+        let Sums { not_run, failed, found, .. } = report.total;
+        assert_eq!((not_run, failed, found, report.total.saved.cut_off.nodes), (1, 1, 0, 0), "{by:?}");
     }
 }
 

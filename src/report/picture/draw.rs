@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::boxes::{Boxed, Pill, Role, Sketch, Standing};
 use super::layout::{Layout, Point, Size, lay_out};
-use super::style::{SHEET, of_kind, of_role, of_state, of_words, width};
+use super::style::{GRAPH, GRAPH_DARK, of_kind, of_role, of_state, of_words, sheet, width};
 use super::thin::implied;
 use crate::graph::NodeId;
 use crate::name::Kind;
@@ -81,7 +81,7 @@ impl Drawing {
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img">"#
         )?;
         writeln!(to, "<title>{}</title>", text(&self.title()))?;
-        writeln!(to, "<style>\n{SHEET}</style>\n<defs>")?;
+        writeln!(to, "<style>\n{}</style>\n<defs>", sheet(GRAPH, GRAPH_DARK))?;
         for kind in ["plain", "faint", "inner"] {
             writeln!(
                 to,

@@ -4,11 +4,26 @@
 use super::boxes::{Role, Standing};
 use crate::name::Kind;
 
-/// The sheet.
-pub(super) const SHEET: &str = "\
+/// What all pictures have: letters, and the paper that they stand on.
+const LIGHT: &str = "\
 svg { font-family: -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, 'DejaVu Sans', sans-serif; }
 text { fill: #1f2328; font-size: 12px; }
 .paper { fill: #ffffff; stroke: #d1d9e0; }
+";
+
+/// The same for viewers that say they are dark.
+const DARK: &str = "\
+text { fill: #e6edf3; }
+.paper { fill: #0d1117; stroke: #3d444d; }
+";
+
+/// A sheet with these rules of its own, and with `dark` ones for viewers that say they are dark.
+pub(in crate::report) fn sheet(light: &str, dark: &str) -> String {
+    format!("{LIGHT}{light}@media (prefers-color-scheme: dark) {{\n{DARK}{dark}}}\n")
+}
+
+/// The rules of graphs.
+pub(super) const GRAPH: &str = "\
 .box { fill: #f6f8fa; stroke: #d1d9e0; }
 .box.base { fill: #f3f7f1; stroke: #cbd8c4; }
 .box.repository { fill: #eefaf1; stroke: #b7dfc3; }
@@ -38,9 +53,10 @@ text { fill: #1f2328; font-size: 12px; }
 .mark.clean { fill: #2da44e; }
 .mark.runs { fill: #e8590c; }
 .mark.depends { fill: #fff8c5; stroke: #bf8700; stroke-width: 2; }
-@media (prefers-color-scheme: dark) {
-text { fill: #e6edf3; }
-.paper { fill: #0d1117; stroke: #3d444d; }
+";
+
+/// The dark ones.
+pub(super) const GRAPH_DARK: &str = "\
 .box { fill: #161b22; stroke: #3d444d; }
 .box.base { fill: #151d17; stroke: #38463a; }
 .box.repository { fill: #10201a; stroke: #2b5239; }
@@ -65,7 +81,6 @@ text { fill: #e6edf3; }
 .pill.depends { stroke: #e3b341; }
 .mark { stroke: #0d1117; }
 .mark.depends { fill: #3b2e0a; stroke: #e3b341; }
-}
 ";
 
 /// The class of a node of that kind.

@@ -5,12 +5,11 @@ mod verified;
 
 use std::collections::BTreeMap;
 
-use bytesize::ByteSize;
 use serde::Serialize;
 pub use verified::{FindingTold, RepairTold, VerifiedTold, verified};
 
 use super::causes::date;
-use super::{count, duration, plain};
+use super::{count, duration, plain, size};
 use crate::store::RootEntry;
 use crate::store::collect::{Amount, Kind, Reason, Stored};
 
@@ -19,11 +18,6 @@ pub const STORE_VERSION: u32 = 1;
 
 /// Amounts by the word for what they have in common.
 pub type Amounts = BTreeMap<String, Amount>;
-
-/// A size for people: `1.2 GB`.
-pub fn size(bytes: u64) -> String {
-    ByteSize(bytes).display().si().to_string()
-}
 
 /// What a collection took, or would take.
 #[derive(Debug, Clone, Serialize)]

@@ -9,6 +9,7 @@
 //! ended      what a node came to
 //! without    what a repository was assembled without
 //! known      a cache knew what a node came to
+//! clean-of-caches    what of the clean ones a cache knew, by component and by target
 //! differs    a step came to different outputs, here or in a cache
 //! cache      what a cache was good for
 //! finished   when, how, and what came out in numbers
@@ -52,6 +53,8 @@ pub enum RunFact {
     },
     /// A cache knew what a node came to.
     Known(RunKnown),
+    /// What was realised already because a cache knew it: a part of what [`RunFact::Clean`] counts.
+    CleanOfCaches(RunClean),
     /// The same step came to different outputs.
     Differs(RunDiffers),
     /// What a cache was good for in this run.
@@ -71,6 +74,9 @@ pub struct RunKnown {
     pub cache: String,
     /// How long it took where it ran.
     pub milliseconds: u64,
+    /// Processor time of all its processes there. Not written where that is 0, as before it was told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cpu_milliseconds: u64,
 }
 
 /// A step that is not deterministic.
@@ -192,8 +198,8 @@ pub struct RunNode {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cpu_milliseconds: u64,
     /// Where it did not run: what it took when it was made, or nothing where another node with the same result counts it.
-    /// Where it ran although it was realised, for its bytes were gone: what the clean ones count for it. `None` where that
-    /// is not known.
+    /// Where it was planned as clean, and ran, failed or was stopped all the same: what the clean ones count for it. `None`
+    /// where nothing counts it, since it was never made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spared: Option<Cost>,
     /// The version that stays, where an equivalent build was kept.
@@ -207,6 +213,26 @@ pub struct RunNode {
     /// Where its outputs came from, where that was a cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<RunFetched>,
+}
+
+impl RunNode {
+    /// A node of which nothing more is known.
+    pub fn new(node: String, outcome: RunOutcome) -> Self {
+        Self {
+            node,
+            outcome,
+            key: None,
+            outputs: Outputs::new(),
+            milliseconds: 0,
+            cpu_milliseconds: 0,
+            spared: None,
+            kept: None,
+            fault: None,
+            message: None,
+            log: None,
+            fetched: None,
+        }
+    }
 }
 
 /// What came from a cache.

@@ -56,6 +56,8 @@ pub struct Run {
     pub nodes: Vec<RunOf>,
     /// What caches knew, in the order in which it was learned.
     pub known: Vec<RunKnown>,
+    /// What of the clean ones caches knew.
+    pub clean_of_caches: RunClean,
     /// Steps that came to different outputs.
     pub differs: Vec<RunDiffers>,
     /// What each cache was good for.
@@ -155,6 +157,11 @@ impl Store {
         head_of(&file, id).map_err(io("reading the record of a run", &self.path.join(place_of(id))))
     }
 
+    /// Whether the record of a run is there, readable or not.
+    pub fn has_run(&self, id: &RunId) -> bool {
+        self.stat(&place_of(id)).is_some()
+    }
+
     fn open_run(&self, id: &RunId) -> Result<Option<File>, StoreError> {
         match self.dir.open(place_of(id)) {
             Ok(file) => Ok(Some(file.into_std())),
@@ -182,6 +189,7 @@ impl Store {
             causes: Vec::new(),
             nodes: Vec::new(),
             known: Vec::new(),
+            clean_of_caches: RunClean::default(),
             differs: Vec::new(),
             caches: Vec::new(),
             damaged: 0,
@@ -204,6 +212,7 @@ impl Store {
                 }
                 Some(RunFact::Without { node, without }) => run.slot(node).without = without,
                 Some(RunFact::Known(known)) => run.known.push(known),
+                Some(RunFact::CleanOfCaches(clean)) => run.clean_of_caches = clean,
                 Some(RunFact::Differs(differs)) => run.differs.push(differs),
                 Some(RunFact::Cache(used)) => run.caches.push(used),
                 Some(RunFact::Finished(finished)) => run.head.finished = Some(finished),

@@ -49,18 +49,11 @@ fn facts() -> Vec<RunFact> {
     };
     let output = OutputName::new("packages").expect("a name");
     let ended = RunNode {
-        node: "build:a".to_owned(),
-        outcome: RunOutcome::Built,
         key: Some(ActionKey(Digest::of(b"key"))),
         outputs: Outputs::from([(output, Digest::of(b"packages"))]),
         milliseconds: 12,
         cpu_milliseconds: 30,
-        spared: None,
-        kept: None,
-        fault: None,
-        message: None,
-        log: None,
-        fetched: None,
+        ..RunNode::new("build:a".to_owned(), RunOutcome::Built)
     };
     vec![
         RunFact::Cause(cause),
