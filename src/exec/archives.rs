@@ -11,7 +11,7 @@ use super::error::NodeError;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::distro::{Distro, Suite};
-use crate::fetch::{self, Access, Address, FetchError, HostApt, Mirror, Wanted};
+use crate::fetch::{self, Access, Address, Came, FetchError, HostApt, Mirror, Wanted};
 use crate::store::{Store, WorkDir};
 
 /// A file of an archive, by its digest.
@@ -27,6 +27,15 @@ pub struct ArchiveFile {
 
 /// The objects of files that are in the store, and the files that are not.
 type Split<'f> = (BTreeMap<Sha256, Digest>, BTreeMap<Sha256, &'f ArchiveFile>);
+
+/// What became of files of which each may come or not. What came is in the store.
+#[derive(Debug, Default)]
+pub struct Pooled {
+    /// Files that could not be had, with the reason of each.
+    pub lost: BTreeMap<Sha256, FetchError>,
+    /// What kept all others away that are not there; `None` where nothing did.
+    pub ended: Option<FetchError>,
+}
 
 /// Access to the archives of distributions.
 pub struct Archives<'a> {
@@ -148,32 +157,28 @@ impl<'a> Archives<'a> {
         Ok(found)
     }
 
-    /// Files of the pool, into the store, as many as can be had: of the others, why not.
+    /// Files of the pool, into the store, as many as can be had.
     ///
     /// # Errors
-    /// Where none can be had for a reason that they share.
-    pub fn pool_each(
-        &self,
-        distro: &Distro,
-        suite: &Suite,
-        files: &[ArchiveFile],
-    ) -> Result<BTreeMap<Sha256, FetchError>, Failure> {
+    /// Where no archive is known, or the store cannot be read or written.
+    pub fn pool_each(&self, distro: &Distro, suite: &Suite, files: &[ArchiveFile]) -> Result<Pooled, Failure> {
         let (_, lacking) = self.split(files)?;
-        let Some(first) = lacking.values().next() else { return Ok(BTreeMap::new()) };
+        let Some(first) = lacking.values().next() else { return Ok(Pooled::default()) };
         if self.closed {
             return Err(NodeError::NotHere { file: first.path.clone() }.into());
         }
         let scratch = self.store.new_work()?;
         let wanted = self.wanted(distro, suite, &lacking, &scratch, |base, file| vec![base.join(&file.path)])?;
+        let Came { files, ended } = fetch::download_each(&wanted, &scratch.path().join("files"), &self.access);
         let mut lost = BTreeMap::new();
-        let came = fetch::download_each(&wanted, &scratch.path().join("files"), &self.access)?;
-        for (sha256, came) in lacking.keys().zip(came) {
+        for (sha256, came) in lacking.keys().zip(files) {
             match came {
-                Ok(_) => drop(self.take_in(&scratch, *sha256)?),
-                Err(error) => drop(lost.insert(*sha256, error)),
+                Some(Ok(_)) => drop(self.take_in(&scratch, *sha256)?),
+                Some(Err(error)) => drop(lost.insert(*sha256, error)),
+                None => {}
             }
         }
-        Ok(lost)
+        Ok(Pooled { lost, ended })
     }
 
     /// The objects of those files that are in the store, and the files that are not.

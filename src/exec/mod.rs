@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 use std::time::Instant;
 
-pub use archives::{ArchiveFile, Archives};
+pub use archives::{ArchiveFile, Archives, Pooled};
 pub use context::{Context, Job};
 pub use elsewhere::{Asked, Brought, Elsewhere, Known};
 pub use error::{NodeError, told};

@@ -79,49 +79,90 @@ pub struct Wanted {
 /// # Errors
 /// [`FetchError`] for the first file that cannot be got from any of its places; others may be in the folder then.
 pub fn download(wanted: &[Wanted], into: &HostPath, access: &Access<'_>) -> Result<Vec<HostPath>, FetchError> {
-    let items = run_all(wanted, into, access, &|_| false)?;
+    let mut items = begin(wanted, into, access)?;
+    run_all(&mut items, access, Goal::All)?;
     Ok(items.into_iter().map(|item| item.target).collect())
 }
 
-/// As [`download()`], but a file that its archive does not have, or not as it was promised, does not end it: each file with
-/// its path or with why it could not be got, in the order of `wanted`.
-///
-/// # Errors
-/// [`FetchError`] for what keeps all files away: a host that does not answer, the disk, a stop.
-pub fn download_each(
-    wanted: &[Wanted],
-    into: &HostPath,
-    access: &Access<'_>,
-) -> Result<Vec<Result<HostPath, FetchError>>, FetchError> {
-    let of_one = |failure: &FetchError| {
-        matches!(failure, FetchError::Gone { .. } | FetchError::Refused { .. } | FetchError::Mismatch { .. })
-    };
-    let items = run_all(wanted, into, access, &of_one)?;
-    Ok(items.into_iter().map(|item| item.lost.map_or(Ok(item.target), Err)).collect())
+/// What came of files that need not all come.
+#[derive(Debug)]
+pub struct Came {
+    /// In the order of what was wanted: a file's path, or why it could not be got; `None` where that is why the download ended.
+    pub files: Vec<Option<Result<HostPath, FetchError>>>,
+    /// What ended it before each file was tried; `None` where nothing did.
+    pub ended: Option<FetchError>,
 }
 
-/// Gets all that can be got; a failure that `is_of_one` file alone stays with that file.
-fn run_all<'a>(
-    wanted: &'a [Wanted],
-    into: &HostPath,
-    access: &Access<'_>,
-    is_of_one: &dyn Fn(&FetchError) -> bool,
-) -> Result<Vec<Item<'a>>, FetchError> {
+/// As [`download()`], but a file that cannot be got does not end it, nor what else came. What keeps all files away does: the
+/// disk, a stop, a host of which not one came.
+pub fn download_each(wanted: &[Wanted], into: &HostPath, access: &Access<'_>) -> Came {
+    let mut items = match begin(wanted, into, access) {
+        Ok(items) => items,
+        Err(error) => return Came { files: wanted.iter().map(|_| None).collect(), ended: Some(error) },
+    };
+    let ended = run_all(&mut items, access, Goal::Each).err();
+    let came = |item: Item<'_>| match item.lost {
+        Some(error) => Some(Err(error)),
+        None => item.done.then_some(Ok(item.target)),
+    };
+    Came { files: items.into_iter().map(came).collect(), ended }
+}
+
+/// What a download is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// All files or none.
+    All,
+    /// Each that can be had.
+    Each,
+}
+
+fn begin<'a>(wanted: &'a [Wanted], into: &HostPath, access: &Access<'_>) -> Result<Vec<Item<'a>>, FetchError> {
     std::fs::create_dir_all(into.as_path()).map_err(|source| FetchError::File { path: into.clone(), source })?;
-    let mut items = items_of(wanted, into, access)?;
-    while let Some(batch) = next_batch(&items) {
+    items_of(wanted, into, access)
+}
+
+/// Gets all that can be got.
+fn run_all(items: &mut [Item<'_>], access: &Access<'_>, goal: Goal) -> Result<(), FetchError> {
+    while let Some(batch) = next_batch(items) {
         let jobs: Vec<Job> = batch.iter().map(|index| items[*index].job()).collect();
-        let run = helper::run(access, &jobs)?;
-        settle(&mut items, &batch, &run, access)?;
-        for item in items.iter_mut().filter(|item| !item.done && item.place == item.places.len()) {
-            let failure = weightiest(std::mem::take(&mut item.failures));
-            if !is_of_one(&failure) {
+        let run = match helper::run(access, &jobs) {
+            Ok(run) => run,
+            Err(error) => {
+                // What is whole when it ends has come all the same.
+                for index in batch {
+                    let item = &mut items[index];
+                    item.done = item.wanted.sha256.is_some() && matches!(check(item), Ok(Checked::Good));
+                }
+                return Err(error);
+            }
+        };
+        settle(items, &batch, &run, access)?;
+        let mut failures: Vec<(usize, FetchError)> = Vec::new();
+        for (index, item) in items.iter_mut().enumerate() {
+            if !item.done && item.place == item.places.len() {
+                failures.push((index, weightiest(std::mem::take(&mut item.failures))));
+            }
+        }
+        // First what the archive answered: that it did says something of the others.
+        failures.sort_by_key(|(_, failure)| !is_answer(failure));
+        for (index, failure) in failures {
+            let is_of_one = match &failure {
+                FetchError::Unreachable { .. } | FetchError::Apt { .. } => items.iter().any(|item| item.done),
+                failure => is_answer(failure),
+            };
+            if goal == Goal::All || !is_of_one {
                 return Err(failure);
             }
-            (item.lost, item.done) = (Some(failure), true);
+            (items[index].lost, items[index].done) = (Some(failure), true);
         }
     }
-    Ok(items)
+    Ok(())
+}
+
+/// Whether an archive says so of one file.
+fn is_answer(failure: &FetchError) -> bool {
+    matches!(failure, FetchError::Gone { .. } | FetchError::Refused { .. } | FetchError::Mismatch { .. })
 }
 
 /// The bases that `mirrors` stand for: lists of mirrors replaced by their lines, the rest as it is.

@@ -37,7 +37,7 @@ mod tests;
 
 pub use address::{Address, AddressError, redact};
 pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources, release_facts};
-pub use download::{Access, Wanted, bases, download, download_each};
+pub use download::{Access, Came, Wanted, bases, download, download_each};
 pub use failure::FetchError;
 pub use git::{Commit, Committed, CommittedKind};
 pub use git_error::GitError;

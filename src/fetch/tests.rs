@@ -281,6 +281,51 @@ fn a_stalled_server_and_a_stop_end_the_helper() {
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
+/// Which files came, by name, and why the others did not.
+fn told(files: &[Wanted], came: &Came) -> Vec<String> {
+    let said = |file: &Option<Result<HostPath, FetchError>>| match file {
+        Some(Ok(_)) => "came".to_owned(),
+        Some(Err(error)) => error.to_string().split(['`', ':']).next().unwrap_or_default().trim().to_owned(),
+        None => "not tried".to_owned(),
+    };
+    std::iter::zip(files, &came.files).map(|(file, came)| format!("{} {}", file.name, said(came))).collect()
+}
+
+#[test]
+fn what_comes_is_kept_whatever_becomes_of_the_rest() {
+    let Some((folder, mut access)) = scratch() else { return };
+    let (server, into) = (Server::start(), HostPath::new(folder.path()));
+    let wanted = |answer: &str, name: &str| wanted(&[server.address(&format!("/{answer}/{name}"))], name);
+    // One connection that breaks off says nothing of files that came over others.
+    let files = [wanted("ok", "a"), wanted("cut", "b"), wanted("404", "c"), wanted("ok", "d")];
+    let came = download_each(&files, &into.join("one"), &access);
+    assert!(came.ended.is_none(), "{came:?}");
+    assert_eq!(told(&files, &came), ["a came", "b cannot reach", "c the mirror no longer has", "d came"]);
+    // An archive of which nothing comes is not asked for each of its files.
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let nowhere = |name| vec![Address::new(&format!("http://127.0.0.1:{port}/{name}")).expect("good")];
+    let files = ["a", "b"].map(|name| Wanted { places: nowhere(name), ..wanted("ok", name) });
+    let came = download_each(&files, &into.join("none"), &access);
+    assert_eq!(told(&files, &came), ["a not tried", "b not tried"]);
+    assert!(matches!(came.ended, Some(FetchError::Unreachable { .. })), "{came:?}");
+    // Nor does a stop take away what was there by then.
+    let cancel = AtomicBool::new(false);
+    (access.cancel, access.timeout) = (&cancel, Duration::from_secs(60));
+    let files = [wanted("ok", "a"), wanted("hang", "b")];
+    let first = into.join("stopped").join("a");
+    let came = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let whole = || std::fs::read(first.as_path()).is_ok_and(|bytes| bytes == body_of("a").as_bytes());
+            let born = Instant::now();
+            while !whole() && born.elapsed() < Duration::from_secs(20) {}
+            cancel.store(true, Ordering::Relaxed);
+        });
+        download_each(&files, &into.join("stopped"), &access)
+    });
+    assert_eq!(told(&files, &came), ["a came", "b not tried"]);
+    assert!(matches!(came.ended, Some(FetchError::Cancelled)), "{came:?}");
+}
+
 #[test]
 fn files_of_this_machine_are_copied() {
     let Some((folder, mut access)) = scratch() else { return };

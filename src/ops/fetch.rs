@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::build::{Means, archives, with_context};
-use super::keeping::{self, project_of};
+use super::keeping::project_of;
 use super::plan::{Wish, plan};
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure, chain};
@@ -19,7 +19,6 @@ use crate::exec::{self, Context, Order};
 use crate::graph::{Graph, NodeId, Origin};
 use crate::name::{Kind, NodeName};
 use crate::plan::Plan;
-use crate::project;
 use crate::report::fetch::{Amount, FetchTold, Kinds, Missing};
 use crate::store::{FetchedFiles, Store};
 
@@ -28,7 +27,7 @@ use crate::store::{FetchedFiles, Store};
 pub struct How {
     /// Fetch nothing, and say what is not here.
     pub check: bool,
-    /// Whether all of the project is meant, so that what was fetched before is kept no longer.
+    /// Whether all of the project is meant, so that what was fetched before and is not wanted any more is kept no longer.
     pub whole: bool,
 }
 
@@ -147,14 +146,9 @@ impl Fetch<'_, '_> {
         if !self.how.check {
             self.keep(&lists)?;
         }
-        let packages = match fetching::packages(self.ctx, graph, &lists.roots) {
-            Err(_) if self.ctx.stopped() => fetching::Fetched::default(),
-            packages => packages?,
-        };
-        // Also what was chosen just now is the project's.
+        let packages = fetching::packages(self.ctx, graph, &lists.roots)?;
+        // Also tells the store that what was chosen just now is the project's.
         let (plan, reach) = self.plan()?;
-        let key = |id| plan.of(id).filter(|planned| planned.outputs.is_some()).and_then(|planned| planned.key);
-        keeping::keep(self.session, self.store, key)?;
         self.told(&lists, &packages, (&plan, &reach), (&tried, &read))
     }
 
@@ -178,27 +172,28 @@ impl Fetch<'_, '_> {
 
     /// What is known of sources, read once and only where it is asked for.
     fn facts(&self) -> Result<&Facts, Failure> {
-        if self.facts.get().is_none() {
-            let Session { project, .. } = self.session;
-            let look_at = |asked: &_| project.look_at(asked);
-            let facts = weave::facts(self.session.evaluated()?, self.session.lock()?, &look_at);
-            let _ = self.facts.set(facts);
+        if let Some(facts) = self.facts.get() {
+            return Ok(facts);
         }
-        Ok(self.facts.get_or_init(|| unreachable!("it was set just now")))
+        let Session { project, .. } = self.session;
+        let look_at = |asked: &_| project.look_at(asked);
+        let facts = weave::facts(self.session.evaluated()?, self.session.lock()?, &look_at);
+        Ok(self.facts.get_or_init(|| facts))
     }
 
-    /// Keeps the packages, whether they are here yet or not. A part of the project leaves what was fetched for the rest.
+    /// Keeps the packages, whether they are here yet or not. A part of the project, or lists of which some are not known,
+    /// leave what was fetched for the rest.
     fn keep(&self, lists: &Lists) -> Result<(), Failure> {
         let project = project_of(self.session);
         let mut files = fetching::wanted_files(&lists.roots);
-        if !self.how.whole
+        if !(self.how.whole && lists.is_whole())
             && let Ok(Some(before)) = self.store.fetched_of(&project)
         {
             files.extend(before.files);
             files.sort_unstable();
             files.dedup();
         }
-        Ok(self.store.keep_fetched(&FetchedFiles { project, fetched: project::now(), files })?)
+        Ok(self.store.keep_fetched(&FetchedFiles { project, files })?)
     }
 
     fn told(
@@ -239,8 +234,8 @@ impl Fetch<'_, '_> {
         let guessed = lists.guessed.iter().map(name).collect();
         let worst = [Cause::Bug, Cause::Build, Cause::Input, Cause::Environment];
         let cause = worst.into_iter().find(|cause| causes.contains(cause));
-        let told = FetchTold::new(self.how.check, fetched, here, guessed, missing);
-        Ok(Outcome { told, cause, stopped: self.ctx.stopped() })
+        let (told, stopped) = (FetchTold::new(self.how.check, fetched, here, guessed, missing), self.ctx.stopped());
+        Ok(Outcome { told: if stopped { told.cut_short() } else { told }, cause, stopped })
     }
 
     /// The bytes of an index or source that comes from elsewhere; `None` of any other node.

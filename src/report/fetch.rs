@@ -66,6 +66,8 @@ pub struct FetchTold {
     version: u32,
     /// Whether nothing was fetched, only looked at.
     pub check: bool,
+    /// Whether it was stopped before its end, so that not all was looked at.
+    pub stopped: bool,
     /// Whether all is here that a build without network would read, as far as that can be told before it.
     pub complete: bool,
     /// What came.
@@ -81,16 +83,28 @@ pub struct FetchTold {
 impl FetchTold {
     /// Of these parts.
     pub fn new(check: bool, fetched: Kinds, here: Kinds, guessed: Vec<String>, missing: Vec<Missing>) -> Self {
-        Self { version: FETCH_VERSION, check, complete: missing.is_empty(), fetched, here, guessed, missing }
+        let complete = missing.is_empty();
+        Self { version: FETCH_VERSION, check, stopped: false, complete, fetched, here, guessed, missing }
+    }
+
+    /// The same, where it was stopped before its end.
+    #[must_use]
+    pub fn cut_short(self) -> Self {
+        Self { stopped: true, complete: false, ..self }
     }
 }
 
 /// The same for people.
 pub fn text(told: &FetchTold) -> String {
+    let nothing_came = told.fetched == Kinds::default();
     let mut text = match (told.check, told.complete) {
-        (true, true) => format!("a build without network has what it needs: {}\n", counts(&told.here)),
+        (true, _) if told.stopped => "stopped before all was looked at\n".to_owned(),
+        (false, _) if told.stopped && nothing_came => "stopped before anything came\n".to_owned(),
+        (false, _) if told.stopped => format!("stopped; fetched {} so far\n", shown(&told.fetched)),
+        (true, true) => format!("a build without network has what it needs{}\n", behind(": ", &told.here)),
         (true, false) => "a build without network lacks:\n".to_owned(),
-        (false, true) if told.fetched == Kinds::default() => format!("nothing to fetch: {} here\n", are(&told.here)),
+        (false, true) if nothing_came => format!("nothing to fetch: {} here\n", are(&told.here)),
+        (false, _) if nothing_came => "fetched nothing\n".to_owned(),
         (false, _) => format!("fetched {}\n", shown(&told.fetched)),
     };
     for missing in &told.missing {
@@ -128,18 +142,34 @@ fn shown(kinds: &Kinds) -> String {
     format!("{}, {}", counts(kinds), size(bytes))
 }
 
+fn behind(word: &str, kinds: &Kinds) -> String {
+    if *kinds == Kinds::default() { String::new() } else { format!("{word}{}", counts(kinds)) }
+}
+
 fn are(kinds: &Kinds) -> String {
-    match kinds.indexes.count + kinds.sources.count + kinds.packages.count {
+    let Kinds { indexes, sources, packages } = kinds;
+    match indexes.count + sources.count + packages.count {
         0 => "what a build would read is".to_owned(),
+        1 => format!("{} is", counts(kinds)),
         _ => format!("{} are", counts(kinds)),
     }
 }
 
+/// The kinds of which there are any: `1 index and 2 packages`.
 fn counts(kinds: &Kinds) -> String {
     let of = |amount: Amount, word| count(usize::try_from(amount.count).unwrap_or(usize::MAX), word);
     let indexes = match kinds.indexes.count {
         1 => "1 index".to_owned(),
         many => format!("{many} indexes"),
     };
-    format!("{indexes}, {} and {}", of(kinds.sources, "source"), of(kinds.packages, "package"))
+    let all = [
+        (kinds.indexes, indexes),
+        (kinds.sources, of(kinds.sources, "source")),
+        (kinds.packages, of(kinds.packages, "package")),
+    ];
+    let there: Vec<String> = all.into_iter().filter(|(amount, _)| amount.count > 0).map(|(_, words)| words).collect();
+    match &there[..] {
+        [first, second, third] => format!("{first}, {second} and {third}"),
+        others => others.join(" and "),
+    }
 }

@@ -1,7 +1,7 @@
 //! Downloaded files that a project keeps before anything that is built names them.
 //!
 //! ```text
-//! keep/fetched/<id>.json   a project, when it fetched, and the SHA-256 of its files
+//! keep/fetched/<id>.json   a project, and the SHA-256 of its files
 //! ```
 //!
 //! Package lists keep the packages that they name. What was fetched for lists that are not made yet is kept by this alone.
@@ -21,8 +21,6 @@ const FETCHED: &str = "keep/fetched";
 pub struct FetchedFiles {
     /// The project's folder.
     pub project: String,
-    /// When that was, in seconds since 1970.
-    pub fetched: i64,
     /// The files, sorted; they need not be here.
     pub files: Vec<Sha256>,
 }

@@ -57,11 +57,11 @@ fn what_is_fetched_is_enough_without_any_archive() {
     assert!(space.shown(&fetched.err).contains("fetched 2 packages of index:base@test-TAG/ARCH  "), "{}", fetched.err);
 
     insta::assert_snapshot!(space.shown(&space.opb(&["fetch"]).fine().out), @r"
-    nothing to fetch: 1 index, 0 sources and 2 packages are here
+    nothing to fetch: 1 index and 2 packages are here
     1 package list is only known once other components are built: it is a guess
     ");
     insta::assert_snapshot!(space.shown(&space.opb(&["fetch", "--check"]).fine().out), @r"
-    a build without network has what it needs: 1 index, 0 sources and 2 packages
+    a build without network has what it needs: 1 index and 2 packages
     1 package list is only known once other components are built: it is a guess
     ");
 
@@ -90,7 +90,7 @@ fn what_an_archive_lacks_is_listed_and_the_rest_comes() {
     let lacking = space.opb(&["fetch"]).exits(3);
     let size = lacking.out.lines().next().and_then(|line| line.rsplit(", ").next()).expect("a size").to_owned();
     insta::assert_snapshot!(space.shown(&lacking.out).replacen(&size, "SIZE", 1), @r"
-    fetched 1 index, 0 sources and 1 package, SIZE
+    fetched 1 index and 1 package, SIZE
     missing libx-TAG 1.0 all for root:a-TAG@test-TAG/all and 1 more: the mirror no longer has `file:PROJECT/archive/pool/libx-TAG_1.0.deb`
     1 package list is only known once other components are built: it is a guess
     ");
@@ -113,6 +113,55 @@ fn what_an_archive_lacks_is_listed_and_the_rest_comes() {
     fs::rename(&kept, &libx).expect("renames");
     let told = json(&space.opb(&["fetch", "--format", "json"]).fine());
     assert_eq!((counts(&told, "fetched"), counts(&told, "here")), ([0, 0, 1], [1, 0, 1]), "{told:#}");
+}
+
+#[test]
+fn a_stopped_fetch_is_not_complete() {
+    let Some(space) = space("fetch-stopped") else { return };
+    let mut archive = Archive::new(&space);
+    chain(&space, &mut archive);
+    // Takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let settings = fs::read_to_string(space.folder.join("opb.toml")).expect("reads");
+    let address = silent.local_addr().expect("bound");
+    space.write("opb.toml", &format!("[mirrors]\ntest = \"http://{address}/test\"\n\n[channel.c-TAG]\n"));
+    let mut child = space.start(&["fetch", "--format", "json"]);
+    let _asked = silent.accept().expect("apt asks");
+    let process = i32::try_from(child.id()).expect("a process");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::Signal::SIGINT).expect("signalled");
+    let mut out = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().expect("piped"), &mut out).expect("reads");
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((&told["stopped"], &told["complete"]), (&true.into(), &false.into()), "{told:#}");
+    space.write("opb.toml", &settings);
+    let told = json(&space.opb(&["fetch", "--format", "json"]).fine());
+    assert_eq!((&told["stopped"], &told["complete"]), (&false.into(), &true.into()), "{told:#}");
+}
+
+#[test]
+fn what_was_fetched_is_kept_where_a_list_is_not_known() {
+    let Some(space) = space("fetch-unknown") else { return };
+    let mut archive = Archive::new(&space);
+    chain(&space, &mut archive);
+    let kept = || {
+        let project = fs::canonicalize(&space.folder).expect("there").display().to_string();
+        space.open_store().fetched_of(&project).expect("reads").map_or(0, |fetched| fetched.files.len())
+    };
+    space.opb(&["fetch"]).fine();
+    let all = kept();
+    assert!(all > 2, "{all}");
+    // What b needs besides is nowhere: its list cannot even be guessed.
+    let fields = "Rules-Requires-Root: no\nBuild-Depends: a-TAG, other-TAG, nowhere-TAG\n";
+    Tiny { name: "b", fields, ..Tiny::PLAIN }.with_recipe(&space, "");
+    let lacking = space.opb(&["fetch"]).exits(3);
+    assert!(lacking.out.contains(&space.own("unknown resolve:b-TAG@test-TAG/all")), "{}", lacking.out);
+    assert_eq!(kept(), all);
+    // Once all lists are known again, the rest goes.
+    let fields = "Rules-Requires-Root: no\nBuild-Depends: a-TAG\n";
+    Tiny { name: "b", fields, ..Tiny::PLAIN }.with_recipe(&space, "");
+    space.opb(&["fetch"]).fine();
+    assert_eq!(kept(), all - 1);
 }
 
 #[test]

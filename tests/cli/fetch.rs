@@ -53,6 +53,38 @@ fn all_kinds_of_what_is_missing() {
 }
 
 #[test]
+fn what_was_stopped_is_never_complete() {
+    let some = |indexes, packages| {
+        let of = |count| Amount { count, bytes: 1_000 * count };
+        Kinds { indexes: of(indexes), packages: of(packages), ..Kinds::default() }
+    };
+    let told = |check, fetched, here| FetchTold::new(check, fetched, here, Vec::new(), Vec::new());
+    let none = Kinds::default();
+    let stopped = told(false, some(1, 2), none).cut_short();
+    let value = serde_json::to_value(&stopped).expect("plain values");
+    conforms("fetch", &value);
+    assert_eq!((&value["stopped"], &value["complete"]), (&true.into(), &false.into()));
+    let all = [
+        stopped,
+        told(false, none, some(1, 2)).cut_short(),
+        told(true, none, some(1, 2)).cut_short(),
+        told(true, none, some(0, 1)),
+        told(true, none, none),
+        told(false, none, some(0, 1)),
+        told(false, none, none),
+    ];
+    insta::assert_snapshot!(all.iter().map(text).collect::<String>(), @r"
+    stopped; fetched 1 index and 2 packages, 3.0 kB so far
+    stopped before anything came
+    stopped before all was looked at
+    a build without network has what it needs: 1 package
+    a build without network has what it needs
+    nothing to fetch: 1 package is here
+    nothing to fetch: what a build would read is here
+    ");
+}
+
+#[test]
 fn its_help() {
     insta::assert_snapshot!(help::verb(&["fetch", "--help"]), @r"
     exit 0
@@ -66,14 +98,14 @@ fn its_help() {
 
     Arguments:
       [SELECTOR]...
-              What to build; everything if left out
+              What a build would build; everything if left out
 
     Options:
           --again
-              Run what was selected although it is realised
+              Fetch for a build that runs what was selected although it is realised
 
           --only
-              Leave out what depends on the selected nodes
+              Leave out what only a build of what depends on the selected nodes would read
 
           --check
               Fetch nothing, and say what is missing. Exits with 3 where something is

@@ -9,7 +9,7 @@ use super::*;
 fn what_is_fetched_stays_until_its_project_goes() {
     let space = Space::new();
     let [first, second, other] = ["first", "second", "other"].map(|text| Sha256::of(text.as_bytes()));
-    let fetched = |files: &[Sha256]| FetchedFiles { project: "/vendor".to_owned(), fetched: 1, files: files.to_vec() };
+    let fetched = |files: &[Sha256]| FetchedFiles { project: "/vendor".to_owned(), files: files.to_vec() };
     let here = || [first, second, other].map(|sha256| space.open().find_sha256(sha256).expect("reads").is_some());
     {
         let store = space.open();

@@ -8,7 +8,7 @@ use crate::diag::{Failure, chain};
 use crate::digest::{Digest, Sha256};
 use crate::event::Event;
 use crate::exec::packages::{InPool, places};
-use crate::exec::{ArchiveFile, Context};
+use crate::exec::{Context, Pooled};
 use crate::graph::{Graph, NodeId};
 use crate::package::list::Listed;
 
@@ -37,7 +37,7 @@ pub struct Fetched {
     pub here: (u64, u64),
     /// How many came, and their bytes.
     pub came: (u64, u64),
-    /// Those that could not be had, by package.
+    /// Those that could not be had, each once, by package. Where the run was stopped, none of those that it did not come to.
     pub lost: Vec<Lost>,
 }
 
@@ -53,7 +53,7 @@ pub fn wanted_files(lists: &[RootList]) -> Vec<Sha256> {
 /// Brings the files of `lists` into the store. Where archives are closed, only says what is not there.
 ///
 /// # Errors
-/// Where the store cannot be read or written, or the run is stopped.
+/// Where the store cannot be read or written.
 pub fn packages(ctx: &Context<'_>, graph: &Graph, lists: &[RootList]) -> Result<Fetched, Failure> {
     let mut by_index: BTreeMap<(NodeId, Digest), Wanted<'_>> = BTreeMap::new();
     for list in lists {
@@ -62,7 +62,7 @@ pub fn packages(ctx: &Context<'_>, graph: &Graph, lists: &[RootList]) -> Result<
             wanted.entry(listed.sha256).or_insert_with(|| (listed, BTreeSet::new())).1.insert(list.root);
         }
     }
-    let mut fetched = Fetched::default();
+    let (mut fetched, mut lost) = (Fetched::default(), BTreeMap::new());
     let mut seen: BTreeSet<Sha256> = BTreeSet::new();
     for (index, mut wanted) in by_index {
         let mut here = BTreeSet::new();
@@ -77,10 +77,11 @@ pub fn packages(ctx: &Context<'_>, graph: &Graph, lists: &[RootList]) -> Result<
         }
         wanted.retain(|sha256, _| !here.contains(sha256));
         if !wanted.is_empty() {
-            of_index(ctx, graph, index, &wanted, &mut fetched)?;
+            of_index(ctx, graph, index, &wanted, (&mut fetched, &mut lost))?;
             seen.extend(wanted.keys());
         }
     }
+    fetched.lost = lost.into_values().collect();
     fetched.lost.sort_by(|one, other| (&one.package, &one.version).cmp(&(&other.package, &other.version)));
     Ok(fetched)
 }
@@ -91,7 +92,7 @@ fn of_index(
     graph: &Graph,
     index: (NodeId, Digest),
     wanted: &Wanted<'_>,
-    fetched: &mut Fetched,
+    (fetched, lost): (&mut Fetched, &mut BTreeMap<Sha256, Lost>),
 ) -> Result<(), Failure> {
     let mut causes: BTreeMap<Sha256, String> = BTreeMap::new();
     if !ctx.archives.is_closed() {
@@ -104,7 +105,7 @@ fn of_index(
                 ctx.phase(node, format!("fetching packages {} to {} of {}", done + 1, done + count, wanted.len()));
                 done += count;
             };
-            of_pool(ctx, pool, &mut tell, &mut causes)?;
+            of_pool(ctx, pool, &mut tell, &mut causes);
         }
         for sha256 in wanted.keys() {
             if let Some((_, size)) = ctx.store.find_sha256(*sha256)? {
@@ -116,17 +117,25 @@ fn of_index(
         (ctx.sink)(Event::PackagesFetched { node: node.name(), count, bytes, milliseconds });
     }
     for (sha256, (listed, roots)) in wanted {
-        if ctx.store.find_sha256(*sha256)?.is_none() {
-            let unsaid =
-                if ctx.archives.is_closed() { "it is not in the store" } else { "the pinned index has it no more" };
-            fetched.lost.push(Lost {
-                package: listed.name.to_string(),
-                version: listed.version.to_string(),
-                arch: listed.arch.to_string(),
-                roots: roots.iter().map(|root| graph.node(*root).to_string()).collect(),
-                why: causes.remove(sha256).unwrap_or_else(|| unsaid.to_owned()),
-            });
+        if ctx.store.find_sha256(*sha256)?.is_some() {
+            // Of a package for all arches, the index of another arch may know more.
+            lost.remove(sha256);
+            continue;
         }
+        if ctx.stopped() {
+            continue;
+        }
+        let unsaid =
+            if ctx.archives.is_closed() { "it is not in the store" } else { "the pinned index has it no more" };
+        let lost = lost.entry(*sha256).or_insert_with(|| Lost {
+            package: listed.name.to_string(),
+            version: listed.version.to_string(),
+            arch: listed.arch.to_string(),
+            roots: Vec::new(),
+            why: causes.remove(sha256).unwrap_or_else(|| unsaid.to_owned()),
+        });
+        lost.roots.extend(roots.iter().map(|root| graph.node(*root).to_string()));
+        lost.roots.sort();
     }
     Ok(())
 }
@@ -137,23 +146,26 @@ fn of_pool(
     (distro, suite, files): &InPool<'_>,
     tell: &mut dyn FnMut(usize),
     causes: &mut BTreeMap<Sha256, String>,
-) -> Result<(), Failure> {
+) {
     let mut all_fail: Option<String> = None;
     for part in files.chunks(TOGETHER) {
-        let failing = |cause: &str| part.iter().map(|ArchiveFile { sha256, .. }| (*sha256, cause.to_owned())).collect();
-        let lost: Vec<(Sha256, String)> = match &all_fail {
-            // What keeps these files away keeps the rest away too, and takes minutes to say so each time.
-            Some(cause) => failing(cause),
-            None => {
-                tell(part.len());
-                match ctx.archives.pool_each(distro, suite, part) {
-                    Ok(lost) => lost.into_iter().map(|(sha256, error)| (sha256, chain(&error))).collect(),
-                    Err(failure) if ctx.stopped() => return Err(failure),
-                    Err(failure) => failing(all_fail.insert(chain(&*failure.report))),
-                }
+        if ctx.stopped() {
+            return;
+        }
+        if all_fail.is_none() {
+            tell(part.len());
+            let (lost, ended) = match ctx.archives.pool_each(distro, suite, part) {
+                Ok(Pooled { lost, ended }) => (lost, ended.map(|error| chain(&error))),
+                Err(failure) => (BTreeMap::new(), Some(chain(&*failure.report))),
+            };
+            all_fail = ended;
+            causes.extend(lost.into_iter().map(|(sha256, error)| (sha256, chain(&error))));
+        }
+        // What keeps these files away keeps the rest away too, and takes minutes to say so each time.
+        if let Some(cause) = &all_fail {
+            for file in part {
+                causes.entry(file.sha256).or_insert_with(|| cause.clone());
             }
-        };
-        causes.extend(lost);
+        }
     }
-    Ok(())
 }

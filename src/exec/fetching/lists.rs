@@ -4,6 +4,7 @@
 //! (`family::deb::stand_in`). It is chosen twice, with and without what open dependencies may come to, and both choices
 //! count: too many packages cost a download, and one too few a build without network.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reach::Reach;
@@ -42,6 +43,15 @@ pub struct Lists {
     pub guessed: BTreeSet<NodeId>,
     /// The lists that cannot even be guessed, each with the reason.
     pub unknown: Vec<(NodeId, Failure)>,
+    /// Whether others are left out, since an index or a list that they follow from is missing.
+    pub left_out: bool,
+}
+
+impl Lists {
+    /// Whether these are the packages of all roots that would be made.
+    pub fn is_whole(&self) -> bool {
+        self.unknown.is_empty() && !self.left_out
+    }
 }
 
 struct Guesser<'a, 'c> {
@@ -52,6 +62,8 @@ struct Guesser<'a, 'c> {
     facts: &'a dyn Fn() -> Result<&'a Facts, Failure>,
     /// Names on the lists that stand-ins need, beyond the base.
     names: BTreeMap<NodeId, Vec<String>>,
+    /// Packages of components that are built, by their tree: several lists read them, and each is chosen twice.
+    built: RefCell<BTreeMap<(ComponentName, Digest), Vec<OurPackage>>>,
 }
 
 /// Finds the packages of all roots that `reach` says run or may. `facts` are asked for where a list must be guessed.
@@ -67,7 +79,7 @@ pub fn lists<'a>(
     reach: &'a Reach,
     facts: &'a dyn Fn() -> Result<&'a Facts, Failure>,
 ) -> Result<Lists, Failure> {
-    let mut guesser = Guesser { ctx, graph, plan, reach, facts, names: BTreeMap::new() };
+    let mut guesser = Guesser { ctx, graph, plan, reach, facts, names: BTreeMap::new(), built: RefCell::default() };
     let needed = guesser.needed();
     let mut lists = Lists::default();
     let mut guesses: BTreeMap<NodeId, Vec<Listed>> = BTreeMap::new();
@@ -76,10 +88,16 @@ pub fn lists<'a>(
         if node.kind() == Kind::Resolve {
             let found = match (guesser.list(id), guesser.waits(node)) {
                 (Some(list), _) => list.iter().cloned().collect(),
-                (None, false) => continue,
+                (None, false) => {
+                    lists.left_out = true;
+                    continue;
+                }
                 (None, true) => match guesser.guess(node) {
                     Ok(Some(found)) => found,
-                    Ok(None) => continue,
+                    Ok(None) => {
+                        lists.left_out = true;
+                        continue;
+                    }
                     Err(failure) => {
                         lists.unknown.push((id, failure));
                         continue;
@@ -95,6 +113,7 @@ pub fn lists<'a>(
         let Some(list) = input(node, "list") else { continue };
         let index = input(graph.node(list), "index");
         let Some((index, tree)) = index.and_then(|index| Some((index, guesser.content(index, "packages")?))) else {
+            lists.left_out = true;
             continue;
         };
         if let Some(found) = guesses.get(&list) {
@@ -199,7 +218,7 @@ impl Guesser<'_, '_> {
             let no_input = |_| NodeError::NoInput { role: read.role.to_owned() };
             let component = ComponentName::new(component).map_err(no_input)?;
             match self.content(read.node, read.output) {
-                Some(packages) => ours.extend(resolving::our_packages(self.ctx, &component, packages)?),
+                Some(packages) => ours.extend(self.built(component, packages)?),
                 None => {
                     let made_for = Arch::new(made_for).map_err(no_input)?;
                     let of = (read.node, &component, &made_for);
@@ -208,6 +227,16 @@ impl Guesser<'_, '_> {
             }
         }
         Ok(ours)
+    }
+
+    fn built(&self, component: ComponentName, packages: Digest) -> Result<Vec<OurPackage>, Failure> {
+        let place = (component, packages);
+        if let Some(read) = self.built.borrow().get(&place) {
+            return Ok(read.clone());
+        }
+        let read = resolving::our_packages(self.ctx, &place.0, packages)?;
+        self.built.borrow_mut().insert(place, read.clone());
+        Ok(read)
     }
 
     fn stand_ins(

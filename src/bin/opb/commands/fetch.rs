@@ -20,6 +20,11 @@ use crate::output::{self, Events};
 /// Sources, package indexes and the packages of chroots, so that `opb build --offline` of the same selection runs. Exits
 /// with 3 where something cannot be had; the rest is fetched.
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("selectors", |arg| arg.help("What a build would build; everything if left out")),
+    mut_arg("again", |arg| arg.help("Fetch for a build that runs what was selected although it is realised")),
+    mut_arg("only", |arg| arg.help("Leave out what only a build of what depends on the selected nodes would read"))
+)]
 pub struct Fetch {
     #[command(flatten)]
     what: What,
