@@ -28,6 +28,8 @@ mod probes;
 mod publishing;
 #[path = "building/real.rs"]
 mod real;
+#[path = "building/sharing.rs"]
+mod sharing;
 #[path = "building/sources.rs"]
 mod sources;
 #[path = "building/stopping.rs"]

@@ -1,5 +1,8 @@
 //! What the store knows, as planning asks for it.
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
 use super::elsewhere::{Elsewhere, learn, learn_numbers};
 use super::numbering::Numbered;
 use crate::cost::Cost;
@@ -23,6 +26,8 @@ pub struct StoreKnowledge<'a> {
     remembered: Option<&'a Settled>,
     holds: bool,
     elsewhere: Option<&'a dyn Elsewhere>,
+    project: Option<String>,
+    listed: OnceLock<BTreeMap<String, ActionKey>>,
 }
 
 impl<'a> StoreKnowledge<'a> {
@@ -32,7 +37,8 @@ impl<'a> StoreKnowledge<'a> {
     /// None today; a host that forbids sandboxes only shows when one is started.
     pub fn new(store: &'a Store) -> Result<Self, Failure> {
         let root_owner = root_owner(IdMap::of_this_process().ok().as_ref());
-        Ok(Self { store, root_owner, remembered: None, holds: false, elsewhere: None })
+        let (remembered, elsewhere, project, listed) = (None, None, None, OnceLock::new());
+        Ok(Self { store, root_owner, remembered, holds: false, elsewhere, project, listed })
     }
 
     /// For a run: what is asked for is about to be used, and stays from then on until this process ends.
@@ -52,6 +58,39 @@ impl<'a> StoreKnowledge<'a> {
     pub fn asking(self, elsewhere: Option<&'a dyn Elsewhere>) -> Self {
         Self { elsewhere, ..self }
     }
+
+    /// The same, where the list of the project in that folder says by which results of other nodes its own are realised.
+    #[must_use]
+    pub fn of_project(self, project: String) -> Self {
+        Self { project: Some(project), ..self }
+    }
+
+    /// The key by which the project's list says that `node` is, or last was, realised. A damaged list says nothing.
+    fn listed(&self, node: &str) -> Option<ActionKey> {
+        let project = self.project.as_ref()?;
+        let read = || {
+            let list = self.store.project_list(project).ok().flatten().unwrap_or_default();
+            list.nodes.into_iter().filter_map(|(node, key)| Some((node, key?))).collect()
+        };
+        self.listed.get_or_init(read).get(node).copied()
+    }
+}
+
+/// The latest results of `node`, the latest first, at most `most` of its own. One that it shares with another node is on
+/// record by that node's name only: `listed` is the key of the last that it had, as its project's list tells.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn history(store: &Store, node: &str, listed: Option<ActionKey>, most: usize) -> Result<Vec<Realisation>, Failure> {
+    let mut history = store.latest_of_node(node, most)?;
+    let shared = listed.filter(|key| history.iter().all(|earlier| earlier.key != *key));
+    if let Some(shared) = shared.map(|key| store.realisation(key)).transpose()?.flatten()
+        && shared.node != node
+    {
+        let place = history.partition_point(|earlier| earlier.started > shared.started);
+        history.insert(place, shared);
+    }
+    Ok(history)
 }
 
 /// The user whose roots a process with this mapping uses.
@@ -139,7 +178,8 @@ impl Knowledge for StoreKnowledge<'_> {
     }
 
     fn earlier(&self, node: Node<'_>) -> Result<Vec<Walked>, Failure> {
-        let history = self.store.latest_of_node(&node.to_string(), MOST_EARLIER)?;
+        let node = node.to_string();
+        let history = history(self.store, &node, self.listed(&node), MOST_EARLIER)?;
         Ok(history.into_iter().map(walked).collect())
     }
 }

@@ -39,7 +39,7 @@ pub use context::{Context, Job};
 pub use elsewhere::{Asked, Brought, Elsewhere, Known};
 pub use error::{NodeError, told};
 pub use guest::{clean, root_env};
-pub use knowledge::{StoreKnowledge, root_owner, same_to_readers, walked};
+pub use knowledge::{StoreKnowledge, history, root_owner, same_to_readers, walked};
 pub use numbering::{Numbered, number_of};
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;

@@ -81,6 +81,7 @@ pub(super) fn plan_and_whole(
 ) -> Result<(Plan, Option<Spared>), Failure> {
     let known = Known::of(&session.project, store)?;
     let knows = StoreKnowledge::new(store)?.remembering(known.settled()).asking(elsewhere);
+    let knows = knows.of_project(keeping::project_of(session));
     let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
     let is_new = known.keep(&session.graph, &plan);
     if is_new || !store.has_project(&keeping::project_of(session)) {

@@ -1,11 +1,12 @@
 //! Why a node ran, why it would run, and where all of it begins.
 
+use super::keeping;
 use super::plan::{Wish, plan};
 use super::runs::run_of;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::text_of;
-use crate::exec::walked;
+use crate::exec::{self, walked};
 use crate::graph::{Graph, NodeId, Selector, SelectorError};
 use crate::name::{Kind, NodeName};
 use crate::plan::{self, Causes, Change, Earlier, Plan, Reason, State, Walked, changes, reason};
@@ -62,11 +63,15 @@ impl Caused for WhyError {
 pub fn why(session: &Session, store: &Store, id: NodeId) -> Result<Why, Failure> {
     let node = session.graph.node(id).to_string();
     let plan = plan_all(session, store)?;
-    let history: Vec<_> = store.history_of_node(&node)?;
+    let history = exec::history(store, &node, keeping::listed(session, store, &node), usize::MAX)?;
     let newest = history.first().map_or(0, |last| last.started);
     let attempt = store.last_attempt_of_node(&node)?.filter(|attempt| attempt.started >= newest);
     let walks: Vec<Walked> = history.iter().cloned().map(walked).collect();
-    let run = |earlier: &Earlier| run_of(store, &node, earlier).ok().flatten().map(|run| run.to_string());
+    let made_as = |earlier: &Earlier| {
+        let made = history.iter().find(|made| made.key == earlier.key);
+        made.map_or(node.as_str(), |made| made.node.as_str())
+    };
+    let run = |earlier: &Earlier| run_of(store, made_as(earlier), earlier).ok().flatten().map(|run| run.to_string());
     let last = history.first().map(|last| {
         let before = walks.get(1..).unwrap_or_default();
         Last {
@@ -76,6 +81,7 @@ pub fn why(session: &Session, store: &Store, id: NodeId) -> Result<Why, Failure>
             key: last.key.to_string(),
             run: run(&Earlier { key: last.key, started: last.started }),
             kept: last.kept.is_some(),
+            made_as: Some(last.node.clone()).filter(|name| *name != node),
             reason: ReasonTold::new(&reason(before, &last.derivation), &session.graph, &run),
         }
     });

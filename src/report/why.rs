@@ -68,6 +68,8 @@ pub struct Last {
     pub run: Option<String>,
     /// Whether the packages of an earlier build were kept.
     pub kept: bool,
+    /// The node as which it was made, where that is another one, which does the same.
+    pub made_as: Option<String>,
     /// Why it ran then.
     pub reason: ReasonTold,
 }
@@ -143,6 +145,9 @@ pub fn text(told: &Why, width: usize) -> String {
             let run = last.run.as_ref().map_or(String::new(), |run| format!(", run {run}"));
             let line = format!("last built {} in {}{number}{run}", last.started, duration(last.milliseconds));
             text += &wrapped(&line, "  ", "    ", width);
+            if let Some(other) = &last.made_as {
+                text += &wrapped(&format!("as {}, which does the same", plain(other)), "    ", "      ", width);
+            }
             if last.kept {
                 text += "    equivalent to the build before, whose packages were kept\n";
             }
