@@ -350,24 +350,5 @@ fn change_of(change: &Change) -> RunChange {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::eval::MemoryFiles;
-
-    #[test]
-    fn the_digest_of_recipes_sees_paths_and_contents() {
-        let of = |files: &[(&str, &str)]| {
-            let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
-            digest_of_recipes(&MemoryFiles(files.collect()))
-        };
-        let one = of(&[("recipes/a.rhai", "1"), ("distros/d.rhai", "2"), ("opb.toml", "3")]);
-        assert_eq!(one, of(&[("recipes/a.rhai", "1"), ("distros/d.rhai", "2")]), "the settings have no part in it");
-        for other in [
-            of(&[("recipes/a.rhai", "2"), ("distros/d.rhai", "2")]),
-            of(&[("recipes/b.rhai", "1"), ("distros/d.rhai", "2")]),
-            of(&[("recipes/a/recipe.rhai", "1"), ("distros/d.rhai", "2")]),
-        ] {
-            assert_ne!(one, other);
-        }
-    }
-}
+#[path = "record_tests.rs"]
+mod tests;
