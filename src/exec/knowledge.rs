@@ -76,17 +76,15 @@ impl<'a> StoreKnowledge<'a> {
     }
 }
 
-/// The latest results of `node`, the latest first, at most `most` of its own. One that it shares with another node is on
-/// record by that node's name only: `listed` is the key of the last that it had, as its project's list tells.
+/// The latest results of `node`, the latest first: at most `most`, and the last that it had, with the key `listed`. That may be
+/// an old one, or one that it shares with another node, which is on record by that node's name only.
 ///
 /// # Errors
 /// Where the store cannot be read.
 pub fn history(store: &Store, node: &str, listed: Option<ActionKey>, most: usize) -> Result<Vec<Realisation>, Failure> {
     let mut history = store.latest_of_node(node, most)?;
     let shared = listed.filter(|key| history.iter().all(|earlier| earlier.key != *key));
-    if let Some(shared) = shared.map(|key| store.realisation(key)).transpose()?.flatten()
-        && shared.node != node
-    {
+    if let Some(shared) = shared.map(|key| store.realisation(key)).transpose()?.flatten() {
         let place = history.partition_point(|earlier| earlier.started > shared.started);
         history.insert(place, shared);
     }
@@ -181,5 +179,57 @@ impl Knowledge for StoreKnowledge<'_> {
         let node = node.to_string();
         let history = history(self.store, &node, self.listed(&node), MOST_EARLIER)?;
         Ok(history.into_iter().map(walked).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::HostPath;
+    use crate::store::ProjectList;
+
+    #[test]
+    fn what_a_node_came_to_under_another_name_is_in_its_history() {
+        let folder = tempfile::tempdir().expect("made");
+        let store = Store::open(&HostPath::new(folder.path())).expect("opens");
+        let key = |name: &str| ActionKey(Digest::of(name.as_bytes()));
+        for (name, node, started) in [("one", "b", 1), ("two", "a", 2), ("three", "b", 3), ("four", "b", 4)] {
+            let realisation = Realisation {
+                key: key(name),
+                node: node.to_owned(),
+                fingerprint: None,
+                number: None,
+                outputs: Outputs::from([(OutputName::new("list").expect("plain"), Digest::of(name.as_bytes()))]),
+                derivation: String::new(),
+                log: None,
+                started,
+                milliseconds: 1,
+                cpu_milliseconds: 1,
+                peak_memory: 0,
+                disk: 0,
+                backend: String::new(),
+                host: String::new(),
+                kept: None,
+            };
+            store.record(&realisation).expect("recorded");
+        }
+        let of = |listed: Option<&str>, most| -> Vec<i64> {
+            let history = history(&store, "b", listed.map(key), most).expect("reads");
+            history.iter().map(|earlier| earlier.started).collect()
+        };
+        assert_eq!(of(None, 9), [4, 3, 1]);
+        assert_eq!(of(Some("two"), 9), [4, 3, 2, 1]);
+        assert_eq!(
+            [of(Some("four"), 2), of(Some("one"), 2), of(Some("gone"), 2)],
+            [vec![4, 3], vec![4, 3, 1], vec![4, 3]]
+        );
+        // A plan finds it through the project's list.
+        let nodes = vec![("b".to_owned(), Some(key("two"))), ("c".to_owned(), None)];
+        let list = ProjectList { project: "/vendor".to_owned(), updated: 1, nodes };
+        store.keep_project(&list).expect("kept");
+        let knows = StoreKnowledge::new(&store).expect("made");
+        assert_eq!(knows.listed("b"), None);
+        let knows = knows.of_project("/vendor".to_owned());
+        assert_eq!([knows.listed("b"), knows.listed("c")], [Some(key("two")), None]);
     }
 }

@@ -13,7 +13,7 @@ use crate::graph::{Graph, NodeId};
 /// Why a node runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// There is no realisation of a node of this name.
+    /// It was never realised, neither under its name nor, as far as is known, as another node that does the same.
     New,
     /// It was asked for although it is realised.
     Again,

@@ -127,17 +127,23 @@ fn of_index(
         }
         let unsaid =
             if ctx.archives.is_closed() { "it is not in the store" } else { "the pinned index has it no more" };
-        let lost = lost.entry(*sha256).or_insert_with(|| Lost {
-            package: listed.name.to_string(),
-            version: listed.version.to_string(),
-            arch: listed.arch.to_string(),
-            roots: Vec::new(),
-            why: causes.remove(sha256).unwrap_or_else(|| unsaid.to_owned()),
-        });
-        lost.roots.extend(roots.iter().map(|root| graph.node(*root).to_string()));
-        lost.roots.sort();
+        let roots = roots.iter().map(|root| graph.node(*root).to_string());
+        lose(lost, listed, roots, causes.remove(sha256).unwrap_or_else(|| unsaid.to_owned()));
     }
     Ok(())
+}
+
+/// Notes that a package could not be had: once, also where several indexes name it.
+fn lose(lost: &mut BTreeMap<Sha256, Lost>, listed: &Listed, roots: impl Iterator<Item = String>, why: String) {
+    let lost = lost.entry(listed.sha256).or_insert_with(|| Lost {
+        package: listed.name.to_string(),
+        version: listed.version.to_string(),
+        arch: listed.arch.to_string(),
+        roots: Vec::new(),
+        why,
+    });
+    lost.roots.extend(roots);
+    lost.roots.sort();
 }
 
 /// Fetches files of one suite, some at a time.
@@ -167,5 +173,31 @@ fn of_pool(
                 causes.entry(file.sha256).or_insert_with(|| cause.clone());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::list::PackageList;
+
+    #[test]
+    fn a_package_for_all_arches_is_lost_once() {
+        let sha256 = Sha256::of(b"tzdata");
+        let text = format!("opb package list 1\ntzdata 1.0 all {sha256} 4 distribution base\n");
+        let list = PackageList::decode(&text).expect("a list");
+        let listed = list.iter().next().expect("one");
+        let mut lost = BTreeMap::new();
+        for (root, why) in [("root:base@d/arm64", "no such file"), ("root:base@d/amd64", "nor here")] {
+            lose(&mut lost, listed, std::iter::once(root.to_owned()), why.to_owned());
+        }
+        let told = Lost {
+            package: "tzdata".to_owned(),
+            version: "1.0".to_owned(),
+            arch: "all".to_owned(),
+            roots: vec!["root:base@d/amd64".to_owned(), "root:base@d/arm64".to_owned()],
+            why: "no such file".to_owned(),
+        };
+        assert_eq!(lost.into_values().collect::<Vec<_>>(), [told]);
     }
 }
