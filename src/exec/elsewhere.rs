@@ -4,7 +4,7 @@
 //! somebody reads them. A number comes with its result, and is taken over into the ledger; where another build has it here
 //! already, the result is not taken, since a file name never gets other bytes.
 
-use super::knowledge::same_to_readers;
+use super::knowledge::{is_record, same_to_readers};
 use super::numbering::Numbered;
 use crate::cost::Cost;
 use crate::diag::Failure;
@@ -168,18 +168,78 @@ fn take_over(store: &Store, elsewhere: &dyn Elsewhere, known: Vec<Known>) -> Res
     Ok(())
 }
 
-/// Looks whether somebody else has another result of a step that has just come to `own`. It is kept to be compared, with
-/// its bytes where they can be had; the name of the cache, where this is new.
+/// Looks whether somebody else has another result of a step that has just come to `own`; the name of the cache, where this
+/// is new.
 ///
 /// # Errors
 /// Where the store cannot be written to.
 pub fn compare(store: &Store, elsewhere: &dyn Elsewhere, own: &Realisation) -> Result<Option<String>, Failure> {
     let Some(known) = elsewhere.find(&[Asked::Key(own.key)]).pop().flatten() else { return Ok(None) };
-    if same_to_readers(&known.realisation.outputs, &own.outputs) {
-        return Ok(None);
-    }
-    elsewhere.bring(store, own.key, &known.realisation.outputs)?;
+    let cache = known.cache.clone();
+    Ok(if keep_other(store, elsewhere, own, known)? == Other::New { Some(cache) } else { None })
+}
+
+/// What somebody else's result is beside one's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Other {
+    /// The same.
+    Same,
+    /// Another, which is known already.
+    Known,
+    /// Another.
+    New,
+}
+
+/// Keeps somebody else's result, where it is another than `own`, to be compared, with its bytes where they can be had.
+///
+/// # Errors
+/// Where the store cannot be written to.
+pub fn keep_other(store: &Store, elsewhere: &dyn Elsewhere, own: &Realisation, known: Known) -> Result<Other, Failure> {
     let Known { cache, realisation } = known;
-    let is_new = store.keep_rival(&Rival { cache: Some(cache.clone()), realisation })?;
-    Ok(is_new.then_some(cache))
+    if same_to_readers(&realisation.outputs, &own.outputs) {
+        return Ok(Other::Same);
+    }
+    elsewhere.bring(store, own.key, &realisation.outputs)?;
+    let is_new = store.keep_rival(&Rival { cache: Some(cache), realisation })?;
+    Ok(if is_new { Other::New } else { Other::Known })
+}
+
+/// Records `own` in the place of `theirs`, which was learned and whose bytes cannot be had; theirs is kept to be compared.
+/// The name of the cache that has it.
+///
+/// # Errors
+/// Where the store cannot be written to.
+pub fn take_own(
+    store: &Store,
+    elsewhere: Option<&dyn Elsewhere>,
+    own: &Realisation,
+    theirs: Realisation,
+) -> Result<String, Failure> {
+    let known = elsewhere.and_then(|elsewhere| elsewhere.find(&[Asked::Key(own.key)]).pop().flatten());
+    let cache = known.filter(|known| known.realisation.outputs == theirs.outputs).map(|known| known.cache);
+    // Of one that is left out by now, the name is not known.
+    let cache = cache.unwrap_or_else(|| "it came from".to_owned());
+    store.keep_rival(&Rival { cache: Some(cache.clone()), realisation: theirs })?;
+    store.forget(own.key)?;
+    store.not_elsewhere(own.key)?;
+    store.record(own)?;
+    store.not_owed(own.key)?;
+    Ok(cache)
+}
+
+/// Forgets of what has come meanwhile, in whatever way, that it is still to come.
+///
+/// # Errors
+/// Where the store cannot be read or written to.
+pub fn settle_owed(store: &Store) -> Result<(), Failure> {
+    for key in store.owed() {
+        let outputs = store.outputs_of(&[key])?.pop().flatten();
+        let mut digests = outputs.iter().flat_map(Outputs::iter).filter(|(name, _)| !is_record(name));
+        if outputs.is_none()
+            || digests.try_fold(true, |all, (_, digest)| Ok::<_, StoreError>(all && store.present(*digest)?))?
+        {
+            store.not_owed(key)?;
+        }
+    }
+    Ok(())
 }

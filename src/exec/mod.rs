@@ -36,7 +36,7 @@ use std::time::Instant;
 
 pub use archives::{ArchiveFile, Archives, Pooled};
 pub use context::{Context, Job};
-pub use elsewhere::{Asked, Brought, Elsewhere, Known};
+pub use elsewhere::{Asked, Brought, Elsewhere, Known, Other, keep_other, settle_owed};
 pub use error::{NodeError, told};
 pub use guest::{clean, root_env};
 pub use knowledge::{StoreKnowledge, history, root_owner, same_to_readers, walked};
@@ -267,12 +267,6 @@ fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: 
     match result {
         Ok(None) => schedule.not_fetched(id),
         Ok(Some(ran)) => {
-            // Settled before, and now made again because its bytes were gone: others went on from what it was.
-            let differs = schedule.outputs(id).is_some_and(|before| !same_to_readers(before, &ran.outputs));
-            if differs {
-                let failure = Failure::from(NodeError::Differs { node: node.to_string() });
-                return fail(ctx, graph, schedule, id, &failure, tally);
-            }
             let fetched = matches!(ran.how, Done::Fetched { .. });
             let how = if ran.found && !fetched { Done::Found } else { ran.how };
             if fetched {

@@ -1,7 +1,7 @@
 //! One node, from its key to its realisation.
 
 use super::context::{Context, Job};
-use super::elsewhere::{Brought, compare};
+use super::elsewhere::{Brought, compare, take_own};
 use super::error::{NodeError, told};
 use super::guest::BUILD_LIMITS;
 use super::knowledge::same_to_readers;
@@ -215,6 +215,12 @@ fn record(ctx: &Context<'_>, job: &Job<'_>, realisation: &Realisation) -> Result
         Recorded::Differs(earlier) => {
             let node = job.node();
             if !super::StoreKnowledge::new(ctx.store)?.holding().present(node, realisation.key, &earlier.outputs)? {
+                // What a cache said and does not have holds nobody up: who went on from it is looked at again.
+                if ctx.store.is_from_elsewhere(realisation.key)? {
+                    let cache = take_own(ctx.store, ctx.elsewhere, realisation, *earlier)?;
+                    tell_of_rival(ctx, realisation, Some(cache));
+                    return Ok(realisation.outputs.clone());
+                }
                 return Err(NodeError::Differs { node: node.to_string() }.into());
             }
             ctx.store.keep_rival(&Rival { cache: None, realisation: realisation.clone() })?;

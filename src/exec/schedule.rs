@@ -15,6 +15,7 @@ mod tests;
 
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
+use super::knowledge::same_to_readers;
 use crate::drv::{ActionKey, Outputs};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
@@ -49,6 +50,8 @@ struct Slot {
     outputs: Option<Outputs>,
     excused: bool,
     fetches: bool,
+    /// It runs, but on what something before it is no more: then it is looked at again.
+    stale: bool,
 }
 
 /// The state of all nodes of a run.
@@ -74,6 +77,7 @@ impl<'a> Schedule<'a> {
             outputs: None,
             excused: false,
             fetches: false,
+            stale: false,
         };
         let mut priority = vec![0u64; graph.len()];
         for id in graph.ids().rev() {
@@ -114,7 +118,9 @@ impl<'a> Schedule<'a> {
     /// The bytes of `id` are not elsewhere either: it has to run.
     pub fn not_fetched(&mut self, id: NodeId) {
         self.slots[id.index()].fetches = false;
-        self.enter(id, Stage::Needed);
+        if !self.is_stale(id) {
+            self.enter(id, Stage::Needed);
+        }
     }
 
     /// Also has the bytes of `id` here when the run ends.
@@ -140,22 +146,35 @@ impl<'a> Schedule<'a> {
 
     /// Whether a node may run.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        self.ready.iter().any(|(_, std::cmp::Reverse(id))| self.stage(*id) == Stage::Ready)
     }
 
     /// The next node to run; it counts as running from here on.
     pub fn next_ready(&mut self) -> Option<NodeId> {
-        let (_, std::cmp::Reverse(id)) = self.ready.pop()?;
-        self.slots[id.index()].stage = Stage::Running;
-        Some(id)
+        // Some may have been looked at again since they were ready.
+        while let Some((_, std::cmp::Reverse(id))) = self.ready.pop() {
+            if self.stage(id) == Stage::Ready {
+                self.slots[id.index()].stage = Stage::Running;
+                return Some(id);
+            }
+        }
+        None
     }
 
-    /// A running node has these outputs, and their bytes are here.
+    /// A running node has these outputs, and their bytes are here. Where it was settled as something else, which nobody has
+    /// after all, all that went on from that is looked at again.
     pub fn done(&mut self, id: NodeId, key: ActionKey, outputs: Outputs) {
+        self.slots[id.index()].fetches = false;
+        if self.is_stale(id) {
+            return;
+        }
         let slot = &mut self.slots[id.index()];
+        let is_other = slot.outputs.as_ref().is_some_and(|before| !same_to_readers(before, &outputs));
         slot.key = Some(key);
         slot.outputs = Some(outputs);
-        slot.fetches = false;
+        if is_other {
+            self.unsettle_after(id);
+        }
         self.enter(id, Stage::Done);
     }
 
@@ -217,6 +236,38 @@ impl<'a> Schedule<'a> {
         if !matches!(stage, Stage::Needed | Stage::Ready | Stage::Running) {
             let waiting = self.graph.consumers(id).iter().filter(|consumer| self.slots[consumer.index()].wanted);
             self.touched.extend(waiting.copied());
+        }
+    }
+
+    /// Whether a node that ran, ran for nothing; then it is looked at again.
+    fn is_stale(&mut self, id: NodeId) -> bool {
+        let slot = &mut self.slots[id.index()];
+        if std::mem::take(&mut slot.stale) {
+            (slot.key, slot.outputs) = (None, None);
+            self.enter(id, Stage::Idle);
+            return true;
+        }
+        false
+    }
+
+    /// Forgets what was known of all that reads `id`, directly or not. What failed stays so.
+    fn unsettle_after(&mut self, id: NodeId) {
+        let mut next = vec![id];
+        while let Some(id) = next.pop() {
+            for consumer in self.graph.consumers(id) {
+                let slot = &mut self.slots[consumer.index()];
+                match slot.stage {
+                    Stage::Idle | Stage::Failed | Stage::Blocked => continue,
+                    Stage::Running if slot.stale => continue,
+                    Stage::Running => slot.stale = true,
+                    Stage::Settled | Stage::Needed | Stage::Ready | Stage::Done => {
+                        (slot.stage, slot.fetches) = (Stage::Idle, false);
+                        (slot.key, slot.outputs) = (None, None);
+                        self.touched.push_back(*consumer);
+                    }
+                }
+                next.push(*consumer);
+            }
         }
     }
 

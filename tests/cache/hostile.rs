@@ -61,3 +61,47 @@ fn builds_that_differ_are_told_and_kept() {
     let told = space.opb(&["diff", "--rivals", "build:a-TAG"]).fine().out;
     assert!(told.contains("another result is here, made "), "{told}");
 }
+
+#[test]
+fn bytes_that_a_cache_has_lost_never_fail_a_build() {
+    let Some(space) = space("hollow") else { return };
+    let fill = "date +%s%N > $d/x";
+    Tiny { name: "a", fill, ..Tiny::PLAIN }.with_recipe(&space, "");
+    let fields = "Rules-Requires-Root: no\nBuild-Depends: a-TAG\n";
+    let b = |more: &str| {
+        let fill = format!("cat /usr/share/a-TAG/x > $d/x; {more}");
+        Tiny { name: "b", fields, fill: &fill, ..Tiny::PLAIN }.with_recipe(&space, "");
+    };
+    b("true");
+    space.opb(&["build", "-q"]).fine();
+    space.opb(&["cache", "key", "new", "office-1"]).fine();
+    let url = space.folder.join("cache").display().to_string();
+    let config = std::fs::read_to_string(space.folder.join("config/opb/config.toml")).expect("trusted");
+    let node = |name: &str| format!("build:{name}-TAG@DISTRO/all");
+    // What was asked for by name, and then what a node that runs reads.
+    for more in ["true", "echo 2 >> $d/x"] {
+        space.write("config/opb/config.toml", &config);
+        space.opb(&["cache", "push", &url]).fine();
+        let theirs = ["a", "b"].map(|name| space.files(&node(name), "packages"));
+        let store = space.open_store();
+        for digest in theirs[0].iter().map(|(_, digest)| digest) {
+            let packed = space.folder.join("cache/objects").join(&digest[..2]).join(format!("{}.zst", &digest[2..]));
+            std::fs::remove_file(packed).expect("pushed");
+            std::fs::remove_file(store.object_path(digest.parse().expect("a digest")).as_path()).expect("here");
+        }
+        drop(store);
+        forget(&space);
+        b(more);
+        space.write("config/opb/config.toml", &format!("[[cache]]\nurl = \"{url}\"\n{config}"));
+        let built = space.opb(&["build", "-j1"]).fine();
+        let ours = ["a", "b"].map(|name| space.files(&node(name), "packages"));
+        assert!(ours[0] != theirs[0] && ours[1] != theirs[1], "b went on from the a that is here: {}", built.err);
+        let said = format!("note: {} is not reproducible: cache has another result", space.own(&node("a")));
+        assert_eq!(built.err.matches(&said).count(), 1, "{}", built.err);
+        assert_eq!(built.err.matches("` is missing in the cache `cache`").count(), 1, "{}", built.err);
+        let told = space.opb(&["diff", "--rivals", "build:a-TAG"]).fine().out;
+        assert!(told.contains("another result is in the cache cache, made "), "{told}");
+        assert!(space.opb(&["build"]).fine().err.starts_with("nothing to do: "));
+        assert!(!space.store.join("owed").join(space.last(&node("a")).key.to_string()).exists());
+    }
+}

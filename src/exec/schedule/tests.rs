@@ -282,3 +282,47 @@ fn a_repository_that_waited_for_lost_bytes_goes_on_without_them() {
     assert_eq!(ran, ["build:c@d/amd64", "repo:nightly@d"]);
     assert_eq!((schedule.stage(repo), schedule.without(repo)), (Stage::Done, BTreeSet::from([c])));
 }
+
+#[test]
+fn what_comes_out_otherwise_than_elsewhere_is_gone_on_from_anew() {
+    // A cache says what `a` and what follows came to, but has the bytes only of `root:b`.
+    let graph = chain("1");
+    let (mut knows, made) = realised(&graph);
+    let [a, b, c, repo] =
+        ["build:a@d/amd64", "build:b@d/amd64", "build:c@d/amd64", "repo:nightly@d"].map(|name| id(&graph, name));
+    knows.absent = [a, b, c].iter().flat_map(|id| made[id].values()).copied().collect();
+    let mut schedule = all(&graph);
+    schedule.fetch_first();
+    schedule.want_bytes(b);
+    schedule.want_bytes(a);
+    let Ok(()) = schedule.pump(&knows);
+    assert!([a, b].iter().all(|id| schedule.stage(*id) == Stage::Ready));
+    assert_eq!(schedule.stage(repo), Stage::Settled);
+    let mut running: Vec<NodeId> = std::iter::from_fn(|| schedule.next_ready()).collect();
+    running.sort_unstable();
+    assert_eq!(running, [a, b]);
+    // `b` comes from the cache meanwhile; `a` does not, runs, and is something else.
+    schedule.not_fetched(a);
+    let Ok(()) = schedule.pump(&knows);
+    assert_eq!(schedule.next_ready(), Some(a));
+    let contents = |schedule: &Schedule<'_>, id: NodeId| {
+        contents_without(graph.node(id), |input| schedule.outputs(input), |_| false).expect("settled")
+    };
+    let own = contents(&schedule, a);
+    let (key, outputs) = knows.run(graph.node(a), &own, "something else");
+    assert_ne!(outputs, made[&a]);
+    schedule.done(a, key, outputs.clone());
+    // Of what went on from the other `a` nothing is known any more; `b` is still on its way, for nothing.
+    assert_eq!(
+        [a, b, c, repo].map(|id| schedule.stage(id)),
+        [Stage::Done, Stage::Running, Stage::Settled, Stage::Idle]
+    );
+    let Ok(()) = schedule.pump(&knows);
+    schedule.done(b, schedule.key(b).expect("it was settled"), made[&b].clone());
+    assert_eq!(schedule.stage(b), Stage::Idle);
+    let (ran, schedule) = drive(&graph, schedule, &mut knows, |name| Some(format!("new {name}")));
+    assert_eq!(ran[..2], ["root:b@d/amd64", "build:b@d/amd64"]);
+    assert!([a, b, repo].iter().all(|id| schedule.stage(*id) == Stage::Done), "{ran:?}");
+    assert_eq!(schedule.outputs(a), Some(&outputs));
+    assert_ne!(schedule.outputs(b), Some(&made[&b]));
+}
