@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use opb::cache::{Address, Keyed, Keyring, List, PublicKey, Segment, Signed, Table, file_of_cache};
+use opb::digest::Digest;
 use opb::eval::check::{Question, check};
 use opb::eval::weave::{Asked, LocalError, Looked};
 use opb::eval::{MemoryFiles, RecipeError, Watch};
@@ -17,8 +19,8 @@ use opb::package::relation::{Relations, Variables};
 use opb::package::{
     changelog, control, deb, dsc, index, list::PackageList, rpm_version, source, sources, spec, version::Version,
 };
-use opb::path::TreePath;
-use opb::settings::Settings;
+use opb::path::{HostPath, TreePath};
+use opb::settings::{Settings, UserSettings};
 use opb::store::Realisation;
 use opb::tree::Tree;
 
@@ -33,6 +35,78 @@ fn told<T, E: std::fmt::Display>(result: Result<T, E>) -> Option<T> {
 fn chosen(data: &[u8]) -> Option<(u8, &str)> {
     let (first, rest) = data.split_first()?;
     Some((*first, std::str::from_utf8(rest).ok()?))
+}
+
+/// What a cache sends; the first byte says what.
+pub fn cache(data: &[u8]) {
+    let Some((which, bytes)) = data.split_first() else { return };
+    match which % 6 {
+        0 => {
+            if let Some(list) = told(List::parse(bytes, "c")) {
+                assert_eq!(List::parse(&list.encode(), "c").expect("what was written can be read"), list);
+            }
+        }
+        1 => {
+            let Some(table) = told(Table::decode(bytes.to_vec(), Digest::of(bytes))) else { return };
+            for (key, spot) in table.iter() {
+                assert!(table.find(&key).len() == 64 || table.find(&key).contains(&spot));
+            }
+            let lengths = (0..table.blocks() as u32).filter_map(|number| Some(table.block(number)?.length));
+            // What is asked for at once is bounded, and all of it is what the list must say.
+            let lengths: Vec<u64> = lengths.collect();
+            assert!(lengths.iter().all(|length| *length < 40 << 20));
+            told(table.with_records(lengths.iter().sum())).expect("the blocks come to that");
+        }
+        2 => block(bytes),
+        3 => records(bytes),
+        4 => {
+            let Some(signed) = Signed::decode(bytes) else { return };
+            assert_eq!(signed.encode(), bytes, "two forms of one record");
+            signed.verify(&Keyring::new([signed.key.clone()]));
+        }
+        _ => {
+            let Ok(text) = std::str::from_utf8(bytes) else { return };
+            told(UserSettings::parse(text, &HostPath::new("/config.toml")));
+            for line in text.lines() {
+                if let Some(key) = told(line.parse::<PublicKey>()) {
+                    assert_eq!(key.to_string().parse(), Ok(key));
+                }
+                told(Address::parse(line, &HostPath::new("/")));
+                file_of_cache(line);
+            }
+        }
+    }
+}
+
+/// The only block of a segment: its length when unpacked, and what is sent.
+fn block(bytes: &[u8]) {
+    let Some((unpacked, packed)) = bytes.split_at_checked(4) else { return };
+    let mut keys = b"opb cache segment 1\n\x01\0\0\0\0\0\0\0".to_vec();
+    keys.extend_from_slice(&(packed.len() as u64).to_le_bytes());
+    keys.extend_from_slice(unpacked);
+    keys.extend_from_slice(Digest::of(packed).as_bytes());
+    let Some(table) = told(Table::decode(keys.clone(), Digest::of(&keys))) else { return };
+    let records = told(table.block(0).expect("the only one").unpack(packed));
+    assert!(records.is_none_or(|records| records.len() <= 64));
+}
+
+/// Records, each with its length before it: what a segment is made of is found in it.
+fn records(mut rest: &[u8]) {
+    let mut all = Vec::new();
+    while let Some((length, tail)) = rest.split_first() {
+        let (record, tail) = tail.split_at(usize::from(*length).min(tail.len()));
+        all.push(Keyed { keys: vec![Digest::of(record)], record: record.to_vec() });
+        rest = tail;
+    }
+    let segment = Segment::of(all.clone());
+    let table = Table::decode(segment.keys.clone(), segment.name()).expect("what was written can be read");
+    assert!(table.is_of(&mut &segment.records[..]).expect("memory can be read"));
+    for Keyed { keys, record } in all {
+        let spot = table.find(&keys[0])[0];
+        let block = table.block(spot.block).expect("it is there");
+        let packed = &segment.records[block.from as usize..(block.from + block.length) as usize];
+        assert_eq!(block.unpack(packed).expect("it is whole")[spot.place as usize], record);
+    }
 }
 
 /// Texts of Debian's formats; the first byte says which.

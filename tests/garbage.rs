@@ -70,7 +70,8 @@ fn tree() -> Tree {
 /// A fuzz target: its name, and what it does with its bytes.
 type FuzzTarget = (&'static str, fn(&[u8]));
 
-const FUZZ_TARGETS: [FuzzTarget; 8] = [
+const FUZZ_TARGETS: [FuzzTarget; 9] = [
+    ("cache", entries::cache),
     ("debian", entries::debian),
     ("decoders", entries::decoders),
     ("distro", entries::distro),

@@ -2,8 +2,9 @@
 
 use super::error::CacheError;
 use super::fetch::bring;
+use super::lookup::Contents;
 use super::signature::{Keyring, Signed, Verdict};
-use super::{Access, Cache, Surroundings};
+use super::{Access, Cache, Surroundings, Wish};
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs};
 use crate::event::CacheUse;
@@ -11,6 +12,7 @@ use crate::exec::{Asked, Brought, Elsewhere, Known};
 use crate::store::{Realisation, Store, StoreError};
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// The caches of a run, in the order in which they are asked.
 pub struct Caches {
@@ -55,6 +57,28 @@ impl Caches {
         notices
     }
 
+    /// Why the first one is left out, where it failed since this was last asked.
+    pub fn take_failure(&self) -> Option<CacheError> {
+        self.caches.first()?.state().failure.take()
+    }
+
+    /// Ends what is asked of them, at once; from now on they have nothing, and nobody is told of it.
+    pub fn halt(&self) {
+        self.caches.iter().for_each(Cache::halt);
+    }
+
+    /// Forgets the records that are held.
+    #[cfg(test)]
+    pub(super) fn forget_blocks(&self) {
+        self.caches.iter().for_each(|cache| cache.blocks.forget());
+    }
+
+    /// Whether the first one would be asked.
+    #[cfg(test)]
+    pub(super) fn is_asked(&self) -> bool {
+        self.caches.first().is_some_and(|cache| cache.patience(Wish::Bytes).is_some())
+    }
+
     /// What each was good for.
     pub fn used(&self) -> Vec<CacheUse> {
         self.caches.iter().map(Cache::used).collect()
@@ -66,7 +90,7 @@ impl Caches {
     /// Where the store cannot be written to.
     pub fn bring_log(&self, store: &Store, log: Digest) -> Result<bool, StoreError> {
         for cache in &self.caches {
-            if let Some(found) = cache.carefully(false, || super::fetch::bring_log(cache, store, log))
+            if let Some(found) = cache.carefully(Wish::Bytes, |_| super::fetch::bring_log(cache, store, log))
                 && found?
             {
                 return Ok(true);
@@ -85,7 +109,11 @@ impl Elsewhere for Caches {
                 break;
             }
             let wanted: Vec<Asked> = missing.iter().map(|at| asked[*at]).collect();
-            let Some(results) = cache.carefully(true, || find_in(cache, &wanted, &self.keyring)) else { continue };
+            let Some(contents) = cache.carefully(Wish::Contents, |until| cache.contents(false, until)) else {
+                continue;
+            };
+            let find = |until| find_in(cache, &contents, &wanted, &self.keyring, until);
+            let Some(results) = cache.carefully(Wish::Records, find) else { continue };
             for (at, result) in missing.into_iter().zip(results) {
                 found[at] = result.map(|realisation| Known { cache: cache.name.clone(), realisation });
             }
@@ -95,18 +123,22 @@ impl Elsewhere for Caches {
 
     fn bring(&self, store: &Store, key: ActionKey, outputs: &Outputs) -> Result<Option<Brought>, StoreError> {
         for cache in &self.caches {
-            // Who has the record has the bytes; others need not be asked for each of them.
-            let has = cache.carefully(true, || {
-                Ok(cache.contents(false)?.segments.iter().any(|opened| !opened.table.find(&key.0).is_empty()))
-            });
-            if has != Some(true) {
+            // What failed once would fail again, and cost as much.
+            if cache.state().failed.contains(&key) {
                 continue;
             }
-            if let Some(brought) = cache.carefully(false, || bring(cache, store, outputs)) {
+            // Who has the record has the bytes; others need not be asked for each of them.
+            let contents = cache.carefully(Wish::Contents, |until| cache.contents(false, until));
+            let has = |contents: &Contents| contents.segments.iter().any(|one| !one.table.find(&key.0).is_empty());
+            if !contents.is_some_and(|contents| has(&contents)) {
+                continue;
+            }
+            if let Some(brought) = cache.carefully(Wish::Bytes, |_| bring(cache, store, outputs)) {
                 let bytes = brought?;
                 cache.state().used.fetched += 1;
                 return Ok(Some(Brought { cache: cache.name.clone(), bytes }));
             }
+            cache.state().failed.insert(key);
         }
         Ok(None)
     }
@@ -119,26 +151,31 @@ impl Elsewhere for Caches {
     }
 }
 
-/// What a cache has of each, from a key of `keyring`; in the order of `asked`.
+/// What a cache has of each, from a key of `keyring`; in the order of `asked`. Of several signers, the one that is trusted
+/// first counts; of several records of one signer, the earliest.
 pub(super) fn find_in(
     cache: &Cache,
+    contents: &Contents,
     asked: &[Asked],
     keyring: &Keyring,
+    until: Instant,
 ) -> Result<Vec<Option<Realisation>>, CacheError> {
     cache.state().used.asked += asked.len() as u64;
     let keys: Vec<Digest> = asked.iter().map(Asked::digest).collect();
-    let records = cache.records(&keys)?;
-    let mut found = Vec::with_capacity(asked.len());
+    let found = cache.records(contents, &keys, until)?;
     let mut forged = None;
-    for (asked, records) in asked.iter().zip(records) {
-        found.push(records.iter().find_map(|signed| trusted(cache, asked, signed, keyring, &mut forged)));
+    let mut results = Vec::with_capacity(asked.len());
+    for (asked, mut records) in asked.iter().zip(found.records) {
+        records.sort_by_key(|signed| keyring.rank(&signed.key));
+        results.push(records.iter().find_map(|signed| trusted(cache, asked, signed, keyring, &mut forged)));
     }
-    // What is not forged counts all the same; that something is, counts against the cache.
+    // What is sound counts all the same; that something is not, counts against the cache.
+    found.trouble.into_iter().for_each(|trouble| cache.note(trouble, false));
     if let Some(signed) = forged {
-        let forged = cache.damaged(super::list::LIST, &format!("a record in it is not what `{}` signed", signed.key));
-        let _ = cache.carefully(false, || Err::<(), _>(forged));
+        let why = format!("a record in it is not what `{}` signed", signed.key);
+        cache.note(cache.damaged(super::list::LIST, &why), false);
     }
-    Ok(found)
+    Ok(results)
 }
 
 fn trusted(

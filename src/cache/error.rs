@@ -16,15 +16,13 @@ pub enum CacheError {
         why: String,
     },
     /// It took longer than anybody should wait.
-    #[error("the cache `{cache}` is too slow: {what} took longer than {seconds} s")]
+    #[error("the cache `{cache}` is too slow: `{path}` does not come")]
     #[diagnostic(code(opb::cache::slow), help("try again later, or use another cache"))]
     Slow {
         /// The cache.
         cache: String,
         /// What was waited for.
-        what: String,
-        /// The limit.
-        seconds: u64,
+        path: String,
     },
     /// It wants to know who asks, or does not let us.
     #[error("the cache `{cache}` refuses to be {deed}: status {status}")]
@@ -74,7 +72,10 @@ pub enum CacheError {
     },
     /// Bytes that are not what their name says.
     #[error("`{path}` in the cache `{cache}` is damaged: {why}")]
-    #[diagnostic(code(opb::cache::damaged), help("tell whoever keeps the cache; nothing of that file was used"))]
+    #[diagnostic(
+        code(opb::cache::damaged),
+        help("push again with `--check` from where it was made; nothing of that file was used")
+    )]
     Damaged {
         /// The cache.
         cache: String,
@@ -85,7 +86,7 @@ pub enum CacheError {
     },
     /// Something that should be there is not.
     #[error("`{path}` is missing in the cache `{cache}`")]
-    #[diagnostic(code(opb::cache::missing), help("push again from where it was made"))]
+    #[diagnostic(code(opb::cache::missing), help("push again with `--check` from where it was made"))]
     Missing {
         /// The cache.
         cache: String,
@@ -124,8 +125,22 @@ pub enum CacheError {
     },
     /// The file with the token cannot be used.
     #[error("the token in `{path}` cannot be used: {why}")]
-    #[diagnostic(code(opb::cache::token), help("it is one line in a file of mode 0600"))]
+    #[diagnostic(
+        code(opb::cache::token),
+        help(
+            "it is one line in a file of mode 0600, for an `https://` address; `plain_http = true` sends it to others too"
+        )
+    )]
     Token {
+        /// The file.
+        path: HostPath,
+        /// Why.
+        why: String,
+    },
+    /// The file with the certificates that vouch for a server cannot be used.
+    #[error("the certificates in `{path}` cannot be used: {why}")]
+    #[diagnostic(code(opb::cache::authorities), help("it is a file of PEM certificates"))]
+    Authorities {
         /// The file.
         path: HostPath,
         /// Why.
@@ -143,7 +158,11 @@ pub enum CacheError {
 impl Caused for CacheError {
     fn fault(&self) -> Cause {
         match self {
-            Self::Address { .. } | Self::NotACache { .. } | Self::Token { .. } | Self::Offline { .. } => Cause::Input,
+            Self::Address { .. }
+            | Self::NotACache { .. }
+            | Self::Token { .. }
+            | Self::Authorities { .. }
+            | Self::Offline { .. } => Cause::Input,
             _ => Cause::Environment,
         }
     }
@@ -152,6 +171,11 @@ impl Caused for CacheError {
 impl CacheError {
     /// Whether the whole cache is of no use now, as opposed to one file of it.
     pub fn is_whole(&self) -> bool {
-        !matches!(self, Self::Status { .. } | Self::Damaged { .. } | Self::Missing { .. })
+        !matches!(self, Self::Status { .. }) && !self.is_damage()
+    }
+
+    /// Whether a file is not what it should be: putting it again would mend that.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Missing { .. })
     }
 }

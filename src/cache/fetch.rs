@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 
 use super::Cache;
 use super::error::CacheError;
+use super::http::patience;
 use super::list::packed_path;
 use super::lookup::in_lanes;
 use super::place::{Answer, Body};
@@ -23,8 +25,14 @@ use crate::tree::Tree;
 /// An object up to this many bytes is fetched whole.
 const SMALL: u64 = 1 << 20;
 
-/// How much of a large object is asked for at once, in bytes: what bounds the wait for a server that stalls.
+/// How much of a large object is asked for at once, in bytes: what is lost where a connection breaks off is no more.
 const PART: u64 = 8 << 20;
+
+/// So many objects, or bytes of them, are made durable together: what a run that is killed has to fetch once more.
+const CHUNK: (usize, u64) = (512, 256 << 20);
+
+/// What a request may cost besides the bytes of its answer.
+const ROUND_TRIP: Duration = Duration::from_millis(250);
 
 /// How often a file is asked for whose connection breaks off.
 const TRIES: u32 = 3;
@@ -50,10 +58,11 @@ impl From<StoreError> for Trouble {
     }
 }
 
-/// A cache, and how many bytes of it came for one node.
+/// A cache, how many bytes of it came for one node, and until when they have to.
 struct Counted<'a> {
     cache: &'a Cache,
     bytes: &'a AtomicU64,
+    until: Instant,
 }
 
 impl Counted<'_> {
@@ -90,8 +99,8 @@ pub fn bring(cache: &Cache, store: &Store, outputs: &Outputs) -> Brought<u64> {
 pub fn bring_log(cache: &Cache, store: &Store, log: Digest) -> Brought<bool> {
     let path = packed_path("logs", log);
     let bring = || {
-        let bytes = AtomicU64::new(0);
-        let Some(text) = read_packed(&Counted { cache, bytes: &bytes }, &path, log)? else { return Ok(false) };
+        let (bytes, until) = (AtomicU64::new(0), Instant::now() + patience(PART));
+        let Some(text) = read_packed(&Counted { cache, bytes: &bytes, until }, &path, log)? else { return Ok(false) };
         store.put_log(&mut &text[..])?;
         Ok(true)
     };
@@ -100,7 +109,7 @@ pub fn bring_log(cache: &Cache, store: &Store, log: Digest) -> Brought<bool> {
 
 fn bring_all(cache: &Cache, store: &Store, outputs: &Outputs) -> Result<u64, Trouble> {
     let bytes = AtomicU64::new(0);
-    let counted = &Counted { cache, bytes: &bytes };
+    let counted = &Counted { cache, bytes: &bytes, until: Instant::now() + patience(PART) };
     let mut trees: Vec<Tree> = Vec::new();
     let mut objects: BTreeMap<Digest, u64> = BTreeMap::new();
     for digest in outputs.values() {
@@ -118,26 +127,52 @@ fn bring_all(cache: &Cache, store: &Store, outputs: &Outputs) -> Result<u64, Tro
     store.uses(&objects.keys().map(|object| Used::Object(*object)).collect::<Vec<_>>())?;
     objects.retain(|object, size| store.object_size(*object) != Some(*size));
     let objects: Vec<(Digest, u64)> = objects.into_iter().collect();
-    let (incoming, stop) = (store.incoming(), AtomicBool::new(false));
-    let fetched = in_lanes(&objects, |(object, size)| {
-        // What else is to come is not asked for of a cache that is broken.
-        if stop.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let result = fetch(counted, store, &incoming, *object, *size);
-        stop.fetch_or(result.is_err(), Ordering::Relaxed);
-        result
-    });
-    let failed = fetched.into_iter().find_map(Result::err);
-    // What came whole stays: the next try goes on from there.
-    incoming.settle()?;
-    if let Some(failed) = failed {
-        return Err(failed);
+    let all = objects.iter().map(|(_, size)| *size).fold(0, u64::saturating_add);
+    let until = Instant::now() + patience(all) + ROUND_TRIP * u32::try_from(objects.len()).unwrap_or(u32::MAX);
+    for chunk in chunks(&objects) {
+        bring_objects(&Counted { until, ..*counted }, store, chunk)?;
     }
     // Last, so that a tree is never here without its objects.
     trees.iter().try_for_each(|tree| store.put_tree(tree).map(drop))?;
     crate::store::fault::point("brought");
     Ok(bytes.into_inner())
+}
+
+/// The objects, in parts that are made durable together.
+fn chunks(mut objects: &[(Digest, u64)]) -> Vec<&[(Digest, u64)]> {
+    let mut chunks = Vec::new();
+    while !objects.is_empty() {
+        let mut bytes = 0u64;
+        let fits = objects.iter().take(CHUNK.0).take_while(|(_, size)| {
+            bytes = bytes.saturating_add(*size);
+            bytes <= CHUNK.1
+        });
+        let (chunk, rest) = objects.split_at(fits.count().max(1));
+        chunks.push(chunk);
+        objects = rest;
+    }
+    chunks
+}
+
+fn bring_objects(counted: &Counted<'_>, store: &Store, objects: &[(Digest, u64)]) -> Result<(), Trouble> {
+    let (incoming, stop) = (store.incoming(), AtomicBool::new(false));
+    let fetched = in_lanes(objects, |(object, size)| {
+        // What else is to come is not asked for of a cache that is broken, nor by a run that is stopped.
+        if stop.load(Ordering::Relaxed) || counted.cache.is_halted() {
+            return Ok(false);
+        }
+        let result = fetch(counted, store, &incoming, *object, *size).map(|()| true);
+        stop.fetch_or(result.is_err(), Ordering::Relaxed);
+        result
+    });
+    // What came whole stays: the next try goes on from there.
+    incoming.settle()?;
+    let fetched = fetched.into_iter().collect::<Result<Vec<bool>, _>>()?;
+    if fetched.contains(&false) {
+        let (cache, why) = (counted.cache.name.clone(), "the run is stopped".to_owned());
+        return Err(CacheError::Unreachable { cache, why }.into());
+    }
+    Ok(())
 }
 
 /// The unpacked bytes of a small file that has the digest `digest`; `None` where there is none.
@@ -207,11 +242,10 @@ fn fetch_large(
     let failed = |source| StoreError::Reading { source };
     let mut resumed = part.metadata().map_err(failed)?.len() > 0;
     loop {
-        let mut knows_parts = true;
         let mut pieces = 0;
         with_tries(|| {
             pieces += 1;
-            fill(counted, part, path, size, &mut knows_parts)
+            fill(counted, part, path, size)
         })?;
         resumed |= pieces > 1;
         part.seek(SeekFrom::Start(0)).map_err(failed)?;
@@ -228,13 +262,7 @@ fn fetch_large(
 }
 
 /// Reads what is still missing of a file into `part`.
-fn fill(
-    counted: &Counted<'_>,
-    mut part: &File,
-    path: &str,
-    size: u64,
-    knows_parts: &mut bool,
-) -> Result<(), CacheError> {
+fn fill(counted: &Counted<'_>, mut part: &File, path: &str, size: u64) -> Result<(), CacheError> {
     let (cache, bound) = (counted.cache, packed_bound(size));
     let here = |source| CacheError::File { doing: "keeping a part", path: crate::path::HostPath::new(path), source };
     loop {
@@ -243,8 +271,7 @@ fn fill(
             return Ok(());
         }
         cache.count_request();
-        let expected = if *knows_parts { PART } else { bound };
-        let Body { reader, from, total } = match cache.place.open(path, have, Some(PART), expected) {
+        let Body { reader, from, total } = match cache.place.open(path, have, PART, counted.until) {
             Ok(Answer::Body(body)) => body,
             Ok(Answer::Missing) => {
                 return Err(CacheError::Missing { cache: cache.name.clone(), path: path.to_owned() });
@@ -253,7 +280,6 @@ fn fill(
             Err(CacheError::Status { status: 416, .. }) if have > 0 => return Ok(()),
             Err(error) => return Err(error),
         };
-        *knows_parts = total.is_some();
         if from != have {
             part.set_len(from).map_err(here)?;
         }
@@ -279,6 +305,9 @@ enum Copying {
 fn copy(mut from: impl Read, mut to: &File, counted: &Counted<'_>) -> Result<u64, Copying> {
     let (mut chunk, mut copied) = (vec![0; 64 << 10], 0);
     loop {
+        if counted.cache.is_halted() {
+            return Err(Copying::Reading(io::ErrorKind::NotConnected.into()));
+        }
         match from.read(&mut chunk) {
             Ok(0) => return Ok(copied),
             Ok(count) => {
@@ -295,7 +324,7 @@ fn copy(mut from: impl Read, mut to: &File, counted: &Counted<'_>) -> Result<u64
 fn read_counted(counted: &Counted<'_>, path: &str, limit: u64) -> Result<Option<Vec<u8>>, CacheError> {
     let cache = counted.cache;
     cache.count_request();
-    let bytes = cache.place.read(path, limit, &cache.name)?;
+    let bytes = cache.place.read(path, limit, &cache.name, counted.until)?;
     counted.count(bytes.as_ref().map_or(0, Vec::len) as u64);
     Ok(bytes)
 }

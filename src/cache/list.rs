@@ -14,8 +14,11 @@ pub const LIST: &str = "opb-cache.json";
 /// The most bytes of it.
 pub const MAX_LIST: u64 = 8 << 20;
 
-/// The most bytes of a keys file: some millions of keys.
+/// The most bytes of all keys files together: some millions of keys.
 pub const MAX_KEYS: u64 = 512 << 20;
+
+/// The most segments: merging leaves a few dozen at most.
+const MAX_SEGMENTS: usize = 1 << 12;
 
 /// What a cache has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +66,8 @@ impl List {
             return Err(CacheError::Newer { cache: cache.to_owned(), found: head.format });
         }
         let list: Self = serde_json::from_slice(bytes).map_err(|_| not("not understood"))?;
-        if list.segments.iter().any(|segment| segment.keys > MAX_KEYS) {
+        let keys = list.segments.iter().try_fold(0u64, |sum, segment| sum.checked_add(segment.keys));
+        if list.segments.len() > MAX_SEGMENTS || keys.is_none_or(|keys| keys > MAX_KEYS) {
             return Err(not("beyond all measure"));
         }
         Ok(list)
@@ -94,8 +98,8 @@ pub enum FileOfCache {
     Packed(Digest),
     /// The keys of a segment; it has this digest.
     Keys(Digest),
-    /// The records of a segment.
-    Records,
+    /// The records of the segment of that name.
+    Records(Digest),
 }
 
 /// The file of a cache that may stand at `path`; `None` where there is none, and for the list.
@@ -106,7 +110,7 @@ pub fn file_of_cache(path: &str) -> Option<FileOfCache> {
         let name: Digest = name.parse().ok()?;
         return match ending {
             "keys" => Some(FileOfCache::Keys(name)),
-            "records" => Some(FileOfCache::Records),
+            "records" => Some(FileOfCache::Records(name)),
             _ => None,
         };
     }
@@ -134,7 +138,7 @@ mod tests {
             assert_eq!(file_of_cache(&packed_path(kind, digest)), Some(FileOfCache::Packed(digest)));
         }
         assert_eq!(file_of_cache(&keys_path(digest)), Some(FileOfCache::Keys(digest)));
-        assert_eq!(file_of_cache(&records_path(digest)), Some(FileOfCache::Records));
+        assert_eq!(file_of_cache(&records_path(digest)), Some(FileOfCache::Records(digest)));
         let others =
             ["", LIST, "segments/../a.keys", "objects/a.zst", "other/aa/bb.zst", &format!("objects/{digest}.zst")];
         assert_eq!(others.map(file_of_cache), [None; 6]);
@@ -150,10 +154,14 @@ mod tests {
         assert_eq!(error("\n<!doctype html>"), "`c` is no cache: its `opb-cache.json` is a page for people");
         assert_eq!(error("{}"), "`c` is no cache: its `opb-cache.json` is not understood");
         assert_eq!(error("{\"format\":2}"), "the cache `c` has format 2, newer than 1, the newest that this opb knows");
-        let huge = List { segments: vec![SegmentName { keys: u64::MAX, ..list.segments[0].clone() }], ..list };
-        assert_eq!(
-            error(&String::from_utf8(huge.encode()).expect("text")),
-            "`c` is no cache: its `opb-cache.json` is beyond all measure"
-        );
+        let segment = |keys| SegmentName { keys, ..list.segments[0].clone() };
+        let halves = vec![segment(MAX_KEYS / 2), segment(MAX_KEYS / 2 + 1)];
+        for segments in [vec![segment(u64::MAX)], vec![segment(u64::MAX); 2], halves, vec![segment(1); 5000]] {
+            let huge = List { segments, ..List::default() }.encode();
+            assert_eq!(
+                error(&String::from_utf8(huge).expect("text")),
+                "`c` is no cache: its `opb-cache.json` is beyond all measure"
+            );
+        }
     }
 }

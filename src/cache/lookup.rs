@@ -7,22 +7,25 @@
 //! Thousands of keys cost a request for the list, one for each new segment, and a few for the blocks of new hits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::Cache;
+use super::copies::FRESH;
 use super::error::CacheError;
 use super::list::{List, SegmentName, keys_path, records_path};
 use super::place::Tag;
-use super::segment::{Spot, Table};
+use super::segment::{Block, Keyed, Spot, Table};
 use super::signature::Signed;
+use super::spans::{Span, spans};
 use crate::digest::Digest;
 
 /// How many requests are under way at once.
 pub const LANES: usize = 8;
 
-/// A records file up to this many bytes is read whole, where more than one of its blocks is wanted.
-const SMALL: u64 = 512 << 10;
+/// The most bytes of records that one look-up takes in: more than any honest cache has of what can be asked for.
+const MOST_FOUND: u64 = if cfg!(test) { 4 << 20 } else { 512 << 20 };
 
 /// A segment whose keys are here.
 pub struct Opened {
@@ -33,154 +36,217 @@ pub struct Opened {
 }
 
 /// All segments of a cache, the oldest first, and which list that was.
-#[derive(Clone)]
 pub struct Contents {
     /// Their keys.
-    pub segments: Arc<Vec<Opened>>,
+    pub segments: Vec<Arc<Opened>>,
+    /// Segments that the list names, but that are damaged or missing. Only a push looks past them, to mend them.
+    pub lost: Vec<SegmentName>,
     /// The list's tag; `None` where the list was remembered.
     pub tag: Option<Tag>,
+    read: Instant,
 }
 
-type Unpacked = Arc<Vec<Vec<u8>>>;
+/// What was looked up.
+pub struct Found {
+    /// The records of each key, in the order of what was asked: what earlier segments have comes first.
+    pub records: Vec<Vec<Signed>>,
+    /// What could not be read, and counts as not being there; the first of it.
+    pub trouble: Option<CacheError>,
+}
 
-/// Blocks that were read in this run.
-#[derive(Default)]
-pub struct Blocks(Mutex<BTreeMap<(Digest, u32), Unpacked>>);
+/// Records by their places, and what is wrong with those that could not be read.
+type Picked = (BTreeMap<Spot, Vec<u8>>, Option<CacheError>);
+
+/// A block's number, and what was taken of it or is wrong with it.
+type OfBlock<T> = (u32, Result<T, CacheError>);
+
+/// What is taken of the records of a block.
+type Take<'a, T> = dyn Fn(u32, &[Vec<u8>]) -> Result<T, CacheError> + Sync + 'a;
 
 impl Cache {
-    /// What it has: as it was when this was first asked, unless `anew`.
+    /// What it has: as it was a moment ago, unless `anew`, which is for a push.
     ///
     /// # Errors
     /// Where the list or a keys file cannot be had.
-    pub(super) fn contents(&self, anew: bool) -> Result<Contents, CacheError> {
+    pub(super) fn contents(&self, anew: bool, until: Instant) -> Result<Arc<Contents>, CacheError> {
         let mut slot = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(contents) = slot.as_ref().filter(|_| !anew) {
+        let is_fresh = |contents: &&Arc<Contents>| contents.read.elapsed() < Duration::from_secs(FRESH as u64);
+        if let Some(contents) = slot.as_ref().filter(is_fresh).filter(|_| !anew) {
             return Ok(contents.clone());
         }
-        let (list, tag) = self.list(anew)?;
-        let segments = in_lanes(&list.segments, |segment| self.open_segment(segment));
-        let segments = segments.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let contents = Contents { segments: Arc::new(segments), tag };
+        let (list, tag) = self.list(anew, until)?;
+        let known = slot.as_ref().map(|contents| contents.segments.as_slice()).unwrap_or_default();
+        let opened = in_lanes(&list.segments, |segment| match known.iter().find(|known| known.segment == *segment) {
+            Some(known) => Ok(known.clone()),
+            None => self.open_segment(segment, until).map(Arc::new),
+        });
+        let (mut segments, mut lost) = (Vec::new(), Vec::new());
+        for (segment, opened) in list.segments.into_iter().zip(opened) {
+            match opened {
+                Ok(opened) => segments.push(opened),
+                Err(error) if anew && error.is_damage() => lost.push(segment),
+                Err(error) => return Err(error),
+            }
+        }
+        let contents = Arc::new(Contents { segments, lost, tag, read: Instant::now() });
         *slot = Some(contents.clone());
         Ok(contents)
     }
 
-    fn list(&self, anew: bool) -> Result<(List, Option<Tag>), CacheError> {
+    fn list(&self, anew: bool, until: Instant) -> Result<(List, Option<Tag>), CacheError> {
         let remembers = self.place.is_remote() && !anew && !self.insistent;
         if let Some(list) = remembers.then(|| self.copies.list(self.now())).flatten() {
             return Ok((list, None));
         }
         self.count_request();
-        let (list, bytes, tag) = self.place.list(&self.name)?;
+        let (list, bytes, tag) = self.place.list(&self.name, until)?;
         self.count_bytes(bytes.len() as u64);
         self.copies.keep_list(&list, self.now());
         Ok((list, Some(tag)))
     }
 
-    fn open_segment(&self, segment: &SegmentName) -> Result<Opened, CacheError> {
+    fn open_segment(&self, segment: &SegmentName, until: Instant) -> Result<Opened, CacheError> {
         let opened = |table| Opened { segment: segment.clone(), table };
-        if let Some(table) = self.copies.keys(segment.name).and_then(|kept| Table::decode(kept, segment.name).ok()) {
+        let decode = |bytes| Table::decode(bytes, segment.name).and_then(|table| table.with_records(segment.records));
+        if let Some(table) = self.copies.keys(segment.name).and_then(|kept| decode(kept).ok()) {
             return Ok(opened(table));
         }
         let path = keys_path(segment.name);
         self.count_request();
-        let bytes = self.place.read(&path, segment.keys, &self.name)?;
+        let bytes = self.place.read(&path, segment.keys, &self.name, until)?;
         let bytes = bytes.ok_or_else(|| CacheError::Missing { cache: self.name.clone(), path: path.clone() })?;
         self.count_bytes(bytes.len() as u64);
-        let table = Table::decode(bytes.clone(), segment.name).map_err(|error| self.damaged(&path, &error))?;
+        let table = decode(bytes.clone()).map_err(|error| self.damaged(&path, &error))?;
         self.copies.keep_keys(segment.name, &bytes);
         Ok(opened(table))
     }
 
-    /// The records of each key, in the order of `asked`: what earlier segments have comes first. Nothing is verified.
+    /// The records of each key. Nothing is verified. Memory is taken for them alone, and for a few blocks at a time.
     ///
     /// # Errors
-    /// Where they cannot be had.
-    pub(super) fn records(&self, asked: &[Digest]) -> Result<Vec<Vec<Signed>>, CacheError> {
-        let contents = self.contents(false)?;
+    /// Where the cache is of no use.
+    pub(super) fn records(&self, contents: &Contents, asked: &[Digest], until: Instant) -> Result<Found, CacheError> {
         let mut hits: Vec<Vec<(usize, Spot)>> = Vec::with_capacity(asked.len());
-        let mut wanted: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
+        let mut wanted: BTreeMap<usize, BTreeSet<Spot>> = BTreeMap::new();
         for key in asked {
             let spots = contents.segments.iter().enumerate();
             let spots = spots.flat_map(|(at, opened)| opened.table.find(key).into_iter().map(move |spot| (at, spot)));
             let spots: Vec<(usize, Spot)> = spots.collect();
-            for (at, spot) in &spots {
-                wanted.entry(*at).or_default().insert(spot.block);
-            }
+            spots.iter().for_each(|(at, spot)| wanted.entry(*at).or_default().extend([*spot]));
             hits.push(spots);
         }
-        let wanted: Vec<(usize, BTreeSet<u32>)> = wanted.into_iter().collect();
-        let blocks = wanted.iter().map(|(at, numbers)| {
-            let unpacked = self.blocks_of(&contents.segments[*at], numbers)?;
-            Ok(unpacked.into_iter().map(move |(number, block)| ((*at, number), block)))
-        });
-        let blocks: BTreeMap<(usize, u32), Unpacked> =
-            blocks.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        let record =
-            |(at, spot): &(usize, Spot)| Signed::decode(blocks.get(&(*at, spot.block))?.get(spot.place as usize)?);
-        Ok(hits.iter().map(|spots| spots.iter().filter_map(record).collect()).collect())
+        let (mut read, mut trouble) = (BTreeMap::new(), None);
+        let room = AtomicU64::new(MOST_FOUND);
+        for (at, spots) in &wanted {
+            let (picked, failed) = self.pick(&contents.segments[*at], spots, &room, until)?;
+            read.extend(picked.into_iter().map(|(spot, record)| ((*at, spot), record)));
+            trouble = trouble.or(failed);
+        }
+        let record = |hit: &(usize, Spot)| Signed::decode(read.get(hit)?);
+        let records = hits.iter().map(|spots| spots.iter().filter_map(record).collect()).collect();
+        Ok(Found { records, trouble })
     }
 
-    /// Every record of a segment with its keys, to be merged into another.
+    /// Every record of a segment that can be read, with its keys, to be merged into another.
     ///
     /// # Errors
-    /// Where they cannot be had.
-    pub(super) fn all_records(&self, opened: &Opened) -> Result<Vec<super::segment::Keyed>, CacheError> {
-        let numbers: BTreeSet<u32> = (0..opened.table.blocks() as u32).collect();
-        let blocks = self.blocks_of(opened, &numbers)?;
+    /// Where the cache is of no use.
+    pub(super) fn all_records(&self, opened: &Opened, until: Instant) -> Result<Vec<Keyed>, CacheError> {
         let mut keys: BTreeMap<Spot, Vec<Digest>> = BTreeMap::new();
         opened.table.iter().for_each(|(key, spot)| keys.entry(spot).or_default().push(key));
-        let keyed = keys.into_iter().filter_map(|(spot, keys)| {
-            let record = blocks.get(&spot.block)?.get(spot.place as usize)?.clone();
-            Some(super::segment::Keyed { keys, record })
-        });
-        Ok(keyed.collect())
+        let spots: BTreeSet<Spot> = keys.keys().copied().collect();
+        let (picked, _) = self.pick(opened, &spots, &AtomicU64::new(MOST_FOUND), until)?;
+        Ok(picked.into_iter().filter_map(|(spot, record)| Some(Keyed { keys: keys.remove(&spot)?, record })).collect())
     }
 
-    fn blocks_of(&self, opened: &Opened, numbers: &BTreeSet<u32>) -> Result<BTreeMap<u32, Unpacked>, CacheError> {
-        let (name, table) = (opened.segment.name, &opened.table);
+    /// The records at these places, and what could not be read of them. No more bytes than `room` has.
+    fn pick(
+        &self,
+        opened: &Opened,
+        spots: &BTreeSet<Spot>,
+        room: &AtomicU64,
+        until: Instant,
+    ) -> Result<Picked, CacheError> {
+        let name = opened.segment.name;
         let path = records_path(name);
-        let mut found = BTreeMap::new();
-        let mut missing = Vec::new();
+        let of_block = |number: u32| {
+            let (from, to) = (Spot { block: number, place: 0 }, Spot { block: number, place: u32::MAX });
+            spots.range(from..=to)
+        };
+        let take = |number: u32, records: &[Vec<u8>]| -> Result<Vec<(Spot, Vec<u8>)>, CacheError> {
+            let found = of_block(number).filter_map(|spot| Some((*spot, records.get(spot.place as usize)?.clone())));
+            let found: Vec<(Spot, Vec<u8>)> = found.collect();
+            let bytes = found.iter().map(|(_, record)| record.len() as u64).sum();
+            let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(bytes));
+            taken.map_err(|_| self.damaged(&path, &"its records are beyond all measure"))?;
+            Ok(found)
+        };
+        let (mut picked, mut missing) = (BTreeMap::new(), Vec::new());
+        let numbers: BTreeSet<u32> = spots.iter().map(|spot| spot.block).collect();
         for number in numbers {
-            let Some(block) = table.block(*number) else { continue };
-            let held = self.blocks.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(name, *number)).cloned();
-            let kept = || self.copies.block(name, *number, block.length).and_then(|kept| block.unpack(&kept).ok());
-            match held.or_else(|| kept().map(Arc::new)) {
-                Some(unpacked) => drop(found.insert(*number, unpacked)),
-                None => missing.push((*number, block)),
+            let Some(block) = opened.table.block(number) else { continue };
+            if self.blocks.is_spoilt((name, number)) {
+                continue;
+            }
+            let kept = || self.copies.block(name, number, block.length).and_then(|kept| block.unpack(&kept).ok());
+            match self.blocks.held((name, number)).or_else(|| kept().map(Arc::new)) {
+                Some(records) => {
+                    picked.extend(take(number, &records)?);
+                    self.blocks.hold((name, number), records);
+                }
+                None => missing.push((number, block)),
             }
         }
-        let length = table.records_length();
-        let whole = missing.len() > 1 && (length <= SMALL || missing.len() * 2 > table.blocks());
-        let bytes = match whole {
-            true => Some(self.read_part(&path, 0, length)?),
-            false => None,
-        };
-        let read = in_lanes(&missing, |(number, block)| {
-            let part = match &bytes {
-                // The table's order and the length that was read say that it is inside.
-                Some(bytes) => {
-                    bytes.get(block.from as usize..(block.from + block.length) as usize).unwrap_or_default().to_vec()
+        let spans = spans(&missing, opened.table.records_length());
+        let mut trouble = None;
+        for (span, read) in spans.iter().zip(in_lanes(&spans, |span| self.read_span(name, span, until, &take))) {
+            match read {
+                Ok(read) => {
+                    for (number, fresh) in read {
+                        match fresh {
+                            Ok(fresh) => picked.extend(fresh),
+                            Err(error) => {
+                                self.blocks.spoil((name, number));
+                                trouble = trouble.or(Some(error));
+                            }
+                        }
+                    }
                 }
-                None => self.read_part(&path, block.from, block.length)?,
-            };
-            let unpacked = block.unpack(&part).map_err(|error| self.damaged(&path, &error))?;
-            self.copies.keep_block(name, *number, &part);
-            Ok((*number, Arc::new(unpacked)))
-        });
-        for fresh in read {
-            let (number, unpacked) = fresh?;
-            found.insert(number, unpacked);
+                Err(error) if error.is_whole() => return Err(error),
+                Err(error) => {
+                    span.blocks.iter().for_each(|(number, _)| self.blocks.spoil((name, *number)));
+                    trouble = trouble.or(Some(error));
+                }
+            }
         }
-        let mut held = self.blocks.0.lock().unwrap_or_else(PoisonError::into_inner);
-        found.iter().for_each(|(number, unpacked)| drop(held.insert((name, *number), unpacked.clone())));
-        Ok(found)
+        Ok((picked, trouble))
     }
 
-    fn read_part(&self, path: &str, from: u64, length: u64) -> Result<Vec<u8>, CacheError> {
+    /// Reads blocks that stand together: of each what `take` takes of its records, or what is wrong with it.
+    fn read_span<T>(
+        &self,
+        name: Digest,
+        span: &Span,
+        until: Instant,
+        take: &Take<'_, T>,
+    ) -> Result<Vec<OfBlock<T>>, CacheError> {
+        let path = records_path(name);
+        let part = self.read_part(&path, span.from, span.length, until)?;
+        let one = |number: u32, block: &Block| {
+            let from = (block.from - span.from) as usize;
+            let packed = part.get(from..from + block.length as usize).unwrap_or_default();
+            let records = Arc::new(block.unpack(packed).map_err(|error| self.damaged(&path, &error))?);
+            self.copies.keep_block(name, number, packed);
+            let taken = take(number, &records)?;
+            self.blocks.hold((name, number), records);
+            Ok(taken)
+        };
+        Ok(span.blocks.iter().map(|(number, block)| (*number, one(*number, block))).collect())
+    }
+
+    fn read_part(&self, path: &str, from: u64, length: u64, until: Instant) -> Result<Vec<u8>, CacheError> {
         self.count_request();
-        let part = self.place.read_part(path, from, length, &self.name)?;
+        let part = self.place.read_part(path, (from, length), &self.name, until)?;
         self.count_bytes(part.len() as u64);
         Ok(part)
     }

@@ -29,27 +29,33 @@ mod push;
 mod sample;
 mod segment;
 mod signature;
+mod spans;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use caches::Caches;
 pub use error::CacheError;
-pub use list::{FileOfCache, LIST, List, MAX_LIST, SegmentName, file_of_cache};
+pub use folder::exchange_list;
+pub use http::Authorities;
+pub use list::{FileOfCache, LIST, List, MAX_KEYS, MAX_LIST, SegmentName, file_of_cache, keys_path};
 pub use place::Address;
-pub use push::{Pushed, push};
+pub use push::{Pushed, Pushing, push};
+pub use segment::{Keyed, Segment, Table};
 pub use signature::{CacheKey, Keyring, PublicKey, PublicKeyError, Signed, Verdict};
 
 use copies::Copies;
 use folder::Folder;
 use http::Http;
-use lookup::{Blocks, Contents};
+use lookup::Contents;
 use place::Place;
+use spans::Blocks;
 
+use crate::drv::ActionKey;
 use crate::event::CacheUse;
 use crate::path::HostPath;
 
@@ -57,10 +63,13 @@ use crate::path::HostPath;
 const MOST_TROUBLES: u32 = 3;
 
 /// The longest that look-ups of one run wait for a cache in all.
-const MOST_WAITING: Duration = Duration::from_secs(60);
+const MOST_WAITING: Duration = Duration::from_secs(if cfg!(test) { 6 } else { 60 });
+
+/// Longer than anything else takes: what has limits of its own.
+const FOREVER: Duration = Duration::from_secs(1 << 20);
 
 /// How a cache is reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Access {
     /// What people call it.
     pub name: String,
@@ -68,6 +77,17 @@ pub struct Access {
     pub address: Address,
     /// The value of `Authorization`, a secret; `None`: none is sent.
     pub token: Option<String>,
+    /// Whose certificates count; `None`: those that the host trusts.
+    pub authorities: Option<Authorities>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Access");
+        shown.field("name", &self.name).field("address", &self.address);
+        // Not the token, whoever prints this.
+        shown.field("has_token", &self.token.is_some()).finish_non_exhaustive()
+    }
 }
 
 /// What all caches of a run share.
@@ -89,8 +109,9 @@ pub struct Cache {
     copies: Copies,
     now: fn() -> i64,
     insistent: bool,
-    contents: Mutex<Option<Contents>>,
+    contents: Mutex<Option<Arc<Contents>>>,
     blocks: Blocks,
+    halted: AtomicBool,
     state: Mutex<State>,
     requests: AtomicU64,
     bytes: AtomicU64,
@@ -100,21 +121,36 @@ pub struct Cache {
 struct State {
     looked: bool,
     used: CacheUse,
+    /// Why it is left out, where that was seen in this run.
+    failure: Option<CacheError>,
     troubles: u32,
     waited: Duration,
+    /// What could not be brought, and is not asked for again.
+    failed: BTreeSet<ActionKey>,
     strangers: BTreeSet<PublicKey>,
     /// Told once each.
     notices: Vec<String>,
 }
 
+/// What a cache is asked for. What it means that this goes wrong depends on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// What it has: without that, it is of no use.
+    Contents,
+    /// Records of some keys.
+    Records,
+    /// Bytes. They have time limits of their own.
+    Bytes,
+}
+
 impl Cache {
     /// The cache that `access` leads to. Nothing is asked yet.
     pub fn new(access: Access, around: &Surroundings) -> Self {
-        let Access { name, address, token } = access;
+        let Access { name, address, token, authorities } = access;
         let copies = Copies::below(around.copies.as_ref(), &address.to_string());
         let place = match address {
             Address::Folder(path) => Place::Folder(Folder::new(path, &name)),
-            Address::Http(url) => Place::Http(Http::new(url, &name, token)),
+            Address::Http(url) => Place::Http(Http::new(url, &name, token, authorities.as_ref())),
         };
         let used = CacheUse { cache: name.clone(), ..CacheUse::default() };
         Self {
@@ -125,6 +161,7 @@ impl Cache {
             insistent: around.insistent,
             contents: Mutex::new(None),
             blocks: Blocks::default(),
+            halted: AtomicBool::new(false),
             state: Mutex::new(State { used, ..State::default() }),
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -136,51 +173,75 @@ impl Cache {
         &self.name
     }
 
-    /// Whether it may be asked.
-    fn is_usable(&self) -> bool {
+    /// Ends what is asked of it, at once; from now on it has nothing.
+    fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+        self.place.halt();
+    }
+
+    fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
+    }
+
+    /// How long it may be asked; `None`: not at all.
+    fn patience(&self, wish: Wish) -> Option<Duration> {
         let mut state = self.state();
         if !std::mem::replace(&mut state.looked, true)
             && !self.insistent
             && self.place.is_remote()
             && let Some(why) = self.copies.broken(self.now())
         {
-            state.leave_out(format!("{why} (a moment ago)"));
+            state.leave_out(format!("{why} (a moment ago)"), None);
         }
-        state.used.left_out.is_none()
-    }
-
-    /// Does `deed`, and takes note of what goes wrong: `None` then. `waits`: the time counts as waiting.
-    fn carefully<T>(&self, waits: bool, deed: impl FnOnce() -> Result<T, CacheError>) -> Option<T> {
-        if !self.is_usable() {
+        if state.used.left_out.is_some() || self.is_halted() {
             return None;
         }
+        let left = if wish == Wish::Bytes { FOREVER } else { MOST_WAITING.saturating_sub(state.waited) };
+        if left.is_zero() {
+            let error = http::slow(&self.name, LIST);
+            state.leave_out(crate::diag::chain(&error), Some(error));
+            return None;
+        }
+        Some(left)
+    }
+
+    /// Does `deed`, which ends at the time that it is told, and takes note of what goes wrong: `None` then.
+    fn carefully<T>(&self, wish: Wish, deed: impl FnOnce(Instant) -> Result<T, CacheError>) -> Option<T> {
+        let left = self.patience(wish)?;
         let began = Instant::now();
-        let result = deed();
-        let mut state = self.state();
-        state.waited += if waits { began.elapsed() } else { Duration::ZERO };
+        let result = deed(began + left);
+        if wish != Wish::Bytes {
+            self.state().waited += began.elapsed();
+        }
         match result {
             Ok(value) => {
                 if self.insistent {
                     self.copies.forget_broken();
                 }
-                if state.waited > MOST_WAITING {
-                    state.leave_out(format!("the cache `{}` is too slow", self.name));
-                }
                 Some(value)
             }
             Err(error) => {
-                state.troubles += 1;
-                let why = crate::diag::chain(&error);
-                if error.is_whole() || state.troubles >= MOST_TROUBLES {
-                    if self.place.is_remote() {
-                        self.copies.keep_broken(&why, self.now());
-                    }
-                    state.leave_out(why);
-                } else {
-                    state.notices.push(why);
-                }
+                self.note(error, wish == Wish::Contents);
                 None
             }
+        }
+    }
+
+    /// Takes note of what went wrong; `whole`: without it, the cache is of no use.
+    fn note(&self, error: CacheError, whole: bool) {
+        if self.is_halted() {
+            return;
+        }
+        let mut state = self.state();
+        state.troubles += 1;
+        let why = crate::diag::chain(&error);
+        if whole || error.is_whole() || state.troubles >= MOST_TROUBLES {
+            if self.place.is_remote() && state.used.left_out.is_none() {
+                self.copies.keep_broken(&why, self.now());
+            }
+            state.leave_out(why, Some(error));
+        } else {
+            state.notices.push(why);
         }
     }
 
@@ -225,10 +286,11 @@ impl Cache {
 }
 
 impl State {
-    fn leave_out(&mut self, why: String) {
+    fn leave_out(&mut self, why: String, failure: Option<CacheError>) {
         if self.used.left_out.is_none() {
             self.notices.push(format!("{why}; that cache is left out of this run"));
             self.used.left_out = Some(why);
+            self.failure = failure;
         }
     }
 }

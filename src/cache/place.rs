@@ -1,6 +1,7 @@
 //! Where a cache is: a folder, or a server that serves one. The only code that knows the difference.
 
 use std::io::Read;
+use std::time::Instant;
 
 use super::error::CacheError;
 use super::folder::Folder;
@@ -68,7 +69,11 @@ impl Address {
     /// # Errors
     /// [`CacheError::Address`] for other schemes, and where there is a user's name in it: what is secret stands in a file.
     pub fn parse(text: &str, base: &HostPath) -> Result<Self, CacheError> {
-        let shown = || text.rsplit('@').next().unwrap_or(text).chars().take(200).collect::<String>();
+        // What may be secret is not shown: a name and password, and what follows a `?`.
+        let shown = || {
+            let text = text.rsplit('@').next().unwrap_or(text);
+            text.split(['?', '#']).next().unwrap_or(text).chars().take(200).collect::<String>()
+        };
         let wrong = || CacheError::Address { address: shown().escape_debug().to_string() };
         if text.is_empty() || text.chars().any(char::is_control) {
             return Err(wrong());
@@ -119,6 +124,13 @@ impl Place {
         }
     }
 
+    /// Ends all that is asked for, and every later question at once.
+    pub fn halt(&self) {
+        if let Self::Http(http) = self {
+            http.halt();
+        }
+    }
+
     /// Whether it is across a network.
     pub fn is_remote(&self) -> bool {
         matches!(self, Self::Http(_))
@@ -128,23 +140,29 @@ impl Place {
     ///
     /// # Errors
     /// [`CacheError`].
-    pub fn read(&self, path: &str, limit: u64, cache: &str) -> Result<Option<Vec<u8>>, CacheError> {
+    pub fn read(&self, path: &str, limit: u64, cache: &str, until: Instant) -> Result<Option<Vec<u8>>, CacheError> {
         let answer = match self {
             Self::Folder(folder) => folder.open(path, 0)?,
-            Self::Http(http) => http.get(path, None, limit)?.0,
+            Self::Http(http) => http.get(path, None, until)?.0,
         };
         let Answer::Body(body) = answer else { return Ok(None) };
         self.drain(body, path, limit, cache).map(Some)
     }
 
-    /// `length` bytes of a file from the byte `from` on.
+    /// So many bytes of a file from one on.
     ///
     /// # Errors
     /// [`CacheError`]; [`CacheError::Missing`] where there is no such file.
-    pub fn read_part(&self, path: &str, from: u64, length: u64, cache: &str) -> Result<Vec<u8>, CacheError> {
+    pub fn read_part(
+        &self,
+        path: &str,
+        (from, length): (u64, u64),
+        cache: &str,
+        until: Instant,
+    ) -> Result<Vec<u8>, CacheError> {
         let answer = match self {
             Self::Folder(folder) => folder.open(path, from)?,
-            Self::Http(http) => http.get(path, Some((from, Some(length))), length)?.0,
+            Self::Http(http) => http.get(path, Some((from, length)), until)?.0,
         };
         let Answer::Body(mut body) = answer else {
             return Err(CacheError::Missing { cache: cache.to_owned(), path: path.to_owned() });
@@ -160,14 +178,25 @@ impl Place {
     }
 
     /// Opens a large file at the byte `from`, for `length` bytes at most; at its beginning and for all of it where the server
-    /// does not know parts. `size` bytes at most are expected: how long it may take depends on that.
+    /// does not know parts.
     ///
     /// # Errors
     /// [`CacheError`].
-    pub fn open(&self, path: &str, from: u64, length: Option<u64>, size: u64) -> Result<Answer, CacheError> {
+    pub fn open(&self, path: &str, from: u64, length: u64, until: Instant) -> Result<Answer, CacheError> {
         match self {
             Self::Folder(folder) => folder.open(path, from),
-            Self::Http(http) => Ok(http.get(path, length.map(|length| (from, Some(length))), size)?.0),
+            Self::Http(http) => Ok(http.get(path, Some((from, length)), until)?.0),
+        }
+    }
+
+    /// Opens a file of whatever length at its beginning.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn stream(&self, path: &str, until: Instant) -> Result<Answer, CacheError> {
+        match self {
+            Self::Folder(folder) => folder.open(path, 0),
+            Self::Http(http) => Ok(http.get(path, None, until)?.0),
         }
     }
 
@@ -209,10 +238,10 @@ impl Place {
     ///
     /// # Errors
     /// [`CacheError`].
-    pub fn list(&self, cache: &str) -> Result<(List, Vec<u8>, Tag), CacheError> {
+    pub fn list(&self, cache: &str, until: Instant) -> Result<(List, Vec<u8>, Tag), CacheError> {
         let (answer, entity) = match self {
             Self::Folder(folder) => (folder.open(LIST, 0)?, None),
-            Self::Http(http) => http.get(LIST, None, 0)?,
+            Self::Http(http) => http.get(LIST, None, until)?,
         };
         let Answer::Body(body) = answer else {
             let list = List::default();
@@ -249,15 +278,11 @@ impl Place {
 
     /// What a body that breaks off means.
     pub fn broken(&self, source: std::io::Error, path: &str, cache: &str) -> CacheError {
-        let cache = cache.to_owned();
-        if source.kind() == std::io::ErrorKind::TimedOut {
-            return CacheError::Slow {
-                cache,
-                what: format!("reading `{path}`"),
-                seconds: super::http::PATIENCE.as_secs(),
-            };
+        if super::http::is_late(&source) {
+            return super::http::slow(cache, path);
         }
-        CacheError::Unreachable { cache, why: crate::diag::chain(&source) }
+        let why = super::http::without_queries(&crate::diag::chain(&source));
+        CacheError::Unreachable { cache: cache.to_owned(), why }
     }
 }
 
@@ -282,5 +307,7 @@ mod tests {
         }
         let error = name("https://user:secret@a/b").expect_err("a secret in it");
         assert_eq!(error.to_string(), "`a/b` is no address of a cache");
+        let error = name("https://a/b?sig=secret").expect_err("a secret in it");
+        assert_eq!(error.to_string(), "`https://a/b` is no address of a cache");
     }
 }

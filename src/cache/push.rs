@@ -2,18 +2,21 @@
 //!
 //! Objects come first, then the trees that name them, then a segment with the records, and the list last, so that whatever
 //! interrupts a push leaves at worst files that nothing names, which the next push finds there. A tree that is there has all
-//! of its objects. Small segments are merged into the new one, so that there are never many.
+//! of its objects. Small segments are merged into the new one, so that there are never many. What a push finds damaged it
+//! puts again: segments always, the bytes of results that are there already where it is told to check them.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::caches::find_in;
 use super::error::CacheError;
+use super::http::patience;
 use super::list::{List, SegmentName, keys_path, packed_path, records_path};
-use super::lookup::{Opened, in_lanes};
-use super::place::{Content, Tag};
+use super::lookup::{Contents, Opened, in_lanes};
+use super::place::{Answer, Content, Tag};
 use super::segment::{Keyed, Segment};
 use super::signature::{CacheKey, Keyring, Signed};
 use super::{Access, Cache, Surroundings};
@@ -37,6 +40,22 @@ const LARGE: u64 = 64 << 20;
 /// How often the list is written again that others changed meanwhile.
 const MOST_TRIES: usize = 50;
 
+/// The longest that a push waits for what it looks up.
+const LOOKING: Duration = Duration::from_secs(600);
+
+/// What is pushed, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Pushing<'a> {
+    /// Who signs.
+    pub key: &'a CacheKey,
+    /// Whose word counts besides.
+    pub keyring: &'a Keyring,
+    /// The results.
+    pub results: &'a [Realisation],
+    /// Whether the bytes of results that are there already are looked at, and put again where they are damaged.
+    pub check: bool,
+}
+
 /// What a push came to.
 #[derive(Debug, Clone, Default)]
 pub struct Pushed {
@@ -46,6 +65,8 @@ pub struct Pushed {
     pub known: usize,
     /// Results that are not pushed, since not all of their bytes are here.
     pub absent: usize,
+    /// Files that were damaged there and have been put again.
+    pub mended: u64,
     /// Files that were sent.
     pub files: u64,
     /// Bytes that were sent, packed.
@@ -54,43 +75,43 @@ pub struct Pushed {
     pub differs: Vec<Realisation>,
 }
 
-/// Pushes `results` to the cache that `access` leads to, signed by `key`. What it has from a key that is trusted stays.
+/// Pushes to the cache that `access` leads to. What it has from a key that is trusted stays.
 ///
 /// # Errors
 /// Where the cache cannot be read or written to, or the store be read.
-pub fn push(
-    access: Access,
-    around: &Surroundings,
-    store: &Store,
-    key: &CacheKey,
-    keyring: &Keyring,
-    results: &[Realisation],
-) -> Result<Pushed, Failure> {
+pub fn push(access: Access, around: &Surroundings, store: &Store, pushing: &Pushing<'_>) -> Result<Pushed, Failure> {
+    let Pushing { key, keyring, results, check } = *pushing;
     let cache = Cache::new(access, around);
     let keyring = keyring.clone().with(key.public());
     let mut pushed = Pushed::default();
     cache.place.make()?;
-    cache.contents(true)?;
+    let until = Instant::now() + LOOKING;
+    let contents = cache.contents(true, until)?;
     let asked: Vec<Asked> = results.iter().map(|result| Asked::Key(result.key)).collect();
-    let there = find_in(&cache, &asked, &keyring)?;
-    let mut todo = Vec::new();
+    let there = find_in(&cache, &contents, &asked, &keyring, until)?;
+    let (mut todo, mut doubtful) = (Vec::new(), Vec::new());
     for (result, theirs) in results.iter().zip(there) {
         match theirs {
             Some(theirs) => {
                 pushed.known += 1;
                 if !same_to_readers(&theirs.outputs, &result.outputs) {
                     pushed.differs.push(theirs);
+                } else if check && theirs.outputs == result.outputs && is_here(store, result)? {
+                    doubtful.push(result);
                 }
             }
             None if is_here(store, result)? => todo.push(result),
             None => pushed.absent += 1,
         }
     }
-    let sending = Sending::new(&cache, store);
+    let mut sending = Sending::new(&cache, store);
     sending.all(&todo)?;
+    sending.checks = true;
+    sending.all(&doubtful)?;
     cache.place.settle()?;
     crate::store::fault::point("outputs-pushed");
     pushed.new = publish(&cache, key, &keyring, todo)?;
+    pushed.mended = sending.mended.into_inner();
     (pushed.files, pushed.bytes) = (sending.files.into_inner(), sending.bytes.into_inner());
     Ok(pushed)
 }
@@ -109,24 +130,28 @@ struct Sending<'a> {
     cache: &'a Cache,
     store: &'a Store,
     taken: Mutex<BTreeSet<Digest>>,
+    /// Whether what is there is looked at.
+    checks: bool,
     stop: AtomicBool,
+    mended: AtomicU64,
     files: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl<'a> Sending<'a> {
     fn new(cache: &'a Cache, store: &'a Store) -> Self {
-        let (files, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { cache, store, taken: Mutex::default(), stop: AtomicBool::new(false), files, bytes }
+        let (mended, files, bytes) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let stop = AtomicBool::new(false);
+        Self { cache, store, taken: Mutex::default(), checks: false, stop, mended, files, bytes }
     }
 
     fn all(&self, results: &[&Realisation]) -> Result<(), Failure> {
         let trees: BTreeSet<Digest> = results.iter().flat_map(|result| result.outputs.values().copied()).collect();
         let trees: Vec<Digest> = trees.into_iter().collect();
-        // A tree at a time, and its objects side by side: most have few.
-        let missing = in_lanes(&trees, |tree| self.unless_stopped(|| self.has("trees", *tree)));
+        // A tree that is there has its objects, unless one of them is damaged.
+        let there = in_lanes(&trees, |tree| self.unless_stopped(|| Ok(!self.checks && self.has("trees", *tree)?)));
         let mut wanting = Vec::new();
-        for (tree, has) in trees.into_iter().zip(missing) {
+        for (tree, has) in trees.into_iter().zip(there) {
             if has? == Some(false) {
                 wanting.push(self.store.get_tree(tree)?);
             }
@@ -156,8 +181,22 @@ impl<'a> Sending<'a> {
         result.map(Some)
     }
 
+    /// Whether a file is there; and where that is to be checked, whether it is what its name says.
     fn has(&self, kind: &str, digest: Digest) -> Result<bool, Failure> {
-        Ok(self.cache.place.has(&packed_path(kind, digest))?)
+        let path = packed_path(kind, digest);
+        let is_there = self.cache.place.has(&path)?;
+        if !is_there || !self.checks {
+            return Ok(is_there);
+        }
+        let Answer::Body(body) = self.cache.place.stream(&path, Instant::now() + patience(1 << 30))? else {
+            return Ok(false);
+        };
+        let mut hasher = blake3::Hasher::new();
+        let unpacked = zstd::stream::read::Decoder::new(body.reader)
+            .and_then(|mut decoder| std::io::copy(&mut decoder, &mut hasher));
+        let is_sound = unpacked.is_ok() && hasher.finalize().as_bytes() == digest.as_bytes();
+        self.mended.fetch_add(u64::from(!is_sound), Ordering::Relaxed);
+        Ok(is_sound)
     }
 
     /// Whether a file is still to be sent: it is not there, and nobody else here sends it.
@@ -232,16 +271,18 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
 /// Adds the records of `todo`, those that nobody else has added meanwhile; how many.
 fn publish(cache: &Cache, key: &CacheKey, keyring: &Keyring, mut todo: Vec<&Realisation>) -> Result<usize, Failure> {
     for _ in 0..MOST_TRIES {
-        let contents = cache.contents(true)?;
+        let until = Instant::now() + LOOKING;
+        let contents = cache.contents(true, until)?;
         let asked: Vec<Asked> = todo.iter().map(|result| Asked::Key(result.key)).collect();
-        let mut there = find_in(cache, &asked, keyring)?.into_iter();
+        let mut there = find_in(cache, &contents, &asked, keyring, until)?.into_iter();
         todo.retain(|_| there.next().flatten().is_none());
+        let is_whole = contents.lost.is_empty() && !contents.segments.iter().any(|opened| is_damaged(cache, opened));
         // The list is written also for nothing new, where there is none yet: then the folder is a cache.
-        if todo.is_empty() && contents.tag != Some(Tag::None) {
+        if todo.is_empty() && contents.tag != Some(Tag::None) && is_whole {
             return Ok(0);
         }
         let records: Vec<Keyed> = todo.iter().map(|result| keyed(&key.sign(result), result)).collect();
-        let (left, records) = merged(cache, &contents.segments, records)?;
+        let (left, records) = merged(cache, &contents, records, until)?;
         let mut list = List { segments: left, ..List::default() };
         if !records.is_empty() {
             let segment = Segment::of(records);
@@ -253,8 +294,8 @@ fn publish(cache: &Cache, key: &CacheKey, keyring: &Keyring, mut todo: Vec<&Real
             list.segments.push(SegmentName { name, keys, records });
         }
         crate::store::fault::point("segment-pushed");
-        let tag = contents.tag.unwrap_or(Tag::None);
-        if cache.place.swap_list(&tag, &list.encode())? && is_listed(cache, &list)? {
+        let tag = contents.tag.clone().unwrap_or(Tag::None);
+        if cache.place.swap_list(&tag, &list.encode())? && is_listed(cache, &list, until)? {
             crate::store::fault::point("list-pushed");
             return Ok(todo.len());
         }
@@ -263,9 +304,14 @@ fn publish(cache: &Cache, key: &CacheKey, keyring: &Keyring, mut todo: Vec<&Real
 }
 
 /// Whether the list that is there names our segment. A server that knows no conditions may have lost it to another push.
-fn is_listed(cache: &Cache, ours: &List) -> Result<bool, CacheError> {
+fn is_listed(cache: &Cache, ours: &List, until: Instant) -> Result<bool, CacheError> {
     let Some(last) = ours.segments.last().filter(|_| cache.place.is_remote()) else { return Ok(true) };
-    Ok(cache.place.list(cache.name())?.0.segments.contains(last))
+    Ok(cache.place.list(cache.name(), until)?.0.segments.contains(last))
+}
+
+/// Whether records of a segment that were looked for are damaged.
+fn is_damaged(cache: &Cache, opened: &Opened) -> bool {
+    cache.blocks.has_spoilt(opened.segment.name)
 }
 
 fn keyed(signed: &Signed, result: &Realisation) -> Keyed {
@@ -274,21 +320,27 @@ fn keyed(signed: &Signed, result: &Realisation) -> Keyed {
 }
 
 /// The segments that stay as they are, and the records of the others together with `records`. Each that stays is larger
-/// than all that came after it, so that there are few.
+/// than all that came after it, so that there are few. Of a damaged one, what can be read goes over.
 fn merged(
     cache: &Cache,
-    segments: &[Opened],
+    contents: &Contents,
     mut records: Vec<Keyed>,
+    until: Instant,
 ) -> Result<(Vec<SegmentName>, Vec<Keyed>), CacheError> {
-    let mut left: Vec<&Opened> = segments.iter().collect();
+    let all = contents.segments.iter().map(|opened| &**opened);
+    let (damaged, mut left): (Vec<&Opened>, Vec<&Opened>) = all.partition(|opened| is_damaged(cache, opened));
+    for opened in damaged {
+        records.extend(cache.all_records(opened, until)?);
+    }
     let mut keys: usize = records.iter().map(|keyed| keyed.keys.len()).sum();
     while let Some(last) = left.last()
         && !records.is_empty()
         && last.table.keys() <= keys.max(FEW)
         && last.segment.records <= LARGE
     {
-        records.extend(cache.all_records(last)?);
+        let theirs = cache.all_records(last, until)?;
         keys += last.table.keys();
+        records.extend(theirs);
         left.pop();
     }
     Ok((left.into_iter().map(|opened| opened.segment.clone()).collect(), records))

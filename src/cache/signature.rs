@@ -8,7 +8,6 @@
 //!
 //! Nothing of a record is read before its signature is verified with a key that is trusted.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -54,9 +53,9 @@ pub struct Signed {
     record: Vec<u8>,
 }
 
-/// The keys that are trusted.
+/// The keys that are trusted, each once: the word of an earlier one counts more.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Keyring(BTreeMap<[u8; 32], ChannelName>);
+pub struct Keyring(Vec<[u8; 32]>);
 
 /// What a signed record turns out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,21 +132,28 @@ impl fmt::Debug for CacheKey {
 }
 
 impl Keyring {
-    /// These keys.
+    /// These keys, in this order.
     pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
-        Self(keys.into_iter().map(|key| (key.bytes, key.name)).collect())
+        keys.into_iter().fold(Self::default(), Self::with)
     }
 
-    /// The same, and one more.
+    /// The same, and one more, whose word counts least.
     #[must_use]
     pub fn with(mut self, key: PublicKey) -> Self {
-        self.0.insert(key.bytes, key.name);
+        if !self.trusts(&key) {
+            self.0.push(key.bytes);
+        }
         self
     }
 
     /// Whether a key is among them, whatever it is called.
     pub fn trusts(&self, key: &PublicKey) -> bool {
-        self.0.contains_key(&key.bytes)
+        self.0.contains(&key.bytes)
+    }
+
+    /// The place of a key among them, from 0; of one that is not, after all others.
+    pub fn rank(&self, key: &PublicKey) -> usize {
+        self.0.iter().position(|known| *known == key.bytes).unwrap_or(self.0.len())
     }
 
     /// Whether there is none.

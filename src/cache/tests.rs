@@ -1,8 +1,10 @@
 //! Caches as a run meets them: what is there is found and brought, and what lies is not believed.
 
 mod hostile;
+mod mending;
 mod pushing;
 mod server;
+mod slow;
 
 use std::path::PathBuf;
 
@@ -32,7 +34,8 @@ impl Space {
     }
 
     fn folder(&self, name: &str) -> Access {
-        Access { name: name.to_owned(), address: Address::Folder(HostPath::new(self.path(name))), token: None }
+        let address = Address::Folder(HostPath::new(self.path(name)));
+        Access { name: name.to_owned(), address, token: None, authorities: None }
     }
 
     fn around(&self, insistent: bool) -> Surroundings {
@@ -45,14 +48,19 @@ impl Space {
     }
 
     fn push(&self, store: &str, to: &str, results: &[Realisation]) -> Pushed {
-        push(self.folder(to), &self.around(true), &self.store(store), &key("own"), &Keyring::default(), results)
-            .expect("pushed")
+        self.push_as("own", store, self.folder(to), results)
+    }
+
+    fn push_as(&self, name: &str, store: &str, to: Access, results: &[Realisation]) -> Pushed {
+        let key = key(name);
+        let pushing = Pushing { key: &key, keyring: &Keyring::default(), results, check: false };
+        push(to, &self.around(true), &self.store(store), &pushing).expect("pushed")
     }
 }
 
 fn remote(url: &str) -> Access {
     let address = Address::parse(url, &HostPath::new("/")).expect("an address");
-    Access { name: "server".to_owned(), address, token: Some("Bearer secret".to_owned()) }
+    Access { name: "server".to_owned(), address, token: Some("Bearer secret".to_owned()), authorities: None }
 }
 
 /// A result with a tree of these files, in the store.
@@ -137,15 +145,7 @@ fn results_of_strangers_do_not_count() {
     let space = Space::new();
     let store = space.store("one");
     let a = result(&store, "a", &[b"a"]);
-    push(
-        space.folder("cache"),
-        &space.around(true),
-        &store,
-        &key("foreign"),
-        &Keyring::default(),
-        std::slice::from_ref(&a),
-    )
-    .expect("pushed");
+    space.push_as("foreign", "one", space.folder("cache"), std::slice::from_ref(&a));
     let caches = space.caches(vec![space.folder("cache")]);
     assert_eq!(find_one(&caches, a.key), None);
     assert_eq!(find_one(&caches, a.key), None);

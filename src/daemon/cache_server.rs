@@ -7,7 +7,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
@@ -19,7 +19,7 @@ use cap_std::fs::Dir;
 use cap_tempfile::TempFile;
 use tower_http::services::ServeDir;
 
-use crate::cache::{FileOfCache, LIST, List, MAX_LIST, file_of_cache};
+use crate::cache::{FileOfCache, LIST, List, MAX_KEYS, MAX_LIST, Table, exchange_list, file_of_cache, keys_path};
 use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;
 use crate::path::HostPath;
@@ -64,8 +64,6 @@ struct Served {
     files: ServeDir,
     /// What `Authorization` must be for a push; `None`: nobody may push.
     token: Option<String>,
-    /// Held while the list is exchanged.
-    list: Mutex<()>,
 }
 
 /// Serves the cache in `folder` to whom `listener` takes in, until the process ends. `token` is what a push must state as
@@ -81,7 +79,7 @@ pub fn serve(folder: &HostPath, listener: TcpListener, token: Option<String>) ->
     let dir = Dir::open_ambient_dir(folder.as_path(), ambient_authority()).map_err(failed)?;
     let network = |source| ServeError::Network { source };
     let files = ServeDir::new(folder.as_path()).append_index_html_on_directories(false);
-    let served = Arc::new(Served { dir, files, token, list: Mutex::new(()) });
+    let served = Arc::new(Served { dir, files, token });
     let router = Router::new().fallback(answer).with_state(served);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(network)?;
     listener.set_nonblocking(true).map_err(network)?;
@@ -125,6 +123,13 @@ impl Served {
         self.dir.open(LIST).ok()?.take(MAX_LIST).read_to_end(&mut bytes).ok()?;
         Some(bytes)
     }
+
+    /// The keys of a segment, where they are here and sound.
+    fn table(&self, name: Digest) -> Option<Table> {
+        let mut keys = Vec::new();
+        self.dir.open(keys_path(name)).ok()?.take(MAX_KEYS).read_to_end(&mut keys).ok()?;
+        Table::decode(keys, name).ok()
+    }
 }
 
 /// The tag of a list: which it is, not when it was written.
@@ -151,28 +156,36 @@ async fn put_list(served: &Served, request: Request) -> io::Result<Response> {
     if List::parse(&new, "").is_err() {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let _held = served.list.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = served.read_list().map(|now| tag_of(&now));
     let condition = |name| head.headers.get(name).map(|value| value.as_bytes().to_vec());
-    let holds = match (condition(header::IF_MATCH), condition(header::IF_NONE_MATCH)) {
-        (Some(tag), _) => now.is_some_and(|now| now.as_bytes() == tag),
-        (None, Some(_)) => now.is_none(),
+    let (instead, is_first) = match (condition(header::IF_MATCH), condition(header::IF_NONE_MATCH)) {
+        (Some(tag), _) => (tag, false),
+        (None, Some(_)) => (Vec::new(), true),
         // Without a condition, the list of another push would be lost.
         (None, None) => return Ok(StatusCode::PRECONDITION_REQUIRED.into_response()),
     };
-    if !holds {
-        return Ok(StatusCode::PRECONDITION_FAILED.into_response());
-    }
-    let mut temp = TempFile::new(&served.dir)?;
-    temp.write_all(&new)?;
-    temp.as_file().sync_all()?;
-    temp.replace(LIST)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    // Under the lock of those who push to the folder itself, which may be held for a while.
+    let dir = served.dir.try_clone()?;
+    let exchanged = tokio::task::spawn_blocking(move || {
+        let counts = |now: Option<&[u8]>| now.map_or(is_first, |now| tag_of(now).as_bytes() == instead);
+        exchange_list(&dir, &counts, &new)
+    });
+    let status = match exchanged.await.map_err(io::Error::other)?? {
+        true => StatusCode::NO_CONTENT,
+        false => StatusCode::PRECONDITION_FAILED,
+    };
+    Ok(status.into_response())
 }
 
-/// Takes a file, if it is what its name says. One that is there stays.
+/// Takes a file, if it is what its name says. One that is there stays, unless it is damaged.
 async fn put_file(served: &Served, path: &str, file: FileOfCache, body: Body) -> io::Result<Response> {
-    if served.dir.is_file(path) {
+    let keys = match file {
+        FileOfCache::Records(name) => served.table(name),
+        _ => None,
+    };
+    let keys = Arc::new(keys);
+    if let Ok(there) = served.dir.open(path)
+        && is_sound(there.into_std(), file, keys.clone()).await?
+    {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
@@ -181,13 +194,8 @@ async fn put_file(served: &Served, path: &str, file: FileOfCache, body: Body) ->
     let mut temp = TempFile::new(&folder)?;
     receive(body, MAX_FILE, |chunk| temp.write_all(chunk)).await?;
     let mut written = temp.as_file().try_clone()?.into_std();
-    // Hashing takes long; others are served meanwhile.
-    let checked = tokio::task::spawn_blocking(move || {
-        written.rewind()?;
-        written.sync_all()?;
-        is_what_it_says(&mut written, file)
-    });
-    if !checked.await.map_err(io::Error::other)?? {
+    written.rewind()?;
+    if !is_sound(written, file, keys).await? {
         return Err(io::ErrorKind::InvalidData.into());
     }
     temp.as_file().set_permissions(cap_std::fs::Permissions::from_std(std::fs::Permissions::from_mode(0o644)))?;
@@ -195,11 +203,20 @@ async fn put_file(served: &Served, path: &str, file: FileOfCache, body: Body) ->
     Ok(StatusCode::CREATED.into_response())
 }
 
-fn is_what_it_says(from: &mut dyn io::Read, file: FileOfCache) -> io::Result<bool> {
+/// Whether a file is what its name says, and on the disk. Hashing takes long; others are served meanwhile.
+async fn is_sound(mut from: std::fs::File, file: FileOfCache, keys: Arc<Option<Table>>) -> io::Result<bool> {
+    let checked = tokio::task::spawn_blocking(move || {
+        from.sync_all()?;
+        is_what_it_says(&mut from, file, keys.as_ref().as_ref())
+    });
+    checked.await.map_err(io::Error::other)?
+}
+
+fn is_what_it_says(from: &mut dyn io::Read, file: FileOfCache, keys: Option<&Table>) -> io::Result<bool> {
     let mut hasher = blake3::Hasher::new();
     let digest = match file {
-        // Its blocks are checked by whoever has the keys.
-        FileOfCache::Records => return Ok(true),
+        // Its keys come after it; whoever has them checks its blocks.
+        FileOfCache::Records(_) => return keys.map_or(Ok(true), |keys| keys.is_of(from)),
         FileOfCache::Keys(name) => {
             io::copy(from, &mut hasher)?;
             name

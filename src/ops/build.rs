@@ -1,8 +1,9 @@
 //! Building: runs what a wish comes to.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
 
 use super::keeping;
 use super::plan::{Asked, Wish, plan_and_whole};
@@ -47,7 +48,7 @@ pub fn build(
 ) -> Result<Outcome, Failure> {
     let caches = super::cache::caches(&session.project, means.offline, false)?;
     let elsewhere = caches.as_elsewhere();
-    let (plan, whole) = plan_and_whole(session, wish, store, elsewhere)?;
+    let (plan, whole) = halting(&caches, means.stop, || plan_and_whole(session, wish, store, elsewhere))?;
     let to_come = if elsewhere.is_some() { still_to_come(wish, store, &plan) } else { 0 };
     let expected = to_come + plan.nodes.iter().filter(|planned| planned.state != State::Clean).count();
     let whole = whole.filter(|_| expected == 0);
@@ -74,7 +75,8 @@ pub fn build(
         pass_on(event);
     };
     // Every build may use all cores: how many others run beside it is not known when it starts.
-    let ran = run(session, &order, store, means, &recorded, cores, elsewhere);
+    let ran = halting(&caches, means.stop, || run(session, &order, store, means, &recorded, cores, elsewhere));
+    let ran = ran.and_then(|outcome| exec::settle_owed(store).map(|()| outcome));
     if ran.is_err() {
         // There was no last word.
         tell_of(&caches, &pass_on);
@@ -91,6 +93,26 @@ pub fn build(
     ran
 }
 
+/// Does `deed`; what it asks caches ends when `stop` is set.
+pub(super) fn halting<T>(caches: &Caches, stop: &AtomicBool, deed: impl FnOnce() -> T) -> T {
+    if caches.is_empty() {
+        return deed();
+    }
+    std::thread::scope(|scope| {
+        let (ended, watched) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while watched.recv_timeout(Duration::from_millis(50)) == Err(mpsc::RecvTimeoutError::Timeout) {
+                if stop.load(Ordering::Relaxed) {
+                    return caches.halt();
+                }
+            }
+        });
+        let done = deed();
+        drop(ended);
+        done
+    })
+}
+
 /// How many of what was asked for by name are realised, but have their bytes still in a cache.
 fn still_to_come(wish: &Wish, store: &Store, plan: &Plan) -> usize {
     let owed = store.owed();
@@ -102,7 +124,7 @@ fn still_to_come(wish: &Wish, store: &Store, plan: &Plan) -> usize {
 }
 
 /// Tells what caches were good for.
-fn tell_of(caches: &Caches, sink: &Sink<'_>) {
+pub(super) fn tell_of(caches: &Caches, sink: &Sink<'_>) {
     for Known { cache, realisation } in caches.take_learned() {
         let Realisation { node, key, milliseconds, cpu_milliseconds, .. } = realisation;
         sink(Event::NodeKnown { node, key, cache, milliseconds, cpu_milliseconds });

@@ -77,7 +77,10 @@ pub fn run(
     let expected = 0;
     let jobs = means.jobs.unwrap_or(2);
     let order = Order { wanted: vec![id], again: Vec::new(), here: vec![id], jobs, fail_fast: false, expected };
-    let outcome = super::build::run(session, &order, store, means, sink, 1, None)?;
+    let caches = super::cache::caches(&session.project, means.offline, false)?;
+    let make = || super::build::run(session, &order, store, means, sink, 1, caches.as_elsewhere());
+    let outcome = super::build::halting(&caches, means.stop, make)?;
+    super::build::tell_of(&caches, sink);
     if !outcome.settled.contains_key(&id) {
         return Err(RunError::NotMade { node: node.to_string() }.into());
     }

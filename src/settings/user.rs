@@ -5,6 +5,7 @@
 //! url = "https://cache.example.org/opb"   # or the path of a folder
 //! name = "office"                         # default: the host, or the folder's name
 //! token = "office.token"                  # a file beside this one, of mode 0600, where the server wants to know who asks
+//! authorities = "office-ca.pem"           # certificates, beside this one, of whoever vouches for the server; default: the host's
 //!
 //! [[trust]]
 //! key = "office:6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="   # whose results count; `opb cache trust` adds one
@@ -37,6 +38,13 @@ pub struct UserCache {
     /// The file with its token, beside `config.toml` unless absolute; `None`: it wants none.
     #[serde(default)]
     pub token: Option<String>,
+    /// Whether the token is sent to an `http://` address too, where others can read it on its way.
+    #[serde(default)]
+    pub plain_http: bool,
+    /// The file with the certificates that vouch for the server, beside `config.toml` unless absolute; `None`: those that
+    /// the host trusts.
+    #[serde(default)]
+    pub authorities: Option<String>,
 }
 
 /// A key whose results count.
@@ -85,7 +93,9 @@ mod tests {
         assert_eq!(parse("").expect("fine"), UserSettings::default());
         let text = "[[cache]]\nurl = \"/srv/c\"\n[[trust]]\nkey = \"a:b\"\n";
         let settings = parse(text).expect("fine");
-        assert_eq!(settings.cache, [UserCache { url: "/srv/c".to_owned(), name: None, token: None }]);
+        let url = "/srv/c".to_owned();
+        let cache = UserCache { url, name: None, token: None, plain_http: false, authorities: None };
+        assert_eq!(settings.cache, [cache]);
         assert_eq!(settings.trust, [Trusted { key: "a:b".to_owned() }]);
         let error = parse("[[cache]]\nurl = \"/srv/c\"\nkey = 1\n").expect_err("wrong").to_string();
         assert!(error.contains("cannot read `/config.toml`") && error.contains("unknown field `key`"), "{error}");

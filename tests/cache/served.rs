@@ -43,6 +43,10 @@ fn results_go_over_http() {
     std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
     let served = serve(&space, &["--accept-pushes", &file]);
 
+    // Without network nothing is pushed over one, and a slip makes no folder.
+    space.opb(&["cache", "push", &served.url, "--offline"]).exits(2).says("is not asked: `--offline` was given");
+    space.opb(&["cache", "push", "offise"]).exits(2).says("no cache is called `offise`");
+    assert!(!space.folder.join("offise").exists());
     // Without the token nothing is taken; with it, everything, and nothing twice.
     space.opb(&["cache", "push", &served.url]).exits(3).says("refuses to be written to: status 401");
     let config = std::fs::read_to_string(space.folder.join("config/opb/config.toml")).expect("there");
@@ -58,6 +62,7 @@ fn results_go_over_http() {
     // Without network it is not asked, and the next run does not hold that against it.
     let offline = other.opb(&["plan", "--offline"]).fine();
     assert!(offline.out.contains("will run"), "{}", offline.out);
+    other.opb(&["cache", "pull", "offise"]).exits(2).says("there are `office`");
     other.opb(&["cache", "pull", "--offline"]).exits(2).says("is not asked: `--offline` was given");
     let pulled = other.opb(&["cache", "pull", "office", "a-TAG"]).fine();
     assert!(pulled.out.starts_with("pulled ") && pulled.out.ends_with(" 0 are in no cache\n"), "{}", pulled.out);
@@ -65,6 +70,16 @@ fn results_go_over_http() {
     assert!(again.out.starts_with("pulled 0 results (0 bytes); "), "{}", again.out);
     let log = other.opb(&["log", "build:a-TAG"]).fine().out;
     assert!(!log.is_empty(), "the log came too");
+    // Where it did not, it is fetched when it is read.
+    std::fs::remove_dir_all(other.store().join("log")).expect("there");
+    assert_eq!(other.opb(&["log", "build:a-TAG"]).fine().out, log);
+    other.opb(&["cache", "pull", &format!("{}/nowhere", served.url), "a-TAG"]).fine();
+    // Neither roots nor failed tries are pushed.
+    let names = std::fs::read_dir(space.folder.join("served")).expect("reads").flatten();
+    let mut names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["logs", "objects", "opb-cache.json", "opb-cache.lock", "segments", "trees"]);
+    assert_eq!(std::fs::read_dir(other.store().join("roots")).expect("there").count(), 0);
     let built = other.opb(&["build"]).fine();
     assert!(built.err.contains("0 nodes ran (0 package builds), "), "{}", built.err);
     assert!(built.nodes("fetched").contains(&space.own("repo:c-TAG@DISTRO").as_str()), "{}", built.err);

@@ -5,12 +5,13 @@ use std::io::Write as _;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use super::CONFIG;
+use super::which::{CONFIG, user_settings};
 use crate::cache::{CacheKey, PublicKey, PublicKeyError};
 use crate::diag::{Cause, Caused, Failure};
 use crate::name::ChannelName;
 use crate::path::HostPath;
 use crate::project::config_folder;
+use crate::settings::UserSettings;
 use crate::sign::{KeyFolder, SignError};
 
 /// The ending of a secret key's file.
@@ -134,26 +135,45 @@ pub fn key_names() -> Result<Vec<ChannelName>, Failure> {
 pub fn trust(key: &str) -> Result<bool, Failure> {
     let key = key.parse::<PublicKey>().map_err(CacheKeyError::from)?;
     let folder = config_folder().ok_or(CacheKeyError::NoFolder)?;
-    let known = super::user_settings(&folder)?;
+    let known = user_settings(&folder)?;
     if known.trust.iter().filter_map(|known| known.key.parse::<PublicKey>().ok()).any(|known| known.bytes == key.bytes)
     {
         return Ok(false);
     }
-    // Appended, so that what people wrote stays as it is.
-    let append = || -> std::io::Result<()> {
-        Dir::create_ambient_dir_all(folder.as_path(), ambient_authority())?;
-        let dir = Dir::open_ambient_dir(folder.as_path(), ambient_authority())?;
-        let before = dir.read_to_string(CONFIG).unwrap_or_default();
-        let newline = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-        let mut file = cap_tempfile::TempFile::new(&dir)?;
-        write!(file, "{before}{newline}\n[[trust]]\nkey = \"{key}\"\n")?;
-        file.as_file().sync_all()?;
-        file.replace(CONFIG)
-    };
-    append().map_err(|source| CacheKeyError::Write { path: folder.join(CONFIG), source })?;
-    // What it came to must be what people would read there.
-    super::user_settings(&folder)?;
+    let failed = |source| CacheKeyError::Write { path: folder.join(CONFIG), source };
+    let before = read(&folder).map_err(failed)?;
+    // Appended, so that what people wrote stays as it is; and read before it is written, so that it can be read after.
+    let newline = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    let after = format!("{before}{newline}\n[[trust]]\nkey = \"{key}\"\n");
+    UserSettings::parse(&after, &folder.join(CONFIG))?;
+    replace(&folder, &after).map_err(failed)?;
     Ok(true)
+}
+
+fn read(folder: &HostPath) -> std::io::Result<String> {
+    let read = Dir::open_ambient_dir(folder.as_path(), ambient_authority()).and_then(|dir| dir.read_to_string(CONFIG));
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        other => other,
+    }
+}
+
+/// Replaces the settings; where they are a link, what it leads to.
+fn replace(folder: &HostPath, text: &str) -> std::io::Result<()> {
+    Dir::create_ambient_dir_all(folder.as_path(), ambient_authority())?;
+    let path = folder.join(CONFIG);
+    let path = path.as_path().canonicalize().unwrap_or_else(|_| path.as_path().to_owned());
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
+    let dir = Dir::open_ambient_dir(folder, ambient_authority())?;
+    let mut file = cap_tempfile::TempFile::new(&dir)?;
+    file.write_all(text.as_bytes())?;
+    if let Ok(was) = dir.metadata(name) {
+        file.as_file().set_permissions(was.permissions())?;
+    }
+    file.as_file().sync_all()?;
+    file.replace(name)
 }
 
 fn folder() -> Result<KeyFolder, Failure> {

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use opb::daemon::cache_server::{ServeError, serve};
 use opb::diag::Failure;
 use opb::name::ChannelName;
-use opb::ops::cache;
+use opb::ops::cache::{self, Push};
 use opb::path::HostPath;
 use opb::report::{count, size};
 
@@ -18,8 +18,8 @@ use crate::output;
 
 /// Share results between machines: push them to a cache, pull them from one, serve one, say whose results count.
 ///
-/// A cache is a folder, or a server of files that serves one. `opb build` and `opb plan` ask the caches that are set up by
-/// themselves.
+/// A cache is a folder, or a server of files that serves one. `opb build`, `opb plan`, `opb run` and `opb log` ask the caches
+/// that are set up by themselves.
 #[derive(Debug, Args)]
 pub struct Cache {
     #[command(subcommand)]
@@ -30,7 +30,7 @@ pub struct Cache {
 enum Deed {
     /// Push what is built of the selected nodes and of all that they need, signed. Roots are never pushed.
     Push {
-        /// The cache: its name, its address, or a folder [default: the first that is set up].
+        /// The cache: its name, its address, or a folder's path with a `/` in it [default: the first that is set up].
         #[arg(value_name = "CACHE")]
         cache: Option<String>,
         /// What to push; everything if left out.
@@ -39,10 +39,13 @@ enum Deed {
         /// The key that signs [default: the only one].
         #[arg(long, value_name = "NAME")]
         key: Option<ChannelName>,
+        /// Also look at what is there already, and put again what is damaged. Reads all of it.
+        #[arg(long)]
+        check: bool,
     },
     /// Pull what caches have of the selected nodes, whole. Nothing that is here is replaced.
     Pull {
-        /// The cache: its name, its address, or a folder [default: all that are set up].
+        /// The cache: its name, its address, or a folder's path with a `/` in it [default: all that are set up].
         #[arg(value_name = "CACHE")]
         cache: Option<String>,
         /// What to pull; everything if left out.
@@ -90,7 +93,11 @@ enum KeyDeed {
 
 pub fn run(global: &Global, args: &Cache) -> Result<ExitCode, Failure> {
     match &args.deed {
-        Deed::Push { cache, selectors, key } => push(global, cache.as_deref(), selectors, key.as_ref())?,
+        Deed::Push { cache, selectors, key, check } => {
+            let key = cache::default_key(key.as_ref())?;
+            let (target, offline) = (cache.as_deref(), global.offline);
+            push(global, &Push { target, selectors, key: &key, check: *check, offline })?;
+        }
         Deed::Pull { cache, selectors } => pull(global, cache.as_deref(), selectors)?,
         Deed::Serve { folder, listen, accept_pushes } => {
             let path = |path: &PathBuf| HostPath::new(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
@@ -119,11 +126,10 @@ pub fn run(global: &Global, args: &Cache) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn push(global: &Global, target: Option<&str>, selectors: &[String], key: Option<&ChannelName>) -> Result<(), Failure> {
-    let key = cache::default_key(key)?;
+fn push(global: &Global, push: &Push<'_>) -> Result<(), Failure> {
     let session = open(global)?;
     let store = open_store(global, &session)?;
-    let pushed = cache::push(&session, &store, target, selectors, &key)?;
+    let pushed = cache::push(&session, &store, push)?;
     let results = count(pushed.new, "result");
     output::data(&format!(
         "pushed {results} in {} ({}); {} were there\n",
@@ -134,6 +140,10 @@ fn push(global: &Global, target: Option<&str>, selectors: &[String], key: Option
     if pushed.absent > 0 {
         let text = format!("{} not pushed: their bytes are not here", count(pushed.absent, "result"));
         output::notices(global, &[text]);
+    }
+    if pushed.mended > 0 {
+        let files = usize::try_from(pushed.mended).unwrap_or(usize::MAX);
+        output::notices(global, &[format!("{} damaged there, put again", count(files, "file"))]);
     }
     let nodes: Vec<String> = pushed.differs.into_iter().map(|differs| differs.node).collect();
     differing(global, &nodes);

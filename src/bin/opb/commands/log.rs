@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use opb::diag::Failure;
-use opb::ops::history;
+use opb::ops::{self, history};
 
 use super::{open, open_store};
 use crate::cli::Global;
@@ -27,6 +27,9 @@ pub fn run(global: &Global, args: &Log) -> Result<ExitCode, Failure> {
     let store = open_store(global, &session)?;
     let id = session.one(&args.node)?;
     let log = history::log(&session, &store, id)?;
+    if store.open_log(log.digest).is_err() {
+        ops::cache::bring_log(&session.project, &store, log.digest, global.offline)?;
+    }
     let mut reader = store.open_log(log.digest)?;
     let mut part = vec![0; 1 << 16];
     let mut left: Vec<u8> = Vec::new();
