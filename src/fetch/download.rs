@@ -144,8 +144,10 @@ fn run_all(items: &mut [Item<'_>], access: &Access<'_>, goal: Goal) -> Result<()
                 failures.push((index, weightiest(std::mem::take(&mut item.failures))));
             }
         }
-        // First what the archive answered: that it did says something of the others.
-        failures.sort_by_key(|(_, failure)| !is_answer(failure));
+        if goal == Goal::Each {
+            // First what the archive answered: that it did says something of the others.
+            failures.sort_by_key(|(_, failure)| !is_answer(failure));
+        }
         for (index, failure) in failures {
             let is_of_one = match &failure {
                 FetchError::Unreachable { .. } | FetchError::Apt { .. } => items.iter().any(|item| item.done),

@@ -11,7 +11,7 @@ use crate::name::{Kind, NodeName, component_of};
 use crate::report::runs::result_word;
 use crate::store::runs::{Run, RunClean, RunOf, RunOutcome};
 
-/// A report in the making. Takes as much memory as there are rows and causes.
+/// A report in the making. Takes as much memory as there are rows, causes, caches and nodes that are not reproducible.
 pub struct Gatherer {
     report: Report,
     rows: BTreeMap<Option<String>, Sums>,
