@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "what only other tests use of it")]
 mod space;
 
+#[path = "cache/exported.rs"]
+mod exported;
 #[path = "cache/hostile.rs"]
 mod hostile;
 #[path = "cache/reported.rs"]

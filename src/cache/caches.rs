@@ -29,6 +29,11 @@ impl Caches {
         Self { caches, keyring, learned: Mutex::default(), notices: Mutex::default() }
     }
 
+    /// This one alone.
+    pub(super) fn of(cache: Cache, keyring: Keyring) -> Self {
+        Self { caches: vec![cache], keyring, learned: Mutex::default(), notices: Mutex::default() }
+    }
+
     /// The same, with something that people should know already.
     #[must_use]
     pub fn noting(self, notices: Vec<String>) -> Self {
@@ -127,10 +132,10 @@ impl Elsewhere for Caches {
             if cache.state().failed.contains(&key) {
                 continue;
             }
-            // Who has the record has the bytes; others need not be asked for each of them.
+            // Who has the record has the bytes; others need not be asked for each of them. What is at hand costs nothing.
             let contents = cache.carefully(Wish::Contents, |until| cache.contents(false, until));
             let has = |contents: &Contents| contents.segments.iter().any(|one| !one.table.find(&key.0).is_empty());
-            if !contents.is_some_and(|contents| has(&contents)) {
+            if !contents.is_some_and(|contents| cache.place.is_at_hand() || has(&contents)) {
                 continue;
             }
             if let Some(brought) = cache.carefully(Wish::Bytes, |_| bring(cache, store, outputs)) {

@@ -146,6 +146,31 @@ pub enum CacheError {
         /// Why.
         why: String,
     },
+    /// What is to be written is there already.
+    #[error("`{path}` is there already")]
+    #[diagnostic(code(opb::cache::exists), help("write to another file, or remove that one"))]
+    Exists {
+        /// The file.
+        path: HostPath,
+    },
+    /// A file that was to be read as an export is something else.
+    #[error("`{path}` is not what `opb store export` wrote: {why}")]
+    #[diagnostic(code(opb::cache::no_export), help("copy it again, or export again"))]
+    NotAnExport {
+        /// The file.
+        path: HostPath,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Whoever signed it is not known here.
+    #[error("the results in `{cache}` are signed by `{key}`, which you do not trust")]
+    #[diagnostic(code(opb::cache::stranger), help("if you know that key, run `opb cache trust {key}`"))]
+    Untrusted {
+        /// The cache.
+        cache: String,
+        /// The key.
+        key: String,
+    },
     /// The network is not to be used.
     #[error("the cache `{cache}` is not asked: `--offline` was given")]
     #[diagnostic(code(opb::cache::offline), help("leave `--offline` away"))]
@@ -162,6 +187,9 @@ impl Caused for CacheError {
             | Self::NotACache { .. }
             | Self::Token { .. }
             | Self::Authorities { .. }
+            | Self::Exists { .. }
+            | Self::NotAnExport { .. }
+            | Self::Untrusted { .. }
             | Self::Offline { .. } => Cause::Input,
             _ => Cause::Environment,
         }

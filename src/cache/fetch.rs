@@ -197,6 +197,9 @@ fn fetch(
 ) -> Result<(), Trouble> {
     let cache = counted.cache;
     let path = packed_path("objects", object);
+    if cache.place.is_at_hand() {
+        return take_at_hand(counted, incoming, (object, size), &path);
+    }
     if size > SMALL {
         return fetch_large(counted, store, incoming, (object, size), &path);
     }
@@ -205,6 +208,24 @@ fn fetch(
     match take(incoming, &packed[..], object, size)? {
         true => Ok(()),
         false => Err(cache.damaged(&path, &"its content does not have its digest").into()),
+    }
+}
+
+/// Takes an object from a file of this machine as it lies there.
+fn take_at_hand(
+    counted: &Counted<'_>,
+    incoming: &Incoming<'_>,
+    (object, size): (Digest, u64),
+    path: &str,
+) -> Result<(), Trouble> {
+    let cache = counted.cache;
+    let Answer::Body(body) = cache.place.stream(path, counted.until)? else {
+        return Err(CacheError::Missing { cache: cache.name.clone(), path: path.to_owned() }.into());
+    };
+    counted.count(body.total.unwrap_or_default());
+    match take(incoming, body.reader, object, size)? {
+        true => Ok(()),
+        false => Err(cache.damaged(path, &"its content does not have its digest").into()),
     }
 }
 

@@ -8,16 +8,19 @@
 //! opb-cache.json             which segments there are (list.rs)      segments/<digest>.keys, .records (segment.rs)
 //! objects/ab/cdef….zst       file contents, packed by zstd           trees/ab/cdef….zst    logs/ab/cdef….zst
 //!
-//! place.rs: folder.rs │ http.rs      copies.rs: what is remembered      signature.rs: who said so
+//! place.rs: folder.rs │ http.rs │ archive.rs      copies.rs: what is remembered      signature.rs: who said so
 //!    └──► lookup.rs: keys to records ──► caches.rs: of all caches, the first that is trusted
 //!         fetch.rs: outputs into the store          push.rs: results into a cache
+//!         export.rs: results into one file, and out of it
 //! ```
 //!
 //! Knows nothing of graphs and plans; a run meets it as [`Elsewhere`](crate::exec::Elsewhere).
 
+mod archive;
 mod caches;
 mod copies;
 mod error;
+mod export;
 mod fetch;
 mod folder;
 mod http;
@@ -40,6 +43,7 @@ use std::time::{Duration, Instant};
 
 pub use caches::Caches;
 pub use error::CacheError;
+pub use export::{Exported, Import, Parcel, export};
 pub use folder::exchange_list;
 pub use http::Authorities;
 pub use list::{FileOfCache, LIST, List, MAX_KEYS, MAX_LIST, SegmentName, file_of_cache, keys_path};
@@ -152,6 +156,10 @@ impl Cache {
             Address::Folder(path) => Place::Folder(Folder::new(path, &name)),
             Address::Http(url) => Place::Http(Http::new(url, &name, token, authorities.as_ref())),
         };
+        Self::at(name, place, copies, around)
+    }
+
+    fn at(name: String, place: Place, copies: Copies, around: &Surroundings) -> Self {
         let used = CacheUse { cache: name.clone(), ..CacheUse::default() };
         Self {
             name,

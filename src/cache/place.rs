@@ -1,8 +1,10 @@
-//! Where a cache is: a folder, or a server that serves one. The only code that knows the difference.
+//! Where a cache is: a folder, a server that serves one, or one file. The only code that knows the difference.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::archive::Archive;
 use super::error::CacheError;
 use super::folder::Folder;
 use super::http::Http;
@@ -15,6 +17,8 @@ pub enum Place {
     Folder(Folder),
     /// A server.
     Http(Http),
+    /// One file.
+    Archive(Arc<Archive>),
 }
 
 /// An open file of a cache.
@@ -113,7 +117,7 @@ impl std::fmt::Display for Address {
 }
 
 impl Place {
-    /// Makes the folder, where it is one and is not there.
+    /// Makes the folder, where it is one and is not there; begins the file, where it is one.
     ///
     /// # Errors
     /// [`CacheError`].
@@ -121,6 +125,7 @@ impl Place {
         match self {
             Self::Folder(folder) => folder.made().map(drop),
             Self::Http(_) => Ok(()),
+            Self::Archive(archive) => archive.begin(),
         }
     }
 
@@ -136,6 +141,11 @@ impl Place {
         matches!(self, Self::Http(_))
     }
 
+    /// Whether it is one file of this machine, which may have trees that no record names.
+    pub fn is_at_hand(&self) -> bool {
+        matches!(self, Self::Archive(_))
+    }
+
     /// A whole small file; `None` where there is none. A longer one than `limit` bytes is damaged.
     ///
     /// # Errors
@@ -144,6 +154,7 @@ impl Place {
         let answer = match self {
             Self::Folder(folder) => folder.open(path, 0)?,
             Self::Http(http) => http.get(path, None, until)?.0,
+            Self::Archive(archive) => archive.open(path, 0)?,
         };
         let Answer::Body(body) = answer else { return Ok(None) };
         self.drain(body, path, limit, cache).map(Some)
@@ -163,6 +174,7 @@ impl Place {
         let answer = match self {
             Self::Folder(folder) => folder.open(path, from)?,
             Self::Http(http) => http.get(path, Some((from, length)), until)?.0,
+            Self::Archive(archive) => archive.open(path, from)?,
         };
         let Answer::Body(mut body) = answer else {
             return Err(CacheError::Missing { cache: cache.to_owned(), path: path.to_owned() });
@@ -186,6 +198,7 @@ impl Place {
         match self {
             Self::Folder(folder) => folder.open(path, from),
             Self::Http(http) => Ok(http.get(path, Some((from, length)), until)?.0),
+            Self::Archive(archive) => archive.open(path, from),
         }
     }
 
@@ -197,6 +210,7 @@ impl Place {
         match self {
             Self::Folder(folder) => folder.open(path, 0),
             Self::Http(http) => Ok(http.get(path, None, until)?.0),
+            Self::Archive(archive) => archive.open(path, 0),
         }
     }
 
@@ -208,6 +222,7 @@ impl Place {
         match self {
             Self::Folder(folder) => folder.has(path),
             Self::Http(http) => http.has(path),
+            Self::Archive(archive) => archive.has(path),
         }
     }
 
@@ -220,6 +235,7 @@ impl Place {
             (Self::Folder(folder), Content::Bytes(bytes)) => folder.put(path, &mut &bytes[..]),
             (Self::Folder(folder), Content::File(mut file)) => folder.put(path, &mut file),
             (Self::Http(http), content) => http.put(path, content, None).map(drop),
+            (Self::Archive(archive), content) => archive.put(path, content),
         }
     }
 
@@ -230,7 +246,8 @@ impl Place {
     pub fn settle(&self) -> Result<(), CacheError> {
         match self {
             Self::Folder(folder) => folder.settle(),
-            Self::Http(_) => Ok(()),
+            // What is one file is made durable when it is finished.
+            Self::Http(_) | Self::Archive(_) => Ok(()),
         }
     }
 
@@ -242,6 +259,7 @@ impl Place {
         let (answer, entity) = match self {
             Self::Folder(folder) => (folder.open(LIST, 0)?, None),
             Self::Http(http) => http.get(LIST, None, until)?,
+            Self::Archive(archive) => (archive.open(LIST, 0)?, None),
         };
         let Answer::Body(body) = answer else {
             let list = List::default();
@@ -262,6 +280,7 @@ impl Place {
             (Self::Folder(folder), Tag::Bytes(old)) => folder.swap_list(Some(old), new),
             (Self::Folder(folder), _) => folder.swap_list(None, new),
             (Self::Http(http), tag) => http.put(LIST, Content::Bytes(new.to_vec()), Some(tag)),
+            (Self::Archive(archive), _) => archive.finish(new).map(|()| true),
         }
     }
 

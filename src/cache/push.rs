@@ -41,7 +41,7 @@ const LARGE: u64 = 64 << 20;
 const MOST_TRIES: usize = 50;
 
 /// The longest that a push waits for what it looks up.
-const LOOKING: Duration = Duration::from_secs(600);
+pub(super) const LOOKING: Duration = Duration::from_secs(600);
 
 /// What is pushed, and how.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +116,7 @@ pub fn push(access: Access, around: &Surroundings, store: &Store, pushing: &Push
     Ok(pushed)
 }
 
-fn is_here(store: &Store, result: &Realisation) -> Result<bool, Failure> {
+pub(super) fn is_here(store: &Store, result: &Realisation) -> Result<bool, Failure> {
     for digest in result.outputs.values() {
         if !store.present(*digest)? {
             return Ok(false);
@@ -126,7 +126,7 @@ fn is_here(store: &Store, result: &Realisation) -> Result<bool, Failure> {
 }
 
 /// What goes over, each file once.
-struct Sending<'a> {
+pub(super) struct Sending<'a> {
     cache: &'a Cache,
     store: &'a Store,
     taken: Mutex<BTreeSet<Digest>>,
@@ -139,15 +139,21 @@ struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    fn new(cache: &'a Cache, store: &'a Store) -> Self {
+    pub(super) fn new(cache: &'a Cache, store: &'a Store) -> Self {
         let (mended, files, bytes) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         let stop = AtomicBool::new(false);
         Self { cache, store, taken: Mutex::default(), checks: false, stop, mended, files, bytes }
     }
 
-    fn all(&self, results: &[&Realisation]) -> Result<(), Failure> {
+    pub(super) fn all(&self, results: &[&Realisation]) -> Result<(), Failure> {
         let trees: BTreeSet<Digest> = results.iter().flat_map(|result| result.outputs.values().copied()).collect();
-        let trees: Vec<Digest> = trees.into_iter().collect();
+        self.trees(trees.into_iter().collect())?;
+        let logs: Vec<Digest> = results.iter().filter_map(|result| result.log).collect();
+        in_lanes(&logs, |log| self.unless_stopped(|| self.log(*log))).into_iter().try_for_each(|sent| sent.map(drop))
+    }
+
+    /// Sends trees with all of their objects.
+    pub(super) fn trees(&self, trees: Vec<Digest>) -> Result<(), Failure> {
         // A tree that is there has its objects, unless one of them is damaged.
         let there = in_lanes(&trees, |tree| self.unless_stopped(|| Ok(!self.checks && self.has("trees", *tree)?)));
         let mut wanting = Vec::new();
@@ -167,9 +173,7 @@ impl<'a> Sending<'a> {
             self.unless_stopped(|| self.bytes("trees", Digest::of(&bytes), &bytes))
         })
         .into_iter()
-        .try_for_each(|sent| sent.map(drop))?;
-        let logs: Vec<Digest> = results.iter().filter_map(|result| result.log).collect();
-        in_lanes(&logs, |log| self.unless_stopped(|| self.log(*log))).into_iter().try_for_each(|sent| sent.map(drop))
+        .try_for_each(|sent| sent.map(drop))
     }
 
     fn unless_stopped<T>(&self, deed: impl FnOnce() -> Result<T, Failure>) -> Result<Option<T>, Failure> {
@@ -269,7 +273,12 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Adds the records of `todo`, those that nobody else has added meanwhile; how many.
-fn publish(cache: &Cache, key: &CacheKey, keyring: &Keyring, mut todo: Vec<&Realisation>) -> Result<usize, Failure> {
+pub(super) fn publish(
+    cache: &Cache,
+    key: &CacheKey,
+    keyring: &Keyring,
+    mut todo: Vec<&Realisation>,
+) -> Result<usize, Failure> {
     for _ in 0..MOST_TRIES {
         let until = Instant::now() + LOOKING;
         let contents = cache.contents(true, until)?;

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod mending;
+mod parcel;
 mod pushing;
 mod server;
 mod slow;

@@ -1,25 +1,25 @@
 //! Sharing results: which caches there are and whose word counts, pushing to one, pulling from them.
 
 mod keys;
+mod parcel;
 mod pull;
 mod rivals;
 mod which;
 
 pub use keys::{CacheKeyError, default_key, key_names, new_key, public_key, trust};
+pub use parcel::{Imported, export, import};
 pub use pull::{Pulled, pull};
 pub use rivals::{RivalOf, RivalsError, rivals};
 pub use which::{WhichCacheError, token};
 
-use super::plan::{Wish, plan};
 use super::session::Session;
 use crate::cache::{self, Access, Address, CacheError, CacheKey, Caches, Pushed, Pushing, Surroundings};
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::exec::{Known, keep_other};
-use crate::name::Kind;
 use crate::plan::{Planned, Reason, State};
 use crate::project::{Project, cache_folder, now};
-use crate::store::{Realisation, Store};
+use crate::store::Store;
 use which::Found;
 
 /// The caches of a project and of its user, and whose word counts. Costs one look for a file where there is none.
@@ -58,23 +58,7 @@ pub fn push(session: &Session, store: &Store, push: &Push<'_>) -> Result<Pushed,
     if push.offline && !is_local(&access) {
         return Err(CacheError::Offline { cache: access.name }.into());
     }
-    let wanted = session.graph.with_inputs(&session.select(push.selectors)?);
-    let plan = plan(session, &Wish { wanted, again: Vec::new() }, store, None)?;
-    let mut results: Vec<Realisation> = Vec::new();
-    for planned in plan.nodes.iter().filter(|planned| is_realised(planned)) {
-        let kind = session.graph.node(planned.node).kind();
-        let Some(key) = planned.key.filter(|_| kind != Kind::Root) else { continue };
-        let Some(result) = store.realisation(key)? else { continue };
-        // The build whose packages stayed, and with it the number that is in them.
-        let first = match result.kept {
-            Some(kept) => store.realisation(kept)?,
-            None => None,
-        };
-        results.extend(first);
-        results.push(result);
-    }
-    results.sort_by_key(|result| result.key);
-    results.dedup_by_key(|result| result.key);
+    let results = parcel::closure(session, store, push.selectors)?.results;
     let pushing = Pushing { key: push.key, keyring: &found.keyring, results: &results, check: push.check };
     let pushed = cache::push(access.clone(), &around(true), store, &pushing)?;
     let name = access.name.clone();

@@ -183,7 +183,7 @@ fn reason_of<'a>(marked: &'a Marked, stored: &Stored) -> Option<&'a Reason> {
 
 /// The downloaded packages that a package list names: without them its root cannot be made again once the archive has
 /// moved on. Lists that are gone or damaged name none.
-fn packages_of(store: &Store, realisation: &Realisation) -> Result<Vec<Sha256>, StoreError> {
+pub(super) fn packages_of(store: &Store, realisation: &Realisation) -> Result<Vec<Sha256>, StoreError> {
     if !realisation.node.starts_with("resolve:") {
         return Ok(Vec::new());
     }

@@ -8,6 +8,7 @@ use sha2::Digest as _;
 
 use super::durable::{Temp, folder_of, sharded, sharded_sha256};
 use super::error::{StoreError, io};
+use super::hashing::hash_large;
 use super::{Store, Used, fault, sealed};
 use crate::digest::{Digest, Sha256};
 use crate::path::HostPath;
@@ -152,6 +153,20 @@ impl Store {
             return Err(StoreError::TooLarge { name: digest.to_string(), limit });
         }
         if Digest::of(&bytes) == digest { Ok(bytes) } else { Err(StoreError::Altered { what: "object", path }) }
+    }
+
+    /// Reads an object, and says whether its bytes are what its digest says.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Altered`].
+    pub fn check_object(&self, digest: Digest) -> Result<(), StoreError> {
+        let path = self.object_path(digest);
+        let file = self.open_object(digest)?;
+        let found = file.metadata().and_then(|metadata| hash_large(&file, metadata.len()));
+        match found.map_err(io("reading an object", &path))? == digest {
+            true => Ok(()),
+            false => Err(StoreError::Altered { what: "object", path }),
+        }
     }
 
     /// Where an object's file is, for programs that want a path. It may be missing.

@@ -52,6 +52,21 @@ pub fn pull(
         return Err(CacheError::Offline { cache: closed.name.clone() }.into());
     }
     let caches = Caches::new(chosen, found.keyring, &around(true)).noting(found.notices);
+    let pulled = pull_from(session, store, &caches, selectors)?;
+    // The one that was named: what is wrong with it is what there is to say.
+    match from.and_then(|_| caches.take_failure()) {
+        Some(failure) => Err(failure.into()),
+        None => Ok(pulled),
+    }
+}
+
+/// Brings all that `caches` have of the selected nodes.
+pub(super) fn pull_from(
+    session: &Session,
+    store: &Store,
+    caches: &Caches,
+    selectors: &[String],
+) -> Result<Pulled, Failure> {
     let selected = session.select(selectors)?;
     let wish = Wish { wanted: selected.clone(), again: Vec::new() };
     let plan = plan(session, &wish, store, caches.as_elsewhere())?;
@@ -65,19 +80,15 @@ pub fn pull(
         };
         // A source is known by its pin, whether or not anybody has a record of it.
         let result = store.realisation(key)?;
-        bring(store, &caches, key, &outputs, result.as_ref().and_then(|result| result.log), &mut pulled)?;
+        bring(store, caches, key, &outputs, result.as_ref().and_then(|result| result.log), &mut pulled)?;
         results.extend(result);
     }
     let asked: Vec<Asked> = results.iter().map(|result| Asked::Key(result.key)).collect();
     for (known, own) in caches.find(&asked).into_iter().zip(&results) {
         let Some(known) = known else { continue };
-        if keep_other(store, &caches, own, known)? != Other::Same {
+        if keep_other(store, caches, own, known)? != Other::Same {
             pulled.differs.push(own.node.clone());
         }
-    }
-    // The one that was named: what is wrong with it is what there is to say.
-    if let Some(failure) = from.and_then(|_| caches.take_failure()) {
-        return Err(failure.into());
     }
     pulled.notices = caches.take_notices();
     Ok(pulled)

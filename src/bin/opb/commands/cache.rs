@@ -166,7 +166,7 @@ fn pull(global: &Global, from: Option<&str>, selectors: &[String]) -> Result<(),
     Ok(())
 }
 
-fn differing(global: &Global, nodes: &[String]) {
+pub fn differing(global: &Global, nodes: &[String]) {
     let told = nodes.iter().map(|node| {
         format!(
             "{node} is not reproducible: the cache has another result; `opb diff --rivals {node}` shows what differs"

@@ -1,14 +1,17 @@
-//! `opb store`: what is in the store, what it keeps, and whether it is sound.
+//! `opb store`: what is in the store, what it keeps, whether it is sound, and its content as one file.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use opb::diag::{Cause, Failure};
-use opb::name::PinName;
+use opb::name::{ChannelName, PinName};
+use opb::ops::cache::{self, Imported};
 use opb::ops::{collecting, stored, verifying};
+use opb::path::HostPath;
 use opb::project::Project;
 use opb::quantity::{Age, Size};
-use opb::report::store as report;
+use opb::report::{count, size, store as report};
 use opb::store::Store as Opened;
 use opb::store::collect::Policy;
 
@@ -92,6 +95,33 @@ enum Deed {
         #[arg(long, default_value = "table")]
         format: Format,
     },
+    /// Write what is built of the selected nodes and of all that they need to one file, signed: for a machine that no
+    /// network reaches, or to be put away. Roots are left out.
+    Export {
+        /// The file; it must not be there yet.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// What to export; everything if left out.
+        #[arg(value_name = "SELECTOR", add = crate::complete::selectors())]
+        selectors: Vec<String>,
+        /// The key that signs [default: the only one].
+        #[arg(long, value_name = "NAME")]
+        key: Option<ChannelName>,
+        /// Also the distributions' packages that chroots are made of, so that builds there need no network: `opb fetch`
+        /// brings them first.
+        #[arg(long)]
+        packages: bool,
+    },
+    /// Take in a file that `opb store export` wrote: what it has of the selected nodes, if a key signed it that you trust.
+    /// Nothing that is here is replaced.
+    Import {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// What to take; everything if left out.
+        #[arg(value_name = "SELECTOR", add = crate::complete::selectors())]
+        selectors: Vec<String>,
+    },
     /// Drop the results of nodes that are bad, so that they run again. A build's number stays used up.
     Forget {
         /// The nodes.
@@ -158,6 +188,8 @@ pub fn run(global: &Global, args: &Store) -> Result<ExitCode, Failure> {
                 return Ok(crate::exit::code(Cause::Environment));
             }
         }
+        Deed::Export { file, selectors, key, packages } => export(global, file, selectors, (key.as_ref(), *packages))?,
+        Deed::Import { file, selectors } => import(global, file, selectors)?,
         Deed::Forget { selectors } => {
             let session = open(global)?;
             let store = open_store(global, &session)?;
@@ -178,7 +210,7 @@ fn keep(
         let session = open(global)?;
         let store = open_store(global, &session)?;
         let kept = stored::keep(&session, &store, name.clone(), &session.select(selectors)?)?;
-        output::data(&format!("kept as {name}: {}\n", opb::report::count(kept, "result")));
+        output::data(&format!("kept as {name}: {}\n", count(kept, "result")));
         return Ok(());
     }
     let (_, store) = opened(global)?;
@@ -194,6 +226,65 @@ fn keep(
         _ => output::data(&report::pins(&stored::pins(&store)?)),
     }
     Ok(())
+}
+
+fn export(
+    global: &Global,
+    file: &Path,
+    selectors: &[String],
+    (key, packages): (Option<&ChannelName>, bool),
+) -> Result<(), Failure> {
+    let key = cache::default_key(key)?;
+    let session = open(global)?;
+    let store = open_store(global, &session)?;
+    let path = absolute(file);
+    let exported = cache::export(&session, &store, &path, selectors, packages, &key)?;
+    let downloads = match exported.downloads {
+        0 => String::new(),
+        downloads => format!(" and {}", count(downloads, "package")),
+    };
+    let results = count(exported.results, "result");
+    output::data(&format!("exported {results}{downloads} to {path} ({})\n", size(exported.bytes)));
+    let mut notices = Vec::new();
+    if exported.absent > 0 {
+        notices.push(format!("{} not exported: their bytes are not here", count(exported.absent, "result")));
+    }
+    if packages && exported.downloads == 0 {
+        notices.push("no package was exported: run `opb fetch` first".to_owned());
+    }
+    output::notices(global, &notices);
+    Ok(())
+}
+
+fn import(global: &Global, file: &Path, selectors: &[String]) -> Result<(), Failure> {
+    let session = open(global)?;
+    let store = open_store(global, &session)?;
+    let path = absolute(file);
+    let Imported { results, mut pulled, downloads } = cache::import(&session, &store, &path, selectors)?;
+    let files = match downloads {
+        0 => String::new(),
+        downloads => format!(" and {}", count(downloads, "package")),
+    };
+    output::data(&format!(
+        "imported {}{files} ({}); {} were here, {} are not in it\n",
+        count(pulled.fetched, "result"),
+        size(pulled.bytes),
+        pulled.here,
+        pulled.missing
+    ));
+    if results > 0 && pulled.fetched + pulled.here == 0 {
+        pulled.notices.push(format!(
+            "none of its {} is of a node of this project as it is now: recipes, sources or lock are others",
+            count(results, "result")
+        ));
+    }
+    output::notices(global, &pulled.notices);
+    super::cache::differing(global, &pulled.differs);
+    Ok(())
+}
+
+fn absolute(file: &Path) -> HostPath {
+    HostPath::new(std::path::absolute(file).unwrap_or_else(|_| file.to_owned()))
 }
 
 /// How far to go: as the arguments say, else as the project does, else by age alone.
