@@ -140,12 +140,12 @@ impl Import {
         }
     }
 
-    /// Brings its downloaded files into the store; all that are in it, sorted.
+    /// Brings its downloaded files into the store; all that are in it, sorted, and how many bytes came.
     ///
     /// # Errors
     /// [`CacheError::Damaged`] where one is not what its name says; where the store cannot be written to.
-    pub fn downloads(&self, store: &Store) -> Result<Vec<Sha256>, Failure> {
-        let mut all = Vec::new();
+    pub fn downloads(&self, store: &Store) -> Result<(Vec<Sha256>, u64), Failure> {
+        let (mut all, mut bytes) = (Vec::new(), 0);
         for (sha256, size) in self.archive.downloads()? {
             all.push(sha256);
             if store.find_sha256(sha256)?.is_some() {
@@ -159,8 +159,9 @@ impl Import {
                 }
                 put => put?,
             };
+            bytes += size;
         }
-        Ok(all)
+        Ok((all, bytes))
     }
 
     /// What it has, as a cache whose records count if a key of `keyring` signed them.

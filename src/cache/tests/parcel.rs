@@ -41,7 +41,8 @@ fn what_is_exported_is_there_after_an_import() {
     let foreign = Keyring::new([key("foreign").public()]);
     let error = import.results(&foreign).expect_err("a stranger's").to_string();
     assert_eq!(error, format!("the results in `file` are signed by `{}`, which you do not trust", key("own").public()));
-    assert_eq!(import.downloads(&other).expect("brought"), [Sha256::of(b"a package")]);
+    assert_eq!(import.downloads(&other).expect("brought"), (vec![Sha256::of(b"a package")], 9));
+    assert_eq!(import.downloads(&other).expect("there"), (vec![Sha256::of(b"a package")], 0));
     assert!(other.find_sha256(Sha256::of(b"a package")).expect("reads").is_some());
     let caches = import.into_caches(own());
     for result in &parcel.results[..2] {
@@ -83,7 +84,7 @@ fn bring_all(space: &Space, parcel: &Parcel, file: &HostPath) -> Result<usize, S
     let text = |error: &dyn std::error::Error| crate::diag::chain(error);
     let import = Import::open(file).map_err(|error| text(&error))?;
     let count = import.results(&own()).map_err(|error| text(&error))?;
-    let files = import.downloads(&store).map_err(|error| error.to_string())?;
+    let (files, _) = import.downloads(&store).map_err(|error| error.to_string())?;
     let caches = import.into_caches(own());
     let mut brought = count + files.len();
     for result in &parcel.results {

@@ -58,7 +58,7 @@ pub fn import(session: &Session, store: &Store, file: &HostPath, selectors: &[St
     let keyring = Found::of(&session.project)?.keyring;
     let import = Import::open(file)?;
     let results = import.results(&keyring)?;
-    let mut downloads = import.downloads(store)?;
+    let (mut downloads, bytes) = import.downloads(store)?;
     let count = downloads.len();
     if count > 0 {
         let project = project_of(session);
@@ -68,10 +68,11 @@ pub fn import(session: &Session, store: &Store, file: &HostPath, selectors: &[St
         store.keep_fetched(&FetchedFiles { project, files: downloads })?;
     }
     let caches = import.into_caches(keyring);
-    let pulled = pull_from(session, store, &caches, selectors)?;
+    let mut pulled = pull_from(session, store, &caches, selectors)?;
     if let Some(failure) = caches.take_failure() {
         return Err(failure.into());
     }
+    pulled.bytes += bytes;
     Ok(Imported { results, pulled, downloads: count })
 }
 
