@@ -203,7 +203,6 @@ impl Archive {
             }
             places.entry(path).or_insert((entry.raw_file_position(), entry.size()));
         }
-        drop(archive);
         if !places.contains_key(LIST) {
             return Err(not(format!("its end is missing: there is no `{LIST}` in it")));
         }

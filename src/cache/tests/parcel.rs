@@ -165,7 +165,7 @@ fn what_is_no_export_is_told_apart() {
     assert_eq!(why(&linked), not("there is `opb-cache.json` in it"));
     // A name that is said in an entry of its own may be as long as it likes.
     let long = archive(&|builder| {
-        builder.append_data(&mut tar::Header::new_gnu(), "l".repeat(4000), &b""[..]).expect("memory")
+        builder.append_data(&mut tar::Header::new_gnu(), "l".repeat(4000), &b""[..]).expect("memory");
     });
     assert_eq!(why(&long), not("there is `././@LongLink` in it"));
     std::fs::remove_file(file.as_path()).expect("removed");
