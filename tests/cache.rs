@@ -159,6 +159,14 @@ fn what_one_machine_built_another_fetches() {
     let repaired = other.opb(&["store", "verify", "--repair"]).fine().out;
     assert!(repaired.contains(&space.own("whole     build:a-TAG@DISTRO/all\n")), "{repaired}");
     assert!(theirs.has_object(package));
+    // A pull brings what a node that would run reads, too.
+    let source = theirs.last_of_node(&space.own("source-package:a-TAG@DISTRO")).expect("reads").expect("there");
+    let hex = source.outputs["source"].to_string();
+    std::fs::remove_file(other.store().join("trees").join(&hex[..2]).join(&hex[2..])).expect("removed");
+    chain(&space, r#"X: "2""#);
+    other.opb(&["cache", "pull", &url]).fine();
+    assert!(theirs.present(source.outputs["source"]).expect("reads"));
+    chain(&space, r#"X: "1""#);
     drop(theirs);
     other.opb(&["store", "gc", "--older-than", "0"]).fine();
     assert!(other.opb(&["build"]).fine().err.starts_with("nothing to do: "));

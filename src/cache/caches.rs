@@ -14,6 +14,9 @@ use crate::store::{Realisation, Store, StoreError};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+/// How many keys are looked up at once: what bounds the memory for their records.
+const AT_ONCE: usize = 4096;
+
 /// The caches of a run, in the order in which they are asked.
 pub struct Caches {
     caches: Vec<Cache>,
@@ -113,14 +116,16 @@ impl Elsewhere for Caches {
             if missing.is_empty() {
                 break;
             }
-            let wanted: Vec<Asked> = missing.iter().map(|at| asked[*at]).collect();
             let Some(contents) = cache.carefully(Wish::Contents, |until| cache.contents(false, until)) else {
                 continue;
             };
-            let find = |until| find_in(cache, &contents, &wanted, &self.keyring, until);
-            let Some(results) = cache.carefully(Wish::Records, find) else { continue };
-            for (at, result) in missing.into_iter().zip(results) {
-                found[at] = result.map(|realisation| Known { cache: cache.name.clone(), realisation });
+            for places in missing.chunks(AT_ONCE) {
+                let wanted: Vec<Asked> = places.iter().map(|at| asked[*at]).collect();
+                let find = |until| find_in(cache, &contents, &wanted, &self.keyring, until);
+                let Some(results) = cache.carefully(Wish::Records, find) else { break };
+                for (at, result) in places.iter().zip(results) {
+                    found[*at] = result.map(|realisation| Known { cache: cache.name.clone(), realisation });
+                }
             }
         }
         found

@@ -3,8 +3,10 @@
 //!
 //! Nothing here is believed without being checked again: names are digests, and what they name is verified by the reader.
 
+use std::time::{Duration, SystemTime};
+
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, Metadata};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +20,17 @@ pub const FRESH: i64 = 60;
 /// For how long a broken cache is left alone, in seconds.
 pub const BROKEN: i64 = 120;
 
+/// For how long the beginning of an object stays.
+const PARTS: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// For how long anything stays of a cache that is asked no more.
+const UNUSED: Duration = Duration::from_secs(60 * 24 * 3600);
+
 /// The folder of one cache; without one, nothing is remembered.
-pub struct Copies(Option<Dir>);
+pub struct Copies {
+    dir: Option<Dir>,
+    path: HostPath,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Kept<T> {
@@ -30,13 +41,12 @@ struct Kept<T> {
 impl Copies {
     /// The folder for the cache at `address` below `folder`, made where it is not there.
     pub fn below(folder: Option<&HostPath>, address: &str) -> Self {
-        let open = || {
-            let folder = folder?.join("caches").join(Digest::of(address.as_bytes()).to_string());
-            let mut builder = std::fs::DirBuilder::new();
-            std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700).create(folder.as_path()).ok()?;
-            Dir::open_ambient_dir(folder.as_path(), ambient_authority()).ok()
-        };
-        Self(open())
+        let Some(folder) = folder else { return Self { dir: None, path: HostPath::new("/") } };
+        let path = folder.join("caches").join(Digest::of(address.as_bytes()).to_string());
+        let mut builder = std::fs::DirBuilder::new();
+        let made = std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700).create(path.as_path());
+        let dir = made.and_then(|()| Dir::open_ambient_dir(path.as_path(), ambient_authority())).ok();
+        Self { dir, path }
     }
 
     /// The list, where it was read less than [`FRESH`] seconds ago.
@@ -47,13 +57,29 @@ impl Copies {
     /// Remembers the list, and forgets what belongs to segments that it does not name.
     pub fn keep_list(&self, list: &List, now: i64) {
         self.keep("list", &Kept { when: now, what: list });
-        let Some(dir) = &self.0 else { return };
+        let Some(dir) = &self.dir else { return };
+        let now = modified(dir.metadata("list"));
         for entry in dir.entries().into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let of = name.strip_prefix("keys-").or_else(|| name.strip_prefix("block-"));
             let segment = of.and_then(|of| of.split('-').next()?.parse::<Digest>().ok());
-            if segment.is_some_and(|segment| list.segments.iter().all(|named| named.name != segment)) {
+            let is_gone = segment.is_some_and(|segment| list.segments.iter().all(|named| named.name != segment));
+            if is_gone || (name.starts_with("part-") && is_older(modified(entry.metadata()), now, PARTS)) {
                 let _ = dir.remove_file(&name);
+            }
+        }
+        self.sweep(now);
+    }
+
+    /// Removes what is remembered of caches that nobody has asked for long.
+    fn sweep(&self, now: Option<SystemTime>) {
+        let Some(all) = self.dir.as_ref().and_then(|dir| dir.open_parent_dir(ambient_authority()).ok()) else { return };
+        for entry in all.entries().into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let is_cache = name.to_str().is_some_and(|name| name.parse::<Digest>().is_ok());
+            let last = all.metadata(std::path::Path::new(&name).join("list")).or_else(|_| entry.metadata());
+            if is_cache && is_older(modified(last), now, UNUSED) {
+                let _ = all.remove_dir_all(&name);
             }
         }
     }
@@ -70,7 +96,7 @@ impl Copies {
 
     /// Forgets that it was broken.
     pub fn forget_broken(&self) {
-        let _ = self.0.as_ref().map(|dir| dir.remove_file("broken"));
+        let _ = self.dir.as_ref().map(|dir| dir.remove_file("broken"));
     }
 
     /// A keys file.
@@ -97,12 +123,17 @@ impl Copies {
     pub fn part(&self, object: Digest) -> Option<std::fs::File> {
         let mut options = cap_std::fs::OpenOptions::new();
         options.read(true).write(true).create(true);
-        Some(self.0.as_ref()?.open_with(format!("part-{object}"), &options).ok()?.into_std())
+        Some(self.dir.as_ref()?.open_with(format!("part-{object}"), &options).ok()?.into_std())
+    }
+
+    /// Where the beginning of an object is.
+    pub fn place_of_part(&self, object: Digest) -> HostPath {
+        self.path.join(format!("part-{object}"))
     }
 
     /// Forgets the beginning of an object.
     pub fn forget_part(&self, object: Digest) {
-        let _ = self.0.as_ref().map(|dir| dir.remove_file(format!("part-{object}")));
+        let _ = self.dir.as_ref().map(|dir| dir.remove_file(format!("part-{object}")));
     }
 
     fn recent<T: DeserializeOwned>(&self, name: &str, now: i64, seconds: i64) -> Option<T> {
@@ -118,12 +149,12 @@ impl Copies {
     fn read(&self, name: &str, limit: u64) -> Option<Vec<u8>> {
         use std::io::Read as _;
         let mut bytes = Vec::new();
-        self.0.as_ref()?.open(name).ok()?.take(limit + 1).read_to_end(&mut bytes).ok()?;
+        self.dir.as_ref()?.open(name).ok()?.take(limit + 1).read_to_end(&mut bytes).ok()?;
         (bytes.len() as u64 <= limit).then_some(bytes)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) {
-        let Some(dir) = &self.0 else { return };
+        let Some(dir) = &self.dir else { return };
         let written = cap_tempfile::TempFile::new(dir).and_then(|mut temp| {
             std::io::Write::write_all(&mut temp, bytes)?;
             temp.replace(name)
@@ -131,6 +162,16 @@ impl Copies {
         // What cannot be remembered is asked for again.
         drop(written);
     }
+}
+
+fn modified(metadata: std::io::Result<Metadata>) -> Option<SystemTime> {
+    metadata.and_then(|metadata| metadata.modified()).ok().map(cap_std::time::SystemTime::into_std)
+}
+
+/// Whether something is that old; `false` where that is not known.
+fn is_older(modified: Option<SystemTime>, now: Option<SystemTime>, age: Duration) -> bool {
+    let Some((modified, now)) = modified.zip(now) else { return false };
+    now.duration_since(modified).is_ok_and(|since| since > age)
 }
 
 #[cfg(test)]
@@ -160,5 +201,32 @@ mod tests {
         copies.forget_broken();
         assert_eq!(copies.broken(1_001), None);
         assert!(Copies::below(None, "x").list(0).is_none());
+    }
+
+    #[test]
+    fn what_nobody_wants_any_more_goes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = |address: &str| Copies::below(Some(&HostPath::new(folder.path())), address);
+        let [used, unused] = ["https://a.example.org", "https://b.example.org"].map(|address| {
+            let copies = below(address);
+            copies.keep_list(&List::default(), 1_000);
+            folder.path().join("caches").join(Digest::of(address.as_bytes()).to_string())
+        });
+        let age = |path: &std::path::Path, days: u64| {
+            let file = std::fs::File::open(path).expect("there");
+            file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(days * 24 * 3600)).expect("set");
+        };
+        let now = std::fs::metadata(used.join("list")).expect("there").modified().expect("known");
+        let today = now.duration_since(std::time::UNIX_EPOCH).expect("later").as_secs() / (24 * 3600);
+        drop(below("https://a.example.org").part(Digest::of(b"a")));
+        drop(below("https://a.example.org").part(Digest::of(b"b")));
+        let part = |of: &[u8]| used.join(format!("part-{}", Digest::of(of)));
+        age(&part(b"a"), today - 10);
+        age(&unused.join("list"), today - 50);
+        below("https://a.example.org").keep_list(&List::default(), 1_000);
+        assert_eq!([part(b"a").exists(), part(b"b").exists(), unused.exists()], [false, true, true]);
+        age(&unused.join("list"), today - 70);
+        below("https://a.example.org").keep_list(&List::default(), 1_000);
+        assert_eq!([used.exists(), unused.exists()], [true, false]);
     }
 }

@@ -117,7 +117,9 @@ pub enum CacheError {
     #[error("`{address}` is no address of a cache")]
     #[diagnostic(
         code(opb::cache::address),
-        help("write `https://…`, `http://…` or the path of a folder, without a user's name or password in it")
+        help(
+            "write `https://…`, `http://…` or the path of a folder, without a user's name, a password or a `?` in it"
+        )
     )]
     Address {
         /// What was given, without what might be secret.

@@ -1,22 +1,19 @@
 //! Bringing outputs: trees and objects out of a cache into the store, several at a time, each checked by its digest.
 //!
-//! A large object comes in parts into a file beside the other copies. What was interrupted goes on there, in this run or a
-//! later one; if it then has another digest it is fetched once more from its beginning.
+//! Large objects come in parts (parts.rs).
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-use nix::fcntl::{Flock, FlockArg};
 
 use super::Cache;
 use super::error::CacheError;
 use super::http::patience;
 use super::list::packed_path;
 use super::lookup::in_lanes;
-use super::place::{Answer, Body};
+use super::parts;
+use super::place::Answer;
 use crate::digest::Digest;
 use crate::drv::Outputs;
 use crate::store::{Incoming, Store, StoreError, Used};
@@ -25,8 +22,8 @@ use crate::tree::Tree;
 /// An object up to this many bytes is fetched whole.
 const SMALL: u64 = 1 << 20;
 
-/// How much of a large object is asked for at once, in bytes: what is lost where a connection breaks off is no more.
-const PART: u64 = 8 << 20;
+/// How much a tree or a log is thought to have at most, which says how long it may take.
+const USUAL: u64 = 8 << 20;
 
 /// So many objects, or bytes of them, are made durable together: what a run that is killed has to fetch once more.
 const CHUNK: (usize, u64) = (512, 256 << 20);
@@ -59,14 +56,14 @@ impl From<StoreError> for Trouble {
 }
 
 /// A cache, how many bytes of it came for one node, and until when they have to.
-struct Counted<'a> {
-    cache: &'a Cache,
-    bytes: &'a AtomicU64,
-    until: Instant,
+pub(super) struct Counted<'a> {
+    pub cache: &'a Cache,
+    pub bytes: &'a AtomicU64,
+    pub until: Instant,
 }
 
 impl Counted<'_> {
-    fn count(&self, bytes: u64) {
+    pub fn count(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.cache.count_bytes(bytes);
     }
@@ -99,7 +96,7 @@ pub fn bring(cache: &Cache, store: &Store, outputs: &Outputs) -> Brought<u64> {
 pub fn bring_log(cache: &Cache, store: &Store, log: Digest) -> Brought<bool> {
     let path = packed_path("logs", log);
     let bring = || {
-        let (bytes, until) = (AtomicU64::new(0), Instant::now() + patience(PART));
+        let (bytes, until) = (AtomicU64::new(0), Instant::now() + patience(USUAL));
         let Some(text) = read_packed(&Counted { cache, bytes: &bytes, until }, &path, log)? else { return Ok(false) };
         store.put_log(&mut &text[..])?;
         Ok(true)
@@ -109,7 +106,7 @@ pub fn bring_log(cache: &Cache, store: &Store, log: Digest) -> Brought<bool> {
 
 fn bring_all(cache: &Cache, store: &Store, outputs: &Outputs) -> Result<u64, Trouble> {
     let bytes = AtomicU64::new(0);
-    let counted = &Counted { cache, bytes: &bytes, until: Instant::now() + patience(PART) };
+    let counted = &Counted { cache, bytes: &bytes, until: Instant::now() + patience(USUAL) };
     let mut trees: Vec<Tree> = Vec::new();
     let mut objects: BTreeMap<Digest, u64> = BTreeMap::new();
     for digest in outputs.values() {
@@ -201,7 +198,7 @@ fn fetch(
         return take_at_hand(counted, incoming, (object, size), &path);
     }
     if size > SMALL {
-        return fetch_large(counted, store, incoming, (object, size), &path);
+        return parts::fetch_large(counted, store, incoming, (object, size), &path);
     }
     let missing = || CacheError::Missing { cache: cache.name.clone(), path: path.clone() };
     let packed = with_tries(|| read_counted(counted, &path, packed_bound(size)))?.ok_or_else(missing)?;
@@ -230,115 +227,11 @@ fn take_at_hand(
 }
 
 /// Whether the packed bytes are the object.
-fn take(incoming: &Incoming<'_>, packed: impl Read, object: Digest, size: u64) -> Result<bool, StoreError> {
+pub(super) fn take(incoming: &Incoming<'_>, packed: impl Read, object: Digest, size: u64) -> Result<bool, StoreError> {
     let Ok(mut decoder) = zstd::stream::read::Decoder::new(packed) else { return Ok(false) };
     match incoming.take(&mut decoder, object, size) {
         Err(StoreError::Reading { .. }) => Ok(false),
         other => other,
-    }
-}
-
-fn fetch_large(
-    counted: &Counted<'_>,
-    store: &Store,
-    incoming: &Incoming<'_>,
-    (object, size): (Digest, u64),
-    path: &str,
-) -> Result<(), Trouble> {
-    let cache = counted.cache;
-    let kept = cache.copies.part(object).and_then(|part| Flock::lock(part, FlockArg::LockExclusiveNonblock).ok());
-    // Where another process fetches the same, or nothing is remembered.
-    let work;
-    let own;
-    let mut part: &File = match &kept {
-        Some(part) => part,
-        None => {
-            work = store.new_work()?;
-            let mut options = cap_std::fs::OpenOptions::new();
-            let opened = work.dir().open_with("part", options.read(true).write(true).create(true));
-            own = opened.map_err(|source| StoreError::Reading { source })?.into_std();
-            &own
-        }
-    };
-    let failed = |source| StoreError::Reading { source };
-    let mut resumed = part.metadata().map_err(failed)?.len() > 0;
-    loop {
-        let mut pieces = 0;
-        with_tries(|| {
-            pieces += 1;
-            fill(counted, part, path, size)
-        })?;
-        resumed |= pieces > 1;
-        part.seek(SeekFrom::Start(0)).map_err(failed)?;
-        if take(incoming, io::BufReader::with_capacity(1 << 16, part), object, size)? {
-            cache.copies.forget_part(object);
-            return Ok(());
-        }
-        part.set_len(0).map_err(failed)?;
-        if !std::mem::take(&mut resumed) {
-            cache.copies.forget_part(object);
-            return Err(cache.damaged(path, &"its content does not have its digest").into());
-        }
-    }
-}
-
-/// Reads what is still missing of a file into `part`.
-fn fill(counted: &Counted<'_>, mut part: &File, path: &str, size: u64) -> Result<(), CacheError> {
-    let (cache, bound) = (counted.cache, packed_bound(size));
-    let here = |source| CacheError::File { doing: "keeping a part", path: crate::path::HostPath::new(path), source };
-    loop {
-        let have = part.seek(SeekFrom::End(0)).map_err(here)?;
-        if have > bound {
-            return Ok(());
-        }
-        cache.count_request();
-        let Body { reader, from, total } = match cache.place.open(path, have, PART, counted.until) {
-            Ok(Answer::Body(body)) => body,
-            Ok(Answer::Missing) => {
-                return Err(CacheError::Missing { cache: cache.name.clone(), path: path.to_owned() });
-            }
-            // Nothing begins there: all of it is here.
-            Err(CacheError::Status { status: 416, .. }) if have > 0 => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if from != have {
-            part.set_len(from).map_err(here)?;
-        }
-        part.seek(SeekFrom::Start(from)).map_err(here)?;
-        let copied = copy(reader.take((bound + 1).saturating_sub(from)), part, counted);
-        let copied = copied.map_err(|error| match error {
-            Copying::Reading(source) => cache.place.broken(source, path, &cache.name),
-            Copying::Writing(source) => here(source),
-        })?;
-        crate::store::fault::point("part-fetched");
-        match total {
-            Some(total) if from + copied < total && copied > 0 => {}
-            _ => return Ok(()),
-        }
-    }
-}
-
-enum Copying {
-    Reading(io::Error),
-    Writing(io::Error),
-}
-
-fn copy(mut from: impl Read, mut to: &File, counted: &Counted<'_>) -> Result<u64, Copying> {
-    let (mut chunk, mut copied) = (vec![0; 64 << 10], 0);
-    loop {
-        if counted.cache.is_halted() {
-            return Err(Copying::Reading(io::ErrorKind::NotConnected.into()));
-        }
-        match from.read(&mut chunk) {
-            Ok(0) => return Ok(copied),
-            Ok(count) => {
-                to.write_all(&chunk[..count]).map_err(Copying::Writing)?;
-                counted.count(count as u64);
-                copied += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Copying::Reading(error)),
-        }
     }
 }
 
@@ -351,7 +244,7 @@ fn read_counted(counted: &Counted<'_>, path: &str, limit: u64) -> Result<Option<
 }
 
 /// Tries again what broke off; a cache that was slow once is not waited for twice.
-fn with_tries<T>(mut deed: impl FnMut() -> Result<T, CacheError>) -> Result<T, CacheError> {
+pub(super) fn with_tries<T>(mut deed: impl FnMut() -> Result<T, CacheError>) -> Result<T, CacheError> {
     let mut tries = 1;
     loop {
         match deed() {
@@ -362,6 +255,6 @@ fn with_tries<T>(mut deed: impl FnMut() -> Result<T, CacheError>) -> Result<T, C
 }
 
 /// The most bytes that zstd makes of `size`.
-fn packed_bound(size: u64) -> u64 {
+pub(super) fn packed_bound(size: u64) -> u64 {
     size.saturating_add(size / 64).saturating_add(4096)
 }

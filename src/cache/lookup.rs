@@ -181,7 +181,7 @@ impl Cache {
             taken.map_err(|_| self.damaged(&path, &"its records are beyond all measure"))?;
             Ok(found)
         };
-        let (mut picked, mut missing) = (BTreeMap::new(), Vec::new());
+        let (mut picked, mut missing, mut trouble) = (BTreeMap::new(), Vec::new(), None);
         let numbers: BTreeSet<u32> = spots.iter().map(|spot| spot.block).collect();
         for number in numbers {
             let Some(block) = opened.table.block(number) else { continue };
@@ -190,15 +190,17 @@ impl Cache {
             }
             let kept = || self.copies.block(name, number, block.length).and_then(|kept| block.unpack(&kept).ok());
             match self.blocks.held((name, number)).or_else(|| kept().map(Arc::new)) {
-                Some(records) => {
-                    picked.extend(take(number, &records)?);
-                    self.blocks.hold((name, number), records);
-                }
+                Some(records) => match take(number, &records) {
+                    Ok(taken) => {
+                        picked.extend(taken);
+                        self.blocks.hold((name, number), records);
+                    }
+                    Err(error) => trouble = trouble.or(Some(error)),
+                },
                 None => missing.push((number, block)),
             }
         }
         let spans = spans(&missing, opened.table.records_length());
-        let mut trouble = None;
         for (span, read) in spans.iter().zip(in_lanes(&spans, |span| self.read_span(name, span, until, &take))) {
             match read {
                 Ok(read) => {

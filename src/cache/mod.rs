@@ -12,6 +12,7 @@
 //!    └──► lookup.rs: keys to records ──► caches.rs: of all caches, the first that is trusted
 //!         fetch.rs: outputs into the store          push.rs: results into a cache
 //!         export.rs: results into one file, and out of it
+//!         parts.rs: large objects                   spans.rs: what is read at once
 //! ```
 //!
 //! Knows nothing of graphs and plans; a run meets it as [`Elsewhere`](crate::exec::Elsewhere).
@@ -26,6 +27,7 @@ mod folder;
 mod http;
 mod list;
 mod lookup;
+mod parts;
 mod place;
 mod push;
 #[cfg(test)]
@@ -128,9 +130,10 @@ struct State {
     /// Why it is left out, where that was seen in this run.
     failure: Option<CacheError>,
     troubles: u32,
-    waited: Duration,
+    waiting: Waiting,
     /// What could not be brought, and is not asked for again.
     failed: BTreeSet<ActionKey>,
+    is_full: bool,
     strangers: BTreeSet<PublicKey>,
     /// Told once each.
     notices: Vec<String>,
@@ -191,7 +194,7 @@ impl Cache {
         self.halted.load(Ordering::Relaxed)
     }
 
-    /// How long it may be asked; `None`: not at all.
+    /// How long it may be asked, from now on; `None`: not at all.
     fn patience(&self, wish: Wish) -> Option<Duration> {
         let mut state = self.state();
         if !std::mem::replace(&mut state.looked, true)
@@ -204,11 +207,14 @@ impl Cache {
         if state.used.left_out.is_some() || self.is_halted() {
             return None;
         }
-        let left = if wish == Wish::Bytes { FOREVER } else { MOST_WAITING.saturating_sub(state.waited) };
+        let left = if wish == Wish::Bytes { FOREVER } else { MOST_WAITING.saturating_sub(state.waiting.so_far()) };
         if left.is_zero() {
             let error = http::slow(&self.name, LIST);
             state.leave_out(crate::diag::chain(&error), Some(error));
             return None;
+        }
+        if wish != Wish::Bytes {
+            state.waiting.begin();
         }
         Some(left)
     }
@@ -216,10 +222,9 @@ impl Cache {
     /// Does `deed`, which ends at the time that it is told, and takes note of what goes wrong: `None` then.
     fn carefully<T>(&self, wish: Wish, deed: impl FnOnce(Instant) -> Result<T, CacheError>) -> Option<T> {
         let left = self.patience(wish)?;
-        let began = Instant::now();
-        let result = deed(began + left);
+        let result = deed(Instant::now() + left);
         if wish != Wish::Bytes {
-            self.state().waited += began.elapsed();
+            self.state().waiting.end();
         }
         match result {
             Ok(value) => {
@@ -250,6 +255,14 @@ impl Cache {
             state.leave_out(why, Some(error));
         } else {
             state.notices.push(why);
+        }
+    }
+
+    /// Notes, once, that there is no room for what is remembered of it.
+    fn note_full(&self, error: &CacheError) {
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.is_full, true) {
+            state.notices.push(format!("{}; the store is used instead", crate::diag::chain(error)));
         }
     }
 
@@ -290,6 +303,32 @@ impl Cache {
 
     fn count_bytes(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// For how long somebody waited for look-ups. Where several wait at once, that counts once.
+#[derive(Default)]
+struct Waiting {
+    many: usize,
+    since: Option<Instant>,
+    before: Duration,
+}
+
+impl Waiting {
+    fn begin(&mut self) {
+        self.many += 1;
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn end(&mut self) {
+        self.many = self.many.saturating_sub(1);
+        if self.many == 0 {
+            (self.before, self.since) = (self.so_far(), None);
+        }
+    }
+
+    fn so_far(&self) -> Duration {
+        self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 }
 

@@ -1,8 +1,10 @@
 //! Caches as a run meets them: what is there is found and brought, and what lies is not believed.
 
+mod bounds;
 mod hostile;
 mod mending;
 mod parcel;
+mod pulling;
 mod pushing;
 mod server;
 mod slow;

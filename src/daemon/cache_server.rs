@@ -3,6 +3,9 @@
 //! Only what belongs to a cache is served, wherever the folder is. Any other server of files does as well for reading.
 //! Without TLS: behind one that has it, or on one's own machine.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;

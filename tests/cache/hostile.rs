@@ -55,6 +55,10 @@ fn builds_that_differ_are_told_and_kept() {
     assert!(told.contains(&format!("{name}: ")) && told.contains(&digest[..10]), "{told}");
     // Both sides' bytes are here, so the files are compared.
     assert!(!told.contains("not all of its bytes are here") && told.contains("    packages\n"), "{told}");
+    // A pull says the same, and replaces nothing.
+    let pulled = space.opb(&["cache", "pull", &url]).fine();
+    assert!(pulled.err.contains(&said), "{}", pulled.err);
+    assert_eq!(space.files("build:a-TAG@DISTRO/all", "packages"), ours);
     // Again here: a third result, made here.
     let again = space.opb(&["build", "--again", "--only", "build:a-TAG"]).fine();
     assert!(again.err.contains("built again from the same inputs, it came out different"), "{}", again.err);

@@ -204,3 +204,33 @@ fn an_index_that_fails_in_every_way_is_our_bug() {
         "the index of the store `/store` fails: Query is not read-only | report this as a bug, with the cause"
     );
 }
+
+#[test]
+fn a_torn_note_of_what_came_from_elsewhere_costs_no_other() {
+    let space = Space::new();
+    let store = space.open();
+    store.note_elsewhere(&[key("a"), key("b")]).expect("noted");
+    let file = space.path("store").join("elsewhere");
+    let bytes = fs::read(&file).expect("there");
+    // A crash came in the middle of the second.
+    fs::write(&file, &bytes[..45]).expect("written");
+    store.note_elsewhere(&[key("c"), key("d")]).expect("noted");
+    let noted = ["a", "b", "c", "d"].map(|name| store.is_from_elsewhere(key(name)).expect("reads"));
+    assert_eq!(noted, [true, false, true, true]);
+    store.not_elsewhere(key("c")).expect("noted");
+    let noted = ["a", "c", "d"].map(|name| store.is_from_elsewhere(key(name)).expect("reads"));
+    assert_eq!(noted, [true, false, true]);
+}
+
+#[test]
+fn what_has_come_is_owed_no_more() {
+    let space = Space::new();
+    let store = space.open();
+    let here = store.put_tree(&Tree::default()).expect("put");
+    let outputs = Outputs::from([(OutputName::new("packages").expect("a name"), here)]);
+    store.record(&Realisation { outputs, ..realisation("here", 1) }).expect("recorded");
+    store.record(&realisation("absent", 1)).expect("recorded");
+    store.owe([key("here"), key("absent"), key("forgotten")]).expect("noted");
+    opb::exec::settle_owed(&store).expect("settled");
+    assert_eq!(store.owed(), [key("absent")].into());
+}

@@ -94,6 +94,26 @@ fn look_ups_have_one_time_limit_in_all() {
 }
 
 #[test]
+fn those_who_wait_at_once_wait_once() {
+    let space = Space::new();
+    let (a, _) = pushed(&space, 10);
+    let server = serve(space.path("cache"), move |asked, _| {
+        if asked.path == LIST {
+            std::thread::sleep(Duration::from_millis(1200));
+        }
+        None
+    });
+    let caches = space.caches(vec![remote(&server.url)]);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| assert_eq!(find_one(&caches, a.key), Some(a.clone())));
+        }
+    });
+    assert_eq!(find_one(&caches, a.key), Some(a.clone()), "it is too slow for sixteen");
+    assert_eq!(caches.take_notices(), Vec::<String>::new());
+}
+
+#[test]
 fn a_stop_is_seen_at_once() {
     let space = Space::new();
     let (a, path) = pushed(&space, 3 << 20);

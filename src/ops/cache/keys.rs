@@ -5,7 +5,7 @@ use std::io::Write as _;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use super::which::{CONFIG, user_settings};
+use super::which::{CONFIG, settings_place, settings_text, user_settings};
 use crate::cache::{CacheKey, PublicKey, PublicKeyError};
 use crate::diag::{Cause, Caused, Failure};
 use crate::name::ChannelName;
@@ -141,7 +141,7 @@ pub fn trust(key: &str) -> Result<bool, Failure> {
         return Ok(false);
     }
     let failed = |source| CacheKeyError::Write { path: folder.join(CONFIG), source };
-    let before = read(&folder).map_err(failed)?;
+    let before = settings_text(&folder).map_err(failed)?;
     // Appended, so that what people wrote stays as it is; and read before it is written, so that it can be read after.
     let newline = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
     let after = format!("{before}{newline}\n[[trust]]\nkey = \"{key}\"\n");
@@ -150,26 +150,12 @@ pub fn trust(key: &str) -> Result<bool, Failure> {
     Ok(true)
 }
 
-fn read(folder: &HostPath) -> std::io::Result<String> {
-    let read = Dir::open_ambient_dir(folder.as_path(), ambient_authority()).and_then(|dir| dir.read_to_string(CONFIG));
-    match read {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        other => other,
-    }
-}
-
-/// Replaces the settings; where they are a link, what it leads to.
 fn replace(folder: &HostPath, text: &str) -> std::io::Result<()> {
     Dir::create_ambient_dir_all(folder.as_path(), ambient_authority())?;
-    let path = folder.join(CONFIG);
-    let path = path.as_path().canonicalize().unwrap_or_else(|_| path.as_path().to_owned());
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(std::io::ErrorKind::InvalidInput.into());
-    };
-    let dir = Dir::open_ambient_dir(folder, ambient_authority())?;
+    let (dir, name) = settings_place(folder)?;
     let mut file = cap_tempfile::TempFile::new(&dir)?;
     file.write_all(text.as_bytes())?;
-    if let Ok(was) = dir.metadata(name) {
+    if let Ok(was) = dir.metadata(&name) {
         file.as_file().set_permissions(was.permissions())?;
     }
     file.as_file().sync_all()?;

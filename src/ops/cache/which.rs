@@ -1,5 +1,6 @@
 //! Which caches a project and its user have, and whose word counts.
 
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
@@ -136,12 +137,28 @@ impl Found {
 
 pub(super) fn user_settings(folder: &HostPath) -> Result<UserSettings, Failure> {
     let path = folder.join(CONFIG);
-    let read = Dir::open_ambient_dir(folder.as_path(), ambient_authority()).and_then(|dir| dir.read_to_string(CONFIG));
-    match read {
-        Ok(text) => Ok(UserSettings::parse(&text, &path)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(UserSettings::default()),
-        Err(source) => Err(CacheError::File { doing: "reading the user's settings", path, source }.into()),
+    let text = settings_text(folder);
+    let text =
+        text.map_err(|source| CacheError::File { doing: "reading the user's settings", path: path.clone(), source })?;
+    Ok(UserSettings::parse(&text, &path)?)
+}
+
+/// The text of the user's settings; nothing where there are none.
+pub(super) fn settings_text(folder: &HostPath) -> std::io::Result<String> {
+    match settings_place(folder).and_then(|(dir, name)| dir.read_to_string(name)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        other => other,
     }
+}
+
+/// Where the user's settings are; where they are a link, what it leads to.
+pub(super) fn settings_place(folder: &HostPath) -> std::io::Result<(Dir, OsString)> {
+    let path = folder.join(CONFIG);
+    let path = path.as_path().canonicalize().unwrap_or_else(|_| path.as_path().to_owned());
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
+    Ok((Dir::open_ambient_dir(folder, ambient_authority())?, name.to_owned()))
 }
 
 fn access_of(cache: &UserCache, folder: &HostPath) -> Result<Access, Failure> {
