@@ -201,6 +201,25 @@ fn what_comes_out_as_elsewhere_spares_the_rest() {
 }
 
 #[test]
+fn a_new_machine_builds_only_what_changed() {
+    let Some(space) = space("fresh") else { return };
+    chain(&space, r#"X: "1""#);
+    space.opb(&["build", "-j1", "-q"]).fine();
+    space.opb(&["cache", "key", "new", "office-1"]).fine();
+    let url = space.folder.join("cache").display().to_string();
+    space.opb(&["cache", "push", &url]).fine();
+    let other = Machine::new(&space, "other");
+    other.uses(&url, &space);
+    let fields = "Rules-Requires-Root: no\nBuild-Depends: b-TAG\n";
+    Tiny { name: "c", fields, fill: "wc -l < /usr/share/b-TAG/x > $d/x", ..Tiny::PLAIN }.with_recipe(&space, "");
+    // The chroot of c is made here, of a list and of packages that came from there.
+    let built = other.opb(&["build", "-j1"]).fine();
+    let done: Vec<&str> = built.nodes("done").into_iter().filter(|node| node.starts_with("build:")).collect();
+    assert_eq!(done, [space.own("build:c-TAG@DISTRO/all")], "{}", built.err);
+    assert!(built.nodes("fetched").contains(&space.own("build:b-TAG@DISTRO/all").as_str()), "{}", built.err);
+}
+
+#[test]
 fn a_project_cannot_add_a_cache_by_itself() {
     let Some(space) = space("consent") else { return };
     Tiny { name: "a", ..Tiny::PLAIN }.with_recipe(&space, "");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::archives::ArchiveFile;
 use super::context::{Context, Job};
 use super::error::NodeError;
-use super::sources::suite_of;
+use super::sources::{self, suite_of};
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::distro::{Distro, Suite};
@@ -143,13 +143,33 @@ fn fetch(
                 .filter(|(_, listed)| listed.from == ListedFrom::Distribution)
                 .map(|(sha256, listed)| (*sha256, *listed))
                 .collect();
-            found.extend(from_archive(ctx, job, input.node, digest, &theirs)?);
+            if !theirs.is_empty() {
+                index_here(ctx, job, input.node)?;
+                found.extend(from_archive(ctx, job, input.node, digest, &theirs)?);
+            }
         }
     }
     match lacking.values().find(|listed| !found.contains_key(&listed.sha256)) {
         None => Ok(found),
         Some(listed) => Err(no_package(listed).into()),
     }
+}
+
+/// Sees to it that an index is here. A list that came from elsewhere was chosen from one that nobody read here.
+fn index_here(ctx: &Context<'_>, job: &Job<'_>, index: NodeId) -> Result<(), Failure> {
+    let Some((key, outputs)) = job.settled.get(&index) else { return Ok(()) };
+    for digest in outputs.values() {
+        if ctx.store.hold(*digest)? {
+            continue;
+        }
+        let brought = ctx.elsewhere.map(|elsewhere| elsewhere.bring(ctx.store, *key, outputs)).transpose()?.flatten();
+        if brought.is_none() {
+            let (settled, without) = (BTreeMap::new(), BTreeSet::new());
+            sources::index(ctx, &Job { graph: job.graph, id: index, again: false, settled, without })?;
+        }
+        return Ok(());
+    }
+    Ok(())
 }
 
 fn no_package(listed: &Listed) -> NodeError {

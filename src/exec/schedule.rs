@@ -236,7 +236,26 @@ impl<'a> Schedule<'a> {
         if !matches!(stage, Stage::Needed | Stage::Ready | Stage::Running) {
             let waiting = self.graph.consumers(id).iter().filter(|consumer| self.slots[consumer.index()].wanted);
             self.touched.extend(waiting.copied());
+            if self.graph.node(id).kind() == Kind::Build {
+                let lists =
+                    self.graph.consumers(id).iter().filter(|list| self.graph.node(**list).kind() == Kind::Resolve);
+                let roots = lists.flat_map(|list| self.graph.consumers(*list));
+                let roots = roots.filter(|root| self.graph.node(**root).kind() == Kind::Root);
+                self.touched.extend(roots.filter(|root| self.slots[root.index()].wanted));
+            }
         }
+    }
+
+    /// What a node reads when it runs: its inputs, and of a root also the packages that its list was chosen from.
+    fn reads(&self, id: NodeId) -> Vec<NodeId> {
+        let node = self.graph.node(id);
+        let mut reads = node.input_nodes().to_vec();
+        if node.kind() == Kind::Root {
+            let lists = node.input_nodes().iter().filter(|list| self.graph.node(**list).kind() == Kind::Resolve);
+            let behind = lists.flat_map(|list| self.graph.node(*list).input_nodes());
+            reads.extend(behind.filter(|input| self.graph.node(**input).kind() == Kind::Build));
+        }
+        reads
     }
 
     /// Whether a node that ran, ran for nothing; then it is looked at again.
@@ -287,11 +306,13 @@ impl<'a> Schedule<'a> {
     fn is_blocked(&mut self, id: NodeId) -> bool {
         let gone = |input: &NodeId| matches!(self.stage(*input), Stage::Failed | Stage::Blocked);
         let node = self.graph.node(id);
-        let mut missing = node.input_nodes().iter().filter(|input| gone(input)).peekable();
-        if missing.peek().is_none() {
+        // What is behind a list is only read by a root that runs.
+        let reads = if self.stage(id) == Stage::Needed { self.reads(id) } else { node.input_nodes().to_vec() };
+        let missing: Vec<NodeId> = reads.into_iter().filter(gone).collect();
+        if missing.is_empty() {
             return false;
         }
-        let excused = missing.all(|input| self.is_excused(*input));
+        let excused = missing.iter().all(|input| self.is_excused(*input));
         if excused && node.kind() == Kind::Repo {
             return false;
         }
@@ -356,15 +377,14 @@ impl<'a> Schedule<'a> {
         if self.is_blocked(id) {
             return;
         }
-        let graph = self.graph;
         let without = self.without(id);
-        let inputs = graph.node(id).input_nodes().iter().filter(|input| !without.contains(input));
-        if inputs.clone().all(|input| self.stage(*input) == Stage::Done) {
+        let inputs: Vec<NodeId> = self.reads(id).into_iter().filter(|input| !without.contains(input)).collect();
+        if inputs.iter().all(|input| self.stage(*input) == Stage::Done) {
             self.slots[id.index()].stage = Stage::Ready;
             self.ready.push((self.priority[id.index()], std::cmp::Reverse(id)));
         } else {
             for input in inputs {
-                self.want(*input, true);
+                self.want(input, true);
             }
         }
     }

@@ -82,6 +82,12 @@ fn results_go_over_http() {
     assert_eq!(std::fs::read_dir(other.store().join("roots")).expect("there").count(), 0);
     let built = other.opb(&["build"]).fine();
     assert!(built.err.contains("0 nodes ran (0 package builds), "), "{}", built.err);
+    assert!(built.nodes("fetched").contains(&space.own("repo:c-TAG@DISTRO").as_str()), "{}", built.err);
+    // A root that is entered is made of what caches have, too.
+    let third = Machine::new(&space, "third");
+    third.uses(&served.url, &space);
+    let entered = third.opb(&["run", "root:base@DISTRO", "--", "true"]).fine();
+    assert!(entered.err.contains("cache   office: "), "{}", entered.err);
 }
 
 #[test]
