@@ -27,7 +27,7 @@ pub use files::{ProjectFiles, read_text};
 pub use local::{OWN_FILES, OWN_FOLDERS, host_apt};
 pub use packaging::{Packaging, PackagingError, Spec, packaging};
 pub use revision::Revision;
-pub use witness::{NotedFiles, Stamp, Stamps, is_witness};
+pub use witness::{NotedFiles, Stamps, is_witness};
 
 /// What makes a folder a project's.
 const MARKS: [&str; 2] = [SETTINGS_FILE, "recipes"];

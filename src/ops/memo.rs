@@ -16,10 +16,10 @@ use crate::eval::{Files as _, KeptWarning, RECIPES, RecipeWarning, is_recipe};
 use crate::fetch::Visited;
 use crate::graph::Graph;
 use crate::path::HostPath;
-use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamp, Stamps};
+use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamps};
 
 /// Raised when the file is laid out differently.
-const FORMAT: &str = "opb evaluation 4";
+const FORMAT: &str = "opb evaluation 5";
 
 /// The cache of a project's evaluation.
 pub struct Memo(Kept);
@@ -157,8 +157,7 @@ impl Memo {
     /// Keeps what an evaluation came to. Does nothing where a file changed meanwhile, or where it cannot be kept.
     pub fn keep(&self, project: &Project, found: Found<'_>) -> Option<()> {
         let own = ["opb.toml".to_owned(), LOCK_FILE.to_owned()];
-        let mut files = found.stayed;
-        files.extend(project.stamps(found.seen.into_iter().chain(own), found.began)?);
+        let files = found.stayed.joined(project.stamps(found.seen.into_iter().chain(own).collect(), found.began)?);
         let (mut known, mut stamps) = (BTreeMap::new(), BTreeMap::new());
         for (folder, (asked, source, of_folder)) in found.sources {
             stamps.insert(folder.clone(), of_folder);
@@ -189,7 +188,7 @@ fn rest(project: &Project, head: Head, mut changed: BTreeSet<String>) -> Option<
     if !named_as_before || changed.is_empty() || !changed.iter().all(|path| is_recipe(path)) {
         return None;
     }
-    files.retain(|path, _| path != RECIPES && !changed.contains(path));
+    files.retain(|path| path != RECIPES && !changed.contains(path));
     let mut kept = Vec::new();
     for warning in warnings.into_iter().filter(|warning| !changed.contains(warning.file())) {
         if !is_recipe(warning.file()) {
@@ -213,10 +212,8 @@ fn recipe_names(project: &Project) -> Option<BTreeSet<String>> {
 
 /// The same, as far as it was looked at.
 fn names_in(files: &Stamps) -> BTreeSet<String> {
-    let is_there = |(path, stamp): &(&String, &Stamp)| {
-        Path::new(path).parent() == Some(Path::new(RECIPES)) && **stamp != Stamp::MISSING
-    };
-    files.iter().filter(is_there).map(|(path, _)| path.clone()).collect()
+    let is_in = |path: &&str| Path::new(path).parent() == Some(Path::new(RECIPES));
+    files.present().filter(is_in).map(str::to_owned).collect()
 }
 
 /// Answers about the sources in `asked`: from `known` where the same was asked of them, else by looking.

@@ -235,9 +235,9 @@ fn a_file_as_young_as_the_clocks_grain_is_no_witness() {
     let project = space.project();
     let memo = space.memo(&project);
     space.file("recipes/one.rhai", "#{ source: path(\"sources/one\") }\n");
-    assert!(project.stamps(["recipes/one.rhai".to_owned()], project::now_exact()).is_none());
+    assert!(project.stamps(["recipes/one.rhai".to_owned()].into(), project::now_exact()).is_none());
     let later = future.duration_since(SystemTime::UNIX_EPOCH).expect("later").as_nanos();
-    assert!(project.stamps(["recipes/one.rhai".to_owned()], i64::try_from(later).expect("small")).is_some());
+    assert!(project.stamps(["recipes/one.rhai".to_owned()].into(), i64::try_from(later).expect("small")).is_some());
     Session::remembering(project, Some(memo)).expect("sound");
     assert!(space.known().is_some(), "it was not kept");
     space.evaluate();

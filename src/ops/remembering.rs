@@ -112,7 +112,7 @@ fn come_to(
             let mut all = super::watch::evaluate(files)?;
             if let Some(Amended { graph, notices, looked, .. }) = amended(project, (&all, None), earlier, known) {
                 let warnings = std::mem::take(&mut all.warnings);
-                let basis = Basis { before: Before::of(&all), sources: learned(&looked), stayed: Stamps::new() };
+                let basis = Basis { before: Before::of(&all), sources: learned(&looked), stayed: Stamps::default() };
                 return Ok(Come { graph, warnings, notices, evaluated: Some(all), lock: None, basis });
             }
             evaluated = Some(all);
@@ -138,7 +138,7 @@ fn come_to(
         (woven, joined(before), sources.into_inner().map_or_else(|| Some(KnownSources::new()), joined))
     });
     let woven = woven?;
-    let basis = Basis { before, sources, stayed: Stamps::new() };
+    let basis = Basis { before, sources, stayed: Stamps::default() };
     let (graph, notices) = (woven.graph, woven.notices);
     Ok(Come { graph, warnings, notices, evaluated: Some(evaluated), lock: Some(lock), basis })
 }

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Project;
@@ -30,8 +31,13 @@ const COARSE_GRAIN: i64 = 2_100_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp(Option<(u64, u64, u32, i64, i64, i64)>);
 
-/// Paths below the project's root with their stamps.
-pub type Stamps = BTreeMap<String, Stamp>;
+/// Paths below the project's root with their stamps, sorted, each once. A large source has a hundred thousand, so that
+/// nothing is looked up here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stamps(Vec<(String, Stamp)>);
+
+/// From how many paths on it is worth to ask the system on several cores.
+const MANY: usize = 4096;
 
 /// The project's folder for evaluation, which notes what is looked at.
 pub struct NotedFiles<'a> {
@@ -78,24 +84,26 @@ impl Files for NotedFiles<'_> {
 impl Project {
     /// The stamps of `paths`; `None` where one of them changed so shortly before `began` (nanoseconds since 1970), or
     /// after, that a later change might not show.
-    pub fn stamps(&self, paths: impl IntoIterator<Item = String>, began: i64) -> Option<Stamps> {
-        paths
-            .into_iter()
-            .map(|path| {
-                let stamp = self.stamp(&path)?;
-                stamp.is_settled(began).then_some((path, stamp))
-            })
-            .collect()
+    pub fn stamps(&self, paths: BTreeSet<String>, began: i64) -> Option<Stamps> {
+        let stamped = paths.into_iter().map(|path| {
+            let stamp = self.stamp(&path)?;
+            stamp.is_settled(began).then_some((path, stamp))
+        });
+        stamped.collect::<Option<_>>().map(Stamps)
     }
 
     /// Whether all of `stamps` are as they were.
     pub fn is_unchanged(&self, stamps: &Stamps) -> bool {
-        stamps.iter().all(|(path, stamp)| self.stamp(path) == Some(*stamp))
+        let is_same = |(path, stamp): &(String, Stamp)| self.stamp(path) == Some(*stamp);
+        match stamps.0.len() {
+            ..MANY => stamps.0.iter().all(is_same),
+            _ => stamps.0.par_chunks(MANY / 8).all(|chunk| chunk.iter().all(is_same)),
+        }
     }
 
     /// The paths whose stamps are not what they were.
     pub fn changed<'s>(&self, stamps: &'s Stamps) -> Vec<&'s str> {
-        let changed = stamps.iter().filter(|(path, stamp)| self.stamp(path) != Some(**stamp));
+        let changed = stamps.0.iter().filter(|(path, stamp)| self.stamp(path) != Some(*stamp));
         changed.map(|(path, _)| path.as_str()).collect()
     }
 
@@ -150,6 +158,25 @@ fn of(found: &libc::stat) -> Option<Stamp> {
     let time = |seconds: i64, fraction: i64| seconds.checked_mul(1_000_000_000)?.checked_add(fraction);
     let (content, any) = (time(found.st_mtime, found.st_mtime_nsec)?, time(found.st_ctime, found.st_ctime_nsec)?);
     Some(Stamp(Some((found.st_dev, found.st_ino, found.st_mode, found.st_size, content, any))))
+}
+
+impl Stamps {
+    /// The paths at which something is.
+    pub fn present(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, stamp)| *stamp != Stamp::MISSING).map(|(path, _)| path.as_str())
+    }
+
+    /// Leaves only the paths that `stays` says.
+    pub fn retain(&mut self, stays: impl Fn(&str) -> bool) {
+        self.0.retain(|(path, _)| stays(path));
+    }
+
+    /// Both, with the stamps of `newer` where a path is in both.
+    #[must_use]
+    pub fn joined(self, newer: Self) -> Self {
+        let all: BTreeMap<String, Stamp> = self.0.into_iter().chain(newer.0).collect();
+        Self(all.into_iter().collect())
+    }
 }
 
 impl Stamp {

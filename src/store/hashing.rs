@@ -1,7 +1,8 @@
 //! Hashing a large file on all cores.
 //!
-//! BLAKE3 is a tree over the file, so its parts are hashed apart and put together. Each part is read into memory that stays
-//! in a core's cache, not mapped: a disk that cannot give back a part is an error then, and not the end of the process.
+//! BLAKE3 is a tree over the file, so its parts are hashed apart and put together. Each part is mapped and made present
+//! first: a disk that cannot give it back is an error then, and not the end of the process, and nothing is copied. Where the
+//! kernel does not know that (before 5.14), a part is read.
 
 use std::fs::File;
 use std::io;
@@ -11,17 +12,26 @@ use blake3::hazmat::{
     ChainingValue, HasherExt as _, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root,
 };
 
+use memmap2::{Advice, Mmap, MmapOptions};
+
 use super::objects::digest_of;
 use crate::digest::Digest;
 
-/// What one core reads and hashes at a time, in bytes; a power of two.
-const PART: u64 = 512 << 10;
+/// What one core hashes at a time, in bytes; a power of two.
+const PART: u64 = 2 << 20;
+
+/// The least bytes that are worth a mapping.
+const LEAST: usize = 128 << 10;
 
 /// The digest of the first `length` bytes of `file`, by all threads of the pool that this is called in.
 ///
 /// # Errors
 /// Where the file cannot be read, or is shorter.
 pub(super) fn hash_large(file: &File, length: u64) -> io::Result<Digest> {
+    // What lies behind the end in its last page is there, and is not the file's.
+    if file.metadata()?.len() < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     if length <= PART {
         return Ok(digest_of(&hash_part(file, 0, length)?));
     }
@@ -44,17 +54,37 @@ fn halves(file: &File, offset: u64, length: u64) -> io::Result<(ChainingValue, C
 }
 
 fn hash_part(file: &File, offset: u64, length: u64) -> io::Result<blake3::Hasher> {
-    thread_local! {
-        static PIECE: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+    let mut hasher = blake3::Hasher::new();
+    hasher.set_input_offset(offset);
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    match mapped(file, offset, length)? {
+        Some(map) => hasher.update(&map),
+        None => hasher.update(&read(file, offset, length)?),
+    };
+    Ok(hasher)
+}
+
+/// A part of a file, present in memory; `None` where it is too short to be worth it, or the kernel cannot say.
+fn mapped(file: &File, offset: u64, length: usize) -> io::Result<Option<Mmap>> {
+    if length < LEAST {
+        return Ok(None);
     }
-    PIECE.with_borrow_mut(|piece| {
-        piece.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
-        file.read_exact_at(piece, offset)?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.set_input_offset(offset);
-        hasher.update(piece);
-        Ok(hasher)
-    })
+    // SAFETY: only hashed. Files of a store are never written to once they have a name; were one altered all the same, its
+    // digest would be another. Were one cut off between here and the hashing, the process would end and lose nothing.
+    let map = unsafe { MmapOptions::new().offset(offset).len(length).map(file) }?;
+    match map.advise(Advice::PopulateRead) {
+        Ok(()) => Ok(Some(map)),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(None),
+        // What lies beyond the end, or on a place of the disk that cannot be read.
+        Err(error) if error.raw_os_error() == Some(libc::EFAULT) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(error) => Err(error),
+    }
+}
+
+fn read(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -66,7 +96,7 @@ mod tests {
     #[test]
     fn the_parts_come_to_the_whole() {
         let bytes: Vec<u8> = (0..5_000_000u32).map(|place| (place.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        for length in [0, 1, 1024, 1025, 524_287, 524_288, 524_289, 1_048_576, 1_048_577, 3_000_001, 5_000_000] {
+        for length in [0, 1, 1024, 1025, 131_072, 524_288, 2_097_151, 2_097_152, 2_097_153, 4_194_305, 5_000_000] {
             let mut file = tempfile::tempfile().expect("made");
             file.write_all(&bytes[..length]).expect("written");
             assert_eq!(hash_large(&file, length as u64).expect("reads"), Digest::of(&bytes[..length]), "{length}");
