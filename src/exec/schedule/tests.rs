@@ -326,3 +326,31 @@ fn what_comes_out_otherwise_than_elsewhere_is_gone_on_from_anew() {
     assert_eq!(schedule.outputs(a), Some(&outputs));
     assert_ne!(schedule.outputs(b), Some(&made[&b]));
 }
+
+#[test]
+fn a_root_that_runs_has_the_packages_behind_its_list() {
+    let mut graph = Builder::default();
+    let a = add(&mut graph, "build:a@d/amd64", "", &[]);
+    let list = add(&mut graph, "resolve:b@d/amd64", "", &[a]);
+    let root = add(&mut graph, "root:b@d/amd64", "", &[list]);
+    let graph = graph.finish();
+    let (mut knows, made) = realised(&graph);
+    let gone = |ids: &[NodeId]| ids.iter().flat_map(|id| made[id].values()).copied().collect();
+    let here = || {
+        let mut schedule = all(&graph);
+        schedule.want_bytes(root);
+        schedule
+    };
+    knows.absent = gone(&[root]);
+    assert_eq!(drive(&graph, here(), &mut knows.clone(), itself).0, ["root:b@d/amd64"]);
+    knows.absent = gone(&[a, root]);
+    assert_eq!(drive(&graph, here(), &mut knows.clone(), itself).0, ["build:a@d/amd64", "root:b@d/amd64"]);
+    // Nor is it begun without them.
+    let fails = |name: &str| (name != "build:a@d/amd64").then(|| name.to_owned());
+    let (ran, schedule) = drive(&graph, here(), &mut knows, fails);
+    assert_eq!(ran, ["build:a@d/amd64"]);
+    assert_eq!(schedule.stage(root), Stage::Blocked);
+    // A list that is settled needs none of it.
+    knows.absent = gone(&[a]);
+    assert_eq!(drive(&graph, all(&graph), &mut knows, itself).0, Vec::<String>::new());
+}
