@@ -75,6 +75,29 @@ fn what_is_of_another_project_is_said_so() {
 }
 
 #[test]
+fn what_failed_goes_nowhere() {
+    let Some(space) = space("exported-failed") else { return };
+    Tiny { name: "a", fill: "false", ..Tiny::PLAIN }.with_recipe(&space, "");
+    space.opb(&["build", "-j1", "-q"]).exits(4);
+    let failed = space.open_store().last_attempt_of_node(&space.own("build:a-TAG@DISTRO/all")).expect("reads");
+    let log = failed.and_then(|failed| failed.log).expect("a log").to_string();
+    space.opb(&["cache", "key", "new", "office-1"]).fine();
+    let (file, cache) = (space.folder.join("results"), space.folder.join("cache"));
+    space.opb(&["store", "export", &file.display().to_string()]).fine();
+    space.opb(&["cache", "push", &cache.display().to_string()]).fine();
+    let mut archive = tar::Archive::new(fs::File::open(file).expect("there"));
+    let names = archive.entries().expect("an archive").map(|entry| {
+        let entry = entry.expect("an entry");
+        entry.path().expect("a path").display().to_string()
+    });
+    let names: Vec<String> = names.collect();
+    assert!(names.iter().any(|name| name.starts_with("trees/")), "what its source package came to is there");
+    let place = format!("logs/{}/{}.zst", &log[..2], &log[2..]);
+    assert!(!names.contains(&place) && !cache.join(&place).exists(), "{names:?}");
+    assert!(!cache.join("attempts").exists() && names.iter().all(|name| !name.contains("attempt")), "{names:?}");
+}
+
+#[test]
 fn with_its_packages_it_is_enough_for_a_build_without_network() {
     let Some(space) = space("exported-packages") else { return };
     let mut archive = Archive::new(&space);
