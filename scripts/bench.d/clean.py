@@ -108,7 +108,7 @@ def prove_noticed(vendor):
     if "nothing to do" not in text_of(vendor, "build"):
         raise Fault("everything is realised, and `opb build` finds something to do")
     with Changed(vendor.project / f"sources/{LEAF}/debian/control", "It is small", "It is smell"):
-        if f"source:{LEAF}" not in text_of(vendor, "plan"):
+        if f"the source of {LEAF} changed" not in text_of(vendor, "plan"):
             raise Fault("a changed byte in a source is not noticed by `opb plan`")
     record = next((vendor.project / "store/realised").glob("*/*.json"))
     text = record.read_bytes()
