@@ -69,7 +69,7 @@ pub struct Order {
 }
 
 /// What came out of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Outcome {
     /// In numbers.
     pub counts: Counts,

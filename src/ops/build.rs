@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::keeping;
 use super::plan::{Asked, Wish, plan_and_whole};
@@ -11,7 +11,7 @@ use super::record::Recorder;
 use super::session::Session;
 use crate::cache::Caches;
 use crate::diag::Failure;
-use crate::event::{Event, Sink};
+use crate::event::{Counts, Event, Sink};
 use crate::exec::{self, Archives, Context, Elsewhere, Known, Order, Outcome};
 use crate::graph::NodeId;
 use crate::plan::{Plan, State};
@@ -46,6 +46,7 @@ pub fn build(
     means: &Means<'_>,
     sink: &Sink<'_>,
 ) -> Result<Outcome, Failure> {
+    let began = Instant::now();
     let caches = super::cache::caches(&session.project, means.offline, false)?;
     let elsewhere = caches.as_elsewhere();
     let (plan, whole) = halting(&caches, means.stop, || plan_and_whole(session, wish, store, elsewhere))?;
@@ -74,6 +75,13 @@ pub fn build(
         }
         pass_on(event);
     };
+    if expected == 0 {
+        tidy(store, &Launcher::this_program()?, sink);
+        let outcome = nothing_to_do(&plan, began, &recorded);
+        exec::settle_owed(store)?;
+        sink(Event::RunSaved { saved: recorder.finish(&outcome) });
+        return Ok(outcome);
+    }
     // Every build may use all cores: how many others run beside it is not known when it starts.
     let ran = halting(&caches, means.stop, || run(session, &order, store, means, &recorded, cores, elsewhere));
     let ran = ran.and_then(|outcome| exec::settle_owed(store).map(|()| outcome));
@@ -81,9 +89,7 @@ pub fn build(
         // There was no last word.
         tell_of(&caches, &pass_on);
     }
-    if let Ok(outcome) = &ran
-        && expected > 0
-    {
+    if let Ok(outcome) = &ran {
         keeping::keep(session, store, |id| outcome.settled.get(&id).map(|(key, _)| *key))?;
     }
     match &ran {
@@ -91,6 +97,16 @@ pub fn build(
         Err(failure) => recorder.abandon(&failure.to_string()),
     }
     ran
+}
+
+/// The run of a plan of which everything is clean: no node is looked at again, as nothing reads any.
+fn nothing_to_do(plan: &Plan, began: Instant, sink: &Sink<'_>) -> Outcome {
+    let nodes = plan.nodes.len();
+    let counts = Counts { nodes, clean: nodes, ..Counts::default() };
+    sink(Event::RunStarted { nodes, will_run: 0 });
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    sink(Event::RunFinished { counts, milliseconds });
+    Outcome { counts, ..Outcome::default() }
 }
 
 /// Does `deed`; what it asks caches ends when `stop` is set.
