@@ -51,7 +51,7 @@ pub use http::Authorities;
 pub use list::{FileOfCache, LIST, List, MAX_KEYS, MAX_LIST, SegmentName, file_of_cache, keys_path};
 pub use place::Address;
 pub use push::{Pushed, Pushing, push};
-pub use segment::{Keyed, Segment, Table};
+pub use segment::{Keyed, Segment, SegmentError, Table};
 pub use signature::{CacheKey, Keyring, PublicKey, PublicKeyError, Signed, Verdict};
 
 use copies::Copies;

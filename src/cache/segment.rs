@@ -90,7 +90,7 @@ pub struct Spot {
 pub struct SegmentError(pub &'static str);
 
 impl Segment {
-    /// Of these records, in whatever order; those of more than [`MAX_RECORD`] bytes are left out.
+    /// Of these records, in whatever order; those of more than 32 MiB are left out.
     pub fn of(mut all: Vec<Keyed>) -> Self {
         all.retain(|keyed| keyed.record.len() <= MAX_RECORD);
         all.sort();
