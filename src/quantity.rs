@@ -37,7 +37,7 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+        const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
         let (bytes, mut unit) = (self.0, 1_000);
         for (at, name) in UNITS.iter().enumerate() {
             if bytes < unit {
@@ -103,7 +103,7 @@ mod tests {
         let shown = [0, 80, 4_210, 3_190_000, 999_999, 20_000_000_000, 7_600_000_000_000_000, u64::MAX];
         assert_eq!(
             shown.map(|bytes| Size(bytes).to_string()),
-            ["0 bytes", "80 bytes", "4.2 kB", "3.1 MB", "999.9 kB", "20.0 GB", "7600.0 TB", "18446744.0 TB"]
+            ["0 bytes", "80 bytes", "4.2 kB", "3.1 MB", "999.9 kB", "20.0 GB", "7.6 PB", "18.4 EB"]
         );
         assert_eq!(format!("{:>9}", Size(80)), " 80 bytes");
         for text in ["", "GB", "-1 GB", "20 apples"] {
