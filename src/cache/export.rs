@@ -114,7 +114,7 @@ impl Import {
     pub fn results(&self, keyring: &Keyring) -> Result<usize, CacheError> {
         let (mut trusted, mut stranger) = (0, None);
         let until = Instant::now() + LOOKING;
-        for opened in &self.cache.contents(true, until)?.segments {
+        for opened in &self.cache.contents(false, until)?.segments {
             let records = self.cache.all_records(opened, until)?;
             let spots: BTreeSet<Spot> = opened.table.iter().map(|(_, spot)| spot).collect();
             if records.len() < spots.len() {

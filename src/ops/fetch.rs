@@ -185,15 +185,12 @@ impl Fetch<'_, '_> {
     /// leave what was fetched for the rest.
     fn keep(&self, lists: &Lists) -> Result<(), Failure> {
         let project = project_of(self.session);
-        let mut files = fetching::wanted_files(&lists.roots);
-        if !(self.how.whole && lists.is_whole())
-            && let Ok(Some(before)) = self.store.fetched_of(&project)
-        {
-            files.extend(before.files);
-            files.sort_unstable();
-            files.dedup();
-        }
-        Ok(self.store.keep_fetched(&FetchedFiles { project, files })?)
+        let files = FetchedFiles { project, files: fetching::wanted_files(&lists.roots) };
+        let kept = match self.how.whole && lists.is_whole() {
+            true => self.store.keep_fetched(&files),
+            false => self.store.keep_fetched_too(files),
+        };
+        Ok(kept?)
     }
 
     fn told(

@@ -46,6 +46,18 @@ impl Store {
         self.put_durably(&place, &sealed::encode(files), 0o644)
     }
 
+    /// Keeps these files for their project, beside those of before. A damaged list of those is replaced.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn keep_fetched_too(&self, mut files: FetchedFiles) -> Result<(), StoreError> {
+        let before = self.read_fetched(&place_of(&files.project)).ok().flatten();
+        files.files.extend(before.into_iter().flat_map(|before| before.files));
+        files.files.sort_unstable();
+        files.files.dedup();
+        self.keep_fetched(&files)
+    }
+
     /// The files that were fetched for the project in the folder `project`; `None` where there are none.
     ///
     /// # Errors

@@ -58,15 +58,9 @@ pub fn import(session: &Session, store: &Store, file: &HostPath, selectors: &[St
     let keyring = Found::of(&session.project)?.keyring;
     let import = Import::open(file)?;
     let results = import.results(&keyring)?;
-    let (mut downloads, bytes) = import.downloads(store)?;
+    let (downloads, bytes) = import.downloads(store)?;
     let count = downloads.len();
-    if count > 0 {
-        let project = project_of(session);
-        downloads.extend(store.fetched_of(&project)?.into_iter().flat_map(|before| before.files));
-        downloads.sort_unstable();
-        downloads.dedup();
-        store.keep_fetched(&FetchedFiles { project, files: downloads })?;
-    }
+    store.keep_fetched_too(FetchedFiles { project: project_of(session), files: downloads })?;
     let caches = import.into_caches(keyring);
     let mut pulled = pull_from(session, store, &caches, selectors)?;
     if let Some(failure) = caches.take_failure() {

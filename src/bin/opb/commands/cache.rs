@@ -8,11 +8,10 @@ use clap::{Args, Subcommand};
 use opb::daemon::cache_server::{ServeError, serve};
 use opb::diag::Failure;
 use opb::name::ChannelName;
-use opb::ops::cache::{self, Push};
-use opb::path::HostPath;
+use opb::ops::cache::{self, Pulled, Push};
 use opb::report::{count, size};
 
-use super::{open, open_store};
+use super::{absolute, open, open_store};
 use crate::cli::Global;
 use crate::output;
 
@@ -100,13 +99,12 @@ pub fn run(global: &Global, args: &Cache) -> Result<ExitCode, Failure> {
         }
         Deed::Pull { cache, selectors } => pull(global, cache.as_deref(), selectors)?,
         Deed::Serve { folder, listen, accept_pushes } => {
-            let path = |path: &PathBuf| HostPath::new(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-            let token = accept_pushes.as_ref().map(|file| cache::token(&path(file))).transpose()?;
+            let token = accept_pushes.as_ref().map(|file| cache::token(&absolute(file))).transpose()?;
             let network = |source| ServeError::Network { source };
             let listener = TcpListener::bind(listen).map_err(network)?;
             let address = listener.local_addr().map_err(network)?;
-            output::data(&format!("serving {} on http://{address}\n", path(folder)));
-            serve(&path(folder), listener, token)?;
+            output::data(&format!("serving {} on http://{address}\n", absolute(folder)));
+            serve(&absolute(folder), listener, token)?;
         }
         Deed::Key { deed: KeyDeed::New { name } } => output::data(&format!("{}\n", cache::new_key(name)?)),
         Deed::Key { deed: KeyDeed::Show { name } } => {
@@ -154,8 +152,14 @@ fn pull(global: &Global, from: Option<&str>, selectors: &[String]) -> Result<(),
     let session = open(global)?;
     let store = open_store(global, &session)?;
     let pulled = cache::pull(&session, &store, from, selectors, global.offline)?;
+    tell_pulled(global, ("pulled", "", "in no cache"), &pulled);
+    Ok(())
+}
+
+/// What came and what did not: `pulled 3 results (2.1 kB); 1 were here, 0 are in no cache`.
+pub fn tell_pulled(global: &Global, (deed, besides, missing): (&str, &str, &str), pulled: &Pulled) {
     output::data(&format!(
-        "pulled {} ({}); {} were here, {} are in no cache\n",
+        "{deed} {}{besides} ({}); {} were here, {} are {missing}\n",
         count(pulled.fetched, "result"),
         size(pulled.bytes),
         pulled.here,
@@ -163,10 +167,9 @@ fn pull(global: &Global, from: Option<&str>, selectors: &[String]) -> Result<(),
     ));
     output::notices(global, &pulled.notices);
     differing(global, &pulled.differs);
-    Ok(())
 }
 
-pub fn differing(global: &Global, nodes: &[String]) {
+fn differing(global: &Global, nodes: &[String]) {
     let told = nodes.iter().map(|node| {
         format!(
             "{node} is not reproducible: the cache has another result; `opb diff --rivals {node}` shows what differs"

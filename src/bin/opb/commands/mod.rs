@@ -22,6 +22,7 @@ pub mod store;
 pub mod update;
 pub mod why;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,7 @@ use opb::diag::Failure;
 use opb::exec::NodeError;
 use opb::ops::build::Means;
 use opb::ops::session::Session;
+use opb::path::HostPath;
 use opb::sandbox::Cancel;
 use opb::store::Store;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -77,6 +79,11 @@ fn open(global: &Global) -> Result<Session, Failure> {
 /// The store that the arguments mean.
 fn open_store(global: &Global, session: &Session) -> Result<Store, Failure> {
     Ok(Store::open(&session.project.store_path(global.store.as_deref()))?)
+}
+
+/// A path that was given, as one that begins at the root.
+fn absolute(path: &Path) -> HostPath {
+    HostPath::new(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
 }
 
 /// How a run may use the machine. Ctrl-C and termination end it in order; a second one ends the program at once.

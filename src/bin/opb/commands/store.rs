@@ -8,14 +8,13 @@ use opb::diag::{Cause, Failure};
 use opb::name::{ChannelName, PinName};
 use opb::ops::cache::{self, Imported};
 use opb::ops::{collecting, stored, verifying};
-use opb::path::HostPath;
 use opb::project::Project;
 use opb::quantity::{Age, Size};
 use opb::report::{count, size, store as report};
 use opb::store::Store as Opened;
 use opb::store::collect::Policy;
 
-use super::{open, open_store};
+use super::{absolute, open, open_store};
 use crate::cli::Global;
 use crate::output;
 
@@ -239,12 +238,8 @@ fn export(
     let store = open_store(global, &session)?;
     let path = absolute(file);
     let exported = cache::export(&session, &store, &path, selectors, packages, &key)?;
-    let downloads = match exported.downloads {
-        0 => String::new(),
-        downloads => format!(" and {}", count(downloads, "package")),
-    };
-    let results = count(exported.results, "result");
-    output::data(&format!("exported {results}{downloads} to {path} ({})\n", size(exported.bytes)));
+    let (results, packages_too) = (count(exported.results, "result"), and_packages(exported.downloads));
+    output::data(&format!("exported {results}{packages_too} to {path} ({})\n", size(exported.bytes)));
     let mut notices = Vec::new();
     if exported.absent > 0 {
         notices.push(format!("{} not exported: their bytes are not here", count(exported.absent, "result")));
@@ -261,30 +256,19 @@ fn import(global: &Global, file: &Path, selectors: &[String]) -> Result<(), Fail
     let store = open_store(global, &session)?;
     let path = absolute(file);
     let Imported { results, mut pulled, downloads } = cache::import(&session, &store, &path, selectors)?;
-    let files = match downloads {
-        0 => String::new(),
-        downloads => format!(" and {}", count(downloads, "package")),
-    };
-    output::data(&format!(
-        "imported {}{files} ({}); {} were here, {} are not in it\n",
-        count(pulled.fetched, "result"),
-        size(pulled.bytes),
-        pulled.here,
-        pulled.missing
-    ));
+    let packages = and_packages(downloads);
     if results > 0 && pulled.fetched + pulled.here == 0 {
         pulled.notices.push(format!(
             "none of its {} is of a node of this project as it is now: recipes, sources or lock are others",
             count(results, "result")
         ));
     }
-    output::notices(global, &pulled.notices);
-    super::cache::differing(global, &pulled.differs);
+    super::cache::tell_pulled(global, ("imported", &packages, "not in it"), &pulled);
     Ok(())
 }
 
-fn absolute(file: &Path) -> HostPath {
-    HostPath::new(std::path::absolute(file).unwrap_or_else(|_| file.to_owned()))
+fn and_packages(downloads: usize) -> String {
+    if downloads == 0 { String::new() } else { format!(" and {}", count(downloads, "package")) }
 }
 
 /// How far to go: as the arguments say, else as the project does, else by age alone.
