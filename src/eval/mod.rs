@@ -60,7 +60,7 @@ const DISTROS: &str = "distros";
 pub const RECIPES: &str = "recipes";
 
 /// Everything that a project's recipes say.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Project {
     /// The distros.
     pub distros: BTreeMap<DistroName, Distro>,

@@ -64,13 +64,13 @@ pub struct Earlier {
     pub notices: Vec<String>,
     /// Local sources that have changed, as they were.
     pub moved: BTreeMap<String, (Asked, LocalSource)>,
-    /// Where nothing changed but recipes: what need not be evaluated again.
+    /// Where nothing changed but recipes and sources: what need not be evaluated again.
     pub rest: Option<Rest>,
 }
 
-/// What stays where some recipes changed.
+/// What stays where some recipes changed, or local sources alone.
 pub struct Rest {
-    /// The files of the recipes that changed.
+    /// The files of the recipes that changed; none where only sources did.
     pub recipes: BTreeSet<String>,
     /// The files that stay.
     pub files: Stamps,
@@ -180,9 +180,14 @@ impl Memo {
     }
 }
 
-/// What stays where nothing changed but recipes, which no other file can import; `None` where something else did.
+/// What stays where nothing changed but sources and recipes, which no other file can import; `None` where something else did.
 fn rest(project: &Project, head: Head, mut changed: BTreeSet<String>) -> Option<Rest> {
     let Head { mut files, warnings, .. } = head;
+    let again = |warning| RecipeWarning::again(warning, &ProjectFiles(project.root()));
+    if changed.is_empty() {
+        let warnings: Option<_> = warnings.into_iter().map(again).collect();
+        return Some(Rest { recipes: changed, files, warnings: warnings? });
+    }
     // Editors that write a new file and rename it change the folder, too.
     let named_as_before = !changed.remove(RECIPES) || recipe_names(project)? == names_in(&files);
     if !named_as_before || changed.is_empty() || !changed.iter().all(|path| is_recipe(path)) {
@@ -194,7 +199,7 @@ fn rest(project: &Project, head: Head, mut changed: BTreeSet<String>) -> Option<
         if !is_recipe(warning.file()) {
             return None;
         }
-        kept.push(RecipeWarning::again(warning, &ProjectFiles(project.root()))?);
+        kept.push(again(warning)?);
     }
     Some(Rest { recipes: changed, files, warnings: kept })
 }

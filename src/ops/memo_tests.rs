@@ -313,7 +313,25 @@ fn recipes_that_changed_are_evaluated_alone() {
         fs::rename(space.path("recipes/one.new"), space.path("recipes/one.rhai")).expect("renamed");
     };
     let one: Option<&[&str]> = Some(&["recipes/one.rhai"]);
-    let deeds: [Deed<'_>; 10] = [
+    let deeds: [Deed<'_>; 13] = [
+        ("a source alone", &|space| space.file("sources/one/src/main.c", "int y;\n"), Some(&[])),
+        (
+            "a source, and the list of recipes",
+            &|space| {
+                space.file("sources/one/src/main.c", "int y;\n");
+                space.file("recipes/one.new", PLAIN);
+                fs::remove_file(space.path("recipes/one.new")).expect("removed");
+            },
+            None,
+        ),
+        (
+            "a source and a recipe",
+            &|space| {
+                space.file("sources/two/src/main.c", "int y;\n");
+                space.file("recipes/one.rhai", PLAIN);
+            },
+            one,
+        ),
         ("another text", &|space| space.file("recipes/one.rhai", PLAIN), one),
         ("a file renamed over it", &renamed, one),
         ("a warning that comes", &|space| space.file("recipes/one.rhai", WARNED), one),

@@ -1,7 +1,7 @@
 //! Evaluating a project as far as its cache does not know what it comes to.
 //!
 //! Where only recipes changed, which no other file can import, these alone are evaluated: whatever else an evaluation
-//! would come to follows from files that stayed as they were.
+//! would come to follows from files that stayed as they were. Where only sources changed, nothing is.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,8 +147,13 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// The recipes that changed, evaluated alone; `None` where an evaluation of everything has to say what they come to.
+/// What recipes that changed come to, evaluated alone if there are any; `None` where an evaluation of everything has to say what they come to.
 fn alone(files: &NotedFiles<'_>, mut rest: Rest) -> Option<Part> {
+    if rest.recipes.is_empty() {
+        let mut project = eval::Project::default();
+        project.warnings = std::mem::take(&mut rest.warnings);
+        return Some(Part { project, rest });
+    }
     let mut project = super::watch::evaluate(&Only { files, recipes: &rest.recipes }).ok()?;
     if project.warnings.iter().any(|warning| !rest.recipes.contains(warning.file())) {
         return None;

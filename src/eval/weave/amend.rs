@@ -80,6 +80,9 @@ pub fn amend(
         return None;
     }
     move_sources(&mut amendment, &earlier.moved, looked)?;
+    if changes.is_empty() {
+        return Some(amendment.finish());
+    }
     let pins = if needs_lock(&changes, project) { Some(lock()?) } else { None };
     let (mut read, specs) = (BTreeMap::new(), rpm::Specs::default());
     for ((component, distro), nodes) in nodes_of(amendment.graph(), &changes) {
