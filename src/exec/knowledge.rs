@@ -1,6 +1,5 @@
 //! What the store knows, as planning asks for it.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::elsewhere::{Elsewhere, learn, learn_numbers};
@@ -13,7 +12,7 @@ use crate::graph::Node;
 use crate::name::{Kind, OutputName};
 use crate::plan::{Earlier, Knowledge, Remembered, Settled, Walked};
 use crate::sandbox::IdMap;
-use crate::store::{Realisation, Store, Used};
+use crate::store::{Listed, Realisation, Store, Used};
 
 /// How many earlier realisations of a node a plan compares it with: `opb why` looks at all of them.
 const MOST_EARLIER: usize = 32;
@@ -27,7 +26,7 @@ pub struct StoreKnowledge<'a> {
     holds: bool,
     elsewhere: Option<&'a dyn Elsewhere>,
     project: Option<String>,
-    listed: OnceLock<BTreeMap<String, ActionKey>>,
+    listed: OnceLock<Option<Listed>>,
 }
 
 impl<'a> StoreKnowledge<'a> {
@@ -66,13 +65,10 @@ impl<'a> StoreKnowledge<'a> {
     }
 
     /// The key by which the project's list says that `node` is, or last was, realised. A damaged list says nothing.
-    fn listed(&self, node: &str) -> Option<ActionKey> {
+    fn listed(&self, node: &str, place: usize) -> Option<ActionKey> {
         let project = self.project.as_ref()?;
-        let read = || {
-            let list = self.store.project_list(project).ok().flatten().unwrap_or_default();
-            list.nodes.into_iter().filter_map(|(node, key)| Some((node, key?))).collect()
-        };
-        self.listed.get_or_init(read).get(node).copied()
+        let listed = self.listed.get_or_init(|| self.store.listed(project).ok().flatten());
+        listed.as_ref()?.key_of(node, place)
     }
 }
 
@@ -176,8 +172,8 @@ impl Knowledge for StoreKnowledge<'_> {
     }
 
     fn earlier(&self, node: Node<'_>) -> Result<Vec<Walked>, Failure> {
-        let node = node.to_string();
-        let history = history(self.store, &node, self.listed(&node), MOST_EARLIER)?;
+        let (node, place) = (node.to_string(), node.node_id().index());
+        let history = history(self.store, &node, self.listed(&node, place), MOST_EARLIER)?;
         Ok(history.into_iter().map(walked).collect())
     }
 }
@@ -228,8 +224,8 @@ mod tests {
         let list = ProjectList { project: "/vendor".to_owned(), updated: 1, nodes };
         store.keep_project(&list).expect("kept");
         let knows = StoreKnowledge::new(&store).expect("made");
-        assert_eq!(knows.listed("b"), None);
+        assert_eq!(knows.listed("b", 1), None);
         let knows = knows.of_project("/vendor".to_owned());
-        assert_eq!([knows.listed("b"), knows.listed("c")], [Some(key("two")), None]);
+        assert_eq!([knows.listed("b", 1), knows.listed("c", 1)], [Some(key("two")), None]);
     }
 }

@@ -16,8 +16,7 @@ pub fn project_of(session: &Session) -> String {
 
 /// The key by which the project's list says that `node` is, or last was, realised. A damaged list says nothing.
 pub fn listed(session: &Session, store: &Store, node: &str) -> Option<ActionKey> {
-    let list = store.project_list(&project_of(session)).ok().flatten()?;
-    list.nodes.into_iter().find(|(name, _)| name == node).and_then(|(_, key)| key)
+    store.listed(&project_of(session)).ok().flatten()?.key_of(node, 0)
 }
 
 /// Brings the project's list in the store up to date with what `settled` says of its nodes. A node of which that says

@@ -12,14 +12,14 @@
 //! all that the project has built would be collected.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{StoreError, io};
+use super::listed::Listed;
 use super::verify::Part;
 use super::{Store, sealed};
-use crate::columns::{self, Columns};
+use crate::columns;
 use crate::digest::Digest;
 use crate::drv::ActionKey;
 use crate::name::PinName;
@@ -56,12 +56,19 @@ pub struct Pin {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+pub(super) struct Head {
     format: String,
-    project: String,
-    updated: i64,
-    nodes: usize,
+    pub project: String,
+    pub updated: i64,
+    pub nodes: usize,
     blake3: Digest,
+}
+
+impl Head {
+    /// Whether it is about `body`.
+    pub fn is_of(&self, body: &[u8]) -> bool {
+        self.format == FORMAT && self.blake3 == Digest::of(body)
+    }
 }
 
 pub(super) fn id_of(project: &str) -> String {
@@ -78,12 +85,12 @@ impl Store {
         self.stat(&place_of(project)).is_some()
     }
 
-    /// The list of the project in the folder `project`; `None` where there is none.
+    /// The nodes of the project in the folder `project`; `None` where there is no list of them.
     ///
     /// # Errors
     /// [`StoreError::Keep`] where it is damaged.
-    pub fn project_list(&self, project: &str) -> Result<Option<ProjectList>, StoreError> {
-        self.read_list(&place_of(project))
+    pub fn listed(&self, project: &str) -> Result<Option<Listed>, StoreError> {
+        self.read_listed(&place_of(project))
     }
 
     /// Replaces the list of a project, and notes which keys leave it by that. Nothing happens where it stays the same.
@@ -202,9 +209,13 @@ impl Store {
     }
 
     fn read_list(&self, place: &str) -> Result<Option<ProjectList>, StoreError> {
+        Ok(self.read_listed(place)?.map(|listed| listed.list()))
+    }
+
+    fn read_listed(&self, place: &str) -> Result<Option<Listed>, StoreError> {
         let Some(bytes) = self.read_whole(place)? else { return Ok(None) };
         let damaged = || StoreError::Keep { path: self.path.join(place) };
-        parse(bytes).ok_or_else(damaged).map(Some)
+        Listed::read(bytes).ok_or_else(damaged).map(Some)
     }
 
     /// Keeps what `pin` names, in place of an earlier one of that name.
@@ -262,23 +273,4 @@ impl Store {
         damaged.extend(self.damaged_fetched()?);
         Ok(damaged)
     }
-}
-
-fn parse(bytes: Vec<u8>) -> Option<ProjectList> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let head: Head = serde_json::from_slice(&bytes[..end]).ok()?;
-    if head.format != FORMAT || head.blake3 != Digest::of(&bytes[end + 1..]) {
-        return None;
-    }
-    let mut columns = Columns::of(Arc::new(bytes), end + 1);
-    let (has, keys, names) = (columns.shared().ok()?, columns.digests().ok()?, columns.shared().ok()?);
-    let mut keys = keys.iter();
-    let names = std::str::from_utf8(&names).ok()?;
-    let names = names.split('\n').filter(|name| !name.is_empty());
-    let nodes = names.zip(has.iter()).map(|(name, has)| {
-        let key = if *has == 0 { None } else { keys.next().map(ActionKey) };
-        (name.to_owned(), key)
-    });
-    let nodes: Vec<_> = nodes.collect();
-    (nodes.len() == head.nodes).then_some(ProjectList { project: head.project, updated: head.updated, nodes })
 }
