@@ -84,6 +84,14 @@ impl Digests {
         self.0.as_chunks().0.iter().map(|bytes| Digest::from_bytes(*bytes))
     }
 
+    /// Those at these places.
+    ///
+    /// # Panics
+    /// Where there are none.
+    pub fn part(&self, places: Range<usize>) -> impl ExactSizeIterator<Item = Digest> {
+        self.0[places.start * 32..places.end * 32].as_chunks().0.iter().map(|bytes| Digest::from_bytes(*bytes))
+    }
+
     /// Adds one.
     pub fn push(&mut self, digest: Digest) {
         self.0.to_mut().extend(digest.as_bytes());
@@ -95,6 +103,12 @@ impl Digests {
     /// Where there is none.
     pub fn set(&mut self, place: usize, digest: Digest) {
         self.0.to_mut()[place * 32..][..32].copy_from_slice(digest.as_bytes());
+    }
+}
+
+impl PartialEq for Digests {
+    fn eq(&self, other: &Self) -> bool {
+        *self.0 == *other.0
     }
 }
 

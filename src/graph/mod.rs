@@ -147,6 +147,11 @@ impl Graph {
         Names::new(self)
     }
 
+    /// The ids of what its nodes do, in their order.
+    pub fn drv_ids(&self) -> &Digests {
+        &self.ids
+    }
+
     /// All nodes, inputs before what reads them.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
         // Nodes are counted in 32 bits.

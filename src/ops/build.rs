@@ -6,14 +6,17 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use super::keeping;
-use super::plan::{Asked, Wish, plan_and_whole};
+use super::plan::{Asked, Wish, all_clean, plan_knowing};
 use super::record::Recorder;
 use super::session::Session;
+use super::settled::Known as Settled;
 use crate::cache::Caches;
+use crate::cost::Saved;
 use crate::diag::Failure;
 use crate::event::{Counts, Event, Sink};
 use crate::exec::{self, Archives, Context, Elsewhere, Known, Order, Outcome};
 use crate::graph::NodeId;
+use crate::path::HostPath;
 use crate::plan::{Plan, State};
 use crate::project;
 use crate::sandbox::{self, Cancel, Launcher};
@@ -49,10 +52,17 @@ pub fn build(
     let began = Instant::now();
     let caches = super::cache::caches(&session.project, means.offline, false)?;
     let elsewhere = caches.as_elsewhere();
-    let (plan, whole) = halting(&caches, means.stop, || plan_and_whole(session, wish, store, elsewhere))?;
+    let settled = Settled::of(&session.project, store)?;
+    if let Some(clean) = all_clean(session, wish, store, &settled).filter(|_| store.owed().is_empty()) {
+        // The run of every morning: what is clean is not even looked at.
+        tidy(store, sink);
+        let outcome = nothing_to_do(session.graph.len(), began, &|event| with_caches(event, &caches, sink));
+        sink(Event::RunSaved { saved: Saved { store: clean, ..Saved::default() } });
+        return Ok(outcome);
+    }
+    let plan = halting(&caches, means.stop, || plan_knowing(session, wish, store, elsewhere, &settled))?;
     let to_come = if elsewhere.is_some() { still_to_come(wish, store, &plan) } else { 0 };
     let expected = to_come + plan.nodes.iter().filter(|planned| planned.state != State::Clean).count();
-    let whole = whole.filter(|_| expected == 0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = means.jobs.unwrap_or(cores);
     let order = Order {
@@ -63,21 +73,15 @@ pub fn build(
         fail_fast: means.fail_fast,
         expected,
     };
-    let recorder = Recorder::start(session, store, asked, (&plan, whole), to_come > 0, sink);
+    let recorder = Recorder::start(session, store, asked, &plan, to_come > 0, sink);
     let pass_on = |event: Event| {
         recorder.take(&event);
         sink(event);
     };
-    let recorded = |event: Event| {
-        // Before the last word of the run.
-        if matches!(event, Event::RunFinished { .. }) {
-            tell_of(&caches, &pass_on);
-        }
-        pass_on(event);
-    };
+    let recorded = |event: Event| with_caches(event, &caches, &pass_on);
     if expected == 0 {
-        tidy(store, &Launcher::this_program()?, sink);
-        let outcome = nothing_to_do(&plan, began, &recorded);
+        tidy(store, sink);
+        let outcome = nothing_to_do(plan.nodes.len(), began, &recorded);
         exec::settle_owed(store)?;
         sink(Event::RunSaved { saved: recorder.finish(&outcome) });
         return Ok(outcome);
@@ -99,9 +103,8 @@ pub fn build(
     ran
 }
 
-/// The run of a plan of which everything is clean: no node is looked at again, as nothing reads any.
-fn nothing_to_do(plan: &Plan, began: Instant, sink: &Sink<'_>) -> Outcome {
-    let nodes = plan.nodes.len();
+/// The run of so many nodes of which all are clean: no node is looked at again, as nothing reads any.
+fn nothing_to_do(nodes: usize, began: Instant, sink: &Sink<'_>) -> Outcome {
     let counts = Counts { nodes, clean: nodes, ..Counts::default() };
     sink(Event::RunStarted { nodes, will_run: 0 });
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -137,6 +140,14 @@ fn still_to_come(wish: &Wish, store: &Store, plan: &Plan) -> usize {
         planned.and_then(|planned| planned.key).is_some_and(|key| owed.contains(&key))
     };
     if owed.is_empty() { 0 } else { wish.wanted.iter().filter(is_owed).count() }
+}
+
+/// Tells `event`, and before the last word of a run what caches were good for.
+fn with_caches(event: Event, caches: &Caches, sink: &Sink<'_>) {
+    if matches!(event, Event::RunFinished { .. }) {
+        tell_of(caches, sink);
+    }
+    sink(event);
 }
 
 /// Tells what caches were good for.
@@ -188,7 +199,7 @@ pub(super) fn with_context<T>(
     work: impl FnOnce(&Context<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let launcher = Launcher::this_program()?;
-    tidy(store, &launcher, sink);
+    tidy(store, sink);
     work(&Context {
         store,
         import: &|folder: &str| session.project.import(folder, store),
@@ -207,10 +218,11 @@ pub(super) fn with_context<T>(
 }
 
 /// Removes what dead runs left that only a sandbox may remove, and tells what the store mended.
-fn tidy(store: &Store, launcher: &Launcher, sink: &Sink<'_>) {
+fn tidy(store: &Store, sink: &Sink<'_>) {
+    let remove = |path: &HostPath| sandbox::remove(&Launcher::this_program()?, path);
     for notice in store.take_notices() {
         let text = match notice {
-            Notice::StaleWork(path) => match sandbox::remove(launcher, &path) {
+            Notice::StaleWork(path) => match remove(&path) {
                 Ok(()) => continue,
                 Err(error) => format!("cannot remove `{path}`, which a dead run left: {error}"),
             },

@@ -69,25 +69,35 @@ pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
 /// # Errors
 /// Where the store cannot be read.
 pub fn plan(session: &Session, wish: &Wish, store: &Store, elsewhere: Option<&dyn Elsewhere>) -> Result<Plan, Failure> {
-    plan_and_whole(session, wish, store, elsewhere).map(|(plan, _)| plan)
+    plan_knowing(session, wish, store, elsewhere, &Known::of(&session.project, store)?)
 }
 
-/// The same, with what was clean where that was everything there is, and is known without counting.
-pub(super) fn plan_and_whole(
+/// The same with what is known of the store.
+pub(super) fn plan_knowing(
     session: &Session,
     wish: &Wish,
     store: &Store,
     elsewhere: Option<&dyn Elsewhere>,
-) -> Result<(Plan, Option<Spared>), Failure> {
-    let known = Known::of(&session.project, store)?;
+    known: &Known,
+) -> Result<Plan, Failure> {
     let knows = StoreKnowledge::new(store)?.remembering(known.settled()).asking(elsewhere);
     let knows = knows.of_project(keeping::project_of(session));
     let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
-    let is_new = known.keep(&session.graph, &plan);
-    if is_new || !store.has_project(&keeping::project_of(session)) {
+    if known.keep(&session.graph, &plan) || !is_listed(session, store) {
         let key = |id| plan.of(id).filter(|planned| planned.outputs.is_some()).and_then(|planned| planned.key);
         keeping::keep(session, store, key)?;
     }
-    let whole = if is_new { None } else { known.settled().whole(&session.graph, &plan) };
-    Ok((plan, whole))
+    Ok(plan)
+}
+
+/// What is clean, where that is everything, it is wanted, and known without a plan; `None` where a plan has to tell.
+pub(super) fn all_clean(session: &Session, wish: &Wish, store: &Store, known: &Known) -> Option<Spared> {
+    let is_all = wish.again.is_empty() && wish.wanted.len() == session.graph.len();
+    let clean = if is_all { known.whole(&session.graph) } else { None };
+    clean.filter(|_| is_listed(session, store))
+}
+
+/// Whether the store keeps what the project has in it.
+fn is_listed(session: &Session, store: &Store) -> bool {
+    store.has_project(&keeping::project_of(session))
 }

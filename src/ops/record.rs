@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::plan::Asked;
 use super::saving::Saving;
 use super::session::Session;
-use crate::cost::{Cost, Saved, Spared};
+use crate::cost::{Cost, Saved};
 use crate::digest::Digest;
 use crate::drv::ActionKey;
 use crate::eval::Files;
@@ -51,13 +51,12 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// Begins the record of a run of `plan`; `whole` as for [`Saving::of`]; `fetches`: there is something to do
-    /// although all is clean.
+    /// Begins the record of a run of `plan`; `fetches`: there is something to do although all is clean.
     pub fn start(
         session: &'a Session,
         store: &'a Store,
         asked: &Asked,
-        (plan, whole): (&'a Plan, Option<Spared>),
+        plan: &'a Plan,
         fetches: bool,
         sink: &'a Sink<'a>,
     ) -> Self {
@@ -66,7 +65,7 @@ impl<'a> Recorder<'a> {
         let planned: BTreeMap<String, NodeId> =
             dirty.map(|planned| (graph.node(planned.node).to_string(), planned.node)).collect();
         let is_recorded = !planned.is_empty() || fetches;
-        let (saving, clean) = Saving::of(graph, plan, whole, is_recorded);
+        let (saving, clean) = Saving::of(graph, plan, is_recorded);
         let mut writer = None;
         if is_recorded {
             let begun = store.start_run(started(session, asked, plan)).and_then(|writer| {

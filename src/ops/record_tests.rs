@@ -89,7 +89,7 @@ fn recorded<T>(events: &[Event], end: impl FnOnce(Recorder<'_>, &Graph) -> T) ->
     };
     let asked = Asked::default();
     let sink = |event: Event| panic!("nothing is to be told: {event:?}");
-    let recorder = Recorder::start(&session, &store, &asked, (&plan, None), false, &sink);
+    let recorder = Recorder::start(&session, &store, &asked, &plan, false, &sink);
     events.iter().for_each(|event| recorder.take(event));
     let told = end(recorder, &session.graph);
     let id = store.runs().expect("reads").pop().expect("one");

@@ -22,23 +22,15 @@ pub struct Saving<'a> {
 }
 
 impl<'a> Saving<'a> {
-    /// What `plan` found clean, and with `in_tables` the same by component and by target; `whole` where that is all of the
-    /// plan, and is known.
-    pub fn of(graph: &'a Graph, plan: &'a Plan, whole: Option<Spared>, in_tables: bool) -> (Self, RunClean) {
+    /// What `plan` found clean, and with `in_tables` the same by component and by target.
+    pub fn of(graph: &'a Graph, plan: &'a Plan, in_tables: bool) -> (Self, RunClean) {
         let (mut store, mut tables) = (Spared::default(), Tables::default());
-        let counted = match whole {
-            // Nothing is going to be found or cut off where all is clean, so what is counted need not be known.
-            Some(whole) if !in_tables => {
-                store = whole;
-                Counted::default()
+        let counted = each_clean(plan, |planned, cost| {
+            store.take(is_build(graph, planned.node), Some(cost));
+            if in_tables {
+                tables.take(graph, planned.node, cost);
             }
-            _ => each_clean(plan, |planned, cost| {
-                store.take(is_build(graph, planned.node), Some(cost));
-                if in_tables {
-                    tables.take(graph, planned.node, cost);
-                }
-            }),
-        };
+        });
         let (saved, known, left) = (Saved { store, ..Saved::default() }, BTreeSet::new(), BTreeSet::new());
         (Self { graph, plan, saved, counted, known, left }, tables.finish())
     }
@@ -200,21 +192,18 @@ mod tests {
     fn a_result_counts_once_and_sums_of_both_tables_agree() {
         let graph = chain("1");
         let plan = plan_of(&graph);
-        let (saving, clean) = Saving::of(&graph, &plan, None, true);
+        let (saving, clean) = Saving::of(&graph, &plan, true);
         assert_eq!(saving.saved().store, spared(4, 1, 111));
         assert_eq!(told(&clean.components), [("a", spared(1, 0, 1)), ("b", spared(3, 1, 110))]);
         assert_eq!(told(&clean.targets), [("", spared(2, 0, 11)), ("d/amd64", spared(2, 1, 100))]);
-        // What is known already is not counted again, unless it is wanted in tables.
-        let whole = Some(spared(7, 3, 5));
-        assert_eq!(Saving::of(&graph, &plan, whole, false).0.saved().store, spared(7, 3, 5));
-        assert_eq!(Saving::of(&graph, &plan, whole, true).0.saved().store, spared(4, 1, 111));
+        assert_eq!(Saving::of(&graph, &plan, false).0.saved(), saving.saved());
     }
 
     #[test]
     fn what_happens_is_added() {
         let graph = chain("1");
         let plan = plan_of(&graph);
-        let (mut saving, _) = Saving::of(&graph, &plan, None, true);
+        let (mut saving, _) = Saving::of(&graph, &plan, true);
         let node = |name| id(&graph, name);
         let [build_a, build_c] = ["build:a@d/amd64", "build:c@d/amd64"].map(node);
         let clean = |name| plan.of(node(name)).expect("planned");
@@ -241,7 +230,7 @@ mod tests {
     fn what_caches_had_counts_for_them_with_every_node_that_it_spared() {
         let graph = chain("1");
         let plan = plan_of(&graph);
-        let (mut saving, _) = Saving::of(&graph, &plan, None, true);
+        let (mut saving, _) = Saving::of(&graph, &plan, true);
         let node = |name| id(&graph, name);
         let clean = |name| plan.of(node(name)).expect("planned");
         // The bytes of a clean one came, those of one that was never made here, and those of one that had to come first.

@@ -5,6 +5,7 @@
 //! looked at could change again without a new stamp: it counts as changed.
 
 use super::kept::Kept;
+use crate::cost::Spared;
 use crate::diag::Failure;
 use crate::drv::ActionKey;
 use crate::graph::Graph;
@@ -12,7 +13,7 @@ use crate::plan::{Plan, Settled};
 use crate::project::{self, Project, is_witness, now_exact};
 use crate::store::{FolderStamp, RECORD_FOLDERS, Store};
 
-const FORMAT: &str = "opb settled 3";
+const FORMAT: &str = "opb settled 4";
 
 /// The file, and what it holds.
 pub struct Known {
@@ -59,6 +60,11 @@ impl Known {
     /// What is settled.
     pub fn settled(&self) -> &Settled {
         &self.settled
+    }
+
+    /// What is clean, where that is all of `graph`, and known without a plan.
+    pub fn whole(&self, graph: &Graph) -> Option<Spared> {
+        if self.asked { None } else { self.settled.whole(graph) }
     }
 
     /// Keeps what `plan` found; says whether any of it is new. Where it cannot be kept, the next plan asks the store again.

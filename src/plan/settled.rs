@@ -67,12 +67,14 @@ impl Times {
 #[derive(Debug, Clone, Default)]
 pub struct Settled {
     ids: Digests,
-    /// By row; `None`: not settled, or no longer to be believed.
-    keys: Vec<Option<ActionKey>>,
-    /// Where the outputs of each row end in the next.
+    /// By row: whether it has a key. If not, it is not settled, or no longer to be believed.
+    has_key: Bytes,
+    keys: Digests,
+    /// Where the outputs of each row end in the next two.
     ends: Vec<u32>,
-    /// Which of the names, and the content.
-    outputs: Vec<(u8, Digest)>,
+    /// Which of the names.
+    output_names: Bytes,
+    outputs: Digests,
     names: Vec<OutputName>,
     times: Times,
     /// What the plan of the whole graph found clean, where that was all of it.
@@ -103,35 +105,33 @@ impl Settled {
             };
             settled.push(node.id(), found);
         }
-        let is_whole = plan.nodes.len() == graph.len() && settled.keys.iter().all(Option::is_some);
+        let is_whole = plan.nodes.len() == graph.len() && settled.has_all_keys();
         settled.whole = is_whole.then(|| spared(graph, plan));
         settled
     }
 
-    /// What a plan of the whole graph found clean that found all of it clean; to be asked where [`Settled::has_all_of`] that
-    /// plan and nothing is doubted. `None` where it is another plan, or not known.
-    pub fn whole(&self, graph: &Graph, plan: &Plan) -> Option<Spared> {
-        let is_whole = [plan.nodes.len(), self.ids.len()] == [graph.len(); 2];
-        self.whole.filter(|_| is_whole)
+    /// What a plan of the whole graph comes to where it finds all of it clean; `None` where it would not, or that is not known.
+    /// Times are those of when that was found: not to be asked after [`Settled::compare`].
+    pub fn whole(&self, graph: &Graph) -> Option<Spared> {
+        self.whole.filter(|_| self.has_all_keys() && self.ids == *graph.drv_ids())
     }
 
     /// What `node` came to, if all that it reads came to what is remembered of it.
     pub fn find(&self, node: Node<'_>) -> Option<Remembered> {
         let row = self.row(node)?;
-        let key = self.keys[row]?;
-        let outputs =
-            self.outputs_of(row).iter().map(|(name, digest)| (self.names[usize::from(*name)].clone(), *digest));
-        Some(Remembered { key, outputs: outputs.collect(), cost: self.times.get(row) })
+        let key = self.key(row)?;
+        let outputs = self.outputs_of(row).map(|(name, digest)| (name.clone(), digest)).collect();
+        Some(Remembered { key, outputs, cost: self.times.get(row) })
     }
 
     /// The keys of all rows, with their places.
     pub fn keys(&self) -> impl Iterator<Item = (usize, ActionKey)> {
-        self.keys.iter().enumerate().filter_map(|(row, key)| Some((row, (*key)?)))
+        (0..self.ids.len()).filter_map(|row| Some((row, self.key(row)?)))
     }
 
     /// No longer believes a row.
     pub fn doubt(&mut self, row: usize) {
-        self.keys[row] = None;
+        self.has_key.to_mut()[row] = 0;
     }
 
     /// Takes what a row's key came to by now, and doubts the row where that is something else.
@@ -143,14 +143,13 @@ impl Settled {
     }
 
     fn came_to(&self, row: usize, outputs: &Outputs) -> bool {
-        let own = self.outputs_of(row);
-        own.len() == outputs.len()
-            && own.iter().all(|(name, digest)| outputs.get(&self.names[usize::from(*name)]) == Some(digest))
+        let mut own = self.outputs_of(row);
+        own.len() == outputs.len() && own.all(|(name, digest)| outputs.get(name) == Some(&digest))
     }
 
     /// Whether all that `plan` found clean is known already.
     pub fn has_all_of(&self, graph: &Graph, plan: &Plan) -> bool {
-        let key_of = |node: Node<'_>| self.row(node).and_then(|row| self.keys[row]);
+        let key_of = |node: Node<'_>| self.row(node).and_then(|row| self.key(row));
         let mut clean = plan.nodes.iter().filter(|planned| planned.state == State::Clean);
         clean.all(|planned| planned.key.is_some() && key_of(graph.node(planned.node)) == planned.key)
     }
@@ -161,12 +160,11 @@ impl Settled {
     /// Those of `to`.
     pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
         put_digests(to, self.ids.iter())?;
-        put_bytes(to, &self.keys.iter().map(|key| u8::from(key.is_some())).collect::<Vec<u8>>())?;
-        let keys: Vec<Digest> = self.keys.iter().flatten().map(|key| key.0).collect();
-        put_digests(to, keys.into_iter())?;
+        put_bytes(to, &self.has_key)?;
+        put_digests(to, self.keys.iter())?;
         put_numbers(to, self.ends.iter().copied())?;
-        put_bytes(to, &self.outputs.iter().map(|(name, _)| *name).collect::<Vec<u8>>())?;
-        put_digests(to, self.outputs.iter().map(|(_, digest)| *digest))?;
+        put_bytes(to, &self.output_names)?;
+        put_digests(to, self.outputs.iter())?;
         let names: Vec<&str> = self.names.iter().map(OutputName::as_str).collect();
         put_bytes(to, names.join("\n").as_bytes())?;
         put_bytes(to, &self.times.0)?;
@@ -183,13 +181,8 @@ impl Settled {
     /// [`Damaged`] where these are other bytes, as far as looking at them might go wrong.
     pub fn read(mut from: Columns) -> Result<Self, Damaged> {
         let ids = from.digests()?;
-        let (has_key, keys) = (from.shared()?, from.digests()?);
-        let mut keys = keys.iter();
-        let keys: Vec<Option<ActionKey>> =
-            has_key.iter().map(|has| if *has == 0 { None } else { keys.next().map(ActionKey) }).collect();
-        let ends = from.numbers()?;
-        let (of_names, outputs) = (from.shared()?, from.digests()?);
-        let outputs: Vec<(u8, Digest)> = of_names.iter().copied().zip(outputs.iter()).collect();
+        let (has_key, keys, ends) = (from.shared()?, from.digests()?, from.numbers()?);
+        let (output_names, outputs) = (from.shared()?, from.digests()?);
         let names = from.shared()?;
         let names = std::str::from_utf8(&names).map_err(|_| Damaged)?.lines().map(OutputName::new);
         let names: Vec<OutputName> = names.collect::<Result<_, _>>().map_err(|_| Damaged)?;
@@ -203,35 +196,44 @@ impl Settled {
             _ => None,
         };
         let is_sound = from.is_empty()
-            && [keys.len(), ends.len(), times.len()] == [ids.len(); 3]
+            && [has_key.len(), keys.len(), ends.len(), times.len()] == [ids.len(); 4]
             && ends.is_sorted()
             && ends.last().map_or(0, |end| *end as usize) == outputs.len()
-            && outputs.len() == of_names.len()
-            && outputs.iter().all(|(name, _)| usize::from(*name) < names.len());
+            && outputs.len() == output_names.len()
+            && output_names.iter().all(|name| usize::from(*name) < names.len());
         let rows = OnceLock::new();
-        if is_sound { Ok(Self { ids, keys, ends, outputs, names, times, whole, rows }) } else { Err(Damaged) }
+        let settled = Self { ids, has_key, keys, ends, output_names, outputs, names, times, whole, rows };
+        if is_sound { Ok(settled) } else { Err(Damaged) }
     }
 
     fn push(&mut self, id: DrvId, found: Option<Remembered>) {
         self.ids.push(id.0);
         self.times.push(found.as_ref().and_then(|found| found.cost));
         let (key, outputs) = found.map(|found| (found.key, found.outputs)).unzip();
-        let first = self.outputs.len();
         for (name, digest) in outputs.into_iter().flatten() {
             let known = self.names.iter().position(|known| *known == name);
             let place = known.unwrap_or_else(|| {
                 self.names.push(name);
                 self.names.len() - 1
             });
-            self.outputs.extend(u8::try_from(place).ok().map(|place| (place, digest)));
+            if let Ok(place) = u8::try_from(place) {
+                self.output_names.to_mut().push(place);
+                self.outputs.push(digest);
+            }
         }
         // More names than there are kinds of outputs: not remembered.
-        let is_whole = self.names.len() <= usize::from(u8::MAX);
-        if !is_whole {
-            self.outputs.truncate(first);
-        }
-        self.keys.push(key.filter(|_| is_whole));
+        let key = key.filter(|_| self.names.len() <= usize::from(u8::MAX));
+        self.has_key.to_mut().push(u8::from(key.is_some()));
+        self.keys.push(key.map_or(id.0, |key| key.0));
         self.ends.push(u32::try_from(self.outputs.len()).unwrap_or(u32::MAX));
+    }
+
+    fn has_all_keys(&self) -> bool {
+        self.has_key.iter().all(|has| *has != 0)
+    }
+
+    fn key(&self, row: usize) -> Option<ActionKey> {
+        if self.has_key[row] == 0 { None } else { self.keys.get(row).map(ActionKey) }
     }
 
     fn row(&self, node: Node<'_>) -> Option<usize> {
@@ -247,8 +249,9 @@ impl Settled {
         self.rows.get_or_init(by_id).get(&id).copied()
     }
 
-    fn outputs_of(&self, row: usize) -> &[(u8, Digest)] {
+    fn outputs_of(&self, row: usize) -> impl ExactSizeIterator<Item = (&OutputName, Digest)> {
         let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
-        &self.outputs[start..self.ends[row] as usize]
+        let (names, digests) = (&self.output_names[start..], self.outputs.part(start..self.ends[row] as usize));
+        digests.zip(names).map(|(digest, name)| (&self.names[usize::from(*name)], digest))
     }
 }

@@ -42,7 +42,7 @@ pub fn each_clean<'p>(plan: &'p Plan, mut each: impl FnMut(&'p Planned, Cost)) -
     counted
 }
 
-/// All that `plan` found clean; for a whole graph with nothing to do, [`super::Settled::whole`] knows it without counting.
+/// All that `plan` found clean; for a whole graph with nothing to do, [`super::Settled::whole`] knows it without a plan.
 pub fn spared(graph: &Graph, plan: &Plan) -> Spared {
     let mut spared = Spared::default();
     each_clean(plan, |planned, cost| spared.take(graph.node(planned.node).kind() == Kind::Build, Some(cost)));

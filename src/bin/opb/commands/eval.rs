@@ -1,6 +1,5 @@
 //! `opb eval`: shows the graph.
 
-use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
@@ -85,7 +84,7 @@ pub fn kinds() -> impl clap::builder::TypedValueParser<Value = Kind> {
 
 pub fn run(global: &Global, args: &Eval) -> Result<ExitCode, Failure> {
     // The program ends with it: nobody needs its memory back.
-    let session = ManuallyDrop::new(open(global)?);
+    let session = open(global)?;
     let filter = Filter {
         selectors: args.selectors.clone(),
         kinds: args.kind.clone(),

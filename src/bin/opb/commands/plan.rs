@@ -64,7 +64,7 @@ impl What {
 
 pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     // The program ends with it: nobody needs its memory back.
-    let session = ManuallyDrop::new(open(global)?);
+    let session = open(global)?;
     let store = open_store(global, &session)?;
     let selected = session.select(&args.what.selectors)?;
     let wish = wish(&session.graph, &selected, args.what.scope());
