@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs};
 use crate::name::NodeName;
 
-/// The version of the events' JSON form.
+/// The version of the events' JSON form, which `report::events` writes and `docs/schema/events.json` describes.
 pub const EVENT_VERSION: u32 = 1;
 
 /// One thing that happened.
@@ -45,6 +45,7 @@ pub enum Event {
         /// Which.
         node: NodeName,
         /// In what way.
+        #[serde(flatten)]
         how: Done,
         /// How long it took.
         milliseconds: u64,

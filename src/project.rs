@@ -271,6 +271,11 @@ pub fn now() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
+/// Milliseconds since 1970. Only for what people and programs watch.
+pub fn now_milliseconds() -> i64 {
+    now_exact() / 1_000_000
+}
+
 /// The day of today in UTC, as `2026-11-25`.
 pub fn today() -> String {
     let now = jiff::Timestamp::from_second(now()).unwrap_or_default();

@@ -14,6 +14,8 @@ mod completion;
 mod diff;
 #[path = "cli/eval.rs"]
 mod eval;
+#[path = "cli/events.rs"]
+mod events;
 #[path = "cli/fetch.rs"]
 mod fetch;
 #[path = "cli/help.rs"]

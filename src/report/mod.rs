@@ -8,6 +8,7 @@ pub mod causes;
 pub mod check;
 pub mod clipped;
 pub mod diff;
+pub mod events;
 pub mod fetch;
 pub mod graph;
 pub mod lines;

@@ -114,8 +114,10 @@ fn its_help() {
               How to show what came. JSON is versioned and has a schema
 
               Possible values:
-              - text: For people
-              - json: One JSON object
+              - text:  For people
+              - json:  One JSON object
+              - jsonl: A JSON object for each event, on the standard output, while it goes on; then what
+                came
 
               [default: text]
     ");

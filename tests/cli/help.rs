@@ -198,6 +198,15 @@ fn each_verb() {
 
           --only
               Leave out what depends on the selected nodes
+
+          --format <FORMAT>
+              How to tell what happens. JSON is versioned and has a schema
+
+              Possible values:
+              - text:  For people, on the standard error
+              - jsonl: A JSON object for each event, on the standard output, while the run goes on
+
+              [default: text]
     "###);
     insta::assert_snapshot!(verb(&["log", "--help"]), @r###"
     exit 0

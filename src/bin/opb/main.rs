@@ -5,6 +5,7 @@ mod commands;
 mod complete;
 mod exit;
 mod output;
+mod stream;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsRawFd;
+use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use opb::diag::{Cause, Caused, Failure};
@@ -12,6 +13,8 @@ use opb::report::lines::{Verbosity, line};
 use opb::report::live::Live;
 
 use crate::cli::{Color, Global};
+use crate::exit;
+use crate::stream::Stream;
 
 static COLOR: OnceLock<bool> = OnceLock::new();
 
@@ -101,10 +104,15 @@ fn width_of(place: &(impl IsTerminal + AsRawFd)) -> usize {
 
 /// Shows an error on stderr.
 pub fn show(failure: &Failure) {
-    eprint!("{}", harmless(&format!("{:?}", failure.report), is_colored()));
+    tell(&harmless(&format!("{:?}", failure.report), is_colored()));
     if failure.cause == Cause::Bug {
-        eprintln!("\n  this is a mistake in opb; please report it with the lines above");
+        tell("\n  this is a mistake in opb; please report it with the lines above\n");
     }
+}
+
+/// Writes to stderr. Where that is closed there is nobody to tell.
+fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Whether stderr is coloured.
@@ -163,12 +171,14 @@ pub fn bytes(bytes: &[u8]) {
     let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
 }
 
-/// Where a run's events go: a live view on a terminal, plain lines elsewhere.
+/// Where a run's events go: a live view on a terminal, plain lines elsewhere, JSON for programs.
 pub enum Events {
     /// A terminal.
     Live(Live),
     /// A pipe or a file.
     Lines(Verbosity),
+    /// JSON lines on stdout.
+    Json(Stream),
 }
 
 impl Events {
@@ -182,13 +192,36 @@ impl Events {
         }
     }
 
+    /// The same, or JSON where that `is_json`.
+    pub fn of(global: &Global, is_json: bool) -> Self {
+        if is_json { Self::Json(Stream::begin()) } else { Self::new(global) }
+    }
+
+    /// Does `deed`, which tells its events here, and ends the stream with its exit code.
+    pub fn during(self, deed: impl FnOnce(&Self) -> Result<u8, Failure>) -> Result<ExitCode, Failure> {
+        let done = deed(&self);
+        if let Self::Json(stream) = &self {
+            let (code, error) = match &done {
+                Ok(code) => (*code, None),
+                Err(failure) => (exit::number(failure.cause), Some(failure.to_string())),
+            };
+            let written = stream.end(code, error.as_deref());
+            // A run that failed has more to say than that the disk is full.
+            if let (Ok(0), Err(source)) = (&done, written) {
+                return Err(OutputError { source }.into());
+            }
+        }
+        done.map(ExitCode::from)
+    }
+
     /// Shows `event`.
     pub fn show(&self, event: &Event) {
         match self {
+            Self::Json(stream) => stream.show(event),
             Self::Live(live) => live.show(event),
             Self::Lines(verbosity) => {
                 if let Some(line) = line(event, *verbosity) {
-                    eprintln!("{line}");
+                    tell(&(line + "\n"));
                 }
             }
         }
@@ -199,7 +232,7 @@ impl Events {
 pub fn warnings(global: &Global, warnings: Vec<RecipeWarning>) {
     if verbosity(global) > Verbosity::Quiet {
         for warning in warnings {
-            eprint!("{}", harmless(&format!("{:?}", miette::Report::new(warning)), is_colored()));
+            tell(&harmless(&format!("{:?}", miette::Report::new(warning)), is_colored()));
         }
     }
 }
@@ -215,7 +248,7 @@ pub fn asides(global: &Global, notices: &[String]) {
 pub fn notices(global: &Global, notices: &[String]) {
     if verbosity(global) > Verbosity::Quiet {
         for notice in notices {
-            eprintln!("note: {}", opb::report::plain(notice));
+            tell(&format!("note: {}\n", opb::report::plain(notice)));
         }
     }
 }

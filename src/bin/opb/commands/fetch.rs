@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use opb::diag::Failure;
 use opb::event::Event;
 use opb::ops;
 use opb::ops::fetch::How;
 use opb::report;
 
-use super::plan::{TextOrJson, What};
+use super::plan::What;
 use super::{means, open, open_store};
 use crate::cli::Global;
 use crate::exit;
@@ -33,24 +33,37 @@ pub struct Fetch {
     check: bool,
     /// How to show what came. JSON is versioned and has a schema.
     #[arg(long, default_value = "text")]
-    format: TextOrJson,
+    format: Format,
+}
+
+/// How to show what came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+    /// A JSON object for each event, on the standard output, while it goes on; then what came.
+    Jsonl,
 }
 
 pub fn run(global: &Global, args: &Fetch) -> Result<ExitCode, Failure> {
-    let session = open(global)?;
-    let store = open_store(global, &session)?;
-    let selected = session.select(&args.what.selectors)?;
-    let wish = ops::plan::wish(&session.graph, &selected, args.what.scope());
-    let events = Events::new(global);
-    let sink = |event: Event| events.show(&event);
-    let how = How { check: args.check, whole: args.what.selectors.is_empty() };
-    let outcome = ops::fetch::fetch(&session, &wish, how, &store, &means(global)?, &sink)?;
-    output::data(&match args.format {
-        TextOrJson::Text => report::fetch::text(&outcome.told),
-        TextOrJson::Json => serde_json::to_string(&outcome.told).expect("plain values") + "\n",
-    });
-    if outcome.stopped {
-        return Ok(ExitCode::from(exit::STOPPED));
-    }
-    Ok(outcome.cause.map_or(ExitCode::SUCCESS, exit::code))
+    Events::of(global, args.format == Format::Jsonl).during(|events| {
+        let session = open(global)?;
+        let store = open_store(global, &session)?;
+        let selected = session.select(&args.what.selectors)?;
+        let wish = ops::plan::wish(&session.graph, &selected, args.what.scope());
+        let sink = |event: Event| events.show(&event);
+        let how = How { check: args.check, whole: args.what.selectors.is_empty() };
+        let outcome = ops::fetch::fetch(&session, &wish, how, &store, &means(global)?, &sink)?;
+        match (args.format, events) {
+            (Format::Text, _) => output::data(&report::fetch::text(&outcome.told)),
+            (_, Events::Json(stream)) => stream.fetched(&outcome.told),
+            _ => output::data(&(serde_json::to_string(&outcome.told).expect("plain values") + "\n")),
+        }
+        if outcome.stopped {
+            return Ok(exit::STOPPED);
+        }
+        Ok(outcome.cause.map_or(0, exit::number))
+    })
 }
