@@ -32,6 +32,8 @@ pub enum Event {
     NodeStarted {
         /// Which.
         node: NodeName,
+        /// The node whose end made it ready; `None` where it was so from the beginning.
+        after: Option<NodeName>,
     },
     /// A running node is at something new.
     NodePhase {

@@ -201,7 +201,8 @@ fn work_off(
                 let fetched = known.filter(|_| schedule.is_fetching(id));
                 // One that was to be fetched and has to run after all has begun already.
                 if tally.begun.insert(id) {
-                    (ctx.sink)(Event::NodeStarted { node: graph.node(id).name() });
+                    let after = schedule.after(id).map(|before| graph.node(before).name());
+                    (ctx.sink)(Event::NodeStarted { node: graph.node(id).name(), after });
                 }
                 scope.spawn(move |_| {
                     let began = Instant::now();

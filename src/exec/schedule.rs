@@ -22,9 +22,10 @@ use crate::name::Kind;
 use crate::plan::{Knowledge, Standing, contents_without, standing, without};
 
 /// How far a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Stage {
     /// Not looked at, or waiting for inputs to settle.
+    #[default]
     Idle,
     /// Its outputs are known; nobody has asked for the bytes, or nobody has looked for them.
     Settled,
@@ -42,6 +43,7 @@ pub enum Stage {
     Blocked,
 }
 
+#[derive(Default)]
 struct Slot {
     stage: Stage,
     wanted: bool,
@@ -50,6 +52,8 @@ struct Slot {
     outputs: Option<Outputs>,
     excused: bool,
     fetches: bool,
+    /// Whose end made it ready.
+    after: Option<NodeId>,
     /// It runs, but on what something before it is no more: then it is looked at again.
     stale: bool,
 }
@@ -64,21 +68,13 @@ pub struct Schedule<'a> {
     touched: VecDeque<NodeId>,
     ready: BinaryHeap<(u64, std::cmp::Reverse<NodeId>)>,
     priority: Vec<u64>,
+    /// The node that ended last.
+    last: Option<NodeId>,
 }
 
 impl<'a> Schedule<'a> {
     /// A schedule that settles `wanted`. `again` runs although realised; `milliseconds` estimates a node's duration.
     pub fn new(graph: &'a Graph, wanted: &[NodeId], again: &[NodeId], milliseconds: impl Fn(NodeId) -> u64) -> Self {
-        let slot = || Slot {
-            stage: Stage::Idle,
-            wanted: false,
-            wants_bytes: false,
-            key: None,
-            outputs: None,
-            excused: false,
-            fetches: false,
-            stale: false,
-        };
         let mut priority = vec![0u64; graph.len()];
         for id in graph.ids().rev() {
             let after = graph.consumers(id).iter().map(|consumer| priority[consumer.index()]).max().unwrap_or(0);
@@ -89,10 +85,11 @@ impl<'a> Schedule<'a> {
             again: again.iter().copied().collect(),
             may_fail: BTreeSet::new(),
             fetches: false,
-            slots: std::iter::repeat_with(slot).take(graph.len()).collect(),
+            slots: std::iter::repeat_with(Slot::default).take(graph.len()).collect(),
             touched: VecDeque::new(),
             ready: BinaryHeap::new(),
             priority,
+            last: None,
         };
         for id in wanted {
             schedule.want(*id, false);
@@ -164,7 +161,7 @@ impl<'a> Schedule<'a> {
     /// A running node has these outputs, and their bytes are here. Where it was settled as something else, which nobody has
     /// after all, all that went on from that is looked at again.
     pub fn done(&mut self, id: NodeId, key: ActionKey, outputs: Outputs) {
-        self.slots[id.index()].fetches = false;
+        (self.slots[id.index()].fetches, self.last) = (false, Some(id));
         if self.is_stale(id) {
             return;
         }
@@ -180,7 +177,7 @@ impl<'a> Schedule<'a> {
 
     /// A running node failed; `excused`: as it may.
     pub fn failed(&mut self, id: NodeId, excused: bool) {
-        self.slots[id.index()].excused = excused;
+        (self.slots[id.index()].excused, self.last) = (excused, Some(id));
         self.enter(id, Stage::Failed);
         if excused {
             self.key_anew(id);
@@ -204,6 +201,11 @@ impl<'a> Schedule<'a> {
             return BTreeSet::new();
         }
         without(node, self.graph, |input| self.is_excused(input))
+    }
+
+    /// The node whose end made `id` ready; `None` where it was so from the beginning.
+    pub fn after(&self, id: NodeId) -> Option<NodeId> {
+        self.slots[id.index()].after
     }
 
     /// How far `id` is.
@@ -364,13 +366,18 @@ impl<'a> Schedule<'a> {
             let here = knows.present(self.graph.node(id), key, outputs)?;
             if !here && self.fetches && self.graph.node(id).kind() != Kind::Root {
                 self.slots[id.index()].fetches = true;
-                self.slots[id.index()].stage = Stage::Ready;
-                self.ready.push((self.priority[id.index()], std::cmp::Reverse(id)));
+                self.make_ready(id);
                 return Ok(());
             }
             self.enter(id, if here { Stage::Done } else { Stage::Needed });
         }
         Ok(())
+    }
+
+    fn make_ready(&mut self, id: NodeId) {
+        let slot = &mut self.slots[id.index()];
+        (slot.stage, slot.after) = (Stage::Ready, self.last);
+        self.ready.push((self.priority[id.index()], std::cmp::Reverse(id)));
     }
 
     fn try_to_ready(&mut self, id: NodeId) {
@@ -380,8 +387,7 @@ impl<'a> Schedule<'a> {
         let without = self.without(id);
         let inputs: Vec<NodeId> = self.reads(id).into_iter().filter(|input| !without.contains(input)).collect();
         if inputs.iter().all(|input| self.stage(*input) == Stage::Done) {
-            self.slots[id.index()].stage = Stage::Ready;
-            self.ready.push((self.priority[id.index()], std::cmp::Reverse(id)));
+            self.make_ready(id);
         } else {
             for input in inputs {
                 self.want(input, true);

@@ -73,7 +73,7 @@ pub fn build(
         fail_fast: means.fail_fast,
         expected,
     };
-    let recorder = Recorder::start(session, store, asked, &plan, to_come > 0, sink);
+    let recorder = Recorder::start(session, store, asked, &plan, (to_come > 0, jobs), sink);
     let pass_on = |event: Event| {
         recorder.take(&event);
         sink(event);

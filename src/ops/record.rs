@@ -51,13 +51,13 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// Begins the record of a run of `plan`; `fetches`: there is something to do although all is clean.
+    /// Begins the record of a run of `plan`, with so many jobs; `fetches`: there is something to do although all is clean.
     pub fn start(
         session: &'a Session,
         store: &'a Store,
         asked: &Asked,
         plan: &'a Plan,
-        fetches: bool,
+        (fetches, jobs): (bool, usize),
         sink: &'a Sink<'a>,
     ) -> Self {
         let dirty = plan.nodes.iter().filter(|planned| planned.state != State::Clean);
@@ -68,7 +68,7 @@ impl<'a> Recorder<'a> {
         let (saving, clean) = Saving::of(graph, plan, is_recorded);
         let mut writer = None;
         if is_recorded {
-            let begun = store.start_run(started(session, asked, plan)).and_then(|writer| {
+            let begun = store.start_run(started(session, asked, plan, jobs)).and_then(|writer| {
                 writer.write(&[RunFact::Clean(clean)])?;
                 writer.write(&facts(graph, plan, &causes(graph, plan)))?;
                 Ok(writer)
@@ -81,8 +81,11 @@ impl<'a> Recorder<'a> {
 
     /// Records what an event says of a node.
     pub fn take(&self, event: &Event) {
-        let fact = match event {
-            Event::NodeStarted { node } => RunFact::Running { node: node.to_string() },
+        let mut fact = match event {
+            Event::NodeStarted { node, after } => {
+                let after = after.as_ref().map(ToString::to_string);
+                RunFact::Running { node: node.to_string(), at: Some(self.elapsed()), after }
+            }
             Event::NodeDone { node, how, milliseconds, key, outputs, cost } => {
                 let mut ended = RunNode::new(node.to_string(), outcome_of(how));
                 (ended.key, ended.outputs, ended.milliseconds) = (Some(*key), outputs.clone(), *milliseconds);
@@ -126,7 +129,8 @@ impl<'a> Recorder<'a> {
             Event::CacheUsed(used) => RunFact::Cache(used.clone()),
             _ => return,
         };
-        if let RunFact::Ended(ended) = &fact {
+        if let RunFact::Ended(ended) = &mut fact {
+            ended.at = Some(self.elapsed());
             self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(ended.node.clone());
         }
         self.write(&[fact]);
@@ -219,8 +223,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Milliseconds since the run began.
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn end(self, how: RunEnd, message: Option<String>, counts: RunCounts) {
-        let milliseconds = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = self.elapsed();
         let finished = RunFinished { ended: project::now(), milliseconds, how, message, counts };
         let writer = self.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(Err(error)) = writer.map(|writer| writer.finish(finished)) {
@@ -256,7 +265,7 @@ fn counts_of(counts: &Counts) -> RunCounts {
     RunCounts { ran, builds, fetched, cut_off, failed, tolerated, not_run }
 }
 
-fn started(session: &Session, asked: &Asked, plan: &Plan) -> RunStarted {
+fn started(session: &Session, asked: &Asked, plan: &Plan, jobs: usize) -> RunStarted {
     let (clean, runs, depends) = plan.counts();
     let host = nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned());
     let lock = session.lock().ok().and_then(|lock| toml::to_string(lock).ok()).unwrap_or_default();
@@ -275,6 +284,7 @@ fn started(session: &Session, asked: &Asked, plan: &Plan) -> RunStarted {
         clean,
         runs,
         depends,
+        jobs: Some(jobs),
     }
 }
 

@@ -89,7 +89,7 @@ fn recorded<T>(events: &[Event], end: impl FnOnce(Recorder<'_>, &Graph) -> T) ->
     };
     let asked = Asked::default();
     let sink = |event: Event| panic!("nothing is to be told: {event:?}");
-    let recorder = Recorder::start(&session, &store, &asked, &plan, false, &sink);
+    let recorder = Recorder::start(&session, &store, &asked, &plan, (false, 4), &sink);
     events.iter().for_each(|event| recorder.take(event));
     let told = end(recorder, &session.graph);
     let id = store.runs().expect("reads").pop().expect("one");
@@ -125,6 +125,22 @@ fn finished(recorder: Recorder<'_>, graph: &Graph) -> Saved {
         settled: BTreeMap::from([(id(graph, "build:c@d/amd64"), (key("five"), outputs))]),
         stopped: false,
     })
+}
+
+#[test]
+fn nodes_have_times_and_what_they_waited_for() {
+    let [a, b] = ["build:a@d/amd64", "build:c@d/amd64"].map(name);
+    let begins = |node: &NodeName, after| Event::NodeStarted { node: node.clone(), after };
+    let events = [begins(&a, None), done("build:a@d/amd64", Done::Built, "three", 0), begins(&b, Some(a.clone()))];
+    let (run, _) = recorded(&events, finished);
+    let of = |node: &NodeName| run.of(&node.to_string()).expect("there");
+    let (began, ended) = (of(&a).began_at.expect("a time"), of(&a).ended.as_ref().and_then(|ended| ended.at));
+    let after = of(&b).began_at.expect("a time");
+    assert!(Some(began) <= ended && ended <= Some(after), "{began} {ended:?} {after}");
+    assert!(Some(after) <= run.head.finished.as_ref().map(|finished| finished.milliseconds));
+    assert_eq!((of(&a).after.as_deref(), of(&b).after.as_deref()), (None, Some("build:a@d/amd64")));
+    assert_eq!(run.head.started.jobs, Some(4));
+    assert_eq!(of(&b).ended.as_ref().and_then(|ended| ended.at), None, "it was cut off");
 }
 
 #[test]

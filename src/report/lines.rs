@@ -22,7 +22,7 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
     match event {
         Event::RunStarted { .. } => None,
         Event::Notice { text } => at(Verbosity::Normal, format!("note: {}", plain(text))),
-        Event::NodeStarted { node } => at(Verbosity::Verbose, format!("start   {node}")),
+        Event::NodeStarted { node, .. } => at(Verbosity::Verbose, format!("start   {node}")),
         Event::NodePhase { node, phase } => at(Verbosity::Verbose, format!("        {node}: {}", plain(phase))),
         Event::NodeDone { node, how, milliseconds, .. } => {
             let (word, more) = match how {

@@ -43,7 +43,7 @@ impl Live {
                 total.enable_steady_tick(Duration::from_millis(200));
                 state.total = Some(total);
             }
-            Event::NodeStarted { node } => {
+            Event::NodeStarted { node, .. } => {
                 let bar = match &state.total {
                     Some(total) => self.bars.insert_before(total, ProgressBar::new_spinner()),
                     None => self.bars.add(ProgressBar::new_spinner()),

@@ -54,6 +54,7 @@ struct JsonHead {
     again: bool,
     only: bool,
     planned: JsonPlanned,
+    jobs: Option<usize>,
     counts: Option<JsonCounts>,
 }
 
@@ -86,6 +87,9 @@ struct JsonNode {
     key: Option<String>,
     outputs: Outputs,
     milliseconds: Option<u64>,
+    began_at: Option<u64>,
+    ended_at: Option<u64>,
+    after: Option<String>,
     message: Option<String>,
     log: Option<String>,
     without: Vec<String>,
@@ -303,6 +307,7 @@ fn json_head(head: &RunHead) -> JsonHead {
             runs: started.runs,
             depends: started.depends,
         },
+        jobs: started.jobs,
         counts: finished.map(|finished| {
             let counts = finished.counts;
             let (ran, builds, cut_off) = (counts.ran, counts.builds, counts.cut_off);
@@ -324,6 +329,9 @@ fn json_node(run: &Run, node: &RunOf) -> JsonNode {
         key: ended.and_then(|ended| ended.key).map(|key| key.to_string()),
         outputs: ended.map_or_else(Outputs::new, |ended| ended.outputs.clone()),
         milliseconds: ended.map(|ended| ended.milliseconds),
+        began_at: node.began_at,
+        ended_at: ended.and_then(|ended| ended.at),
+        after: node.after.clone(),
         message: ended.and_then(|ended| ended.message.clone()),
         log: ended.and_then(|ended| ended.log).map(|log| log.to_string()),
         without: node.without.clone(),

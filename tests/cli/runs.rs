@@ -90,6 +90,9 @@ fn a_run_leaves_a_record_and_one_with_nothing_to_do_leaves_none() {
     assert_eq!((&run["run"]["result"], &run["run"]["counts"]["ran"]), (&"done".into(), &1.into()));
     let node = &run["nodes"][0];
     assert_eq!((&node["outcome"], &node["state"], &node["causes"]), (&"built".into(), &"runs".into(), &[0].into()));
+    let times = [&node["began_at"], &node["ended_at"], &run["run"]["milliseconds"]].map(serde_json::Value::as_u64);
+    assert!(times[0].is_some() && times.is_sorted(), "{times:?}");
+    assert!(node["after"].is_null() && run["run"]["jobs"].as_u64() >= Some(1));
     let graph = space.json(&["eval", "--format", "json", "repo:nightly"]);
     assert_eq!(node["derivation"], graph["nodes"][0]["id"]);
     let store = opb::store::Store::open(&opb::path::HostPath::new(space.path("store"))).expect("opens");

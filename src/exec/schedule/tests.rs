@@ -70,6 +70,16 @@ fn everything_runs_once_and_then_nothing() {
 }
 
 #[test]
+fn a_node_knows_whose_end_made_it_ready() {
+    let graph = chain("1");
+    let (_, schedule) = drive(&graph, all(&graph), &mut InMemory::default(), itself);
+    let after = |name: &str| schedule.after(id(&graph, name)).map(|before| graph.node(before).to_string());
+    let names = ["build:a@d/amd64", "root:b@d/amd64", "build:b@d/amd64", "build:c@d/amd64"];
+    assert_eq!(names.map(after), [None, Some(names[0].to_owned()), Some(names[1].to_owned()), None]);
+    assert_eq!(after("repo:nightly@d").as_deref(), Some("build:c@d/amd64"), "the last of those that it reads");
+}
+
+#[test]
 fn the_longest_path_goes_first() {
     let mut graph = Builder::default();
     let short = add(&mut graph, "build:short@d/amd64", "", &[]);

@@ -32,6 +32,7 @@ pub(super) fn started(second: i64, clean: usize) -> RunFact {
         clean,
         runs: 1,
         depends: 1,
+        jobs: Some(4),
     })
 }
 
@@ -288,7 +289,7 @@ fn clean_nodes_that_were_not_are_taken_back_from_the_row_that_counts_them() {
         // Of a's, one was stopped and one failed; one was being made when the run was killed.
         node("root:a@d-1/amd64", None, Stopped, 0),
         node("build:a@d-1/amd64", None, Failed, 9_000),
-        vec![RunFact::Running { node: "source-package:a@d-1/amd64".to_owned() }],
+        vec![RunFact::Running { node: "source-package:a@d-1/amd64".to_owned(), at: None, after: None }],
         // What was never made is not among the clean ones, and was not spared either.
         none(node("source:b@d-2/amd64", None, Built, 50)),
         none(node("root:b@d-2/amd64", Some(0), CutOff, 0)),

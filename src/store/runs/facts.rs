@@ -41,6 +41,12 @@ pub enum RunFact {
     Running {
         /// Which.
         node: String,
+        /// When, in milliseconds since the run began. Not in records of programs that did not write it down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<u64>,
+        /// The node whose end made it ready; `None` where it was so from the beginning.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
     },
     /// A node is done with, whatever that means for it.
     Ended(RunNode),
@@ -121,6 +127,9 @@ pub struct RunStarted {
     pub runs: usize,
     /// Those that depend on what comes out of others.
     pub depends: usize,
+    /// How many nodes may run at once. Not in records of programs that did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<usize>,
 }
 
 /// What was realised already, in sums. Both tables count the same nodes.
@@ -194,6 +203,10 @@ pub struct RunNode {
     pub outputs: Outputs,
     /// How long it ran; 0 where it did not.
     pub milliseconds: u64,
+    /// When it was done with, in milliseconds since the run began; `None` where it never began, and in records of programs
+    /// that did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
     /// Processor time of all its processes; 0 where it did not run, or none was measured.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cpu_milliseconds: u64,
@@ -224,6 +237,7 @@ impl RunNode {
             key: None,
             outputs: Outputs::new(),
             milliseconds: 0,
+            at: None,
             cpu_milliseconds: 0,
             spared: None,
             kept: None,

@@ -76,6 +76,10 @@ pub struct RunOf {
     pub planned: Option<RunPlanned>,
     /// Whether it began to run.
     pub began: bool,
+    /// When it did, in milliseconds since the run began; `None` where it did not, or that was not written down.
+    pub began_at: Option<u64>,
+    /// The node whose end made it ready; `None` where it was so from the beginning.
+    pub after: Option<String>,
     /// What it came to; `None` where the run goes on or was killed.
     pub ended: Option<RunNode>,
     /// What it was assembled without, where it is a repository; else empty.
@@ -120,6 +124,8 @@ impl Run {
                 node: node.clone(),
                 planned: None,
                 began: false,
+                began_at: None,
+                after: None,
                 ended: None,
                 without: Vec::new(),
             });
@@ -205,7 +211,10 @@ impl Store {
                     let node = planned.node.clone();
                     run.slot(node).planned = Some(planned);
                 }
-                Some(RunFact::Running { node }) => run.slot(node).began = true,
+                Some(RunFact::Running { node, at, after }) => {
+                    let slot = run.slot(node);
+                    (slot.began, slot.began_at, slot.after) = (true, at, after);
+                }
                 Some(RunFact::Ended(ended)) => {
                     let node = ended.node.clone();
                     run.slot(node).ended = Some(ended);

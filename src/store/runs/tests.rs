@@ -21,6 +21,7 @@ fn started(seconds: i64) -> RunStarted {
         clean: 7,
         runs: 1,
         depends: 1,
+        jobs: Some(4),
     }
 }
 
@@ -59,9 +60,9 @@ fn facts() -> Vec<RunFact> {
         RunFact::Cause(cause),
         planned("build:a", "runs"),
         planned("build:b", "depends"),
-        RunFact::Running { node: "build:a".to_owned() },
+        RunFact::Running { node: "build:a".to_owned(), at: None, after: None },
         RunFact::Ended(ended),
-        RunFact::Running { node: "build:b".to_owned() },
+        RunFact::Running { node: "build:b".to_owned(), at: None, after: None },
     ]
 }
 
@@ -123,6 +124,36 @@ fn what_was_written_is_read() {
     assert_eq!((run.outcome(b), b.began), (Some(RunOutcome::Killed), true));
     assert_eq!(b.planned.as_ref().map(|planned| planned.state.as_str()), Some("depends"));
     assert_eq!(run.of("build:c"), None);
+}
+
+#[test]
+fn times_of_nodes_are_read_where_they_were_written() {
+    let (_folder, store) = store();
+    let writer = store.start_run(started(1_736_589_600)).expect("begins");
+    let (a, b) = ("build:a".to_owned(), "build:b".to_owned());
+    let ended = RunNode { at: Some(30), ..RunNode::new(a.clone(), RunOutcome::Built) };
+    let begins = |node: &str, at, after| RunFact::Running { node: node.to_owned(), at, after };
+    writer.write(&[begins(&a, Some(7), None), RunFact::Ended(ended), begins(&b, Some(31), Some(a))]).expect("written");
+    let run = store.run(writer.id()).expect("reads").expect("there");
+    let (a, b) = (run.of("build:a").expect("there"), run.of("build:b").expect("there"));
+    assert_eq!(
+        (a.began_at, a.after.as_deref(), a.ended.as_ref().and_then(|ended| ended.at)),
+        (Some(7), None, Some(30))
+    );
+    assert_eq!((b.began_at, b.after.as_deref(), run.head.started.jobs), (Some(31), Some("build:a"), Some(4)));
+}
+
+/// Lines as programs wrote them that knew of no times, whose checks hold still.
+#[test]
+fn records_without_times_are_read() {
+    let lines = [
+        r#"{"check":"ce50f548ec","fact":{"running":{"node":"build:a"}}}"#,
+        r#"{"check":"f761a4eedc","fact":{"ended":{"node":"build:a","outcome":"built","key":null,"outputs":{},"milliseconds":12,"kept":null,"fault":null,"message":null,"log":null}}}"#,
+    ];
+    let facts = lines.map(|line| facts::decode(line.as_bytes()).unwrap_or_else(|| panic!("{line}")));
+    let ended = RunNode { milliseconds: 12, ..RunNode::new("build:a".to_owned(), RunOutcome::Built) };
+    let running = RunFact::Running { node: "build:a".to_owned(), at: None, after: None };
+    assert_eq!(facts, [running, RunFact::Ended(ended)]);
 }
 
 #[test]
