@@ -81,6 +81,8 @@ pub enum Event {
         log: Option<Digest>,
         /// What is known of such a failure, where it may fail.
         known: Option<KnownFailure>,
+        /// When it failed, in seconds since 1970, where it was not tried again in this run.
+        since: Option<i64>,
     },
     /// A node was ended because the run is being stopped.
     NodeStopped {

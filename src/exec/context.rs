@@ -88,6 +88,8 @@ pub struct Job<'a> {
     pub id: NodeId,
     /// Whether it runs although it is realised.
     pub again: bool,
+    /// Whether it runs although it failed before as it is.
+    pub retry: bool,
     /// Keys and outputs of all nodes that it reads from, directly or through one of those.
     pub settled: BTreeMap<NodeId, (ActionKey, Outputs)>,
     /// Inputs that could not be made, and that it is done without.

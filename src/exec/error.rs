@@ -21,6 +21,17 @@ pub enum NodeError {
         /// The log.
         log: Option<Digest>,
     },
+    /// It failed before, and nothing that it follows from has changed since.
+    #[error("{message}\nnot tried again: nothing that it follows from has changed since")]
+    #[diagnostic(code(opb::exec::failed_before), help("`opb build --retry-failed` tries it again"))]
+    FailedBefore {
+        /// What was told then.
+        message: String,
+        /// The log of then.
+        log: Option<Digest>,
+        /// When that was, in seconds since 1970.
+        since: i64,
+    },
     /// A script in the sandbox failed because a disk was full.
     #[error("{how}: no space was left on the disk{telling}")]
     #[diagnostic(
@@ -183,7 +194,7 @@ pub enum NodeError {
 impl Caused for NodeError {
     fn fault(&self) -> Cause {
         match self {
-            Self::Script { .. } | Self::NoOutput { .. } => Cause::Build,
+            Self::Script { .. } | Self::NoOutput { .. } | Self::FailedBefore { .. } => Cause::Build,
             Self::Contradiction { .. } | Self::Rpm { .. } | Self::Variable { .. } => Cause::Input,
             Self::NoInput { .. } => Cause::Bug,
             _ => Cause::Environment,

@@ -26,6 +26,7 @@ pub struct StoreKnowledge<'a> {
     holds: bool,
     elsewhere: Option<&'a dyn Elsewhere>,
     project: Option<String>,
+    retries: bool,
     listed: OnceLock<Option<Listed>>,
 }
 
@@ -37,7 +38,8 @@ impl<'a> StoreKnowledge<'a> {
     pub fn new(store: &'a Store) -> Result<Self, Failure> {
         let root_owner = root_owner(IdMap::of_this_process().ok().as_ref());
         let (remembered, elsewhere, project, listed) = (None, None, None, OnceLock::new());
-        Ok(Self { store, root_owner, remembered, holds: false, elsewhere, project, listed })
+        let (holds, retries) = (false, false);
+        Ok(Self { store, root_owner, remembered, holds, elsewhere, project, retries, listed })
     }
 
     /// For a run: what is asked for is about to be used, and stays from then on until this process ends.
@@ -62,6 +64,12 @@ impl<'a> StoreKnowledge<'a> {
     #[must_use]
     pub fn of_project(self, project: String) -> Self {
         Self { project: Some(project), ..self }
+    }
+
+    /// The same, where failures of before count for nothing.
+    #[must_use]
+    pub fn retrying(self, retries: bool) -> Self {
+        Self { retries, ..self }
     }
 
     /// The key by which the project's list says that `node` is, or last was, realised. A damaged list says nothing.
@@ -169,6 +177,13 @@ impl Knowledge for StoreKnowledge<'_> {
             }
         }
         Ok(true)
+    }
+
+    fn failed(&self, node: Node<'_>, fingerprint: Fingerprint) -> Result<Option<i64>, Failure> {
+        if self.retries {
+            return Ok(None);
+        }
+        Ok(self.store.failed_before(&node.to_string(), fingerprint)?.map(|attempt| attempt.started))
     }
 
     fn earlier(&self, node: Node<'_>) -> Result<Vec<Walked>, Failure> {

@@ -58,6 +58,8 @@ pub struct Order {
     pub wanted: Vec<NodeId>,
     /// Nodes that run although they are realised.
     pub again: Vec<NodeId>,
+    /// Whether nodes that failed before as they are now are tried again.
+    pub retry_failed: bool,
     /// Nodes whose bytes are to be here afterwards.
     pub here: Vec<NodeId>,
     /// Nodes that run at once, at least one.
@@ -185,7 +187,7 @@ fn work_off(
                     Some(waited) => waited,
                     None => {
                         let Some(id) = schedule.next_ready() else { break };
-                        let job = job(graph, schedule, id, order.again.contains(&id));
+                        let job = job(graph, schedule, id, order);
                         let fetches = schedule.is_fetching(id);
                         let need = if fetches { 0 } else { space::predicted(ctx, &job)? };
                         (job, need)
@@ -299,14 +301,15 @@ fn fail(
     failure: &Failure,
     tally: &mut Tally,
 ) {
-    let log = match failure.report.downcast_ref::<NodeError>() {
-        Some(NodeError::Script { log, .. }) => *log,
-        _ => None,
+    let (log, since) = match failure.report.downcast_ref::<NodeError>() {
+        Some(NodeError::Script { log, .. }) => (*log, None),
+        Some(NodeError::FailedBefore { log, since, .. }) => (*log, Some(*since)),
+        _ => (None, None),
     };
     let known = graph.node(id).may_fail().and_then(|known| KnownFailure::of(known, failure.cause, &ctx.today));
     let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
     let node = graph.node(id).name();
-    (ctx.sink)(Event::NodeFailed { node, cause: failure.cause, message: told(failure), log, known });
+    (ctx.sink)(Event::NodeFailed { node, cause: failure.cause, message: told(failure), log, known, since });
     if tolerated {
         tally.tolerated.push(id);
     } else {
@@ -367,7 +370,7 @@ fn outcome(
 
 /// What a running node needs to know: keys and outputs of its inputs, and of theirs (a root wants the index behind its
 /// package list).
-fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, again: bool) -> Job<'a> {
+fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, order: &Order) -> Job<'a> {
     let mut settled = BTreeMap::new();
     let mut next: Vec<(NodeId, u8)> = vec![(id, 0)];
     while let Some((reader, depth)) = next.pop() {
@@ -380,7 +383,8 @@ fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, again: bool) -
             }
         }
     }
-    Job { graph, id, again, settled, without: schedule.without(id) }
+    let (again, retry) = (order.again.contains(&id), order.retry_failed);
+    Job { graph, id, again, retry, settled, without: schedule.without(id) }
 }
 
 /// What a node of that kind usually takes: only its proportion to others matters, for their order.

@@ -62,6 +62,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     let contents = job.contents()?;
     let numbered = Numbered::of(node);
     let fingerprint = node.fingerprint(&contents);
+    failed_before(ctx, job, fingerprint)?;
     let number = numbered.as_ref().map(|numbered| numbered.assign(ctx.store, fingerprint)).transpose()?;
     let derivation = number.map_or_else(|| node.derivation(), |number| node.derivation().numbered(number));
     let key = derivation.action_key(&contents);
@@ -87,7 +88,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
             {
                 numbered.release(ctx.store, fingerprint, Released::Failed)?;
             }
-            remember(ctx, job, key, &failure, started, milliseconds())?;
+            remember(ctx, job, (key, fingerprint), &failure, started, milliseconds())?;
             return Err(failure);
         }
     };
@@ -112,8 +113,25 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     };
     let how = settle_kept(ctx, numbered.as_ref(), fingerprint, &derivation, &mut realisation, kept, before)?;
     let outputs = record(ctx, job, &realisation)?;
+    if ctx.store.failed_before(&realisation.node, fingerprint)?.is_some() {
+        // Else it would not be made again where its result is lost.
+        ctx.store.forget_attempt(&realisation.node)?;
+    }
     drop(lock);
     Ok(Ran { key, outputs, how, found: false, cost: Some(realisation.cost()) })
+}
+
+/// Fails as `job` did before, where nothing that it follows from has changed since and it is not to be tried again.
+fn failed_before(ctx: &Context<'_>, job: &Job<'_>, fingerprint: Fingerprint) -> Result<(), Failure> {
+    if job.again || job.retry {
+        return Ok(());
+    }
+    match ctx.store.failed_before(&job.node().to_string(), fingerprint)? {
+        Some(Attempt { message, log, started, .. }) => {
+            Err(NodeError::FailedBefore { message, log, since: started }.into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether a node belongs to a distro of RPM packages.
@@ -238,7 +256,7 @@ fn tell_of_rival(ctx: &Context<'_>, realisation: &Realisation, cache: Option<Str
 fn remember(
     ctx: &Context<'_>,
     job: &Job<'_>,
-    key: ActionKey,
+    (key, fingerprint): (ActionKey, Fingerprint),
     failure: &Failure,
     started: i64,
     milliseconds: u64,
@@ -250,9 +268,9 @@ fn remember(
         Some(NodeError::Script { log, .. }) => *log,
         _ => None,
     };
-    let (node, message) = (job.node().to_string(), told(failure));
-    ctx.store.record_attempt(&Attempt { key, node, cause: failure.cause, log, started, milliseconds, message })?;
-    Ok(())
+    let (node, message, fingerprint) = (job.node().to_string(), told(failure), Some(fingerprint));
+    let attempt = Attempt { key, node, fingerprint, cause: failure.cause, log, started, milliseconds, message };
+    Ok(ctx.store.record_attempt(&attempt)?)
 }
 
 fn make(

@@ -165,7 +165,10 @@ fn index_here(ctx: &Context<'_>, job: &Job<'_>, index: NodeId) -> Result<(), Fai
         let brought = ctx.elsewhere.map(|elsewhere| elsewhere.bring(ctx.store, *key, outputs)).transpose()?.flatten();
         if brought.is_none() {
             let (settled, without) = (BTreeMap::new(), BTreeSet::new());
-            sources::index(ctx, &Job { graph: job.graph, id: index, again: false, settled, without })?;
+            sources::index(
+                ctx,
+                &Job { graph: job.graph, id: index, again: false, retry: job.retry, settled, without },
+            )?;
         }
         return Ok(());
     }

@@ -68,6 +68,7 @@ pub fn build(
     let order = Order {
         wanted: wish.wanted.clone(),
         again: wish.again.clone(),
+        retry_failed: wish.retry_failed,
         here: Vec::new(),
         jobs,
         fail_fast: means.fail_fast,

@@ -166,7 +166,7 @@ impl Fetch<'_, '_> {
         let jobs = self.means.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let (wanted, here) = (wanted.to_vec(), wanted.to_vec());
         let fail_fast = self.means.fail_fast;
-        let order = Order { expected: wanted.len(), wanted, again: Vec::new(), here, jobs, fail_fast };
+        let order = Order { expected: wanted.len(), wanted, here, jobs, fail_fast, ..Order::default() };
         exec::run(&self.session.graph, &order, self.ctx).map(drop)
     }
 

@@ -18,6 +18,8 @@ pub struct Wish {
     pub wanted: Vec<NodeId>,
     /// Nodes among them that run although they are realised.
     pub again: Vec<NodeId>,
+    /// Whether nodes that failed before as they are now are tried again.
+    pub retry_failed: bool,
 }
 
 /// How the wish follows from what was selected.
@@ -29,6 +31,8 @@ pub struct Scope {
     pub again: bool,
     /// Leave out what depends on the selected nodes.
     pub only: bool,
+    /// Try again what failed before and has not changed since.
+    pub retry_failed: bool,
 }
 
 /// What a person asked for, in their words.
@@ -59,7 +63,7 @@ pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
             again = selected.to_vec();
         }
     }
-    Wish { wanted, again }
+    Wish { wanted, again, retry_failed: scope.retry_failed }
 }
 
 /// Plans a wish: what a store comes to for it, as far as that is not remembered. What it does not have is asked for
@@ -81,7 +85,7 @@ pub(super) fn plan_knowing(
     known: &Known,
 ) -> Result<Plan, Failure> {
     let knows = StoreKnowledge::new(store)?.remembering(known.settled()).asking(elsewhere);
-    let knows = knows.of_project(keeping::project_of(session));
+    let knows = knows.of_project(keeping::project_of(session)).retrying(wish.retry_failed);
     let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
     if known.keep(&session.graph, &plan) || !is_listed(session, store) {
         let key = |id| plan.of(id).filter(|planned| planned.outputs.is_some()).and_then(|planned| planned.key);

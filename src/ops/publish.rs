@@ -96,7 +96,7 @@ pub fn publish(
     signer: &Signer,
 ) -> Result<Publication, Failure> {
     let nodes = parts(session, channel)?;
-    let wish = Wish { wanted: nodes.clone(), again: Vec::new() };
+    let wish = Wish { wanted: nodes.clone(), ..Wish::default() };
     let plan = super::plan::plan(session, &wish, store, None)?;
     let (mut content, mut lacking) = (Vec::new(), BTreeSet::new());
     for id in nodes {

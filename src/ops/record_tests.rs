@@ -69,7 +69,7 @@ fn plan_of(graph: &Graph) -> Plan {
         of("build:c@d/amd64", State::Depends(vec![a]), "five", None),
     ];
     nodes.sort_by_key(|planned| planned.node);
-    Plan { nodes }
+    Plan { nodes, ..Plan::default() }
 }
 
 /// Records a run of [`plan_of`] in which `events` happen, and what `end` makes of it; the record, and what `end` says.

@@ -76,7 +76,7 @@ pub fn run(
     }
     let expected = 0;
     let jobs = means.jobs.unwrap_or(2);
-    let order = Order { wanted: vec![id], again: Vec::new(), here: vec![id], jobs, fail_fast: false, expected };
+    let order = Order { wanted: vec![id], here: vec![id], jobs, expected, ..Order::default() };
     let caches = super::cache::caches(&session.project, means.offline, false)?;
     let make = || super::build::run(session, &order, store, means, sink, 1, caches.as_elsewhere());
     let outcome = super::build::halting(&caches, means.stop, make)?;
@@ -85,7 +85,14 @@ pub fn run(
         return Err(RunError::NotMade { node: node.to_string() }.into());
     }
     let launcher = Launcher::this_program()?;
-    let job = Job { graph: &session.graph, id, again: false, settled: outcome.settled, without: BTreeSet::new() };
+    let job = Job {
+        graph: &session.graph,
+        id,
+        again: false,
+        retry: true,
+        settled: outcome.settled,
+        without: BTreeSet::new(),
+    };
     let lowers = layers(store, &launcher, &job, id)?;
     let ended = start(store, &launcher, lowers, command, &means.cancel, output)?;
     Ok(match ended.end {

@@ -171,7 +171,7 @@ mod tests {
             of("build:c@d/amd64", "five", None),
         ];
         nodes.sort_by_key(|planned| planned.node);
-        Plan { nodes }
+        Plan { nodes, ..Plan::default() }
     }
 
     fn spared(nodes: usize, builds: usize, milliseconds: u64) -> Spared {

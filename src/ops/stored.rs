@@ -137,7 +137,7 @@ fn told(store: &Store, marked: &Marked, key: ActionKey, found: Realisation) -> L
 /// # Errors
 /// [`StoredError::NotRealised`] where none is.
 pub fn keep(session: &Session, store: &Store, name: PinName, selected: &[NodeId]) -> Result<usize, Failure> {
-    let plan = plan(session, &Wish { wanted: selected.to_vec(), again: Vec::new() }, store, None)?;
+    let plan = plan(session, &Wish { wanted: selected.to_vec(), ..Wish::default() }, store, None)?;
     let realised = selected.iter().filter_map(|id| {
         let planned = plan.of(*id)?;
         planned.outputs.as_ref()?;
@@ -175,7 +175,7 @@ pub fn drop_project(store: &Store, project: &str) -> Result<(), Failure> {
 /// # Errors
 /// [`StoredError::NotRealised`] where none had one.
 pub fn forget(session: &Session, store: &Store, selected: &[NodeId]) -> Result<Vec<String>, Failure> {
-    let plan = plan(session, &Wish { wanted: selected.to_vec(), again: Vec::new() }, store, None)?;
+    let plan = plan(session, &Wish { wanted: selected.to_vec(), ..Wish::default() }, store, None)?;
     let mut forgotten = Vec::new();
     for id in selected {
         let (node, name) = (session.graph.node(*id), session.graph.node(*id).to_string());

@@ -238,7 +238,7 @@ fn pick(run: &Run, text: &str) -> Result<String, WhyError> {
 }
 
 fn plan_all(session: &Session, store: &Store) -> Result<Plan, Failure> {
-    let wish = Wish { wanted: session.graph.ids().collect(), again: Vec::new() };
+    let wish = Wish { wanted: session.graph.ids().collect(), ..Wish::default() };
     plan(session, &wish, store, None)
 }
 

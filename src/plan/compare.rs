@@ -48,7 +48,7 @@ pub fn compare(before: &Graph, now: &Graph) -> Comparison {
         nodes.push(Planned { node: id, state, key: None, outputs: None, cost: None });
     }
     let removed = before.ids().filter(|id| new.find(before.node(*id)).is_none()).collect();
-    Comparison { plan: Plan { nodes }, removed }
+    Comparison { plan: Plan { nodes, ..Plan::default() }, removed }
 }
 
 /// The fields in which two nodes of one name differ, whatever their inputs come to. An input counts as changed where it

@@ -75,6 +75,16 @@ pub trait Knowledge {
     /// Where the store cannot be read.
     fn present(&self, node: Node<'_>, key: ActionKey, outputs: &Outputs) -> Result<bool, Self::Error>;
 
+    /// When this very step of `node` failed for a fault of its own, in seconds since 1970, where a run would not try it
+    /// again. `None` where it never did.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn failed(&self, node: Node<'_>, fingerprint: Fingerprint) -> Result<Option<i64>, Self::Error> {
+        let _ = (node, fingerprint);
+        Ok(None)
+    }
+
     /// Realisations of a node of that name, the latest first, to say what changed since the nearest of them.
     ///
     /// # Errors
@@ -186,10 +196,13 @@ pub struct Planned {
 }
 
 /// What will happen to the wanted nodes and all that they need, inputs first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// Sorted by node.
     pub nodes: Vec<Planned>,
+    /// Those that would run, but failed before as they are now and are not tried again; each with when that was, in seconds
+    /// since 1970.
+    pub failed: BTreeMap<NodeId, i64>,
 }
 
 impl Plan {
@@ -218,14 +231,18 @@ pub fn plan<K: Knowledge>(graph: &Graph, wanted: &[NodeId], again: &[NodeId], kn
     let again: BTreeSet<NodeId> = again.iter().copied().collect();
     recall(graph, &order, &again, knows, &mut planned);
     let rest: Vec<NodeId> = order.iter().copied().filter(|id| planned[id.index()].is_none()).collect();
+    let mut failed = BTreeMap::new();
     for level in levels(graph, &rest) {
-        settle_level(graph, &level, &again, knows, &mut planned)?;
+        let running = settle_level(graph, &level, &again, knows, &mut planned)?;
+        for (id, fingerprint) in running {
+            failed.extend(knows.failed(graph.node(id), fingerprint)?.map(|since| (id, since)));
+        }
     }
     want_bytes(graph, &order, knows, &mut planned)?;
     // Not flattened, which would copy all of it.
     #[expect(clippy::filter_map_identity, reason = "collected where it lies")]
     let nodes = planned.into_iter().filter_map(|planned| planned).collect();
-    Ok(Plan { nodes })
+    Ok(Plan { nodes, failed })
 }
 
 /// Settles what comes to what it came to before, as do all nodes that it needs.
@@ -262,13 +279,15 @@ fn levels(graph: &Graph, order: &[NodeId]) -> Vec<Vec<NodeId>> {
     levels
 }
 
+/// Returns the nodes that run for what they are, with their fingerprints.
 fn settle_level<K: Knowledge>(
     graph: &Graph,
     level: &[NodeId],
     again: &BTreeSet<NodeId>,
     knows: &K,
     planned: &mut [Option<Planned>],
-) -> Result<(), K::Error> {
+) -> Result<Vec<(NodeId, Fingerprint)>, K::Error> {
+    let mut running = Vec::new();
     let mut known: Vec<(Node<'_>, Vec<Digest>)> = Vec::new();
     for id in level {
         let node = graph.node(*id);
@@ -292,7 +311,8 @@ fn settle_level<K: Knowledge>(
     for (standing, (node, contents)) in std::iter::zip(standings(&known, knows)?, known) {
         match standing {
             Standing::Keyed(key) => keyed.push((node.node_id(), contents, key)),
-            Standing::Unnumbered(_) => {
+            Standing::Unnumbered(fingerprint) => {
+                running.push((node.node_id(), fingerprint));
                 let reason = why(node, &contents, knows)?;
                 if let Some(planned) = planned[node.node_id().index()].as_mut() {
                     planned.state = State::Runs(reason);
@@ -311,11 +331,12 @@ fn settle_level<K: Knowledge>(
         (planned.outputs, planned.cost) = realised.unzip();
         planned.outputs = planned.outputs.take().or_else(|| graph.node(id).known_outputs(key));
         if planned.outputs.is_none() {
+            running.push((id, graph.node(id).fingerprint(&contents)));
             // Only here: for a clean node the answer would be thrown away.
             planned.state = State::Runs(why(graph.node(id), &contents, knows)?);
         }
     }
-    Ok(())
+    Ok(running)
 }
 
 fn why<K: Knowledge>(node: Node<'_>, contents: &[Digest], knows: &K) -> Result<Reason, K::Error> {

@@ -1,5 +1,6 @@
 //! Events as plain lines, for pipes and logs: one line when a node starts, one when it ends.
 
+use super::causes::date;
 use super::{count, duration, plain, size};
 use crate::cost::{Cost, Saved};
 use crate::event::{CacheUse, Counts, Done, Event, KnownFailure};
@@ -41,9 +42,10 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
             let (size, time) = (size(*bytes), duration(*milliseconds));
             at(Verbosity::Normal, format!("fetched {packages} of {node}  {size}  {time}"))
         }
-        Event::NodeFailed { node, message, known, .. } => {
+        Event::NodeFailed { node, message, known, since, .. } => {
             let known = known.as_ref().map(known_failure).unwrap_or_default();
-            Some(format!("failed  {node}{known}\n  {}", plain(message).trim_end().replace('\n', "\n  ")))
+            let since = since.map(|since| format!("  (on {})", date(since))).unwrap_or_default();
+            Some(format!("failed  {node}{known}{since}\n  {}", plain(message).trim_end().replace('\n', "\n  ")))
         }
         Event::NodeHeldUp { node, by } => Some(format!(
             "blocked {node}\n  needs {}, whose failure is tolerated; that this does not run is not\n  help: mend what \

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::causes::{CauseTold, ReasonTold, lines, totals};
+use super::causes::{CauseTold, ReasonTold, date, lines, totals};
 use super::count;
 use crate::graph::{Graph, NodeId};
 use crate::plan::{Causes, Earlier, Plan, Planned, State, describe};
@@ -47,6 +47,9 @@ struct JsonNode {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     depends_on: Vec<String>,
     causes: Vec<usize>,
+    /// When it failed as it is, in seconds since 1970: it is not tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<i64>,
 }
 
 /// The plan: a line for each node that runs or may run where they are few or `all` are wanted, else one for each root
@@ -73,7 +76,14 @@ pub fn json(graph: &Graph, plan: &Plan, causes: &Causes) -> String {
             State::Depends(on) => ("depends", None, on.iter().map(|id| name(graph, *id)).collect()),
         };
         let node = name(graph, planned.node);
-        Some(JsonNode { node, state, reason, depends_on: on, causes: causes.of(planned.node) })
+        Some(JsonNode {
+            node,
+            state,
+            reason,
+            depends_on: on,
+            causes: causes.of(planned.node),
+            failed: plan.failed.get(&planned.node).copied(),
+        })
     });
     let whole = JsonPlan {
         version: PLAN_VERSION,
@@ -92,6 +102,10 @@ fn listed(graph: &Graph, plan: &Plan) -> String {
         let name = name(graph, *node);
         let _ = match state {
             State::Clean => Ok(()),
+            State::Runs(_) if plan.failed.contains_key(node) => {
+                let since = date(plan.failed[node]);
+                writeln!(text, "failed   {name:width$}  on {since}, and nothing changed since: not tried again")
+            }
             State::Runs(reason) => writeln!(text, "run      {name:width$}  {}", describe(reason, graph)),
             State::Depends(on) => writeln!(text, "depends  {name:width$}  on {}", names(graph, on)),
         };
@@ -105,7 +119,12 @@ pub fn summary(plan: &Plan) -> String {
     if runs + depends == 0 {
         return format!("nothing to do: {}, all clean", count(clean, "node"));
     }
-    format!("{} will run, {depends} depend on what comes out, {clean} are clean", count(runs, "node"))
+    let failed = match plan.failed.len() {
+        0 => String::new(),
+        failed => format!(" {failed} failed before (`--retry-failed` tries them again),"),
+    };
+    let will_run = count(runs - plan.failed.len(), "node");
+    format!("{will_run} will run,{failed} {depends} depend on what comes out, {clean} are clean")
 }
 
 fn name(graph: &Graph, id: NodeId) -> String {

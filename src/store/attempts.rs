@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::{Store, sealed};
 use crate::diag::Cause;
 use crate::digest::Digest;
-use crate::drv::ActionKey;
+use crate::drv::{ActionKey, Fingerprint};
 
 const ATTEMPTS: &str = "attempts";
 const ENDING: &str = ".node.json";
@@ -19,6 +19,9 @@ pub struct Attempt {
     pub key: ActionKey,
     /// Name of the node.
     pub node: String,
+    /// The key without a number, which is another at each try; `None`: of an older program.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
     /// Whose fault it was. One that is not the build's own says nothing about the next try.
     pub cause: Cause,
     /// Digest of the log, where there is one.
@@ -52,6 +55,16 @@ impl Store {
     pub fn last_attempt_of_node(&self, node: &str) -> Result<Option<Attempt>, StoreError> {
         let Some(bytes) = self.read_whole(&place_of(node))? else { return Ok(None) };
         Ok(sealed::decode::<Attempt>(&bytes).filter(|attempt| attempt.node == node))
+    }
+
+    /// The latest attempt of `node`, where what it tried has this fingerprint, and was itself at fault: tried once more, it
+    /// would fail once more.
+    ///
+    /// # Errors
+    /// As [`Store::last_attempt_of_node`].
+    pub fn failed_before(&self, node: &str, fingerprint: Fingerprint) -> Result<Option<Attempt>, StoreError> {
+        let attempt = self.last_attempt_of_node(node)?;
+        Ok(attempt.filter(|attempt| attempt.cause == Cause::Build && attempt.fingerprint == Some(fingerprint)))
     }
 
     /// Forgets the latest attempt of a node; `false` where there was none.

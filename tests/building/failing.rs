@@ -11,6 +11,12 @@ fn half_broken(space: &Space, fill: &str) {
     Tiny { name: "c", ..Tiny::PLAIN }.with_recipe(space, "");
 }
 
+/// When `a` last failed.
+fn attempt_at(space: &Space) -> Option<i64> {
+    let attempt = space.open_store().last_attempt_of_node(&space.own("build:a-TAG@DISTRO/all")).expect("reads");
+    attempt.map(|attempt| attempt.started)
+}
+
 #[test]
 fn a_failing_build_takes_only_its_dependants_with_it() {
     let Some(space) = space("failing") else { return };
@@ -45,9 +51,42 @@ fn a_failing_build_takes_only_its_dependants_with_it() {
       failed on DATE: the script failed with exit code 2
     ");
 
-    // Quiet runs still say what failed; a second try fails the same way.
+    // What failed is not tried again as long as it is what it was; quiet runs say so too.
+    let first = attempt_at(&space);
+    insta::assert_snapshot!(space.shown(&space.opb(&["plan"]).fine().out), @r"
+    failed   build:a-TAG@DISTRO/all    on DATE, and nothing changed since: not tried again
+    depends  resolve:b-TAG@DISTRO/all  on build:a-TAG@DISTRO/all
+    depends  root:b-TAG@DISTRO/all     on resolve:b-TAG@DISTRO/all
+    depends  build:b-TAG@DISTRO/all    on root:b-TAG@DISTRO/all
+    depends  repo:c-TAG@DISTRO         on build:a-TAG@DISTRO/all, build:b-TAG@DISTRO/all
+    0 nodes will run, 1 failed before (`--retry-failed` tries them again), 4 depend on what comes out, 14 are clean
+    ");
     let quiet = space.opb(&["build", "-q"]).exits(4);
-    assert!(quiet.err.starts_with("failed  build:") && quiet.err.contains("error: no such thing"), "{}", quiet.err);
+    insta::assert_snapshot!(space.shown(&quiet.err), @r"
+    failed  build:a-TAG@DISTRO/all  (on DATE)
+      the script failed with exit code 2
+          main.c:3:1: error: no such thing
+          after
+          make: *** [debian/rules:7: binary-indep] Error 3
+          dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+      not tried again: nothing that it follows from has changed since
+      help: `opb build --retry-failed` tries it again
+    0 nodes ran (0 package builds), 14 clean, 1 failed, 4 not run, in TIME
+    ");
+    assert_eq!(attempt_at(&space), first);
+    // Asked for, it is tried, and fails the same way.
+    assert!(space.opb(&["plan", "--retry-failed"]).fine().out.starts_with("run      build:"));
+    let retried = space.opb(&["build", "-q", "--retry-failed"]).exits(4);
+    assert!(
+        !retried.err.contains("not tried again") && retried.err.contains("error: no such thing"),
+        "{}",
+        retried.err
+    );
+    let second = attempt_at(&space);
+    assert!(second > first);
+    space.opb(&["build", "-q", "--again", "--only", "a-TAG"]).exits(4);
+    assert!(attempt_at(&space) > second);
 
     // Mended: the number was not used up.
     half_broken(&space, "echo mended > $d/x");

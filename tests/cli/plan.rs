@@ -132,6 +132,7 @@ fn a_failed_attempt_is_remembered_with_its_log() {
     let attempt = Attempt {
         key: key(&space, INDEX),
         node: INDEX.to_owned(),
+        fingerprint: None,
         cause: opb::diag::Cause::Build,
         started: 1_736_589_600,
         milliseconds: 10,

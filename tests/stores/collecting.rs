@@ -314,6 +314,7 @@ fn the_latest_failure_of_a_projects_node_stays_with_its_log() {
                 let attempt = Attempt {
                     key: key(text),
                     node: format!("build:{name}@debian-12/amd64"),
+                    fingerprint: None,
                     cause: Cause::Build,
                     log: Some(store.put_log(&mut format!("{text} of {name}").as_bytes()).expect("stored")),
                     started: 5,

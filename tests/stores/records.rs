@@ -159,6 +159,7 @@ fn attempts_are_remembered_until_forgotten() {
     let attempt = Attempt {
         key: key("a"),
         node: "build:hello@debian-12/amd64".to_owned(),
+        fingerprint: None,
         cause: Cause::Build,
         log: Some(Digest::of(b"log")),
         started: 5,
@@ -173,6 +174,26 @@ fn attempts_are_remembered_until_forgotten() {
     assert_eq!(last(), Some(later));
     assert!(store.forget_attempt("build:hello@debian-12/amd64").expect("removed"));
     assert_eq!(last(), None);
+}
+
+#[test]
+fn only_the_same_step_that_was_itself_at_fault_failed_before() {
+    let space = Space::new();
+    let store = space.open();
+    let [this, other] = ["this", "other"].map(|step| Fingerprint(Digest::of(step.as_bytes())));
+    let failed = |cause, fingerprint| {
+        let (node, message) = ("build:hello@debian-12/amd64".to_owned(), "it failed".to_owned());
+        let (key, log) = (key("a"), None);
+        let attempt = Attempt { key, node, fingerprint, cause, log, started: 5, milliseconds: 6, message };
+        store.record_attempt(&attempt).expect("written");
+        store.failed_before("build:hello@debian-12/amd64", this).expect("reads").is_some()
+    };
+    assert!(failed(Cause::Build, Some(this)));
+    assert!(!failed(Cause::Build, Some(other)));
+    assert!(!failed(Cause::Build, None), "an older program did not say what it tried");
+    for cause in [Cause::Environment, Cause::Input, Cause::Bug] {
+        assert!(!failed(cause, Some(this)), "{cause:?} says nothing of the next try");
+    }
 }
 
 #[test]

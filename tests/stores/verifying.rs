@@ -53,6 +53,7 @@ fn filled(space: &Space) {
     let attempt = Attempt {
         key: key("failed"),
         node: "build:c@debian-12/amd64".to_owned(),
+        fingerprint: None,
         cause: Cause::Build,
         log: None,
         started: 1,

@@ -73,7 +73,7 @@ pub fn import(session: &Session, store: &Store, file: &HostPath, selectors: &[St
 /// What is realised of the selected nodes and of all that they need, but no roots.
 pub(super) fn closure(session: &Session, store: &Store, selectors: &[String]) -> Result<Parcel, Failure> {
     let wanted = session.graph.with_inputs(&session.select(selectors)?);
-    let plan = plan(session, &Wish { wanted, again: Vec::new() }, store, None)?;
+    let plan = plan(session, &Wish { wanted, ..Wish::default() }, store, None)?;
     let mut parcel = Parcel::default();
     for planned in plan.nodes.iter().filter(|planned| is_realised(planned)) {
         let node = session.graph.node(planned.node);

@@ -68,7 +68,7 @@ pub(super) fn pull_from(
     selectors: &[String],
 ) -> Result<Pulled, Failure> {
     let selected = session.select(selectors)?;
-    let wish = Wish { wanted: selected.clone(), again: Vec::new() };
+    let wish = Wish { wanted: selected.clone(), ..Wish::default() };
     let plan = plan(session, &wish, store, caches.as_elsewhere())?;
     let mut pulled = Pulled::default();
     let mut results: Vec<Realisation> = Vec::new();

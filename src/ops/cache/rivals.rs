@@ -48,7 +48,7 @@ impl Caused for RivalsError {
 pub fn rivals(session: &Session, store: &Store, node: &str) -> Result<RivalOf, Failure> {
     let id = session.one(node)?;
     let node = session.graph.node(id).to_string();
-    let plan = plan(session, &Wish { wanted: vec![id], again: Vec::new() }, store, None)?;
+    let plan = plan(session, &Wish { wanted: vec![id], ..Wish::default() }, store, None)?;
     let now = plan.of(id).and_then(|planned| planned.key);
     let now = now.map(|key| store.realisation(key)).transpose()?.flatten();
     let mut told = Vec::new();

@@ -85,7 +85,7 @@ pub(super) fn of_run_and_state(
         found.added = only_run;
         (state, of_run)
     };
-    Ok(found.told(sides, &graph, &Plan { nodes }))
+    Ok(found.told(sides, &graph, &Plan { nodes, ..Plan::default() }))
 }
 
 /// In what way a node differs from what the run had under its name: by itself, or only by what it reads.

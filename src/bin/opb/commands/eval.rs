@@ -94,7 +94,7 @@ pub fn run(global: &Global, args: &Eval) -> Result<ExitCode, Failure> {
     let mut planned = None;
     if args.state || !args.only.is_empty() {
         let store = open_store(global, &session)?;
-        let wish = Wish { wanted: found.nodes.clone(), again: Vec::new() };
+        let wish = Wish { wanted: found.nodes.clone(), ..Wish::default() };
         planned = Some(plan(&session, &wish, &store, None)?);
     }
     if let (false, Some(plan)) = (args.only.is_empty(), &planned) {

@@ -48,6 +48,9 @@ pub struct What {
     /// Leave out what depends on the selected nodes.
     #[arg(long)]
     pub only: bool,
+    /// Try again what failed before although nothing that it follows from has changed since.
+    #[arg(long)]
+    pub retry_failed: bool,
 }
 
 impl What {
@@ -58,7 +61,8 @@ impl What {
 
     /// The scope that the flags mean.
     pub fn scope(&self) -> Scope {
-        Scope { selected: !self.selectors.is_empty(), again: self.again, only: self.only }
+        let (selected, retry_failed) = (!self.selectors.is_empty(), self.retry_failed);
+        Scope { selected, again: self.again, only: self.only, retry_failed }
     }
 }
 

@@ -49,7 +49,7 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     if !args.dry_run {
         session.project.write_lock(session.lock()?)?;
     }
-    let wish = Wish { wanted: session.graph.ids().collect(), again: Vec::new() };
+    let wish = Wish { wanted: session.graph.ids().collect(), ..Wish::default() };
     let planned = plan(&session, &wish, &store, None)?;
     let would = report::plan::summary(&planned);
     let first = if args.dry_run { "opb.lock stays as it is; with these pins" } else { "opb.lock is written; now" };
