@@ -22,6 +22,8 @@ pub enum Event {
         nodes: usize,
         /// Nodes that will run as far as is known now.
         will_run: usize,
+        /// How long that is going to take, as far as can be told from what nodes took before; `None` where nothing runs.
+        expected_milliseconds: Option<u64>,
     },
     /// Something that people should know, but that is no error.
     Notice {
@@ -34,6 +36,8 @@ pub enum Event {
         node: NodeName,
         /// The node whose end made it ready; `None` where it was so from the beginning.
         after: Option<NodeName>,
+        /// How long it took last time; `None` where that is not on record.
+        usual_milliseconds: Option<u64>,
     },
     /// A running node is at something new.
     NodePhase {

@@ -29,9 +29,9 @@ mod scripts;
 mod sources;
 mod space;
 mod telling;
+mod working;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc;
 use std::time::Instant;
 
 pub use archives::{ArchiveFile, Archives, Pooled};
@@ -44,12 +44,14 @@ pub use numbering::{Numbered, number_of};
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;
 use schedule::{Schedule, Stage};
+use working::{Tally, priority, work_off};
 
 use crate::diag::{Cause, Failure};
 use crate::drv::{ActionKey, Outputs};
-use crate::event::{Counts, Done, Event, KnownFailure};
+use crate::event::{Counts, Event};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
+use crate::plan::{Places, forecast};
 
 /// What a run is to do.
 #[derive(Debug, Clone, Default)]
@@ -62,8 +64,12 @@ pub struct Order {
     pub retry_failed: bool,
     /// Nodes whose bytes are to be here afterwards.
     pub here: Vec<NodeId>,
-    /// Nodes that run at once, at least one.
-    pub jobs: usize,
+    /// Nodes that run at once.
+    pub places: Places,
+    /// What nodes that are expected to run usually take, in milliseconds; of others it is not known.
+    pub usual: BTreeMap<NodeId, u64>,
+    /// Those of them for which it is a guess.
+    pub guessed: BTreeSet<NodeId>,
     /// Start nothing new once a node has failed.
     pub fail_fast: bool,
     /// How many nodes a plan expects to run or to depend on others.
@@ -91,14 +97,6 @@ pub struct Outcome {
     pub stopped: bool,
 }
 
-/// What a worker tells the schedule.
-struct Message {
-    node: NodeId,
-    /// `None` where it only was to fetch its bytes, and nobody has them.
-    result: Result<Option<node::Ran>, Failure>,
-    milliseconds: u64,
-}
-
 /// Runs `order`.
 ///
 /// # Errors
@@ -106,7 +104,7 @@ struct Message {
 pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let knows = StoreKnowledge::new(ctx.store)?.holding().asking(ctx.elsewhere);
-    let mut schedule = Schedule::new(graph, &order.wanted, &order.again, |id| usual_milliseconds(graph, id));
+    let mut schedule = Schedule::new(graph, &order.wanted, &order.again, priority(graph, order));
     let holding = graph.known_failures().filter(|(_, may_fail)| may_fail.holds(&ctx.today));
     schedule.may_fail(holding.map(|(id, _)| id).collect());
     if ctx.elsewhere.is_some() {
@@ -116,7 +114,10 @@ pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, F
         schedule.want_bytes(*id);
     }
     let looked_at = graph.with_inputs(&order.wanted).len();
-    (ctx.sink)(Event::RunStarted { nodes: looked_at, will_run: order.expected });
+    let expected: Vec<NodeId> = order.usual.keys().copied().collect();
+    let wall = || forecast(graph, &expected, &order.usual, order.places).wall;
+    let expected_milliseconds = (!expected.is_empty()).then(wall);
+    (ctx.sink)(Event::RunStarted { nodes: looked_at, will_run: order.expected, expected_milliseconds });
     let mut tally = Tally::default();
     schedule.pump(&knows)?;
     loop {
@@ -156,166 +157,6 @@ fn want_owed(order: &Order, ctx: &Context<'_>, schedule: &mut Schedule<'_>) -> b
         if owed.is_empty() { Vec::new() } else { order.wanted.iter().copied().filter(is_owed).collect() };
     wanted.iter().for_each(|id| schedule.want_bytes(*id));
     !wanted.is_empty()
-}
-
-/// Runs what is ready, and what becomes ready through that, until nothing is.
-fn work_off(
-    graph: &Graph,
-    order: &Order,
-    ctx: &Context<'_>,
-    knows: &StoreKnowledge<'_>,
-    schedule: &mut Schedule<'_>,
-    tally: &mut Tally,
-) -> Result<(), Failure> {
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(order.jobs.max(1));
-    let pool = threads.build().map_err(|error| NodeError::File {
-        doing: "start threads for",
-        path: "the run".to_owned(),
-        source: std::io::Error::other(error),
-    })?;
-    let (sender, messages) = mpsc::channel::<Message>();
-    pool.in_place_scope(|scope| -> Result<(), Failure> {
-        let mut running: BTreeMap<NodeId, u64> = BTreeMap::new();
-        // Ready, but there is no space for them yet.
-        let mut parked: Vec<(Job<'_>, u64)> = Vec::new();
-        loop {
-            schedule.pump(knows)?;
-            let halted = ctx.stopped() || (order.fail_fast && !tally.failures.is_empty());
-            let mut waiting = std::mem::take(&mut parked).into_iter();
-            while running.len() < order.jobs.max(1) && !halted {
-                let (job, need) = match waiting.next() {
-                    Some(waited) => waited,
-                    None => {
-                        let Some(id) = schedule.next_ready() else { break };
-                        let job = job(graph, schedule, id, order);
-                        let fetches = schedule.is_fetching(id);
-                        let need = if fetches { 0 } else { space::predicted(ctx, &job)? };
-                        (job, need)
-                    }
-                };
-                if !space::fits(ctx.store.free_bytes()?, running.values().sum(), need) {
-                    parked.push((job, need));
-                    continue;
-                }
-                let (id, sender) = (job.id, sender.clone());
-                running.insert(id, need);
-                let known = schedule.key(id).zip(schedule.outputs(id).cloned());
-                let fetched = known.filter(|_| schedule.is_fetching(id));
-                // One that was to be fetched and has to run after all has begun already.
-                if tally.begun.insert(id) {
-                    let after = schedule.after(id).map(|before| graph.node(before).name());
-                    (ctx.sink)(Event::NodeStarted { node: graph.node(id).name(), after });
-                }
-                scope.spawn(move |_| {
-                    let began = Instant::now();
-                    let result = match &fetched {
-                        Some((key, outputs)) => node::fetch(ctx, job.node(), *key, outputs),
-                        None => node::run(ctx, &job).map(Some),
-                    };
-                    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    // The receiver only goes when the run is over.
-                    let _ = sender.send(Message { node: id, result, milliseconds });
-                });
-            }
-            parked.extend(waiting);
-            if running.is_empty() {
-                return give_up(ctx, graph, schedule, parked, halted, tally);
-            }
-            let Ok(message) = messages.recv() else { return Ok(()) };
-            running.remove(&message.node);
-            take(ctx, graph, schedule, message, tally);
-        }
-    })
-}
-
-/// Ends a run in which no node can be started: there is no space for any, unless it is `halted` anyway.
-fn give_up(
-    ctx: &Context<'_>,
-    graph: &Graph,
-    schedule: &mut Schedule<'_>,
-    parked: Vec<(Job<'_>, u64)>,
-    halted: bool,
-    tally: &mut Tally,
-) -> Result<(), Failure> {
-    let free = ctx.store.free_bytes()?;
-    let least = parked.iter().min_by_key(|(_, need)| *need).map(|(job, _)| job.id).filter(|_| !halted);
-    for (job, need) in parked {
-        if Some(job.id) == least {
-            let failure = NodeError::TooLittleSpace { need, free, store: ctx.store.path().to_string() };
-            fail(ctx, graph, schedule, job.id, &failure.into(), tally);
-        } else {
-            // Not run, for the same cause: said once.
-            tally.stopped += 1;
-            schedule.failed(job.id, false);
-        }
-    }
-    Ok(())
-}
-
-#[derive(Default)]
-struct Tally {
-    begun: BTreeSet<NodeId>,
-    ran: usize,
-    builds: usize,
-    found: usize,
-    fetched: usize,
-    failures: Vec<(NodeId, Cause)>,
-    tolerated: Vec<NodeId>,
-    stopped: usize,
-}
-
-fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: Message, tally: &mut Tally) {
-    let Message { node: id, result, milliseconds } = message;
-    let node = graph.node(id);
-    match result {
-        Ok(None) => schedule.not_fetched(id),
-        Ok(Some(ran)) => {
-            let fetched = matches!(ran.how, Done::Fetched { .. });
-            let how = if ran.found && !fetched { Done::Found } else { ran.how };
-            if fetched {
-                tally.fetched += 1;
-            } else if ran.found {
-                tally.found += 1;
-            } else {
-                tally.ran += 1;
-                tally.builds += usize::from(node.kind() == Kind::Build);
-            }
-            let (key, outputs, cost) = (ran.key, ran.outputs.clone(), ran.cost);
-            (ctx.sink)(Event::NodeDone { node: node.name(), how, milliseconds, key, outputs, cost });
-            schedule.done(id, ran.key, ran.outputs);
-        }
-        Err(_) if ctx.stopped() => {
-            tally.stopped += 1;
-            (ctx.sink)(Event::NodeStopped { node: node.name() });
-            schedule.failed(id, false);
-        }
-        Err(failure) => fail(ctx, graph, schedule, id, &failure, tally),
-    }
-}
-
-fn fail(
-    ctx: &Context<'_>,
-    graph: &Graph,
-    schedule: &mut Schedule<'_>,
-    id: NodeId,
-    failure: &Failure,
-    tally: &mut Tally,
-) {
-    let (log, since) = match failure.report.downcast_ref::<NodeError>() {
-        Some(NodeError::Script { log, .. }) => (*log, None),
-        Some(NodeError::FailedBefore { log, since, .. }) => (*log, Some(*since)),
-        _ => (None, None),
-    };
-    let known = graph.node(id).may_fail().and_then(|known| KnownFailure::of(known, failure.cause, &ctx.today));
-    let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
-    let node = graph.node(id).name();
-    (ctx.sink)(Event::NodeFailed { node, cause: failure.cause, message: told(failure), log, known, since });
-    if tolerated {
-        tally.tolerated.push(id);
-    } else {
-        tally.failures.push((id, failure.cause));
-    }
-    schedule.failed(id, tolerated);
 }
 
 fn outcome(
@@ -366,34 +207,4 @@ fn outcome(
     };
     let Tally { failures, tolerated, .. } = tally;
     Outcome { counts, failures, tolerated, held_up, without: incomplete, blocked, settled, stopped }
-}
-
-/// What a running node needs to know: keys and outputs of its inputs, and of theirs (a root wants the index behind its
-/// package list).
-fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, order: &Order) -> Job<'a> {
-    let mut settled = BTreeMap::new();
-    let mut next: Vec<(NodeId, u8)> = vec![(id, 0)];
-    while let Some((reader, depth)) = next.pop() {
-        for input in graph.node(reader).input_nodes() {
-            if let (Some(key), Some(outputs)) = (schedule.key(*input), schedule.outputs(*input)) {
-                settled.insert(*input, (key, outputs.clone()));
-            }
-            if depth < 2 {
-                next.push((*input, depth + 1));
-            }
-        }
-    }
-    let (again, retry) = (order.again.contains(&id), order.retry_failed);
-    Job { graph, id, again, retry, settled, without: schedule.without(id) }
-}
-
-/// What a node of that kind usually takes: only its proportion to others matters, for their order.
-fn usual_milliseconds(graph: &Graph, id: NodeId) -> u64 {
-    match graph.node(id).kind() {
-        Kind::Build => 30_000,
-        Kind::Root => 10_000,
-        Kind::Index => 5_000,
-        Kind::Source | Kind::SourcePackage => 2_000,
-        Kind::Resolve | Kind::Probe | Kind::Repo => 500,
-    }
 }

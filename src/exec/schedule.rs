@@ -3,23 +3,26 @@
 //! A node is *settled* when the content of its outputs is known and *done* when their bytes are here as well. What is
 //! wanted is settled from its inputs upwards; a node that has to run first wants the bytes of all its inputs. So nothing
 //! is fetched or unpacked that no running node reads, a node starts the moment its last input is there, and one whose
-//! inputs came out as before is settled without running (early cutoff). Among ready nodes, the one with the longest
-//! remaining path goes first.
+//! inputs came out as before is settled without running (early cutoff). Which of the
+//! ready nodes goes first is for the caller to say.
 //!
 //! Of some nodes it is known that they may fail. One that does, or that only such failures keep from running, is
 //! *excused*: a repository is assembled without it, and without it is another repository, with a key of its own. Everything
 //! else that reads it is blocked.
 
 #[cfg(test)]
+mod makespan_tests;
+#[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use super::knowledge::same_to_readers;
 use crate::drv::{ActionKey, Outputs};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
-use crate::plan::{Knowledge, Standing, contents_without, standing, without};
+use crate::plan::{Knowledge, Lane, Standing, contents_without, standing, without};
 
 /// How far a node is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,20 +69,16 @@ pub struct Schedule<'a> {
     fetches: bool,
     slots: Vec<Slot>,
     touched: VecDeque<NodeId>,
-    ready: BinaryHeap<(u64, std::cmp::Reverse<NodeId>)>,
+    ready: BTreeMap<Lane, BinaryHeap<(u64, Reverse<NodeId>)>>,
     priority: Vec<u64>,
     /// The node that ended last.
     last: Option<NodeId>,
 }
 
 impl<'a> Schedule<'a> {
-    /// A schedule that settles `wanted`. `again` runs although realised; `milliseconds` estimates a node's duration.
-    pub fn new(graph: &'a Graph, wanted: &[NodeId], again: &[NodeId], milliseconds: impl Fn(NodeId) -> u64) -> Self {
-        let mut priority = vec![0u64; graph.len()];
-        for id in graph.ids().rev() {
-            let after = graph.consumers(id).iter().map(|consumer| priority[consumer.index()]).max().unwrap_or(0);
-            priority[id.index()] = after.saturating_add(milliseconds(id).max(1));
-        }
+    /// A schedule that settles `wanted`. `again` runs although realised; of ready nodes, the one with the highest
+    /// of `priority` goes first.
+    pub fn new(graph: &'a Graph, wanted: &[NodeId], again: &[NodeId], priority: Vec<u64>) -> Self {
         let mut schedule = Self {
             graph,
             again: again.iter().copied().collect(),
@@ -87,7 +86,7 @@ impl<'a> Schedule<'a> {
             fetches: false,
             slots: std::iter::repeat_with(Slot::default).take(graph.len()).collect(),
             touched: VecDeque::new(),
-            ready: BinaryHeap::new(),
+            ready: BTreeMap::new(),
             priority,
             last: None,
         };
@@ -143,13 +142,13 @@ impl<'a> Schedule<'a> {
 
     /// Whether a node may run.
     pub fn has_ready(&self) -> bool {
-        self.ready.iter().any(|(_, std::cmp::Reverse(id))| self.stage(*id) == Stage::Ready)
+        self.ready.values().flatten().any(|(_, Reverse(id))| self.stage(*id) == Stage::Ready)
     }
 
-    /// The next node to run; it counts as running from here on.
-    pub fn next_ready(&mut self) -> Option<NodeId> {
+    /// The next node of a lane to run; it counts as running from here on.
+    pub fn next_ready(&mut self, lane: Lane) -> Option<NodeId> {
         // Some may have been looked at again since they were ready.
-        while let Some((_, std::cmp::Reverse(id))) = self.ready.pop() {
+        while let Some((_, Reverse(id))) = self.ready.get_mut(&lane)?.pop() {
             if self.stage(id) == Stage::Ready {
                 self.slots[id.index()].stage = Stage::Running;
                 return Some(id);
@@ -221,6 +220,12 @@ impl<'a> Schedule<'a> {
     /// The key of `id`, once it is settled.
     pub fn key(&self, id: NodeId) -> Option<ActionKey> {
         self.slots[id.index()].key
+    }
+
+    fn make_ready(&mut self, id: NodeId, lane: Lane) {
+        let slot = &mut self.slots[id.index()];
+        (slot.stage, slot.after) = (Stage::Ready, self.last);
+        self.ready.entry(lane).or_default().push((self.priority[id.index()], Reverse(id)));
     }
 
     fn want(&mut self, id: NodeId, bytes: bool) {
@@ -366,18 +371,12 @@ impl<'a> Schedule<'a> {
             let here = knows.present(self.graph.node(id), key, outputs)?;
             if !here && self.fetches && self.graph.node(id).kind() != Kind::Root {
                 self.slots[id.index()].fetches = true;
-                self.make_ready(id);
+                self.make_ready(id, Lane::Fetch);
                 return Ok(());
             }
             self.enter(id, if here { Stage::Done } else { Stage::Needed });
         }
         Ok(())
-    }
-
-    fn make_ready(&mut self, id: NodeId) {
-        let slot = &mut self.slots[id.index()];
-        (slot.stage, slot.after) = (Stage::Ready, self.last);
-        self.ready.push((self.priority[id.index()], std::cmp::Reverse(id)));
     }
 
     fn try_to_ready(&mut self, id: NodeId) {
@@ -387,7 +386,7 @@ impl<'a> Schedule<'a> {
         let without = self.without(id);
         let inputs: Vec<NodeId> = self.reads(id).into_iter().filter(|input| !without.contains(input)).collect();
         if inputs.iter().all(|input| self.stage(*input) == Stage::Done) {
-            self.make_ready(id);
+            self.make_ready(id, Lane::of(self.graph.node(id).kind()));
         } else {
             for input in inputs {
                 self.want(input, true);

@@ -10,6 +10,7 @@ use super::plan::{Asked, Wish, all_clean, plan_knowing};
 use super::record::Recorder;
 use super::session::Session;
 use super::settled::Known as Settled;
+use super::usual::{Usual, usual};
 use crate::cache::Caches;
 use crate::cost::Saved;
 use crate::diag::Failure;
@@ -17,7 +18,7 @@ use crate::event::{Counts, Event, Sink};
 use crate::exec::{self, Archives, Context, Elsewhere, Known, Order, Outcome};
 use crate::graph::NodeId;
 use crate::path::HostPath;
-use crate::plan::{Plan, State};
+use crate::plan::{Places, Plan, State};
 use crate::project;
 use crate::sandbox::{self, Cancel, Launcher};
 use crate::store::{Notice, Realisation, Store};
@@ -25,8 +26,12 @@ use crate::store::{Notice, Realisation, Store};
 /// How a run may use the machine.
 #[derive(Clone)]
 pub struct Means<'a> {
-    /// Nodes at once; `None`: as many as there are cores.
+    /// Nodes at once that compute; `None`: as many as there are cores.
     pub jobs: Option<usize>,
+    /// Nodes at once that fetch; `None`: [`Places::FETCHES`].
+    pub fetches: Option<usize>,
+    /// Cores that one node may use; `None`: all, for how many others run beside it is not known when it starts.
+    pub cores: Option<usize>,
     /// Start nothing new once something has failed.
     pub fail_fast: bool,
     /// Use no network.
@@ -35,6 +40,19 @@ pub struct Means<'a> {
     pub stop: &'a AtomicBool,
     /// Ends what runs, together with `stop`.
     pub cancel: Cancel,
+}
+
+/// How many cores the machine has.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+impl Means<'_> {
+    /// How many nodes of each lane run at once.
+    pub fn places(&self) -> Places {
+        let jobs = self.jobs.unwrap_or_else(cores);
+        Places { jobs, fetches: self.fetches.unwrap_or(Places::FETCHES) }
+    }
 }
 
 /// Runs `wish`, which is what was asked for, and leaves a record of the run in the store unless there was nothing to do.
@@ -63,18 +81,19 @@ pub fn build(
     let plan = halting(&caches, means.stop, || plan_knowing(session, wish, store, elsewhere, &settled))?;
     let to_come = if elsewhere.is_some() { still_to_come(wish, store, &plan) } else { 0 };
     let expected = to_come + plan.nodes.iter().filter(|planned| planned.state != State::Clean).count();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = means.jobs.unwrap_or(cores);
+    let usual = if expected == 0 { Usual::default() } else { usual(session, store, &plan)? };
     let order = Order {
         wanted: wish.wanted.clone(),
         again: wish.again.clone(),
         retry_failed: wish.retry_failed,
         here: Vec::new(),
-        jobs,
+        places: means.places(),
+        usual: usual.milliseconds,
+        guessed: usual.guessed.into_iter().collect(),
         fail_fast: means.fail_fast,
         expected,
     };
-    let recorder = Recorder::start(session, store, asked, &plan, (to_come > 0, jobs), sink);
+    let recorder = Recorder::start(session, store, asked, &plan, (to_come > 0, means.places().jobs), sink);
     let pass_on = |event: Event| {
         recorder.take(&event);
         sink(event);
@@ -87,8 +106,7 @@ pub fn build(
         sink(Event::RunSaved { saved: recorder.finish(&outcome) });
         return Ok(outcome);
     }
-    // Every build may use all cores: how many others run beside it is not known when it starts.
-    let ran = halting(&caches, means.stop, || run(session, &order, store, means, &recorded, cores, elsewhere));
+    let ran = halting(&caches, means.stop, || run(session, &order, store, means, &recorded, elsewhere));
     let ran = ran.and_then(|outcome| exec::settle_owed(store).map(|()| outcome));
     if ran.is_err() {
         // There was no last word.
@@ -107,7 +125,7 @@ pub fn build(
 /// The run of so many nodes of which all are clean: no node is looked at again, as nothing reads any.
 fn nothing_to_do(nodes: usize, began: Instant, sink: &Sink<'_>) -> Outcome {
     let counts = Counts { nodes, clean: nodes, ..Counts::default() };
-    sink(Event::RunStarted { nodes, will_run: 0 });
+    sink(Event::RunStarted { nodes, will_run: 0, expected_milliseconds: None });
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     sink(Event::RunFinished { counts, milliseconds });
     Outcome { counts, ..Outcome::default() }
@@ -165,7 +183,7 @@ pub(super) fn tell_of(caches: &Caches, sink: &Sink<'_>) {
     }
 }
 
-/// Runs `order`; a build may use `cores`.
+/// Runs `order`.
 ///
 /// # Errors
 /// As [`build`].
@@ -175,11 +193,10 @@ pub fn run(
     store: &Store,
     means: &Means<'_>,
     sink: &Sink<'_>,
-    cores: usize,
     elsewhere: Option<&dyn Elsewhere>,
 ) -> Result<Outcome, Failure> {
     let archives = archives(session, store, means);
-    with_context(session, store, means, sink, (archives, elsewhere, cores), |ctx| exec::run(&session.graph, order, ctx))
+    with_context(session, store, means, sink, (archives, elsewhere), |ctx| exec::run(&session.graph, order, ctx))
 }
 
 /// The archives of a run.
@@ -187,7 +204,7 @@ pub(super) fn archives<'a>(session: &'a Session, store: &'a Store, means: &Means
     Archives::new(store, &session.project.settings.mirrors, means.offline, means.stop, project::host_apt)
 }
 
-/// Does `work` with what nodes that run may use: these archives, what is elsewhere, and so many cores a build.
+/// Does `work` with what nodes that run may use: these archives, and what is elsewhere.
 ///
 /// # Errors
 /// As [`build`], and those of `work`.
@@ -196,7 +213,7 @@ pub(super) fn with_context<T>(
     store: &Store,
     means: &Means<'_>,
     sink: &Sink<'_>,
-    (archives, elsewhere, cores): (Archives<'_>, Option<&dyn Elsewhere>, usize),
+    (archives, elsewhere): (Archives<'_>, Option<&dyn Elsewhere>),
     work: impl FnOnce(&Context<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let launcher = Launcher::this_program()?;
@@ -212,7 +229,7 @@ pub(super) fn with_context<T>(
         cancel: means.cancel.clone(),
         stop: means.stop,
         archives,
-        cores,
+        cores: means.cores.unwrap_or_else(cores),
         sink,
         universes: Mutex::new(BTreeMap::new()),
     })

@@ -79,7 +79,7 @@ pub fn fetch(
     let archives = archives(session, store, means);
     let archives = if how.check { archives.closed() } else { archives };
     // What caches have is no help to a build without network.
-    with_context(session, store, means, &hear, (archives, None, 1), |ctx| {
+    with_context(session, store, means, &hear, (archives, None), |ctx| {
         let fetch = Fetch { session, wish, how, store, means, ctx, heard: &heard, facts: OnceLock::new() };
         fetch.run()
     })
@@ -163,10 +163,9 @@ impl Fetch<'_, '_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let jobs = self.means.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let (wanted, here) = (wanted.to_vec(), wanted.to_vec());
-        let fail_fast = self.means.fail_fast;
-        let order = Order { expected: wanted.len(), wanted, here, jobs, fail_fast, ..Order::default() };
+        let (places, fail_fast) = (self.means.places(), self.means.fail_fast);
+        let order = Order { expected: wanted.len(), wanted, here, places, fail_fast, ..Order::default() };
         exec::run(&self.session.graph, &order, self.ctx).map(drop)
     }
 

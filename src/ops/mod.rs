@@ -32,6 +32,7 @@ pub mod session;
 mod settled;
 pub mod stored;
 pub mod update;
+pub mod usual;
 pub mod verifying;
 pub mod watch;
 pub mod why;

@@ -82,7 +82,7 @@ impl<'a> Recorder<'a> {
     /// Records what an event says of a node.
     pub fn take(&self, event: &Event) {
         let mut fact = match event {
-            Event::NodeStarted { node, after } => {
+            Event::NodeStarted { node, after, .. } => {
                 let after = after.as_ref().map(ToString::to_string);
                 RunFact::Running { node: node.to_string(), at: Some(self.elapsed()), after }
             }

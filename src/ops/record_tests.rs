@@ -130,7 +130,7 @@ fn finished(recorder: Recorder<'_>, graph: &Graph) -> Saved {
 #[test]
 fn nodes_have_times_and_what_they_waited_for() {
     let [a, b] = ["build:a@d/amd64", "build:c@d/amd64"].map(name);
-    let begins = |node: &NodeName, after| Event::NodeStarted { node: node.clone(), after };
+    let begins = |node: &NodeName, after| Event::NodeStarted { node: node.clone(), after, usual_milliseconds: None };
     let events = [begins(&a, None), done("build:a@d/amd64", Done::Built, "three", 0), begins(&b, Some(a.clone()))];
     let (run, _) = recorded(&events, finished);
     let of = |node: &NodeName| run.of(&node.to_string()).expect("there");

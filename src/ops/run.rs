@@ -75,10 +75,9 @@ pub fn run(
         return Err(RunError::NoRoot { node: node.to_string() }.into());
     }
     let expected = 0;
-    let jobs = means.jobs.unwrap_or(2);
-    let order = Order { wanted: vec![id], here: vec![id], jobs, expected, ..Order::default() };
+    let order = Order { wanted: vec![id], here: vec![id], places: means.places(), expected, ..Order::default() };
     let caches = super::cache::caches(&session.project, means.offline, false)?;
-    let make = || super::build::run(session, &order, store, means, sink, 1, caches.as_elsewhere());
+    let make = || super::build::run(session, &order, store, means, sink, caches.as_elsewhere());
     let outcome = super::build::halting(&caches, means.stop, make)?;
     super::build::tell_of(&caches, sink);
     if !outcome.settled.contains_key(&id) {

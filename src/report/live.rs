@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::duration;
 use super::lines::{Verbosity, line};
 use crate::event::Event;
 use crate::name::NodeName;
@@ -37,18 +38,21 @@ impl Live {
         // A poisoned lock means that another thread panicked while drawing; the picture may still be drawn.
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match event {
-            Event::RunStarted { nodes: _, will_run } if *will_run > 0 => {
+            Event::RunStarted { nodes: _, will_run, expected_milliseconds } if *will_run > 0 => {
                 let total = self.bars.add(ProgressBar::new(*will_run as u64));
-                total.set_style(style("{elapsed:>6}  {pos} of {len} or fewer nodes done"));
+                let of = expected_milliseconds.map(|time| format!(" of about {}", duration(time))).unwrap_or_default();
+                total.set_style(style(&format!("{{elapsed:>6}}{of}  {{pos}} of {{len}} or fewer nodes done")));
                 total.enable_steady_tick(Duration::from_millis(200));
                 state.total = Some(total);
             }
-            Event::NodeStarted { node, .. } => {
+            Event::NodeStarted { node, usual_milliseconds, .. } => {
                 let bar = match &state.total {
                     Some(total) => self.bars.insert_before(total, ProgressBar::new_spinner()),
                     None => self.bars.add(ProgressBar::new_spinner()),
                 };
-                bar.set_style(style("{spinner} {elapsed:>5}  {prefix}  {msg:.dim}"));
+                let usual = usual_milliseconds.map(|time| format!(" of {:<8}", duration(time)));
+                let usual = usual.unwrap_or_else(|| " ".repeat(12));
+                bar.set_style(style(&format!("{{spinner}} {{elapsed:>5}}{usual}  {{prefix}}  {{msg:.dim}}")));
                 bar.set_prefix(node.to_string());
                 bar.enable_steady_tick(Duration::from_millis(120));
                 state.running.insert(node.clone(), bar);

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::causes::{CauseTold, ReasonTold, date, lines, totals};
-use super::count;
+use super::{count, duration, size};
 use crate::graph::{Graph, NodeId};
-use crate::plan::{Causes, Earlier, Plan, Planned, State, describe};
+use crate::plan::{Causes, Earlier, Expected, Plan, Planned, State, describe};
 
 /// The version of the JSON form.
 pub const PLAN_VERSION: u32 = 1;
@@ -127,6 +127,38 @@ pub fn summary(plan: &Plan) -> String {
     format!("{will_run} will run,{failed} {depends} depend on what comes out, {clean} are clean")
 }
 
+/// What a run is going to take: empty where nothing would run.
+pub fn expected(expected: &Expected) -> String {
+    let Expected { time, jobs, guessed, scratch, stays, unsized_nodes } = *expected;
+    if time.nodes == 0 {
+        return String::new();
+    }
+    let guess = |count: usize, of: &str| match count {
+        0 => String::new(),
+        count => format!("; of {} it is a guess, as no {of} is on record", super::count(count, "node")),
+    };
+    let (wall, work, chain) = (duration(time.wall), duration(time.work), duration(time.chain));
+    let jobs = count(jobs, "job");
+    let mut text = format!(
+        "would take about {wall} with {jobs} (all nodes {work}, the longest chain {chain}){}\n",
+        guess(guessed, "time")
+    );
+    let unknown = match unsized_nodes {
+        0 => String::new(),
+        count => format!(
+            ", and what {} of which nothing is on record",
+            super::count(count, "node") + if count == 1 { " takes" } else { " take" }
+        ),
+    };
+    let _ = writeln!(
+        text,
+        "would need about {} of the disk while it runs, and {} for good{unknown}",
+        size(scratch),
+        size(stays)
+    );
+    text
+}
+
 fn name(graph: &Graph, id: NodeId) -> String {
     graph.node(id).to_string()
 }
@@ -137,4 +169,32 @@ fn names(graph: &Graph, ids: &[NodeId]) -> String {
         shown.push(format!("{} more", ids.len() - 3));
     }
     shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Forecast;
+
+    #[test]
+    fn what_a_run_takes_is_told_with_how_sure_that_is() {
+        let time = Forecast { nodes: 12, wall: 250_000, work: 470_000, chain: 180_000 };
+        let sure = Expected { time, jobs: 2, guessed: 0, scratch: 310_000_000, stays: 45_000_000, unsized_nodes: 0 };
+        let told = [
+            sure,
+            Expected { jobs: 1, guessed: 3, unsized_nodes: 1, ..sure },
+            Expected { guessed: 1, unsized_nodes: 4, ..sure },
+            Expected { time: Forecast::default(), ..sure },
+        ];
+        insta::assert_snapshot!(told.iter().map(expected).collect::<Vec<_>>().join("\n"), @r"
+        would take about 4 min 10 s with 2 jobs (all nodes 7 min 50 s, the longest chain 3 min 0 s)
+        would need about 310.0 MB of the disk while it runs, and 45.0 MB for good
+
+        would take about 4 min 10 s with 1 job (all nodes 7 min 50 s, the longest chain 3 min 0 s); of 3 nodes it is a guess, as no time is on record
+        would need about 310.0 MB of the disk while it runs, and 45.0 MB for good, and what 1 node takes of which nothing is on record
+
+        would take about 4 min 10 s with 2 jobs (all nodes 7 min 50 s, the longest chain 3 min 0 s); of 1 node it is a guess, as no time is on record
+        would need about 310.0 MB of the disk while it runs, and 45.0 MB for good, and what 4 nodes take of which nothing is on record
+        ");
+    }
 }

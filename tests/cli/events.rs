@@ -194,6 +194,7 @@ fn every_event_is_in_the_schema() {
             message: "no".to_owned(),
             log: Some(Digest::of(b"")),
             known: Some(known),
+            since: Some(1_770_000_000),
         },
         Event::NodeHeldUp { node: node(), by: vec![node()] },
         Event::Incomplete { node: node(), without: vec![node()] },

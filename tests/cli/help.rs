@@ -178,7 +178,7 @@ fn each_verb() {
               - nodes:      Every node
               - components: A box for each component, over all its targets
     "###);
-    insta::assert_snapshot!(verb(&["build", "--help"]), @r###"
+    insta::assert_snapshot!(verb(&["build", "--help"]), @r"
     exit 0
     --- stdout
     Run what is dirty: fetch, make chroots, build packages, assemble repositories.
@@ -199,6 +199,9 @@ fn each_verb() {
           --only
               Leave out what depends on the selected nodes
 
+          --retry-failed
+              Try again what failed before although nothing that it follows from has changed since
+
           --format <FORMAT>
               How to tell what happens. JSON is versioned and has a schema
 
@@ -207,7 +210,16 @@ fn each_verb() {
               - jsonl: A JSON object for each event, on the standard output, while the run goes on
 
               [default: text]
-    "###);
+
+          --cores <N>
+              Let each node use N cores [default: all of them]
+
+          --fetches <N>
+              Fetch at most N things at once, beside the nodes of --jobs [default: 4]
+
+          --dry-run
+              Run nothing: show what would run and why, how long it would take, and how much of the disk
+    ");
     insta::assert_snapshot!(verb(&["log", "--help"]), @r###"
     exit 0
     --- stdout

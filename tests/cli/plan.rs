@@ -218,7 +218,7 @@ fn a_plan_as_json() {
 
 #[test]
 fn its_help() {
-    insta::assert_snapshot!(help::verb(&["plan", "--help"]), @r###"
+    insta::assert_snapshot!(help::verb(&["plan", "--help"]), @r"
     exit 0
     --- stdout
     Show what `opb build` would run, and why
@@ -236,6 +236,9 @@ fn its_help() {
           --only
               Leave out what depends on the selected nodes
 
+          --retry-failed
+              Try again what failed before although nothing that it follows from has changed since
+
           --all
               List every node, also where a plan is so large that it is told by its root causes
 
@@ -247,7 +250,7 @@ fn its_help() {
               - json: One JSON object
 
               [default: text]
-    "###);
+    ");
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn of_index(
     let mut causes: BTreeMap<Sha256, String> = BTreeMap::new();
     if !ctx.archives.is_closed() {
         let (node, began, before) = (graph.node(index.0), Instant::now(), fetched.came);
-        (ctx.sink)(Event::NodeStarted { node: node.name(), after: None });
+        (ctx.sink)(Event::NodeStarted { node: node.name(), after: None, usual_milliseconds: None });
         let pools = places(ctx, graph, index, &|sha256| wanted.contains_key(sha256))?;
         let mut done = 0;
         for pool in &pools {

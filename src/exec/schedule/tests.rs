@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::graph::Builder;
 use crate::graph::small::{add, chain, id};
 use crate::plan::in_memory::InMemory;
+use crate::plan::remaining;
 
 /// Runs everything that becomes ready, one node after another; `make` says what a node makes, `None` that it fails.
 /// Returns what ran, in order.
@@ -19,7 +20,7 @@ fn drive<'a>(
     let mut ran = Vec::new();
     loop {
         let Ok(()) = schedule.pump(knows);
-        let Some(id) = schedule.next_ready() else { return (ran, schedule) };
+        let Some(id) = any_ready(&mut schedule) else { return (ran, schedule) };
         let node = graph.node(id);
         let name = node.to_string();
         let without = schedule.without(id);
@@ -42,8 +43,12 @@ fn drive<'a>(
     }
 }
 
+fn any_ready(schedule: &mut Schedule<'_>) -> Option<NodeId> {
+    [Lane::Work, Lane::Fetch, Lane::Assemble].into_iter().find_map(|lane| schedule.next_ready(lane))
+}
+
 fn all(graph: &Graph) -> Schedule<'_> {
-    Schedule::new(graph, &graph.ids().collect::<Vec<_>>(), &[], |_| 1)
+    Schedule::new(graph, &graph.ids().collect::<Vec<_>>(), &[], vec![1; graph.len()])
 }
 
 fn itself(name: &str) -> Option<String> {
@@ -89,7 +94,7 @@ fn the_longest_path_goes_first() {
     let graph = graph.finish();
     let wanted: Vec<NodeId> = graph.ids().collect();
     let milliseconds = |id: NodeId| if id == dear { 10 } else { 1 };
-    let schedule = Schedule::new(&graph, &wanted, &[], milliseconds);
+    let schedule = Schedule::new(&graph, &wanted, &[], remaining(&graph, milliseconds));
     let (ran, _) = drive(&graph, schedule, &mut InMemory::default(), itself);
     assert_eq!(ran, ["build:dear@d/amd64", "build:long@d/amd64", "build:short@d/amd64", "build:next@d/amd64"]);
     assert_eq!(short.index(), 0);
@@ -174,10 +179,11 @@ fn again_runs_what_is_realised_and_its_consumers_only_if_it_differs() {
     let (mut knows, _) = realised(&graph);
     let a = id(&graph, "build:a@d/amd64");
     let wanted: Vec<NodeId> = graph.ids().collect();
-    let (ran, _) = drive(&graph, Schedule::new(&graph, &wanted, &[a], |_| 1), &mut knows, itself);
+    let (ran, _) = drive(&graph, Schedule::new(&graph, &wanted, &[a], vec![1; graph.len()]), &mut knows, itself);
     assert_eq!(ran, ["build:a@d/amd64"]);
-    let (ran, _) =
-        drive(&graph, Schedule::new(&graph, &wanted, &[a], |_| 1), &mut knows, |name| Some(format!("new {name}")));
+    let (ran, _) = drive(&graph, Schedule::new(&graph, &wanted, &[a], vec![1; graph.len()]), &mut knows, |name| {
+        Some(format!("new {name}"))
+    });
     assert_eq!(ran[..2], ["build:a@d/amd64", "root:b@d/amd64"]);
 }
 
@@ -198,7 +204,7 @@ fn a_build_without_a_number_runs() {
 fn only_what_is_wanted_runs() {
     let graph = chain("1");
     let root = id(&graph, "root:b@d/amd64");
-    let schedule = Schedule::new(&graph, &[root], &[], |_| 1);
+    let schedule = Schedule::new(&graph, &[root], &[], vec![1; graph.len()]);
     let (ran, schedule) = drive(&graph, schedule, &mut InMemory::default(), itself);
     assert_eq!(ran, ["build:a@d/amd64"], "nobody reads the root");
     assert_eq!(schedule.stage(root), Stage::Settled);
@@ -211,7 +217,7 @@ fn two_run_at_once_where_neither_reads_the_other() {
     let mut schedule = all(&graph);
     let Ok(()) = schedule.pump(&InMemory::default());
     let mut names = Vec::new();
-    while let Some(id) = schedule.next_ready() {
+    while let Some(id) = any_ready(&mut schedule) {
         assert_eq!(schedule.stage(id), Stage::Running);
         names.push(graph.node(id).to_string());
     }
@@ -222,7 +228,7 @@ fn two_run_at_once_where_neither_reads_the_other() {
     let (key, outputs) = InMemory::default().run(graph.node(a), &[source], "a");
     schedule.done(a, key, outputs);
     let Ok(()) = schedule.pump(&InMemory::default());
-    assert_eq!(schedule.next_ready(), Some(id(&graph, "root:b@d/amd64")));
+    assert_eq!(any_ready(&mut schedule), Some(id(&graph, "root:b@d/amd64")));
     assert_eq!(schedule.stage(id(&graph, "build:c@d/amd64")), Stage::Running);
 }
 
@@ -308,13 +314,13 @@ fn what_comes_out_otherwise_than_elsewhere_is_gone_on_from_anew() {
     let Ok(()) = schedule.pump(&knows);
     assert!([a, b].iter().all(|id| schedule.stage(*id) == Stage::Ready));
     assert_eq!(schedule.stage(repo), Stage::Settled);
-    let mut running: Vec<NodeId> = std::iter::from_fn(|| schedule.next_ready()).collect();
+    let mut running: Vec<NodeId> = std::iter::from_fn(|| any_ready(&mut schedule)).collect();
     running.sort_unstable();
     assert_eq!(running, [a, b]);
     // `b` comes from the cache meanwhile; `a` does not, runs, and is something else.
     schedule.not_fetched(a);
     let Ok(()) = schedule.pump(&knows);
-    assert_eq!(schedule.next_ready(), Some(a));
+    assert_eq!(any_ready(&mut schedule), Some(a));
     let contents = |schedule: &Schedule<'_>, id: NodeId| {
         contents_without(graph.node(id), |input| schedule.outputs(input), |_| false).expect("settled")
     };

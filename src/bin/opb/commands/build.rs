@@ -6,12 +6,18 @@ use clap::{Args, ValueEnum};
 use opb::diag::Failure;
 use opb::event::Event;
 use opb::ops;
+use opb::ops::build::Means;
+use opb::ops::plan::Wish;
+use opb::ops::session::Session;
+use opb::plan::{Places, causes};
+use opb::report;
+use opb::store::Store;
 
 use super::plan::What;
 use super::{means, open, open_store};
 use crate::cli::Global;
 use crate::exit;
-use crate::output::Events;
+use crate::output::{self, Events};
 
 /// Run what is dirty: fetch, make chroots, build packages, assemble repositories.
 ///
@@ -22,8 +28,17 @@ pub struct Build {
     #[command(flatten)]
     what: What,
     /// How to tell what happens. JSON is versioned and has a schema.
-    #[arg(long, default_value = "text")]
+    #[arg(long, default_value = "text", conflicts_with = "dry_run")]
     format: Format,
+    /// Let each node use N cores [default: all of them].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    cores: Option<u16>,
+    /// Fetch at most N things at once, beside the nodes of --jobs [default: 4].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    fetches: Option<u16>,
+    /// Run nothing: show what would run and why, how long it would take, and how much of the disk.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// How a run's events are told.
@@ -35,14 +50,30 @@ enum Format {
     Jsonl,
 }
 
+fn dry_run(global: &Global, session: &Session, store: &Store, wish: &Wish, places: Places) -> Result<u8, Failure> {
+    let caches = ops::cache::caches(&session.project, global.offline, false)?;
+    let plan = ops::plan::plan(session, wish, store, caches.as_elsewhere())?;
+    output::notices(global, &caches.take_notices());
+    let expected = ops::usual::expect(session, store, &plan, places)?;
+    let causes = causes(&session.graph, &plan);
+    let text = report::plan::text(&session.graph, &plan, &causes, global.verbose, output::width());
+    output::data(&format!("{text}{}", report::plan::expected(&expected)));
+    Ok(0)
+}
+
 pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
     Events::of(global, args.format == Format::Jsonl).during(|events| {
         let session = open(global)?;
         let store = open_store(global, &session)?;
         let selected = session.select(&args.what.selectors)?;
         let wish = ops::plan::wish(&session.graph, &selected, args.what.scope());
+        let (cores, fetches) = (args.cores.map(usize::from), args.fetches.map(usize::from));
+        let means = Means { cores, fetches, ..means(global)? };
+        if args.dry_run {
+            return dry_run(global, &session, &store, &wish, means.places());
+        }
         let sink = |event: Event| events.show(&event);
-        let outcome = ops::build::build(&session, &wish, &args.what.asked(), &store, &means(global)?, &sink)?;
+        let outcome = ops::build::build(&session, &wish, &args.what.asked(), &store, &means, &sink)?;
         Ok(exit::of_run(&outcome))
     })
 }

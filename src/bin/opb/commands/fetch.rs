@@ -22,6 +22,7 @@ use crate::output::{self, Events};
 #[derive(Debug, Args)]
 #[command(
     mut_arg("selectors", |arg| arg.help("What a build would build; everything if left out")),
+    mut_arg("retry_failed", |arg| arg.hide(true)),
     mut_arg("again", |arg| arg.help("Fetch for a build that runs what was selected although it is realised")),
     mut_arg("only", |arg| arg.help("Leave out what only a build of what depends on the selected nodes would read"))
 )]

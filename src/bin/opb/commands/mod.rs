@@ -105,6 +105,8 @@ fn means(global: &Global) -> Result<Means<'static>, Failure> {
     });
     Ok(Means {
         jobs: global.jobs.map(usize::from),
+        fetches: None,
+        cores: None,
         fail_fast: global.fail_fast,
         offline: global.offline,
         stop: &STOP,

@@ -1,0 +1,254 @@
+//! Working off what is ready: which node starts when, and what becomes of what it came to.
+//!
+//! Nodes that fetch, nodes that compute and nodes that assemble repositories have places of their own, so that none of them
+//! keeps the others from theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use super::schedule::Schedule;
+use super::{Context, Job, NodeError, Order, StoreKnowledge, node, space, told};
+use crate::diag::{Cause, Failure};
+use crate::event::{Done, Event, KnownFailure};
+use crate::graph::{Graph, NodeId};
+use crate::name::Kind;
+use crate::plan::{Lane, priorities, remaining, usual_of_kind};
+
+/// A node that runs.
+#[derive(Clone, Copy)]
+struct Running {
+    lane: Lane,
+    /// The bytes of the disk that it is likely to need.
+    need: u64,
+}
+
+/// What a worker tells the schedule.
+struct Message {
+    node: NodeId,
+    /// `None` where it only was to fetch its bytes, and nobody has them.
+    result: Result<Option<node::Ran>, Failure>,
+    milliseconds: u64,
+}
+
+/// Runs what is ready, and what becomes ready through that, until nothing is.
+///
+/// # Errors
+/// Where the store cannot be read, or no threads be had.
+pub fn work_off(
+    graph: &Graph,
+    order: &Order,
+    ctx: &Context<'_>,
+    knows: &StoreKnowledge<'_>,
+    schedule: &mut Schedule<'_>,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(order.places.all());
+    let pool = threads.build().map_err(|error| NodeError::File {
+        doing: "start threads for",
+        path: "the run".to_owned(),
+        source: std::io::Error::other(error),
+    })?;
+    let (sender, messages) = mpsc::channel::<Message>();
+    pool.in_place_scope(|scope| -> Result<(), Failure> {
+        let mut running: BTreeMap<NodeId, Running> = BTreeMap::new();
+        // Ready, but there is no space for them yet.
+        let mut parked: Vec<(Job<'_>, Running)> = Vec::new();
+        loop {
+            schedule.pump(knows)?;
+            let halted = ctx.stopped() || (order.fail_fast && !tally.failures.is_empty());
+            let mut waiting = std::mem::take(&mut parked).into_iter();
+            loop {
+                let is_free =
+                    |lane: &Lane| running.values().filter(|one| one.lane == *lane).count() < order.places.of(*lane);
+                if halted {
+                    break;
+                }
+                let next = match waiting.next() {
+                    Some((job, one)) if is_free(&one.lane) => Some((job, one)),
+                    Some(waits) => {
+                        parked.push(waits);
+                        continue;
+                    }
+                    None => next(graph, order, ctx, schedule, is_free)?,
+                };
+                let Some((job, one)) = next else { break };
+                if !space::fits(ctx.store.free_bytes()?, running.values().map(|one| one.need).sum(), one.need) {
+                    parked.push((job, one));
+                    continue;
+                }
+                let (id, sender) = (job.id, sender.clone());
+                running.insert(id, one);
+                let known = schedule.key(id).zip(schedule.outputs(id).cloned());
+                let fetched = known.filter(|_| schedule.is_fetching(id));
+                // One that was to be fetched and has to run after all has begun already.
+                if tally.begun.insert(id) {
+                    let usual_milliseconds = order.usual.get(&id).copied().filter(|_| !order.guessed.contains(&id));
+                    let after = schedule.after(id).map(|before| graph.node(before).name());
+                    (ctx.sink)(Event::NodeStarted { node: graph.node(id).name(), after, usual_milliseconds });
+                }
+                scope.spawn(move |_| {
+                    let began = Instant::now();
+                    let result = match &fetched {
+                        Some((key, outputs)) => node::fetch(ctx, job.node(), *key, outputs),
+                        None => node::run(ctx, &job).map(Some),
+                    };
+                    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    // The receiver only goes when the run is over.
+                    let _ = sender.send(Message { node: id, result, milliseconds });
+                });
+            }
+            parked.extend(waiting);
+            if running.is_empty() {
+                return give_up(ctx, graph, schedule, parked, halted, tally);
+            }
+            let Ok(message) = messages.recv() else { return Ok(()) };
+            running.remove(&message.node);
+            take(ctx, graph, schedule, message, tally);
+        }
+    })
+}
+
+/// The next node to start, in a lane that has a place; `None` while there is none.
+fn next<'a>(
+    graph: &'a Graph,
+    order: &Order,
+    ctx: &Context<'_>,
+    schedule: &mut Schedule<'_>,
+    is_free: impl Fn(&Lane) -> bool,
+) -> Result<Option<(Job<'a>, Running)>, Failure> {
+    for lane in Lane::ALL.into_iter().filter(is_free) {
+        if let Some(id) = schedule.next_ready(lane) {
+            let job = job(graph, schedule, id, order);
+            let need = if schedule.is_fetching(id) { 0 } else { space::predicted(ctx, &job)? };
+            return Ok(Some((job, Running { lane, need })));
+        }
+    }
+    Ok(None)
+}
+
+/// Ends a run in which no node can be started: there is no space for any, unless it is `halted` anyway.
+fn give_up(
+    ctx: &Context<'_>,
+    graph: &Graph,
+    schedule: &mut Schedule<'_>,
+    parked: Vec<(Job<'_>, Running)>,
+    halted: bool,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let free = ctx.store.free_bytes()?;
+    let least = parked.iter().min_by_key(|(_, one)| one.need).map(|(job, _)| job.id).filter(|_| !halted);
+    for (job, Running { need, .. }) in parked {
+        if Some(job.id) == least {
+            let failure = NodeError::TooLittleSpace { need, free, store: ctx.store.path().to_string() };
+            fail(ctx, graph, schedule, job.id, &failure.into(), tally);
+        } else {
+            // Not run, for the same cause: said once.
+            tally.stopped += 1;
+            schedule.failed(job.id, false);
+        }
+    }
+    Ok(())
+}
+
+/// What has come out so far.
+#[derive(Default)]
+pub struct Tally {
+    begun: BTreeSet<NodeId>,
+    /// Nodes that ran.
+    pub ran: usize,
+    /// Of those, package builds.
+    pub builds: usize,
+    /// Nodes that another process or node had just made.
+    pub found: usize,
+    /// Nodes that came from a cache.
+    pub fetched: usize,
+    /// Nodes that failed and may not.
+    pub failures: Vec<(NodeId, Cause)>,
+    /// Nodes that failed as they may.
+    pub tolerated: Vec<NodeId>,
+    /// Nodes that were ended, or not begun.
+    pub stopped: usize,
+}
+
+fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: Message, tally: &mut Tally) {
+    let Message { node: id, result, milliseconds } = message;
+    let node = graph.node(id);
+    match result {
+        Ok(None) => schedule.not_fetched(id),
+        Ok(Some(ran)) => {
+            let fetched = matches!(ran.how, Done::Fetched { .. });
+            let how = if ran.found && !fetched { Done::Found } else { ran.how };
+            if fetched {
+                tally.fetched += 1;
+            } else if ran.found {
+                tally.found += 1;
+            } else {
+                tally.ran += 1;
+                tally.builds += usize::from(node.kind() == Kind::Build);
+            }
+            let (key, outputs, cost) = (ran.key, ran.outputs.clone(), ran.cost);
+            (ctx.sink)(Event::NodeDone { node: node.name(), how, milliseconds, key, outputs, cost });
+            schedule.done(id, ran.key, ran.outputs);
+        }
+        Err(_) if ctx.stopped() => {
+            tally.stopped += 1;
+            (ctx.sink)(Event::NodeStopped { node: node.name() });
+            schedule.failed(id, false);
+        }
+        Err(failure) => fail(ctx, graph, schedule, id, &failure, tally),
+    }
+}
+
+fn fail(
+    ctx: &Context<'_>,
+    graph: &Graph,
+    schedule: &mut Schedule<'_>,
+    id: NodeId,
+    failure: &Failure,
+    tally: &mut Tally,
+) {
+    let (log, since) = match failure.report.downcast_ref::<NodeError>() {
+        Some(NodeError::Script { log, .. }) => (*log, None),
+        Some(NodeError::FailedBefore { log, since, .. }) => (*log, Some(*since)),
+        _ => (None, None),
+    };
+    let known = graph.node(id).may_fail().and_then(|known| KnownFailure::of(known, failure.cause, &ctx.today));
+    let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
+    let node = graph.node(id).name();
+    (ctx.sink)(Event::NodeFailed { node, cause: failure.cause, message: told(failure), log, known, since });
+    if tolerated {
+        tally.tolerated.push(id);
+    } else {
+        tally.failures.push((id, failure.cause));
+    }
+    schedule.failed(id, tolerated);
+}
+
+/// What a running node needs to know: keys and outputs of its inputs, and of theirs (a root wants the index behind its
+/// package list).
+fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, order: &Order) -> Job<'a> {
+    let mut settled = BTreeMap::new();
+    let mut next: Vec<(NodeId, u8)> = vec![(id, 0)];
+    while let Some((reader, depth)) = next.pop() {
+        for input in graph.node(reader).input_nodes() {
+            if let (Some(key), Some(outputs)) = (schedule.key(*input), schedule.outputs(*input)) {
+                settled.insert(*input, (key, outputs.clone()));
+            }
+            if depth < 2 {
+                next.push((*input, depth + 1));
+            }
+        }
+    }
+    let (again, retry) = (order.again.contains(&id), order.retry_failed);
+    Job { graph, id, again, retry, settled, without: schedule.without(id) }
+}
+
+/// Which of the ready nodes goes first. One that is not expected to run takes no time of a chain that does.
+pub fn priority(graph: &Graph, order: &Order) -> Vec<u64> {
+    if order.usual.is_empty() {
+        return remaining(graph, |id| usual_of_kind(graph.node(id).kind()));
+    }
+    let nodes: Vec<NodeId> = order.usual.keys().copied().collect();
+    priorities(graph, &nodes, &order.usual, order.places)
+}
