@@ -62,12 +62,13 @@ fn a_repository_goes_on_without_what_may_fail() {
     let text = space.shown(&space.opb(&["runs", id]).fine().out);
     assert!(text.contains("without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all"), "{text}");
 
-    // It is tried again, and what is assembled without it is there.
+    // It is told again without being tried, and what is assembled without it is there.
     let before = space.times("repo:c-TAG@DISTRO");
     let second = space.opb(&["build", "-q"]).fine();
     insta::assert_snapshot!(told(&space, &second), @r"
-    failed  build:a-TAG@DISTRO/all  (tolerated until 2199-01-15: upstream #77)
+    failed  build:a-TAG@DISTRO/all  (tolerated until 2199-01-15: upstream #77)  (on DATE)
       help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+      help: `opb build --retry-failed` tries it again
     lacking repo:c-TAG@DISTRO
       assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, as `may_fail` allows
     ");
@@ -134,8 +135,9 @@ fn what_needs_it_may_not_fail_by_that_alone() {
     Tiny { name: "b", fields: needs, ..Tiny::PLAIN }.with_recipe(&space, r#"may_fail: "needs a""#);
     let fine = space.opb(&["build", "-q"]).fine();
     insta::assert_snapshot!(told(&space, &fine), @r"
-    failed  build:a-TAG@DISTRO/all  (tolerated until 2199-01-15: upstream #77)
+    failed  build:a-TAG@DISTRO/all  (tolerated until 2199-01-15: upstream #77)  (on DATE)
       help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+      help: `opb build --retry-failed` tries it again
     lacking repo:c-TAG@DISTRO
       assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, source-package:b-TAG@DISTRO, build:b-TAG@DISTRO/all, as `may_fail` allows
     ");
