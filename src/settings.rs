@@ -12,6 +12,11 @@
 //! budget = "200 GB"               # more goes, the longest unneeded first, until the store is that small
 //! free = "20 GB"                  # and until so much is free on its disk
 //!
+//! [limits]                        # what one build may have of the machine
+//! memory = "16 GB"                # default: all of the machine's but a sixteenth
+//! processes = 8192                # and threads, at once; default: 8192, or 128 for each core if that is more
+//! disk = "100 GB"                 # default: until the disk is nearly full
+//!
 //! [channel.nightly]
 //! origin = "Vendor"               # Origin and Label of the Release file
 //! label = "Vendor nightly"
@@ -46,6 +51,8 @@ pub struct Settings {
     pub mirrors: BTreeMap<String, String>,
     /// How far a collection goes.
     pub store: Collection,
+    /// What one guest may have of the machine.
+    pub limits: GuestLimits,
     /// Published repositories. Never empty: without any, there is `nightly`.
     pub channel: BTreeMap<ChannelName, Channel>,
     /// Where results of this project are shared.
@@ -74,6 +81,39 @@ pub struct Collection {
     pub free: Option<Size>,
 }
 
+/// What one guest may have of the machine; `None`: what the machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuestLimits {
+    /// Memory of all its processes together.
+    pub memory: Option<Size>,
+    /// Processes and threads at once.
+    pub processes: Option<u32>,
+    /// What it writes.
+    pub disk: Option<Size>,
+}
+
+impl GuestLimits {
+    /// With less a shell does not even start, and the message would be about something else.
+    const LEAST: Self = Self { memory: Some(Size(64_000_000)), processes: Some(32), disk: Some(Size(16_000_000)) };
+
+    /// The names of what is too small, with the least that there may be.
+    fn problems(&self) -> Vec<(&'static str, String)> {
+        let size = |name, set: Option<Size>, least: Option<Size>| {
+            set.zip(least).filter(|(set, least)| set < least).map(|(_, least)| (name, least.to_string()))
+        };
+        let processes = self.processes.zip(Self::LEAST.processes).filter(|(set, least)| set < least);
+        [
+            size("memory", self.memory, Self::LEAST.memory),
+            processes.map(|(_, least)| ("processes", least.to_string())),
+            size("disk", self.disk, Self::LEAST.disk),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
 /// A published repository.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -97,6 +137,7 @@ impl Default for Settings {
             maintainer: "opb <opb@localhost>".to_owned(),
             mirrors: BTreeMap::new(),
             store: Collection::default(),
+            limits: GuestLimits::default(),
             channel: BTreeMap::from([(nightly, Channel::default())]),
             cache: Vec::new(),
         }
@@ -174,7 +215,12 @@ impl Settings {
         let message = |keys: &[String], text: &str| {
             format!("`{}` must be one line of text, not `{}`", keys.join("."), text.escape_debug())
         };
-        wrong.map(|(keys, text)| (keys.clone(), message(&keys, &text))).collect()
+        let of_limits = self.limits.problems().into_iter().map(|(field, least)| {
+            let keys = vec!["limits".to_owned(), field.to_owned()];
+            let message = format!("`{}` must be at least {least}", keys.join("."));
+            (keys, message)
+        });
+        wrong.map(|(keys, text)| (keys.clone(), message(&keys, &text))).chain(of_limits).collect()
     }
 }
 
@@ -192,11 +238,29 @@ mod tests {
         let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
         assert_eq!(
             error("mirors = 1"),
-            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `mirrors`, `store`, `channel`, `cache`"
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `mirrors`, `store`, `limits`, `channel`, `cache`"
         );
         assert_eq!(
             error("maintainer = \"a\\nb\""),
             "cannot read `opb.toml`: `maintainer` must be one line of text, not `a\\nb`"
+        );
+        assert_eq!(
+            error("[limits]\nmemory = \"1 MB\""),
+            "cannot read `opb.toml`: `limits.memory` must be at least 64.0 MB"
+        );
+        assert_eq!(error("[limits]\nprocesses = 1"), "cannot read `opb.toml`: `limits.processes` must be at least 32");
+        assert_eq!(error("[limits]\ndisk = \"0\""), "cannot read `opb.toml`: `limits.disk` must be at least 16.0 MB");
+        assert_eq!(
+            error("[limits]\nmemory = 5"),
+            "cannot read `opb.toml`: invalid type: integer `5`, expected a string"
+        );
+        assert_eq!(
+            error("[limits]\nprocesses = -1"),
+            "cannot read `opb.toml`: invalid value: integer `-1`, expected u32"
+        );
+        assert_eq!(
+            error("[limits]\ncpu = 5"),
+            "cannot read `opb.toml`: unknown field `cpu`, expected one of `memory`, `processes`, `disk`"
         );
     }
 }

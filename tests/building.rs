@@ -18,6 +18,8 @@ mod fetching;
 mod full_disk;
 #[path = "building/laid.rs"]
 mod laid;
+#[path = "building/limits.rs"]
+mod limits;
 #[path = "building/may_fail.rs"]
 mod may_fail;
 #[path = "building/pins.rs"]

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use opb::path::HostPath;
 use opb::sandbox::{Bind, Cancel, End, GuestUser, Limits, Request, RootFs, Step, Upper, remove, run};
 
+#[path = "sandbox/limits.rs"]
+mod limits;
 #[path = "sandbox/probe.rs"]
 mod probe;
 #[path = "sandbox/space.rs"]
@@ -32,6 +34,8 @@ fn ids_and_surroundings_are_the_same_for_every_caller() {
     let Some(space) = space() else { return };
     let script = "id -u; id -g; cat /proc/self/uid_map; hostname; umask; pwd; env | sort; grep -E '^(Cap|NoNew|Groups|Seccomp:)' /proc/self/status; ls /proc/self/fd | wc -l; readlink /proc/self/fd/0; tty; ls /sys 2>&1; ls /dev; stat -c '%a %u' / /tmp /dev/shm /private; touch /tmp/x && stat -c '%u %g %a' /tmp/x";
     let said = |user| space.output(&space.request(vec![shell(user, script)]));
+    let cgroups = space.output(&space.request(vec![shell(GuestUser::Builder, "cat /proc/self/cgroup")]));
+    assert!(cgroups.lines().all(|line| line.ends_with(":/")), "a build does not see where its cgroup lies: {cgroups}");
     let maps = space.launcher.map.guest_root().0;
     for (user, id, caps, privileges) in
         [(GuestUser::Root, 0, "00000000800400fb", 0), (GuestUser::Builder, 1000, "0000000000000000", 1)]

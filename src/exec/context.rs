@@ -15,6 +15,7 @@ use crate::event::{Event, Sink};
 use crate::graph::{Graph, Node, NodeId};
 use crate::name::DistroName;
 use crate::sandbox::{Cancel, Launcher};
+use crate::settings::GuestLimits;
 use crate::solve::Universe;
 use crate::store::Store;
 use crate::tree::Tree;
@@ -38,6 +39,8 @@ pub struct Context<'a> {
     pub distros: &'a BTreeMap<DistroName, Distro>,
     /// How sandboxes are started.
     pub launcher: Launcher,
+    /// What guests may have of the machine.
+    pub limits: GuestLimits,
     /// Ends sandboxes when the run is stopped.
     pub cancel: Cancel,
     /// Set when the run is stopped.

@@ -32,6 +32,21 @@ pub enum NodeError {
         /// When that was, in seconds since 1970.
         since: i64,
     },
+    /// A guest wanted more of the machine than it may have.
+    #[error("{how}{telling}")]
+    #[diagnostic(code(opb::exec::limit), help("{help}"))]
+    Limit {
+        /// Which limit, and its value.
+        how: String,
+        /// The telling lines of the log.
+        telling: String,
+        /// How to raise it.
+        help: String,
+        /// The build's, where the limit was set for it; else the machine's.
+        cause: Cause,
+        /// The log.
+        log: Digest,
+    },
     /// A script in the sandbox failed because a disk was full.
     #[error("{how}: no space was left on the disk{telling}")]
     #[diagnostic(
@@ -197,6 +212,7 @@ impl Caused for NodeError {
             Self::Script { .. } | Self::NoOutput { .. } | Self::FailedBefore { .. } => Cause::Build,
             Self::Contradiction { .. } | Self::Rpm { .. } | Self::Variable { .. } => Cause::Input,
             Self::NoInput { .. } => Cause::Bug,
+            Self::Limit { cause, .. } => *cause,
             _ => Cause::Environment,
         }
     }

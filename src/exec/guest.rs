@@ -6,6 +6,7 @@ use std::io::{Seek as _, Write as _};
 
 use super::context::Context;
 use super::error::NodeError;
+use super::limits::{self, Met};
 use super::telling::telling_lines;
 use crate::diag::Failure;
 use crate::digest::Digest;
@@ -16,7 +17,7 @@ use crate::store::WorkDir;
 
 /// The limits of a build: six hours, in which the longest of a distribution's main archive fits; two hours without a line.
 pub const BUILD_LIMITS: Limits =
-    Limits { wall_seconds: Some(6 * 3_600), silence_seconds: Some(2 * 3_600), log_bytes: 256 << 20 };
+    Limits { wall_seconds: Some(6 * 3_600), silence_seconds: Some(2 * 3_600), log_bytes: 256 << 20, ..Limits::NONE };
 
 /// Runs `request`; its outcome, its log in the store, and the log's last part as text.
 ///
@@ -52,8 +53,9 @@ fn last_part(file: &mut File) -> std::io::Result<Vec<u8>> {
 /// An error unless the sandbox's steps all succeeded, which ran within `limits`.
 ///
 /// # Errors
-/// [`NodeError::Script`] with the telling lines, or [`NodeError::Stopped`].
+/// [`NodeError::Script`] with the telling lines, [`NodeError::Limit`], or [`NodeError::Stopped`].
 pub fn finished(
+    ctx: &Context<'_>,
     node: &NodeName,
     outcome: Outcome,
     what: &str,
@@ -68,8 +70,12 @@ pub fn finished(
         End::WallLimit => format!("took longer than {} and was ended", span(limits.wall_seconds)),
         End::SilenceLimit => format!("said nothing for {} and was ended", span(limits.silence_seconds)),
         End::LogLimit => format!("wrote more than {} MiB of log and was ended", limits.log_bytes >> 20),
+        End::MemoryLimit | End::HostMemory | End::ProcessLimit | End::DiskLimit | End::HostDisk => String::new(),
     };
     let telling = telling(text);
+    if let Some(Met { how, help, cause }) = limits::met(&ctx.limits, outcome.end, limits) {
+        return Err(NodeError::Limit { how: format!("{what} {how}"), telling, help, cause, log }.into());
+    }
     if text.contains("No space left on device") {
         return Err(NodeError::NoSpace { how: format!("{what} {how}"), telling }.into());
     }

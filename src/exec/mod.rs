@@ -17,6 +17,7 @@ pub mod fetching;
 mod guest;
 mod knowledge;
 mod laid;
+mod limits;
 mod node;
 mod numbering;
 mod packages;
@@ -40,6 +41,7 @@ pub use elsewhere::{Asked, Brought, Elsewhere, Known, Other, keep_other, settle_
 pub use error::{NodeError, told};
 pub use guest::{clean, root_env};
 pub use knowledge::{StoreKnowledge, history, root_owner, same_to_readers, walked};
+pub use limits::{Met, bounded, met};
 pub use numbering::{Numbered, number_of};
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;

@@ -266,9 +266,13 @@ fn remember(
     }
     let log = match failure.report.downcast_ref::<NodeError>() {
         Some(NodeError::Script { log, .. }) => *log,
+        Some(NodeError::Limit { log, .. }) => Some(*log),
         _ => None,
     };
-    let (node, message, fingerprint) = (job.node().to_string(), told(failure), Some(fingerprint));
+    // Limits are in no fingerprint: with others it may well succeed.
+    let limited = matches!(failure.report.downcast_ref::<NodeError>(), Some(NodeError::Limit { .. }));
+    let fingerprint = Some(fingerprint).filter(|_| !limited);
+    let (node, message) = (job.node().to_string(), told(failure));
     let attempt = Attempt { key, node, fingerprint, cause: failure.cause, log, started, milliseconds, message };
     Ok(ctx.store.record_attempt(&attempt)?)
 }

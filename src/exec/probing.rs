@@ -14,7 +14,7 @@ use crate::sandbox::Limits;
 use crate::tree::{Entry, Tree};
 
 /// What a probe may take: it asks, and builds nothing.
-const LIMITS: Limits = Limits { wall_seconds: Some(300), silence_seconds: None, log_bytes: 1 << 20 };
+const LIMITS: Limits = Limits { wall_seconds: Some(300), silence_seconds: None, log_bytes: 1 << 20, ..Limits::NONE };
 
 /// Runs the probe `script`; its output is a tree of one file.
 ///

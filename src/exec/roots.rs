@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::{Context, Job};
 use super::error::NodeError;
 use super::guest::{clean, finished, logged, read_only, root_env};
+use super::limits;
 use super::packages::{self, Stored};
 use crate::diag::Failure;
 use crate::digest::Digest;
@@ -26,7 +27,7 @@ const SCRIPT: &str = include_str!("root.sh");
 const MERGED: [&str; 3] = ["bin", "sbin", "lib"];
 
 /// What making a root may take.
-const LIMITS: Limits = Limits { wall_seconds: Some(3_600), silence_seconds: None, log_bytes: 64 << 20 };
+const LIMITS: Limits = Limits { wall_seconds: Some(3_600), silence_seconds: None, log_bytes: 64 << 20, ..Limits::NONE };
 
 /// The layers of `root`, topmost first.
 ///
@@ -78,17 +79,19 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         cwd: GuestPath::new("/"),
         user: GuestUser::Root,
     });
+    // How large a root becomes is known from its list: a limit for what builds write would only be in the way.
+    let limits = Limits { disk_bytes: None, ..limits::bounded(&ctx.limits, &LIMITS) };
     let request = Request {
         root,
         scratch: work.path().join("scratch"),
         binds: vec![read_only(work.path().join("opb"), "/opb")],
         steps,
-        limits: LIMITS,
+        limits,
     };
     ctx.phase(node, format!("installing {} packages", stored.len()));
     let made = (|| -> Result<(Digest, Outcome, u64), Failure> {
         let (outcome, log, text) = logged(ctx, &work, &request)?;
-        finished(&node.name(), outcome, "making the root", &LIMITS, (log, &text))?;
+        finished(ctx, &node.name(), outcome, "making the root", &limits, (log, &text))?;
         let owner = super::knowledge::root_owner(Some(&ctx.launcher.map));
         ctx.store.commit_root(key, owner, &work, "root")?;
         Ok((log, outcome, ctx.store.root_bytes(key, owner)))

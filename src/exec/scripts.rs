@@ -10,6 +10,7 @@ use super::context::{Context, Job};
 use super::error::NodeError;
 use super::guest::{clean, finished, logged};
 use super::laid;
+use super::limits;
 use super::roots::layers;
 use crate::diag::Failure;
 use crate::digest::Digest;
@@ -52,6 +53,7 @@ pub fn run(
     limits: &Limits,
 ) -> Result<Ran, Failure> {
     let node = job.node();
+    let limits = limits::bounded(&ctx.limits, limits);
     let work = ctx.store.new_work()?;
     let (root, _) = job.input("root")?;
     let source = if node.kind() == Kind::Probe { None } else { Some(job.input("source")?.1) };
@@ -86,7 +88,7 @@ pub fn run(
                 user: GuestUser::Builder,
             },
         ],
-        limits: *limits,
+        limits,
     };
     let what = match node.kind() {
         Kind::Probe => format!("the probe `{}`", probe::command(script)),
@@ -94,7 +96,7 @@ pub fn run(
     };
     ctx.phase(node, "running");
     let (outcome, log, text) = logged(ctx, &work, &request)?;
-    let checked = finished(&node.name(), outcome, &what, limits, (log, &text));
+    let checked = finished(ctx, &node.name(), outcome, &what, &limits, (log, &text));
     let ran = checked.and_then(|()| {
         ctx.phase(node, "storing outputs");
         let written = ["scratch", "out"].into_iter().filter_map(|name| work.dir().open_dir(name).ok());

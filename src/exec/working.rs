@@ -210,6 +210,7 @@ fn fail(
 ) {
     let (log, since) = match failure.report.downcast_ref::<NodeError>() {
         Some(NodeError::Script { log, .. }) => (*log, None),
+        Some(NodeError::Limit { log, .. }) => (Some(*log), None),
         Some(NodeError::FailedBefore { log, since, .. }) => (*log, Some(*since)),
         _ => (None, None),
     };

@@ -226,6 +226,7 @@ pub(super) fn with_context<T>(
         today: project::today(),
         distros: &session.evaluated()?.distros,
         launcher,
+        limits: session.project.settings.limits,
         cancel: means.cancel.clone(),
         stop: means.stop,
         archives,

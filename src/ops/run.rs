@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::diag::{Cause, Caused, Failure};
 use crate::event::Sink;
-use crate::exec::{self, Job, Order, layers, root_env};
+use crate::exec::{self, Job, Met, Order, layers, root_env};
 use crate::graph::NodeId;
 use crate::name::Kind;
 use crate::path::{GuestPath, HostPath};
@@ -44,6 +44,17 @@ pub enum RunError {
         /// The node.
         node: String,
     },
+    /// The command wanted more of the machine than it may have.
+    #[error("the command {how}")]
+    #[diagnostic(code(opb::run::limit), help("{help}"))]
+    Limit {
+        /// Which limit, and its value.
+        how: String,
+        /// How to raise it.
+        help: String,
+        /// Whose limit it is.
+        cause: Cause,
+    },
 }
 
 impl Caused for RunError {
@@ -51,6 +62,7 @@ impl Caused for RunError {
         match self {
             Self::NoRoot { .. } => Cause::Input,
             Self::NotMade { .. } => Cause::Environment,
+            Self::Limit { cause, .. } => *cause,
         }
     }
 }
@@ -93,11 +105,16 @@ pub fn run(
         without: BTreeSet::new(),
     };
     let lowers = layers(store, &launcher, &job, id)?;
-    let ended = start(store, &launcher, lowers, command, &means.cancel, output)?;
+    let limits = exec::bounded(&session.project.settings.limits, &Limits::NONE);
+    let ended = start(store, &launcher, lowers, (command, limits), &means.cancel, output)?;
     Ok(match ended.end {
         End::Exit(code) => Some(code),
         End::Signal(signal) => Some(128 + signal),
-        _ => None,
+        End::Cancelled => None,
+        end => {
+            let met = exec::met(&session.project.settings.limits, end, &limits);
+            return met.map_or(Ok(None), |Met { how, help, cause }| Err(RunError::Limit { how, help, cause }.into()));
+        }
     })
 }
 
@@ -105,7 +122,7 @@ fn start(
     store: &Store,
     launcher: &Launcher,
     lowers: Vec<HostPath>,
-    command: &Command,
+    (command, limits): (&Command, Limits),
     cancel: &Cancel,
     output: &mut dyn FnMut(&[u8]),
 ) -> Result<Outcome, Failure> {
@@ -128,7 +145,7 @@ fn start(
             cwd: GuestPath::new("/"),
             user: command.user,
         }],
-        limits: Limits { wall_seconds: None, silence_seconds: None, log_bytes: u64::MAX },
+        limits,
     };
     let ended = sandbox::run(launcher, &request, output, cancel);
     exec::clean(launcher, work);

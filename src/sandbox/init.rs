@@ -5,23 +5,26 @@
 
 use std::io::{self, PipeReader, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::stat::{Mode, umask};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setgroups, sethostname, setresgid, setresuid};
 use seccompiler::BpfProgram;
 
+use super::gauge::{Counted, Gauge};
 use super::supervise::exit_now;
 use super::wire::{self, Doing as _, Ended, Place, Status, Trouble};
 use super::{HOST_NAME, Request, Step, collect, mounts, rights, step};
 
 /// Does the request, as the first process of fresh namespaces. `stage` says whether the host's folders are still to be
 /// brought together; `supervisor` is a pipe whose other end the supervisor holds.
-pub(super) fn serve(request: &Request, stage: bool, supervisor: &PipeReader) -> Result<Ended, Trouble> {
+pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader) -> Result<Ended, Trouble> {
     if stage {
         mounts::stage(request)?;
     }
@@ -29,13 +32,20 @@ pub(super) fn serve(request: &Request, stage: bool, supervisor: &PipeReader) -> 
     die_with(supervisor)?;
     sethostname(HOST_NAME).doing(|| "setting the host name".to_owned())?;
     mounts::loopback_up()?;
-    let outputs = mounts::enter(request)?;
+    let mounts::Held { outputs, written } = mounts::enter(request)?;
     silence_stdin()?;
+    hold_back_signals()?;
+    // Whoever writes this byte has put us into our cgroup, so that all that starts from here on is in it.
+    let mut counted = [0];
+    supervisor.read_exact(&mut counted).doing(|| "waiting for the supervisor".to_owned())?;
+    // Now that we are in it: builds see it as `/`, whatever it is called.
+    unshare(CloneFlags::CLONE_NEWCGROUP).doing(|| "making a namespace of cgroups".to_owned())?;
+    let mut gauge = Gauge::new(written, &request.limits, Counted::of_byte(counted[0]));
     let filters = rights::filters()?;
     let mut ended = Ended { step: 0, status: Status::Exit(0) };
     let mut done = Ok(());
     for (number, step) in request.steps.iter().enumerate() {
-        let status = perform(step, &filters);
+        let status = perform(step, request.limits.processes, &filters, &mut gauge);
         end_all_others();
         match status {
             Ok(status) => ended = Ended { step: number, status },
@@ -44,6 +54,9 @@ pub(super) fn serve(request: &Request, stage: bool, supervisor: &PipeReader) -> 
         if done.is_err() || ended.status != Status::Exit(0) {
             break;
         }
+    }
+    if let Status::Limit(_) = ended.status {
+        return Ok(ended);
     }
     for (folder, path) in outputs {
         collect::collect(folder).doing(|| format!("making `{path}` readable"))?;
@@ -78,13 +91,13 @@ fn silence_stdin() -> Result<(), Trouble> {
 }
 
 /// Does one step in a child and waits for it, reaping whatever else ends meanwhile.
-fn perform(step: &Step, filters: &[BpfProgram]) -> Result<Status, Trouble> {
+fn perform(step: &Step, processes: Option<u64>, filters: &[BpfProgram], gauge: &mut Gauge) -> Result<Status, Trouble> {
     let (mut errors, errors_writer) = io::pipe().doing(|| "making a pipe".to_owned())?;
     // SAFETY: init has one thread, so no lock is held in the copy.
     match unsafe { fork() }.doing(|| "starting a process".to_owned())? {
         ForkResult::Child => {
             let errors = step::close_in(errors_writer.as_raw_fd());
-            let done = step::perform(step, filters);
+            let done = step::perform(step, processes, filters);
             if let (Err(trouble), Ok(mut errors)) = (&done, errors) {
                 let _ = wire::send(&mut errors, trouble);
             }
@@ -92,7 +105,12 @@ fn perform(step: &Step, filters: &[BpfProgram]) -> Result<Status, Trouble> {
         }
         ForkResult::Parent { child } => {
             drop(errors_writer);
-            let status = wait_for(child)?;
+            let status = wait_for(child, gauge)?;
+            let status = gauge.look_at_end().map_or(status, Status::Limit);
+            if let Status::Limit(_) = status {
+                // It may not have ended, and then its pipe is open.
+                return Ok(status);
+            }
             let mut said = Vec::new();
             let _ = errors.read_to_end(&mut said);
             match wire::receive(&mut said.as_slice()) {
@@ -103,9 +121,20 @@ fn perform(step: &Step, filters: &[BpfProgram]) -> Result<Status, Trouble> {
     }
 }
 
-fn wait_for(child: Pid) -> Result<Status, Trouble> {
+/// Waits for the child's end, or for the guest to have met a limit.
+fn wait_for(child: Pid, gauge: &mut Gauge) -> Result<Status, Trouble> {
+    let ended = || {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        !matches!(waitid(Id::Pid(child), flags), Ok(WaitStatus::StillAlive))
+    };
     loop {
-        match waitpid(None, Some(WaitPidFlag::__WALL)) {
+        match waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => {
+                if let Some(limit) = gauge.look(&ended) {
+                    return Ok(Status::Limit(limit));
+                }
+                await_signal(gauge.left());
+            }
             Ok(WaitStatus::Exited(pid, code)) if pid == child => return Ok(Status::Exit(code)),
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == child => return Ok(Status::Signal(signal as i32)),
             // A real-time signal, which nix has no name for, shows as an error although the child was reaped.
@@ -118,6 +147,22 @@ fn wait_for(child: Pid) -> Result<Status, Trouble> {
             Err(error) => return Err(Trouble::new("waiting for a step", &error.into())),
         }
     }
+}
+
+/// Keeps the signals that tell of children for [`await_signal`]; steps undo this.
+fn hold_back_signals() -> Result<(), Trouble> {
+    // SAFETY: the default needs no handler. A caller that ignores the signal would have children reaped by the kernel.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    SigSet::from(Signal::SIGCHLD).thread_block().doing(|| "holding back signals".to_owned())
+}
+
+/// Sleeps until a child has ended, or for so long.
+fn await_signal(most: Duration) {
+    let seconds = libc::time_t::try_from(most.as_secs()).unwrap_or(libc::time_t::MAX);
+    let timeout = libc::timespec { tv_sec: seconds, tv_nsec: most.subsec_nanos().into() };
+    let awaited = SigSet::from(Signal::SIGCHLD);
+    // SAFETY: both structs live through the call, and nothing is to be told about the signal.
+    unsafe { libc::sigtimedwait(awaited.as_ref(), std::ptr::null_mut(), &raw const timeout) };
 }
 
 /// Kills every other process of the guest and waits until none is left: a fork that has already begun is either seen here

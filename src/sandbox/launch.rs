@@ -24,8 +24,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::wire::{self, Job, Order, Place, Report, Status, Trouble, Usage};
-use super::{End, HIDDEN_VERB, IdMap, Limits, Outcome, Request, RootFs, SandboxError, Upper};
+use super::wire::{self, Job, Limit, Order, Place, Report, Status, Trouble, Usage};
+use super::{Cgroups, End, HIDDEN_VERB, IdMap, Limits, Outcome, Request, RootFs, SandboxError, Upper};
 
 /// How the supervisor is started, and with which ids.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Launcher {
     pub args: Vec<String>,
     /// The ids.
     pub map: IdMap,
+    /// Where guests get cgroups of their own.
+    pub cgroups: Cgroups,
 }
 
 impl Launcher {
@@ -45,7 +47,8 @@ impl Launcher {
     /// As [`IdMap::of_this_process`].
     pub fn this_program() -> Result<Self, SandboxError> {
         let map = IdMap::of_this_process()?;
-        Ok(Self { program: "/proc/self/exe".into(), args: vec![HIDDEN_VERB.to_owned()], map })
+        let cgroups = Cgroups::of_this_process();
+        Ok(Self { program: "/proc/self/exe".into(), args: vec![HIDDEN_VERB.to_owned()], map, cgroups })
     }
 }
 
@@ -102,8 +105,13 @@ pub fn run(
         Report::Ended { ended, usage } => match watch.stopped {
             // It ended by itself while we were about to end it, after it had written too much.
             Some(End::LogLimit) => (End::LogLimit, None, usage),
-            _ => (ended.status.into(), Some(ended.step), usage),
+            _ => match ended.status {
+                Status::Limit(limit) => (limit.into(), None, usage),
+                Status::Exit(code) => (End::Exit(code), Some(ended.step), usage),
+                Status::Signal(signal) => (End::Signal(signal), Some(ended.step), usage),
+            },
         },
+        Report::Limited { limit, usage } => (watch.stopped.unwrap_or(limit.into()), None, usage),
         Report::Killed { usage } => (watch.stopped.unwrap_or(End::Cancelled), None, usage),
         Report::Failed(trouble) => return Err(trouble.into()),
         Report::Done => return Err(SandboxError::Lost { who: "supervisor", status: "another job's report".into() }),
@@ -126,7 +134,7 @@ fn keep(upper: &Path, folder: &Path) -> Result<(), SandboxError> {
 
 /// Does what is no run, and waits for it.
 pub(super) fn order(launcher: &Launcher, job: Job) -> Result<(), SandboxError> {
-    let mut watch = Watch::new(Limits { wall_seconds: None, silence_seconds: None, log_bytes: u64::MAX });
+    let mut watch = Watch::new(Limits::NONE);
     let cancel = Cancel::new().map_err(|source| supervisor_failed(launcher, source))?;
     match Guest::start(launcher, job)?.attend(&mut watch, &mut |_| (), &cancel)? {
         Report::Failed(trouble) => Err(trouble.into()),
@@ -200,7 +208,7 @@ impl Guest {
         // The command holds our copies of the other ends; as long as they are open nobody sees the guest's end.
         drop(command);
         let mut guest = Self { child, socket, log: Some(log) };
-        let order = Order { map: launcher.map.clone(), job };
+        let order = Order { map: launcher.map.clone(), cgroups: launcher.cgroups.clone(), job };
         if let Err(error) = wire::send(&mut guest.socket, &order) {
             return Err(guest.lost().unwrap_or_else(|| failed(error)));
         }
@@ -316,11 +324,14 @@ struct Heard {
     cancelled: bool,
 }
 
-impl From<Status> for End {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Exit(code) => Self::Exit(code),
-            Status::Signal(signal) => Self::Signal(signal),
+impl From<Limit> for End {
+    fn from(limit: Limit) -> Self {
+        match limit {
+            Limit::Memory => Self::MemoryLimit,
+            Limit::HostMemory => Self::HostMemory,
+            Limit::Processes => Self::ProcessLimit,
+            Limit::Disk => Self::DiskLimit,
+            Limit::HostDisk => Self::HostDisk,
         }
     }
 }

@@ -10,7 +10,10 @@
 //! killed, nothing is left: the supervisor ends with its caller, init with its supervisor, all others with init; mounts
 //! live in the guest's own mount namespace. A step runs with few or no capabilities and under a filter of system calls.
 //!
-//! Knows nothing of derivations, stores or what a step is for. Does not limit memory or disk: that wants cgroups.
+//! Memory and processes are counted by a cgroup of the guest's own where this process may make one, else by init, which
+//! looks once a second; what is written to the disk is always init's to count.
+//!
+//! Knows nothing of derivations, stores or what a step is for.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,7 +24,9 @@ use serde::{Deserialize, Serialize};
 use crate::diag::{Cause, Caused};
 use crate::path::{GuestPath, HostPath};
 
+mod cgroup;
 mod collect;
+mod gauge;
 mod id_map;
 mod init;
 mod launch;
@@ -34,6 +39,8 @@ mod unpack;
 mod walk;
 mod wire;
 
+pub use cgroup::{Cgroups, Controller};
+pub use gauge::host_memory;
 pub use id_map::IdMap;
 pub use launch::{Cancel, Launcher, run};
 pub use remove::remove;
@@ -178,6 +185,25 @@ pub struct Limits {
     pub silence_seconds: Option<u64>,
     /// Bytes of output. No more are passed on.
     pub log_bytes: u64,
+    /// Bytes of memory of all processes together, without what is swapped out. `None`: any.
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads at once. `None`: as many as a user of the guest may have, which is far above what builds need.
+    pub processes: Option<u64>,
+    /// Bytes on the disk, where every file counts for at least 4 KiB. Looked at once a second. `None`: any, as long as the
+    /// disk is not nearly full.
+    pub disk_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// No limit but on what no build does by mistake only.
+    pub const NONE: Self = Self {
+        wall_seconds: None,
+        silence_seconds: None,
+        log_bytes: u64::MAX,
+        memory_bytes: None,
+        processes: None,
+        disk_bytes: None,
+    };
 }
 
 /// How a run ended, and what it took.
@@ -208,6 +234,16 @@ pub enum End {
     SilenceLimit,
     /// [`Limits::log_bytes`].
     LogLimit,
+    /// [`Limits::memory_bytes`].
+    MemoryLimit,
+    /// The kernel killed something inside as the host, or the cgroup that we run in, had no memory left.
+    HostMemory,
+    /// [`Limits::processes`].
+    ProcessLimit,
+    /// [`Limits::disk_bytes`].
+    DiskLimit,
+    /// The disk is nearly full, and it is this guest that has filled it.
+    HostDisk,
     /// [`Cancel::cancel`].
     Cancelled,
 }

@@ -28,13 +28,12 @@ use nix::sched::{CloneFlags, unshare};
 use super::wire::{Doing as _, Trouble};
 use super::{Bind, Request, RootFs};
 
-/// The namespaces of a guest besides the user's.
+/// The namespaces of a guest besides the user's, and that of cgroups, which is made when it is in its own.
 pub(super) const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
     .union(CloneFlags::CLONE_NEWPID)
     .union(CloneFlags::CLONE_NEWNET)
     .union(CloneFlags::CLONE_NEWIPC)
-    .union(CloneFlags::CLONE_NEWUTS)
-    .union(CloneFlags::CLONE_NEWCGROUP);
+    .union(CloneFlags::CLONE_NEWUTS);
 
 /// Where the staging tmpfs is mounted: any folder that every host has, as nobody else sees it there.
 const STAGE: &str = "/tmp";
@@ -89,10 +88,17 @@ fn staged(name: &str) -> PathBuf {
     Path::new(STAGE).join(name)
 }
 
-/// Makes the guest's world out of what was staged, and goes there for good. Returns the folders to collect, opened now,
-/// before any step could put something else in their place, with their names inside.
-pub(super) fn enter(request: &Request) -> Result<Vec<(OwnedFd, String)>, Trouble> {
-    mount_root(&request.root)?;
+/// What init holds open of the guest's world: opened before any step could put something else in its place.
+pub(super) struct Held {
+    /// The folders to collect, with their names inside.
+    pub outputs: Vec<(OwnedFd, String)>,
+    /// The folders whose content takes room on the host's disk; the one below `/` is the first.
+    pub written: Vec<OwnedFd>,
+}
+
+/// Makes the guest's world out of what was staged, and goes there for good.
+pub(super) fn enter(request: &Request) -> Result<Held, Trouble> {
+    let upper = mount_root(&request.root)?;
     let take = |name: String, flags| clone_mount(&staged(&name), flags).doing(|| format!("taking `{name}`"));
     let binds = (0..request.binds.len()).map(|number| take(format!("b{number}"), AT_RECURSIVE));
     let binds = binds.collect::<Result<Vec<_>, _>>()?;
@@ -109,25 +115,34 @@ pub(super) fn enter(request: &Request) -> Result<Vec<(OwnedFd, String)>, Trouble
     umount2(".", MntFlags::MNT_DETACH).doing(|| "leaving the host's root".to_owned())?;
     std::env::set_current_dir("/").doing(|| "entering the root".to_owned())?;
 
-    mount_dev(devices)?;
+    mount_dev(devices, request.limits.memory_bytes)?;
     let mut outputs = Vec::new();
+    let mut written = vec![upper];
     for (bind, source) in request.binds.iter().zip(binds) {
         let doing = || format!("binding `{}` at `{}`", bind.host, bind.guest);
         set_attributes(&source, bind).doing(doing)?;
         attach(&source, bind.guest.as_path()).doing(doing)?;
-        if bind.collect {
+        if bind.collect || bind.writable {
             // The mount's own root, not the path: a later bind may lie above it.
-            let folder = File::open(bind.guest.as_path()).doing(doing)?;
-            outputs.push((folder.into(), bind.guest.to_string()));
+            let opened = File::open(bind.guest.as_path()).doing(doing)?;
+            if bind.writable && opened.metadata().doing(doing)?.is_dir() {
+                written.push(opened.try_clone().doing(doing)?.into());
+            }
+            if bind.collect {
+                outputs.push((opened.into(), bind.guest.to_string()));
+            }
         }
     }
-    Ok(outputs)
+    Ok(Held { outputs, written })
 }
 
-fn mount_root(root: &RootFs) -> Result<(), Trouble> {
+/// Mounts `/`; returns the folder of the host in which what is written there lies.
+fn mount_root(root: &RootFs) -> Result<OwnedFd, Trouble> {
+    let open = |path: PathBuf| File::open(path).map(OwnedFd::from).doing(|| "opening what is written to".to_owned());
     let RootFs::Layers { lowers, .. } = root else {
         let bare = clone_mount(&staged("bare"), 0).and_then(|bare| attach(&bare, &staged("root")));
-        return bare.doing(|| "mounting the root".to_owned());
+        bare.doing(|| "mounting the root".to_owned())?;
+        return open(staged("root"));
     };
     for (name, mode) in [("upper", 0o755), ("work", 0o700)] {
         let made = fs::DirBuilder::new().mode(mode).create(staged("scratch").join(name));
@@ -141,10 +156,11 @@ fn mount_root(root: &RootFs) -> Result<(), Trouble> {
         layers.join(":")
     );
     mount(Some("opb"), &staged("root"), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
-        .doing(|| "mounting the overlay".to_owned())
+        .doing(|| "mounting the overlay".to_owned())?;
+    open(staged("scratch").join("upper"))
 }
 
-fn mount_dev(devices: Vec<(&'static str, OwnedFd)>) -> Result<(), Trouble> {
+fn mount_dev(devices: Vec<(&'static str, OwnedFd)>, memory: Option<u64>) -> Result<(), Trouble> {
     let make = |place: &str, kind: &str, flags: MsFlags, options: &str| {
         make_point(Path::new(place), true)
             .and_then(|()| Ok(mount(Some(kind), place, Some(kind), flags, Some(options))?))
@@ -156,7 +172,9 @@ fn mount_dev(devices: Vec<(&'static str, OwnedFd)>) -> Result<(), Trouble> {
         attach(&device, &Path::new("/dev").join(name)).doing(|| format!("binding `/dev/{name}`"))?;
     }
     make("/dev/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=0620,gid=5")?;
-    make("/dev/shm", "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=1777")?;
+    // Without a size it could have half of the host's memory.
+    let size = memory.map_or_else(String::new, |bytes| format!(",size={bytes}"));
+    make("/dev/shm", "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, &format!("mode=1777{size}"))?;
     let links = [
         ("ptmx", "pts/ptmx"),
         ("fd", "/proc/self/fd"),

@@ -22,7 +22,8 @@ use super::supervise::keep_only;
 use super::wire::{Doing as _, Trouble};
 use super::{GuestUser, Step, rights, unpack};
 
-/// Processes of one user of one guest: far above what builds need, and an end to fork bombs.
+/// Processes of one user of one guest unless something else is asked for: far above what builds need, and an end to fork
+/// bombs.
 const MAX_PROCESSES: u64 = 8_192;
 
 /// Descriptors of one process, as login sessions have; what scans all possible ones is slow with more.
@@ -40,13 +41,14 @@ pub(super) fn close_in(errors: RawFd) -> io::Result<PipeWriter> {
 }
 
 /// Does the step; a command's only returns if it could not be started.
-pub(super) fn perform(step: &Step, filters: &[BpfProgram]) -> Result<(), Trouble> {
+pub(super) fn perform(step: &Step, processes: Option<u64>, filters: &[BpfProgram]) -> Result<(), Trouble> {
     reset_signals();
     setsid().doing(|| "making a session".to_owned())?;
     match step {
         Step::Run { argv, env, cwd, user } => {
             // Before the rights go: the working directory may be open to the guest's root only.
-            limit_resources();
+            // Above the limit, so that whoever counts has something to see before the kernel refuses more.
+            limit_resources(processes.map_or(MAX_PROCESSES, |most| most.saturating_add(most / 4)));
             std::env::set_current_dir(cwd.as_path()).doing(|| format!("entering `{cwd}`"))?;
             rights::limit(*user, filters)?;
             execute(argv, env)
@@ -84,10 +86,10 @@ fn reset_signals() {
 }
 
 /// The same limits whoever calls, as far as the caller's own allow. None of them failing makes the guest less safe.
-fn limit_resources() {
+fn limit_resources(processes: u64) {
     let wanted = [
         (Resource::RLIMIT_CORE, 0, 0),
-        (Resource::RLIMIT_NPROC, MAX_PROCESSES, MAX_PROCESSES),
+        (Resource::RLIMIT_NPROC, processes, processes),
         (Resource::RLIMIT_NOFILE, MAX_DESCRIPTORS, u64::MAX),
     ];
     for (resource, soft, hard) in wanted {

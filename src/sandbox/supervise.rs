@@ -17,6 +17,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::CloneFlags;
 
+use super::cgroup::{Controller, Own};
+use super::gauge::Counted;
 use super::id_map::{Extent, Writer};
 use super::wire::{self, Doing as _, Ended, Job, Order, Place, Report, Trouble, Usage};
 use super::{IdMap, init, mounts, remove};
@@ -44,10 +46,15 @@ fn supervise(order: &Order, caller: &mut UnixStream) -> Result<Report, Trouble> 
             mounts::stage_in_new_namespace(request)?;
         }
     }
+    let mut cgroup = match &order.job {
+        Job::Run(request) => Own::make(&order.cgroups, &request.limits),
+        Job::Remove(_) => Own::default(),
+    };
     let (ready, mut go) = io::pipe().doing(|| "making a pipe".to_owned())?;
     let (mut report, answer) = io::pipe().doing(|| "making a pipe".to_owned())?;
     let Some(child) = clone_into(namespaces)? else { init_side(order, ready, answer) };
     drop((ready, answer));
+    prefer_to_kill(child.pid);
     if let Err(trouble) =
         write_maps(&order.map, child.pid).and_then(|()| go.write_all(b"g").doing(|| "starting init".to_owned()))
     {
@@ -55,9 +62,18 @@ fn supervise(order: &Order, caller: &mut UnixStream) -> Result<Report, Trouble> 
         child.wait()?;
         return Err(trouble);
     }
-    let killed = child.attend(caller);
+    // Init makes its mounts while it is put into its cgroup, which the kernel may take some milliseconds for.
+    cgroup.take_in(child.pid);
+    let counted = Counted { memory: cgroup.has(Controller::Memory), processes: cgroup.has(Controller::Processes) };
+    // Where it has ended already, it has said why.
+    let _ = go.write_all(&[counted.byte()]);
+    let end = child.attend(caller, &cgroup);
     let (status, usage) = child.wait()?;
-    if killed {
+    // Also where it ended by itself: a build that lost one of its processes has not done what it was told to.
+    if let Some(limit) = cgroup.met() {
+        return Ok(Report::Limited { limit, usage });
+    }
+    if end == Attended::Killed {
         return Ok(Report::Killed { usage });
     }
     let Ok(said) = wire::receive::<Result<Option<Ended>, Trouble>>(&mut report) else {
@@ -69,6 +85,11 @@ fn supervise(order: &Order, caller: &mut UnixStream) -> Result<Report, Trouble> 
         return Err(Trouble { place: Place::Lost, doing: String::new(), errno: None, said });
     };
     Ok(said?.map_or(Report::Done, |ended| Report::Ended { ended, usage }))
+}
+
+/// Where the host itself runs out of memory, builds are to go first.
+fn prefer_to_kill(process: libc::pid_t) {
+    let _ = std::fs::write(format!("/proc/{process}/oom_score_adj"), "500");
 }
 
 /// The cloned child: does the job once it has its ids, and says how it went.
@@ -144,18 +165,22 @@ impl Cloned {
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.pidfd.as_raw_fd(), libc::SIGKILL, no_info, 0) };
     }
 
-    /// Waits for init's end; true if it was killed because the caller closed its end or died.
-    fn attend(&self, caller: &mut UnixStream) -> bool {
+    /// Waits for init's end, and brings it about where the caller closes its end or dies, or a limit is met.
+    fn attend(&self, caller: &mut UnixStream, cgroup: &Own) -> Attended {
+        /// Milliseconds from one look at the cgroup to the next.
+        const LOOK: u16 = 500;
         loop {
             let mut asked =
                 [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN), PollFd::new(caller.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut asked, PollTimeout::NONE) {
+            let timeout = if cgroup.is_none() { PollTimeout::NONE } else { PollTimeout::from(LOOK) };
+            match poll(&mut asked, timeout) {
                 Err(Errno::EINTR) => continue,
-                Ok(_) if asked[0].any() == Some(true) => return false,
+                Ok(0) if cgroup.met().is_none() => continue,
+                Ok(1..) if asked[0].any() == Some(true) => return Attended::Ended,
                 // The caller says nothing more: what comes is its end. Without poll nothing could be watched any more.
                 _ => {
                     self.kill();
-                    return true;
+                    return Attended::Killed;
                 }
             }
         }
@@ -183,6 +208,15 @@ impl Cloned {
         };
         Ok((status, usage))
     }
+}
+
+/// How waiting for init came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attended {
+    /// It ended by itself.
+    Ended,
+    /// It was killed.
+    Killed,
 }
 
 fn write_maps(map: &IdMap, pid: libc::pid_t) -> Result<(), Trouble> {

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{IdMap, Request};
+use super::{Cgroups, IdMap, Request};
 use crate::path::HostPath;
 
 /// The longest message, in bytes: a request with every package of a large distribution's root is far below.
@@ -15,6 +15,7 @@ const MAX_MESSAGE: u32 = 64 << 20;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Order {
     pub map: IdMap,
+    pub cgroups: Cgroups,
     pub job: Job,
 }
 
@@ -32,6 +33,8 @@ pub(super) enum Report {
     Ended { ended: Ended, usage: Usage },
     /// Init was killed because the caller said so.
     Killed { usage: Usage },
+    /// A limit of the guest's cgroup was met, and init killed if it still ran.
+    Limited { limit: Limit, usage: Usage },
     /// The job was not a run and is done.
     Done,
     /// It was not possible.
@@ -50,6 +53,17 @@ pub(super) struct Ended {
 pub(super) enum Status {
     Exit(i32),
     Signal(i32),
+    Limit(Limit),
+}
+
+/// What the guest had too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Limit {
+    Memory,
+    HostMemory,
+    Processes,
+    Disk,
+    HostDisk,
 }
 
 /// What init and all below it used.

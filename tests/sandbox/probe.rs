@@ -28,8 +28,43 @@ fn tell_io<T>(name: &str, result: std::io::Result<T>) {
 pub fn probe(what: &str) {
     match what.split_once(' ') {
         Some(("network", name)) => network(name),
+        None if what == "memory" => memory(),
+        None if what == "processes" => processes(),
         _ => calls(),
     }
+}
+
+/// Takes memory until there are 400 MB, and gives it back after a while.
+fn memory() {
+    let mut held: Vec<Vec<u8>> = Vec::new();
+    for taken in 1..=40 {
+        held.push(vec![1; 10_000_000]);
+        say("memory", &format!("{taken}0"));
+    }
+    std::thread::sleep(std::time::Duration::from_secs(10));
+    say("memory", if held.iter().flatten().all(|byte| *byte == 1) { "kept" } else { "lost" });
+}
+
+/// Starts processes until there are 500 or the kernel refuses, which all end after a while.
+fn processes() {
+    let sleep = || std::thread::sleep(std::time::Duration::from_secs(12));
+    for started in 1..=500 {
+        // SAFETY: the child sleeps and exits, and touches no lock.
+        match unsafe { libc::fork() } {
+            0 => {
+                sleep();
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(0) };
+            }
+            1.. => {}
+            _ => {
+                say("processes", &started.to_string());
+                break;
+            }
+        }
+    }
+    sleep();
+    say("processes", "ended");
 }
 
 fn calls() {

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use opb::path::{GuestPath, HostPath};
 use opb::sandbox::{
-    Bind, Cancel, End, GuestUser, HIDDEN_VERB, IdMap, Launcher, Limits, Outcome, Request, RootFs, SandboxError, Step,
-    Upper, remove, run,
+    Bind, Cancel, Cgroups, End, GuestUser, HIDDEN_VERB, IdMap, Launcher, Limits, Outcome, Request, RootFs,
+    SandboxError, Step, Upper, remove, run,
 };
 
 /// A folder of this test run, a launcher, and a base of busybox.
@@ -38,7 +38,7 @@ pub fn shell(user: GuestUser, script: &str) -> Step {
     command(user, &["sh", "-c", script])
 }
 
-pub const NO_LIMITS: Limits = Limits { wall_seconds: Some(60), silence_seconds: None, log_bytes: 1 << 20 };
+pub const NO_LIMITS: Limits = Limits { wall_seconds: Some(60), log_bytes: 1 << 20, ..Limits::NONE };
 
 /// The space, or `None` with the reason printed where this machine can have none.
 pub fn space() -> Option<&'static Space> {
@@ -59,7 +59,12 @@ fn make_space() -> Option<Space> {
         }
     };
     let program = std::env::var_os("OPB_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_opb").into());
-    let launcher = Launcher { program: program.into(), args: vec![HIDDEN_VERB.to_owned()], map };
+    let launcher = Launcher {
+        program: program.into(),
+        args: vec![HIDDEN_VERB.to_owned()],
+        map,
+        cgroups: Cgroups::of_this_process(),
+    };
     let folder = make_folder(&launcher);
     let base = HostPath::new(folder.join("base"));
     let space = Space { launcher, folder, base };
@@ -112,6 +117,11 @@ fn make_folder(launcher: &Launcher) -> PathBuf {
 }
 
 impl Space {
+    /// The launchers to hold limits with: one with what cgroups this caller may have, and one without any.
+    pub fn launchers(&self) -> [Launcher; 2] {
+        [self.launcher.clone(), Launcher { cgroups: Cgroups::default(), ..self.launcher.clone() }]
+    }
+
     /// A fresh folder for the guest.
     pub fn fresh(&self, name: &str) -> HostPath {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
@@ -154,12 +164,17 @@ impl Space {
 
     /// What the probe says as `user`, one `name=value` each.
     pub fn probe(&self, user: GuestUser, what: &str) -> BTreeMap<String, String> {
+        let log = self.output(&self.probing(user, what));
+        let lines = log.lines().filter_map(|line| line.split_once("probe:")?.1.split_once('='));
+        lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// A request that runs the probe.
+    pub fn probing(&self, user: GuestUser, what: &str) -> Request {
         let mut request = self.request(vec![command(user, &["/probe", "--exact", "probe_inside", "--nocapture"])]);
         let Some(Step::Run { env, .. }) = request.steps.first_mut() else { panic!("a run") };
         env.insert("OPB_PROBE".to_owned(), what.to_owned());
         request.binds = vec![bind("/usr", "/usr"), bind(std::env::current_exe().expect("a path"), "/probe")];
-        let log = self.output(&request);
-        let lines = log.lines().filter_map(|line| line.split_once("probe:")?.1.split_once('='));
-        lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        request
     }
 }

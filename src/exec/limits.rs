@@ -1,0 +1,144 @@
+//! How much of the machine a guest may have, and what is said of one that wanted more.
+//!
+//! What `opb.toml` does not say comes from the machine. A guest may have all of its memory but a part that stays for the
+//! rest: divided by the number of jobs, the largest link of a distribution would not fit where it always has, while the
+//! others beside it need little. None of it is in any key: results do not depend on what was not used up.
+
+use crate::diag::Cause;
+use crate::quantity::Size;
+use crate::sandbox::{End, Limits, host_memory};
+use crate::settings::GuestLimits;
+
+/// Processes and threads of one guest at least, whatever the machine, …
+const PROCESSES: u64 = 8_192;
+
+/// … and for each core: linkers and compilers start as many threads as there are cores, once for each of as many jobs.
+const PROCESSES_PER_CORE: u64 = 128;
+
+/// What of the machine's memory no guest may have: one part in so many, …
+const RESERVE_PART: u64 = 16;
+
+/// … or so many bytes, if that is more.
+const RESERVE: u64 = 256 << 20;
+
+/// `limits` with what a guest may have of this machine where `set` says nothing else.
+pub fn bounded(set: &GuestLimits, limits: &Limits) -> Limits {
+    with(limits, set, host_memory(), cores())
+}
+
+fn cores() -> u64 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64)
+}
+
+fn with(limits: &Limits, set: &GuestLimits, memory: u64, cores: u64) -> Limits {
+    let reserve = (memory / RESERVE_PART).max(RESERVE).min(memory / 2);
+    Limits {
+        memory_bytes: Some(set.memory.map_or(memory - reserve, |size| size.0)),
+        processes: Some(set.processes.map_or_else(|| PROCESSES.max(cores * PROCESSES_PER_CORE), u64::from)),
+        disk_bytes: set.disk.map(|size| size.0),
+        ..*limits
+    }
+}
+
+/// A limit that was met.
+pub struct Met {
+    /// Which, and its value; what it is said of comes before.
+    pub how: String,
+    /// How to raise it.
+    pub help: String,
+    /// The build's, where the limit was set for it; else the machine's.
+    pub cause: Cause,
+}
+
+/// What is said of a guest that ended by a limit on what it may have of the machine, and ran within `limits`; `None` where
+/// it ended otherwise.
+pub fn met(set: &GuestLimits, end: End, limits: &Limits) -> Option<Met> {
+    let memory = Size(limits.memory_bytes.unwrap_or_default());
+    let processes = limits.processes.unwrap_or(PROCESSES);
+    let raise = |name: &str| format!("raise `{name}` of `[limits]` in `opb.toml`, if it is right to need so much");
+    let (how, help, cause) = match end {
+        End::MemoryLimit if set.memory.is_some() => {
+            let less = "let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`";
+            (format!("wanted more memory than {memory}"), format!("{}; or {less}", raise("memory")), Cause::Build)
+        }
+        End::MemoryLimit => (
+            format!("wanted more memory than {memory}, which is all that it may have of this machine's,"),
+            "build it where there is more memory, or set `memory` of `[limits]` in `opb.toml` if the rest of this machine \
+             needs less than what is kept for it"
+                .to_owned(),
+            Cause::Environment,
+        ),
+        End::HostMemory => (
+            "lost a process, as this machine had no memory left,".to_owned(),
+            "build fewer nodes at once with `-j`, or end what else needs memory here, and build again".to_owned(),
+            Cause::Environment,
+        ),
+        End::ProcessLimit => {
+            (format!("wanted more processes and threads at once than {processes}"), raise("processes"), Cause::Build)
+        }
+        End::DiskLimit => {
+            let disk = Size(limits.disk_bytes.unwrap_or_default());
+            (format!("wrote more than {disk} to the disk"), raise("disk"), Cause::Build)
+        }
+        End::HostDisk => (
+            "had all but filled the store's disk".to_owned(),
+            "free space there: `opb store gc` removes what nobody needs; or choose a store on another disk with `--store`; \
+             and build again"
+                .to_owned(),
+            Cause::Environment,
+        ),
+        End::Exit(_) | End::Signal(_) | End::WallLimit | End::SilenceLimit | End::LogLimit | End::Cancelled => {
+            return None;
+        }
+    };
+    Some(Met { how: format!("{how} and was ended"), help, cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_set_comes_from_the_machine() {
+        let of = |memory, cores| {
+            let limits = with(&Limits::NONE, &GuestLimits::default(), memory, cores);
+            (limits.memory_bytes, limits.processes, limits.disk_bytes)
+        };
+        assert_eq!(of(64 << 30, 8), (Some(60 << 30), Some(8_192), None));
+        assert_eq!(of(1 << 30, 256), (Some(768 << 20), Some(32_768), None));
+        assert_eq!(of(100 << 20, 1).0, Some(50 << 20));
+        let set = GuestLimits { memory: Some(Size(1 << 30)), processes: Some(100), disk: Some(Size(5)) };
+        let limits = with(&Limits { log_bytes: 7, ..Limits::NONE }, &set, 64 << 30, 8);
+        assert_eq!((limits.memory_bytes, limits.processes, limits.disk_bytes), (Some(1 << 30), Some(100), Some(5)));
+        assert_eq!(limits.log_bytes, 7);
+    }
+
+    #[test]
+    fn each_limit_says_which_and_how_to_raise_it() {
+        let host = GuestLimits::default();
+        let set = GuestLimits { memory: Some(Size(2_000_000_000)), processes: Some(100), disk: Some(Size(3_000_000)) };
+        let said = |set: &GuestLimits, end| {
+            let limits = with(&Limits::NONE, set, 16_000_000_000, 4);
+            let Met { how, help, cause } = met(set, end, &limits)?;
+            Some(format!("{cause:?}: the script {how} | {help}"))
+        };
+        let all = [
+            said(&set, End::MemoryLimit),
+            said(&host, End::MemoryLimit),
+            said(&host, End::HostMemory),
+            said(&set, End::ProcessLimit),
+            said(&set, End::DiskLimit),
+            said(&host, End::HostDisk),
+        ];
+        insta::assert_snapshot!(all.map(|said| said.expect("a limit")).join("\n"), @r"
+        Build: the script wanted more memory than 2.0 GB and was ended | raise `memory` of `[limits]` in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
+        Environment: the script wanted more memory than 15.0 GB, which is all that it may have of this machine's, and was ended | build it where there is more memory, or set `memory` of `[limits]` in `opb.toml` if the rest of this machine needs less than what is kept for it
+        Environment: the script lost a process, as this machine had no memory left, and was ended | build fewer nodes at once with `-j`, or end what else needs memory here, and build again
+        Build: the script wanted more processes and threads at once than 100 and was ended | raise `processes` of `[limits]` in `opb.toml`, if it is right to need so much
+        Build: the script wrote more than 3.0 MB to the disk and was ended | raise `disk` of `[limits]` in `opb.toml`, if it is right to need so much
+        Environment: the script had all but filled the store's disk and was ended | free space there: `opb store gc` removes what nobody needs; or choose a store on another disk with `--store`; and build again
+        ");
+        assert_eq!(said(&host, End::Exit(1)), None);
+        assert_eq!(said(&host, End::WallLimit), None);
+    }
+}
