@@ -58,6 +58,8 @@ mod select;
 mod since;
 #[path = "cli/store.rs"]
 mod store;
+#[path = "cli/timings.rs"]
+mod timings;
 #[path = "cli/update.rs"]
 mod update;
 #[path = "cli/why.rs"]

@@ -31,6 +31,7 @@ mod saving;
 pub mod session;
 mod settled;
 pub mod stored;
+pub mod timings;
 pub mod update;
 pub mod usual;
 pub mod verifying;

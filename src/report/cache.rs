@@ -5,13 +5,12 @@
 //! gather.rs    records of runs ─► rows, and causes of what ran
 //! table.rs     text for people
 //! json.rs, csv.rs    data for programs (docs/schema/report-cache.json)
-//! picture.rs   SVG: bars of rows and of causes (chart.rs: places and words, style.rs: colours)
+//! picture.rs   SVG: bars of rows and of causes (style.rs: colours)
 //! ```
 //!
 //! Nodes are counted as runs met them: one that was clean in two runs is saved twice. Times are those at which results
 //! were made.
 
-mod chart;
 mod csv;
 mod gather;
 mod json;

@@ -5,6 +5,9 @@
 
 pub mod cache;
 pub mod causes;
+mod chart;
+#[cfg(test)]
+mod chart_checks;
 pub mod check;
 pub mod clipped;
 pub mod diff;
@@ -19,6 +22,7 @@ pub mod query;
 pub mod rivals;
 pub mod runs;
 pub mod store;
+pub mod timings;
 pub mod why;
 mod words;
 

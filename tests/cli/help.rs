@@ -34,6 +34,8 @@ fn the_program() {
                    would run begins
       runs         List the runs on record, the last first, or show one of them: why nodes ran, and what
                    they came to
+      timings      Show who ran when in a run on record, what each node waited for, and the critical
+                   path
       report       Report on runs on record: what the store saved, and why nodes ran nevertheless
       diff         Show what differs between two states of the project, or between two runs: root
                    changes first, then what follows
@@ -386,7 +388,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new eval query check plan build fetch log why runs report diff update cache key repo store run definitions completions";
+    let expected = "init new eval query check plan build fetch log why runs timings report diff update cache key repo store run definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

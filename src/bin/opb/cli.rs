@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     build, cache, check, completions, definitions, diff, eval, fetch, init, key, log, new, plan, query, repo, report,
-    run, runs, store, update, why,
+    run, runs, store, timings, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -80,6 +80,7 @@ pub enum Verb {
     Log(log::Log),
     Why(why::Why),
     Runs(runs::Runs),
+    Timings(timings::Timings),
     Report(report::Report),
     Diff(diff::Diff),
     Update(update::Update),

@@ -2,9 +2,10 @@
 //!
 //! Bars of rows are as long as each other and show shares of their nodes; those of causes show how many nodes there were.
 
-use super::chart::{Letters, MARGIN, Part, Place, Sheet, WIDE};
+use super::style::{CHART, CHART_DARK};
 use super::table::{called, came_to, heading, percent, remarks, shown, spent};
 use super::{By, Report, Sums};
+use crate::report::chart::{Letters, MARGIN, Part, Place, Sheet, WIDE};
 use crate::report::lines::saved;
 use crate::report::{count, duration, plain};
 
@@ -47,7 +48,8 @@ pub fn svg(report: &Report) -> String {
         sheet.y += 4.0;
         sheet.paragraph(Letters::Small, &remark);
     }
-    sheet.finish(&format!("What the store saved: {}", plain(&self::heading(report))))
+    let title = format!("What the store saved: {}", plain(&self::heading(report)));
+    sheet.finish(&title, CHART, CHART_DARK)
 }
 
 /// What nodes came to, in the order of the legend.

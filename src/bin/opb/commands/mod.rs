@@ -19,6 +19,7 @@ pub mod report;
 pub mod run;
 pub mod runs;
 pub mod store;
+pub mod timings;
 pub mod update;
 pub mod why;
 
@@ -56,6 +57,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Log(args) => log::run(global, args),
         Verb::Why(args) => why::run(global, args),
         Verb::Runs(args) => runs::run(global, args),
+        Verb::Timings(args) => timings::run(global, args),
         Verb::Report(args) => report::run(global, args),
         Verb::Diff(args) => diff::run(global, args),
         Verb::Update(args) => update::run(global, args),

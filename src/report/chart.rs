@@ -2,34 +2,55 @@
 
 use std::fmt::Write as _;
 
-use super::style::{CHART, CHART_DARK, HEAD, SMALL, TEXT, TITLE};
-use crate::report::picture::{n, sheet, text, width};
+use super::picture::{n, sheet, text, width};
 
 /// How wide the sheet is.
-pub(super) const WIDE: f64 = 960.0;
+pub(in crate::report) const WIDE: f64 = 960.0;
 
 /// Its margin, on all sides.
-pub(super) const MARGIN: f64 = 28.0;
+pub(in crate::report) const MARGIN: f64 = 28.0;
 
 /// The least width of a part of a bar: a node of a hundred thousand is seen.
 const LEAST: f64 = 2.0;
 
+/// How high letters of the classes are.
+const TITLE: f64 = 18.0;
+const HEAD: f64 = 14.0;
+const TEXT: f64 = 12.0;
+const SMALL: f64 = 11.0;
+
+/// The rules of all charts.
+const CHART: &str = "\
+.title { font-size: 18px; font-weight: 600; }
+.head { font-size: 14px; font-weight: 600; }
+.small { fill: #59636e; font-size: 11px; }
+.grid { stroke: #e3e7eb; stroke-width: 1; }
+";
+
+/// The dark ones.
+const CHART_DARK: &str = "\
+.small { fill: #9198a1; }
+.grid { stroke: #2a313a; }
+";
+
 /// Which letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Letters {
+pub(in crate::report) enum Letters {
     Title,
     Head,
     Plain,
     Small,
+    /// Within a block.
+    Label,
 }
 
 impl Letters {
-    fn size(self) -> f64 {
+    pub(in crate::report) fn size(self) -> f64 {
         match self {
             Self::Title => TITLE,
             Self::Head => HEAD,
             Self::Plain => TEXT,
-            Self::Small => SMALL,
+            Self::Small | Self::Label => SMALL,
         }
     }
 
@@ -39,18 +60,19 @@ impl Letters {
             Self::Head => "head",
             Self::Plain => "plain",
             Self::Small => "small",
+            Self::Label => "label",
         }
     }
 
     /// About as wide as `words` are. Rather too wide.
-    pub(super) fn width(self, words: &str) -> f64 {
+    pub(in crate::report) fn width(self, words: &str) -> f64 {
         let bold = if matches!(self, Self::Title | Self::Head) { 1.08 } else { 1.0 };
         width(words, self.size()) * bold
     }
 }
 
 /// A part of a bar.
-pub(super) struct Part {
+pub(in crate::report) struct Part {
     /// What it is coloured as.
     pub class: &'static str,
     /// How much of the bar.
@@ -60,7 +82,7 @@ pub(super) struct Part {
 }
 
 /// Where a bar stands.
-pub(super) struct Place {
+pub(in crate::report) struct Place {
     pub x: f64,
     pub y: f64,
     pub width: f64,
@@ -68,19 +90,19 @@ pub(super) struct Place {
 }
 
 /// The sheet.
-pub(super) struct Sheet {
+pub(in crate::report) struct Sheet {
     body: String,
     /// How far down it is drawn on.
     pub y: f64,
 }
 
 impl Sheet {
-    pub(super) fn new() -> Self {
+    pub(in crate::report) fn new() -> Self {
         Self { body: String::new(), y: MARGIN }
     }
 
     /// Words whose line stands at `y`, cut off so that they have room. What is cut off is told where somebody points at it.
-    pub(super) fn words(&mut self, letters: Letters, (x, y): (f64, f64), room: f64, words: &str) {
+    pub(in crate::report) fn words(&mut self, letters: Letters, (x, y): (f64, f64), room: f64, words: &str) {
         let shown = fitted(letters, words, room);
         let class = letters.class();
         let hint = if shown == words { String::new() } else { format!("<title>{}</title>", text(words)) };
@@ -88,64 +110,81 @@ impl Sheet {
     }
 
     /// Words over the whole width, in as many lines as they need, below what is there.
-    pub(super) fn paragraph(&mut self, letters: Letters, words: &str) {
+    pub(in crate::report) fn paragraph(&mut self, letters: Letters, words: &str) {
         let room = WIDE - 2.0 * MARGIN;
         let mut line = String::new();
         for word in words.split_whitespace() {
             let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
             if letters.width(&longer) > room && !line.is_empty() {
-                self.line(letters, &line);
+                self.one_line(letters, &line);
                 line = word.to_owned();
             } else {
                 line = longer;
             }
         }
-        self.line(letters, &line);
+        self.one_line(letters, &line);
     }
 
-    fn line(&mut self, letters: Letters, words: &str) {
+    fn one_line(&mut self, letters: Letters, words: &str) {
         self.y += letters.size() * 1.5;
         self.words(letters, (MARGIN, self.y), WIDE - 2.0 * MARGIN, words);
     }
 
     /// A bar whose parts fill the place in proportion to their amounts.
-    pub(super) fn bar(&mut self, place: &Place, parts: &[Part]) {
+    pub(in crate::report) fn bar(&mut self, place: &Place, parts: &[Part]) {
         let mut x = place.x;
         for (part, width) in std::iter::zip(parts, shares(parts, place.width)) {
             if part.amount > 0 {
                 let Part { class, hint, .. } = part;
                 // A gap tells neighbours apart whatever their colours.
                 let shown = (width - 1.0).max(1.0);
-                let _ = writeln!(
-                    self.body,
-                    r#"<rect class="{class}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>"#,
-                    n(x),
-                    n(place.y),
-                    n(shown),
-                    n(place.height),
-                    text(hint)
-                );
+                self.block(class, &Place { x, y: place.y, width: shown, height: place.height }, hint);
                 x += width;
             }
         }
     }
 
+    /// A rectangle of these classes, which is told of where somebody points at it.
+    pub(in crate::report) fn block(&mut self, class: &str, place: &Place, hint: &str) {
+        let _ = writeln!(
+            self.body,
+            r#"<rect class="{class}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>"#,
+            n(place.x),
+            n(place.y),
+            n(place.width),
+            n(place.height),
+            text(hint)
+        );
+    }
+
     /// A square of a colour.
-    pub(super) fn swatch(&mut self, class: &str, x: f64, y: f64) {
+    pub(in crate::report) fn swatch(&mut self, class: &str, x: f64, y: f64) {
         let _ =
             writeln!(self.body, r#"<rect class="{class}" x="{}" y="{}" width="12" height="12" rx="2"/>"#, n(x), n(y));
     }
 
     /// A line from the top of `place` to its bottom.
-    pub(super) fn rule(&mut self, x: f64, top: f64, bottom: f64) {
-        let _ =
-            writeln!(self.body, r#"<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>"#, n(x), n(top), n(bottom));
+    pub(in crate::report) fn rule(&mut self, x: f64, top: f64, bottom: f64) {
+        self.line("grid", (x, top), (x, bottom));
     }
 
-    /// The whole file; `title` is what it is called.
-    pub(super) fn finish(self, title: &str) -> String {
+    /// A line of that class.
+    pub(in crate::report) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+        let (x1, y1, x2, y2) = (n(from.0), n(from.1), n(to.0), n(to.1));
+        let _ = writeln!(self.body, r#"<line class="{class}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>"#);
+    }
+
+    /// A shape of that class, along these points and closed.
+    pub(in crate::report) fn shape(&mut self, class: &str, points: &[(f64, f64)]) {
+        let points: Vec<String> = points.iter().map(|(x, y)| format!("{},{}", n(*x), n(*y))).collect();
+        let _ = writeln!(self.body, r#"<polygon class="{class}" points="{}"/>"#, points.join(" "));
+    }
+
+    /// The whole file; `title` is what it is called. `light` are rules of its own, `dark` those for viewers that say they
+    /// are dark.
+    pub(in crate::report) fn finish(self, title: &str, light: &str, dark: &str) -> String {
         let (w, h) = (n(WIDE), n(self.y + MARGIN));
-        let style = sheet(CHART, CHART_DARK);
+        let style = sheet(&format!("{CHART}{light}"), &format!("{CHART_DARK}{dark}"));
         let (paper_w, paper_h) = (n(WIDE - 1.0), n(self.y + MARGIN - 1.0));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
