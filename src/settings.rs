@@ -16,6 +16,11 @@
 //! memory = "16 GB"                # default: all of the machine's but a sixteenth
 //! processes = 8192                # and threads, at once; default: 8192, or 128 for each core if that is more
 //! disk = "100 GB"                 # default: until the disk is nearly full
+//! time = "6h"                     # from its beginning to its end
+//! silence = "2h"                  # without a line of log
+//!
+//! [limits.component.chromium]     # what is other for builds of that component
+//! time = "24h"
 //!
 //! [channel.nightly]
 //! origin = "Vendor"               # Origin and Label of the Release file
@@ -36,7 +41,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::diag::{Cause, Caused};
-use crate::name::ChannelName;
+use crate::name::{ChannelName, ComponentName};
 use crate::quantity::{Age, Size};
 
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
@@ -52,7 +57,7 @@ pub struct Settings {
     /// How far a collection goes.
     pub store: Collection,
     /// What one guest may have of the machine.
-    pub limits: GuestLimits,
+    pub limits: Limits,
     /// Published repositories. Never empty: without any, there is `nightly`.
     pub channel: BTreeMap<ChannelName, Channel>,
     /// Where results of this project are shared.
@@ -81,6 +86,50 @@ pub struct Collection {
     pub free: Option<Size>,
 }
 
+/// What one guest may have of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "LimitsTable")]
+pub struct Limits {
+    /// Whatever it is for.
+    pub all: GuestLimits,
+    /// What is other for builds of a component.
+    pub component: BTreeMap<ComponentName, GuestLimits>,
+}
+
+impl Limits {
+    /// What a guest may have that is for `component`.
+    pub fn of(&self, component: &str) -> GuestLimits {
+        let own = self.component.iter().find(|(name, _)| name.as_str() == component).map(|(_, own)| *own);
+        let (own, all) = (own.unwrap_or_default(), self.all);
+        GuestLimits {
+            memory: own.memory.or(all.memory),
+            processes: own.processes.or(all.processes),
+            disk: own.disk.or(all.disk),
+            time: own.time.or(all.time),
+            silence: own.silence.or(all.silence),
+        }
+    }
+}
+
+/// The table, as it is written.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct LimitsTable {
+    memory: Option<Size>,
+    processes: Option<u32>,
+    disk: Option<Size>,
+    time: Option<Age>,
+    silence: Option<Age>,
+    component: BTreeMap<ComponentName, GuestLimits>,
+}
+
+impl From<LimitsTable> for Limits {
+    fn from(table: LimitsTable) -> Self {
+        let LimitsTable { memory, processes, disk, time, silence, component } = table;
+        Self { all: GuestLimits { memory, processes, disk, time, silence }, component }
+    }
+}
+
 /// What one guest may have of the machine; `None`: what the machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -91,22 +140,39 @@ pub struct GuestLimits {
     pub processes: Option<u32>,
     /// What it writes.
     pub disk: Option<Size>,
+    /// How long all of it may take. Of builds and source packages alone: what makes roots and probes has limits of its own.
+    pub time: Option<Age>,
+    /// How long it may say nothing; as `time`.
+    pub silence: Option<Age>,
 }
 
 impl GuestLimits {
     /// With less a shell does not even start, and the message would be about something else.
-    const LEAST: Self = Self { memory: Some(Size(64_000_000)), processes: Some(32), disk: Some(Size(16_000_000)) };
+    const LEAST: Self = Self {
+        memory: Some(Size(64_000_000)),
+        processes: Some(32),
+        disk: Some(Size(16_000_000)),
+        time: Some(Age { seconds: 60 }),
+        silence: Some(Age { seconds: 60 }),
+    };
 
     /// The names of what is too small, with the least that there may be.
     fn problems(&self) -> Vec<(&'static str, String)> {
         let size = |name, set: Option<Size>, least: Option<Size>| {
             set.zip(least).filter(|(set, least)| set < least).map(|(_, least)| (name, least.to_string()))
         };
+        let age = |name, set: Option<Age>, least: Option<Age>| {
+            set.zip(least)
+                .filter(|(set, least)| set < least)
+                .map(|(_, least)| (name, format!("{}m", least.seconds / 60)))
+        };
         let processes = self.processes.zip(Self::LEAST.processes).filter(|(set, least)| set < least);
         [
             size("memory", self.memory, Self::LEAST.memory),
             processes.map(|(_, least)| ("processes", least.to_string())),
             size("disk", self.disk, Self::LEAST.disk),
+            age("time", self.time, Self::LEAST.time),
+            age("silence", self.silence, Self::LEAST.silence),
         ]
         .into_iter()
         .flatten()
@@ -137,7 +203,7 @@ impl Default for Settings {
             maintainer: "opb <opb@localhost>".to_owned(),
             mirrors: BTreeMap::new(),
             store: Collection::default(),
-            limits: GuestLimits::default(),
+            limits: Limits::default(),
             channel: BTreeMap::from([(nightly, Channel::default())]),
             cache: Vec::new(),
         }
@@ -215,8 +281,18 @@ impl Settings {
         let message = |keys: &[String], text: &str| {
             format!("`{}` must be one line of text, not `{}`", keys.join("."), text.escape_debug())
         };
-        let of_limits = self.limits.problems().into_iter().map(|(field, least)| {
-            let keys = vec!["limits".to_owned(), field.to_owned()];
+        let own = |(name, limits): (&ComponentName, &GuestLimits)| {
+            let below = vec!["component".to_owned(), name.to_string()];
+            (below, *limits)
+        };
+        let of_limits = std::iter::once((Vec::new(), self.limits.all)).chain(self.limits.component.iter().map(own));
+        let of_limits = of_limits.flat_map(|(below, limits)| {
+            limits.problems().into_iter().map(move |(field, least)| (below.clone(), field, least))
+        });
+        let of_limits = of_limits.map(|(below, field, least)| {
+            let mut keys = vec!["limits".to_owned()];
+            keys.extend(below);
+            keys.push(field.to_owned());
             let message = format!("`{}` must be at least {least}", keys.join("."));
             (keys, message)
         });
@@ -231,6 +307,16 @@ mod tests {
     #[test]
     fn an_empty_file_means_the_defaults() {
         assert_eq!(Settings::parse("").expect("fine"), Settings::default());
+    }
+
+    #[test]
+    fn a_component_has_the_limits_of_all_but_for_its_own() {
+        let text = "[limits]\ntime = \"6h\"\ndisk = \"1 GB\"\n[limits.component.big]\ntime = \"2d\"\nprocesses = 99\n";
+        let limits = Settings::parse(text).expect("fine").limits;
+        let told = |limits: GuestLimits| (limits.time.map(|age| age.seconds), limits.processes, limits.disk);
+        assert_eq!(told(limits.of("big")), (Some(2 * 86_400), Some(99), Some(Size(1_000_000_000))));
+        assert_eq!(told(limits.of("small")), (Some(6 * 3_600), None, Some(Size(1_000_000_000))));
+        assert_eq!(limits.of("small"), limits.all);
     }
 
     #[test]
@@ -260,7 +346,13 @@ mod tests {
         );
         assert_eq!(
             error("[limits]\ncpu = 5"),
-            "cannot read `opb.toml`: unknown field `cpu`, expected one of `memory`, `processes`, `disk`"
+            "cannot read `opb.toml`: unknown field `cpu`, expected one of `memory`, `processes`, `disk`, `time`, `silence`, `component`"
         );
+        assert_eq!(error("[limits]\ntime = \"0\""), "cannot read `opb.toml`: `limits.time` must be at least 1m");
+        assert_eq!(
+            error("[limits.component.chromium]\nsilence = \"0m\""),
+            "cannot read `opb.toml`: `limits.component.chromium.silence` must be at least 1m"
+        );
+        assert!(error("[limits.component.chromium]\ncomponent = 1").contains("unknown field `component`"));
     }
 }

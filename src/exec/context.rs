@@ -13,9 +13,9 @@ use crate::distro::Distro;
 use crate::drv::{ActionKey, Outputs, absent};
 use crate::event::{Event, Sink};
 use crate::graph::{Graph, Node, NodeId};
-use crate::name::DistroName;
+use crate::name::{DistroName, NodeName, component_of};
 use crate::sandbox::{Cancel, Launcher};
-use crate::settings::GuestLimits;
+use crate::settings::{GuestLimits, Limits};
 use crate::solve::Universe;
 use crate::store::Store;
 use crate::tree::Tree;
@@ -40,7 +40,7 @@ pub struct Context<'a> {
     /// How sandboxes are started.
     pub launcher: Launcher,
     /// What guests may have of the machine.
-    pub limits: GuestLimits,
+    pub limits: Limits,
     /// Ends sandboxes when the run is stopped.
     pub cancel: Cancel,
     /// Set when the run is stopped.
@@ -59,6 +59,11 @@ impl Context<'_> {
     /// Tells what a running node is at.
     pub fn phase(&self, node: Node<'_>, phase: impl Into<String>) {
         (self.sink)(Event::NodePhase { node: node.name(), phase: phase.into() });
+    }
+
+    /// What guests may have of the machine that run for a node of that name.
+    pub fn limits_of(&self, node: &NodeName) -> GuestLimits {
+        self.limits.of(component_of(node.kind, &node.subject).unwrap_or_default())
     }
 
     /// Whether the run is being stopped.

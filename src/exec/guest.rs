@@ -68,12 +68,14 @@ pub fn finished(
         End::Exit(code) => format!("failed with exit code {code}"),
         End::Signal(signal) => format!("was ended by signal {signal}"),
         End::WallLimit => format!("took longer than {} and was ended", span(limits.wall_seconds)),
-        End::SilenceLimit => format!("said nothing for {} and was ended", span(limits.silence_seconds)),
         End::LogLimit => format!("wrote more than {} MiB of log and was ended", limits.log_bytes >> 20),
-        End::MemoryLimit | End::HostMemory | End::ProcessLimit | End::DiskLimit | End::HostDisk => String::new(),
+        // Said below.
+        End::SilenceLimit | End::MemoryLimit | End::HostMemory | End::ProcessLimit | End::DiskLimit | End::HostDisk => {
+            String::new()
+        }
     };
     let telling = telling(text);
-    if let Some(Met { how, help, cause }) = limits::met(&ctx.limits, outcome.end, limits) {
+    if let Some(Met { how, help, cause }) = limits::met(&ctx.limits_of(node), outcome.end, limits) {
         return Err(NodeError::Limit { how: format!("{what} {how}"), telling, help, cause, log }.into());
     }
     if text.contains("No space left on device") {
@@ -87,7 +89,7 @@ pub fn telling(text: &str) -> String {
     telling_lines(text).iter().map(|line| format!("\n    {line}")).collect()
 }
 
-fn span(seconds: Option<u64>) -> String {
+pub fn span(seconds: Option<u64>) -> String {
     match seconds.unwrap_or_default() {
         3_600 => "an hour".to_owned(),
         seconds if seconds % 3_600 == 0 => format!("{} hours", seconds / 3_600),

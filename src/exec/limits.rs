@@ -4,8 +4,9 @@
 //! rest: divided by the number of jobs, the largest link of a distribution would not fit where it always has, while the
 //! others beside it need little. None of it is in any key: results do not depend on what was not used up.
 
+use super::guest::{BUILD_LIMITS, span};
 use crate::diag::Cause;
-use crate::quantity::Size;
+use crate::quantity::{Age, Size};
 use crate::sandbox::{End, Limits, host_memory};
 use crate::settings::GuestLimits;
 
@@ -20,6 +21,16 @@ const RESERVE_PART: u64 = 16;
 
 /// … or so many bytes, if that is more.
 const RESERVE: u64 = 256 << 20;
+
+/// The limits of a build's or source package's time.
+pub fn of_build(set: &GuestLimits) -> Limits {
+    let seconds = |age: Option<Age>| age.and_then(|age| u64::try_from(age.seconds).ok());
+    Limits {
+        wall_seconds: seconds(set.time).or(BUILD_LIMITS.wall_seconds),
+        silence_seconds: seconds(set.silence).or(BUILD_LIMITS.silence_seconds),
+        ..BUILD_LIMITS
+    }
+}
 
 /// `limits` with what a guest may have of this machine where `set` says nothing else.
 pub fn bounded(set: &GuestLimits, limits: &Limits) -> Limits {
@@ -55,7 +66,11 @@ pub struct Met {
 pub fn met(set: &GuestLimits, end: End, limits: &Limits) -> Option<Met> {
     let memory = Size(limits.memory_bytes.unwrap_or_default());
     let processes = limits.processes.unwrap_or(PROCESSES);
-    let raise = |name: &str| format!("raise `{name}` of `[limits]` in `opb.toml`, if it is right to need so much");
+    let raise = |name: &str| {
+        format!(
+            "raise `{name}` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much"
+        )
+    };
     let (how, help, cause) = match end {
         End::MemoryLimit if set.memory.is_some() => {
             let less = "let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`";
@@ -87,9 +102,14 @@ pub fn met(set: &GuestLimits, end: End, limits: &Limits) -> Option<Met> {
                 .to_owned(),
             Cause::Environment,
         ),
-        End::Exit(_) | End::Signal(_) | End::WallLimit | End::SilenceLimit | End::LogLimit | End::Cancelled => {
-            return None;
+        // What has no limit of silence is no build: its time cannot be set.
+        End::WallLimit if limits.silence_seconds.is_some() => {
+            (format!("took longer than {}", span(limits.wall_seconds)), raise("time"), Cause::Build)
         }
+        End::SilenceLimit => {
+            (format!("said nothing for {}", span(limits.silence_seconds)), raise("silence"), Cause::Build)
+        }
+        End::Exit(_) | End::Signal(_) | End::WallLimit | End::LogLimit | End::Cancelled => return None,
     };
     Some(Met { how: format!("{how} and was ended"), help, cause })
 }
@@ -107,7 +127,12 @@ mod tests {
         assert_eq!(of(64 << 30, 8), (Some(60 << 30), Some(8_192), None));
         assert_eq!(of(1 << 30, 256), (Some(768 << 20), Some(32_768), None));
         assert_eq!(of(100 << 20, 1).0, Some(50 << 20));
-        let set = GuestLimits { memory: Some(Size(1 << 30)), processes: Some(100), disk: Some(Size(5)) };
+        let set = GuestLimits {
+            memory: Some(Size(1 << 30)),
+            processes: Some(100),
+            disk: Some(Size(5)),
+            ..GuestLimits::default()
+        };
         let limits = with(&Limits { log_bytes: 7, ..Limits::NONE }, &set, 64 << 30, 8);
         assert_eq!((limits.memory_bytes, limits.processes, limits.disk_bytes), (Some(1 << 30), Some(100), Some(5)));
         assert_eq!(limits.log_bytes, 7);
@@ -116,9 +141,15 @@ mod tests {
     #[test]
     fn each_limit_says_which_and_how_to_raise_it() {
         let host = GuestLimits::default();
-        let set = GuestLimits { memory: Some(Size(2_000_000_000)), processes: Some(100), disk: Some(Size(3_000_000)) };
+        let set = GuestLimits {
+            memory: Some(Size(2_000_000_000)),
+            processes: Some(100),
+            disk: Some(Size(3_000_000)),
+            time: Some(Age { seconds: 90 * 60 }),
+            silence: Some(Age { seconds: 3_600 }),
+        };
         let said = |set: &GuestLimits, end| {
-            let limits = with(&Limits::NONE, set, 16_000_000_000, 4);
+            let limits = with(&of_build(set), set, 16_000_000_000, 4);
             let Met { how, help, cause } = met(set, end, &limits)?;
             Some(format!("{cause:?}: the script {how} | {help}"))
         };
@@ -129,16 +160,22 @@ mod tests {
             said(&set, End::ProcessLimit),
             said(&set, End::DiskLimit),
             said(&host, End::HostDisk),
+            said(&set, End::WallLimit),
+            said(&host, End::WallLimit),
+            said(&set, End::SilenceLimit),
         ];
         insta::assert_snapshot!(all.map(|said| said.expect("a limit")).join("\n"), @r"
-        Build: the script wanted more memory than 2.0 GB and was ended | raise `memory` of `[limits]` in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
+        Build: the script wanted more memory than 2.0 GB and was ended | raise `memory` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
         Environment: the script wanted more memory than 15.0 GB, which is all that it may have of this machine's, and was ended | build it where there is more memory, or set `memory` of `[limits]` in `opb.toml` if the rest of this machine needs less than what is kept for it
         Environment: the script lost a process, as this machine had no memory left, and was ended | build fewer nodes at once with `-j`, or end what else needs memory here, and build again
-        Build: the script wanted more processes and threads at once than 100 and was ended | raise `processes` of `[limits]` in `opb.toml`, if it is right to need so much
-        Build: the script wrote more than 3.0 MB to the disk and was ended | raise `disk` of `[limits]` in `opb.toml`, if it is right to need so much
+        Build: the script wanted more processes and threads at once than 100 and was ended | raise `processes` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
+        Build: the script wrote more than 3.0 MB to the disk and was ended | raise `disk` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
         Environment: the script had all but filled the store's disk and was ended | free space there: `opb store gc` removes what nobody needs; or choose a store on another disk with `--store`; and build again
+        Build: the script took longer than 90 minutes and was ended | raise `time` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
+        Build: the script took longer than 6 hours and was ended | raise `time` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
+        Build: the script said nothing for an hour and was ended | raise `silence` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
         ");
         assert_eq!(said(&host, End::Exit(1)), None);
-        assert_eq!(said(&host, End::WallLimit), None);
+        assert!(met(&host, End::WallLimit, &Limits { wall_seconds: Some(300), ..Limits::NONE }).is_none());
     }
 }

@@ -3,10 +3,9 @@
 use super::context::{Context, Job};
 use super::elsewhere::{Brought, compare, take_own};
 use super::error::{NodeError, told};
-use super::guest::BUILD_LIMITS;
 use super::knowledge::same_to_readers;
 use super::numbering::{Numbered, equal_before};
-use super::{probing, repository, resolving, roots, scripts, sources};
+use super::{limits, probing, repository, resolving, roots, scripts, sources};
 use crate::cost::Cost;
 use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
@@ -284,6 +283,7 @@ fn make(
     key: ActionKey,
     number: Option<u32>,
 ) -> Result<Made, Failure> {
+    let limits = limits::of_build(&ctx.limits_of(&job.node().name()));
     match &derivation.action {
         Action::Source { .. } => sources::source(ctx, job).map(Made::from),
         Action::Index { .. } => sources::index(ctx, job).map(Made::from),
@@ -298,11 +298,11 @@ fn make(
         Action::SourcePackage { script: None } => Ok(sources::one("source", job.input("source")?.1).into()),
         Action::SourcePackage { script: Some(script) } => {
             let outputs = [OutputName::new("source").expect("a plain name")];
-            Ok(ran(scripts::run(ctx, job, script, &[], &outputs, &BUILD_LIMITS)?))
+            Ok(ran(scripts::run(ctx, job, script, &[], &outputs, &limits)?))
         }
         Action::Build { script, outputs, .. } => {
             let env = [("OPB_NUMBER", number.unwrap_or(1).to_string()), ("OPB_CORES", ctx.cores.to_string())];
-            let made = ran(scripts::run(ctx, job, script, &env, outputs, &BUILD_LIMITS)?);
+            let made = ran(scripts::run(ctx, job, script, &env, outputs, &limits)?);
             check_packages(ctx, job, &made.outputs)?;
             Ok(made)
         }

@@ -80,7 +80,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         user: GuestUser::Root,
     });
     // How large a root becomes is known from its list: a limit for what builds write would only be in the way.
-    let limits = Limits { disk_bytes: None, ..limits::bounded(&ctx.limits, &LIMITS) };
+    let limits = Limits { disk_bytes: None, ..limits::bounded(&ctx.limits_of(&node.name()), &LIMITS) };
     let request = Request {
         root,
         scratch: work.path().join("scratch"),

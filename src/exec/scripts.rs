@@ -53,7 +53,7 @@ pub fn run(
     limits: &Limits,
 ) -> Result<Ran, Failure> {
     let node = job.node();
-    let limits = limits::bounded(&ctx.limits, limits);
+    let limits = limits::bounded(&ctx.limits_of(&node.name()), limits);
     let work = ctx.store.new_work()?;
     let (root, _) = job.input("root")?;
     let source = if node.kind() == Kind::Probe { None } else { Some(job.input("source")?.1) };

@@ -226,7 +226,7 @@ pub(super) fn with_context<T>(
         today: project::today(),
         distros: &session.evaluated()?.distros,
         launcher,
-        limits: session.project.settings.limits,
+        limits: session.project.settings.limits.clone(),
         cancel: means.cancel.clone(),
         stop: means.stop,
         archives,

@@ -105,14 +105,14 @@ pub fn run(
         without: BTreeSet::new(),
     };
     let lowers = layers(store, &launcher, &job, id)?;
-    let limits = exec::bounded(&session.project.settings.limits, &Limits::NONE);
+    let limits = exec::bounded(&session.project.settings.limits.all, &Limits::NONE);
     let ended = start(store, &launcher, lowers, (command, limits), &means.cancel, output)?;
     Ok(match ended.end {
         End::Exit(code) => Some(code),
         End::Signal(signal) => Some(128 + signal),
         End::Cancelled => None,
         end => {
-            let met = exec::met(&session.project.settings.limits, end, &limits);
+            let met = exec::met(&session.project.settings.limits.all, end, &limits);
             return met.map_or(Ok(None), |Met { how, help, cause }| Err(RunError::Limit { how, help, cause }.into()));
         }
     })

@@ -16,15 +16,16 @@ fn builds_that_want_too_much_are_ended_and_told_apart() {
         Tiny { name, fill, ..Tiny::PLAIN }.with_recipe(&space, "");
     }
     let limits = |text: &str| space.write("opb.toml", &format!("[limits]\n{text}\n[channel.c-TAG]\n"));
-    limits("memory = \"400 MB\"\nprocesses = 300\ndisk = \"100 MB\"");
+    // What a component has of its own is its own alone.
+    limits("memory = \"400 MB\"\nprocesses = 300\n[limits.component.c-TAG]\ndisk = \"100 MB\"");
     let failed = space.opb(&["build", "-q", "build:*-TAG@DISTRO/all"]).exits(4);
     let is_told = |line: &&str| ["failed  ", "  the script", "  help:"].iter().any(|start| line.starts_with(start));
     let mut told: Vec<&str> = failed.err.lines().filter(is_told).collect();
     told.sort_unstable();
     insta::assert_snapshot!(space.shown(&told.join("\n")), @r"
-      help: raise `disk` of `[limits]` in `opb.toml`, if it is right to need so much
-      help: raise `memory` of `[limits]` in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
-      help: raise `processes` of `[limits]` in `opb.toml`, if it is right to need so much
+      help: raise `disk` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
+      help: raise `memory` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
+      help: raise `processes` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
       the script wanted more memory than 400.0 MB and was ended
       the script wanted more processes and threads at once than 300 and was ended
       the script wrote more than 100.0 MB to the disk and was ended
