@@ -42,3 +42,5 @@ mod user;
 mod vendor;
 #[path = "../examples/vendor/mod.rs"]
 mod vendor_project;
+#[path = "building/watching.rs"]
+mod watching;

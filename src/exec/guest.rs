@@ -19,14 +19,19 @@ use crate::store::WorkDir;
 pub const BUILD_LIMITS: Limits =
     Limits { wall_seconds: Some(6 * 3_600), silence_seconds: Some(2 * 3_600), log_bytes: 256 << 20, ..Limits::NONE };
 
-/// Runs `request`; its outcome, its log in the store, and the log's last part as text.
+/// Runs `request` for `node`; its outcome, its log in the store, and the log's last part as text.
 ///
 /// # Errors
 /// Where the sandbox cannot be made or the log not be kept.
-pub fn logged(ctx: &Context<'_>, work: &WorkDir, request: &Request) -> Result<(Outcome, Digest, String), Failure> {
+pub fn logged(
+    ctx: &Context<'_>,
+    work: &WorkDir,
+    node: &NodeName,
+    request: &Request,
+) -> Result<(Outcome, Digest, String), Failure> {
     let path = work.path().join("log");
     let failed = |source| NodeError::File { doing: "write", path: path.to_string(), source };
-    let mut file = File::options().read(true).write(true).create_new(true).open(path.as_path()).map_err(failed)?;
+    let mut file = work.new_log(&node.to_string())?;
     let mut written = Ok(());
     let mut write = |bytes: &[u8]| {
         if written.is_ok() {

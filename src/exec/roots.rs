@@ -90,7 +90,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
     };
     ctx.phase(node, format!("installing {} packages", stored.len()));
     let made = (|| -> Result<(Digest, Outcome, u64), Failure> {
-        let (outcome, log, text) = logged(ctx, &work, &request)?;
+        let (outcome, log, text) = logged(ctx, &work, &node.name(), &request)?;
         finished(ctx, &node.name(), outcome, "making the root", &limits, (log, &text))?;
         let owner = super::knowledge::root_owner(Some(&ctx.launcher.map));
         ctx.store.commit_root(key, owner, &work, "root")?;

@@ -95,7 +95,7 @@ pub fn run(
         _ => "the script".to_owned(),
     };
     ctx.phase(node, "running");
-    let (outcome, log, text) = logged(ctx, &work, &request)?;
+    let (outcome, log, text) = logged(ctx, &work, &node.name(), &request)?;
     let checked = finished(ctx, &node.name(), outcome, &what, &limits, (log, &text));
     let ran = checked.and_then(|()| {
         ctx.phase(node, "storing outputs");

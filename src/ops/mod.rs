@@ -10,6 +10,7 @@ pub mod definitions;
 pub mod diff;
 pub mod eval;
 pub mod fetch;
+pub mod follow;
 pub mod history;
 pub mod init;
 pub mod keeping;

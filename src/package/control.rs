@@ -335,7 +335,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_read_is_written_so_that_it_reads_the_same(text in "([A-C]: [a-z#: ]{0,5}\n|[ \t#A-C.:\n]){0,30}") {
+        fn whatever_is_read_is_complete_so_that_it_reads_the_same(text in "([A-C]: [a-z#: ]{0,5}\n|[ \t#A-C.:\n]){0,30}") {
             for one in paragraphs(&text).map_while(Result::ok) {
                 let written = one.to_string();
                 let again = paragraph(&written).expect("what is written reads back");

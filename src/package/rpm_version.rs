@@ -265,7 +265,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_is_written_the_same(text in version()) {
+        fn what_is_read_is_complete_the_same(text in version()) {
             prop_assert_eq!(Evr::new(&text).expect("sound").to_string(), text);
         }
     }

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_counted_once() {
+    fn what_is_complete_is_counted_once() {
         let top = tempfile::tempdir().expect("a folder");
         fs::create_dir(top.path().join("folder")).expect("made");
         let file = top.path().join("folder/file");

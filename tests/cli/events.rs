@@ -121,6 +121,29 @@ fn lines_come_while_it_runs_and_a_stop_ends_the_stream_in_order() {
 }
 
 #[test]
+fn who_follows_a_node_learns_how_it_ended() {
+    let (space, _archive) = waiting();
+    let (mut build, mut stream, mut text) = started(&space);
+    let mut follow = space.command(&["log", "-f", "index:base"]);
+    let follow = follow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    // Long enough for it to look whether the node runs, which it does.
+    std::thread::sleep(Duration::from_secs(2));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(build.id().cast_signed()), nix::sys::signal::SIGTERM)
+        .expect("a child");
+    stream.read_to_string(&mut text).expect("read");
+    build.wait().expect("ends");
+    let followed = follow.wait_with_output().expect("ends");
+    let said = String::from_utf8(followed.stderr).expect("text");
+    assert_eq!((followed.status.code(), said.lines().count()), (Some(130), 1), "{said}");
+    assert!(said.starts_with("note: index:base@mirage-1/amd64 was stopped"), "{said}");
+    let none = space.seen(&["log", "-f", "index:base"]);
+    assert!(
+        none.starts_with("exit 2") && none.contains("does not run") && none.contains("opb::history::no_log"),
+        "{none}"
+    );
+}
+
+#[test]
 fn a_run_goes_on_when_nobody_reads_any_more() {
     let (space, archive) = waiting();
     let (mut build, stream, _) = started(&space);

@@ -234,6 +234,10 @@ fn each_verb() {
               The node, such as `libbsd`, which means its build where it has one
 
     Options:
+      -f, --follow
+              Show the log of a node that runs, and what comes to it until it ends; the exit code says
+              how. Where it does not run, that is said, and its newest log shown
+
           --raw
               Leave control characters as they are. They are made harmless otherwise
     "###);

@@ -258,7 +258,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_the_same(text in "([a-c:,|() <>=!\\[\\]12.~é-]|\\$\\{b\\}){0,40}") {
+        fn what_is_complete_reads_the_same(text in "([a-c:,|() <>=!\\[\\]12.~é-]|\\$\\{b\\}){0,40}") {
             if let Ok(read) = Relations::parse_with(&text, Variables::LeftOut) {
                 let written = read.to_string();
                 prop_assert_eq!(Relations::parse(&written), Ok(read));
