@@ -78,6 +78,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         env: root_env(),
         cwd: GuestPath::new("/"),
         user: GuestUser::Root,
+        writable: None,
     });
     // How large a root becomes is known from its list: a limit for what builds write would only be in the way.
     let limits = Limits { disk_bytes: None, ..limits::bounded(&ctx.limits_of(&node.name()), &LIMITS) };

@@ -26,6 +26,9 @@ use crate::tree::Tree;
 /// The most bytes of a variable in which probes stand.
 const MAX_VARIABLE: usize = 64 << 10;
 
+/// Where scripts write: their own folders, and what is everybody's in any system.
+const WRITABLE: [&str; 7] = ["/build", "/out", "/tmp", "/var/tmp", "/run/lock", "/dev", "/proc"];
+
 /// What a script came to.
 pub struct Ran {
     /// Its outputs, in the store.
@@ -86,6 +89,7 @@ pub fn run(
                 env,
                 cwd: GuestPath::new("/build"),
                 user: GuestUser::Builder,
+                writable: Some(WRITABLE.map(GuestPath::new).to_vec()),
             },
         ],
         limits,

@@ -144,6 +144,7 @@ fn start(
             env: root_env(),
             cwd: GuestPath::new("/"),
             user: command.user,
+            writable: None,
         }],
         limits,
     };

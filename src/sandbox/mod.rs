@@ -29,6 +29,7 @@ mod collect;
 mod gauge;
 mod id_map;
 mod init;
+mod landlock;
 mod launch;
 mod mounts;
 mod remove;
@@ -42,6 +43,7 @@ mod wire;
 pub use cgroup::{Cgroups, Controller};
 pub use gauge::host_memory;
 pub use id_map::IdMap;
+pub use landlock::landlock_version;
 pub use launch::{Cancel, Launcher, run};
 pub use remove::remove;
 pub use supervise::guest_main;
@@ -123,6 +125,8 @@ pub enum Step {
         cwd: GuestPath,
         /// As whom.
         user: GuestUser,
+        /// Below which folders it may write at most, where the kernel has Landlock; `None`: wherever modes let it.
+        writable: Option<Vec<GuestPath>>,
     },
     /// Extracts the files of Debian packages over `/`, in this order, without running anything of them. A folder's place
     /// may be a link to a folder, which is written through (`/bin` as `usr/bin`).

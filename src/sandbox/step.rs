@@ -20,7 +20,7 @@ use seccompiler::BpfProgram;
 
 use super::supervise::keep_only;
 use super::wire::{Doing as _, Trouble};
-use super::{GuestUser, Step, rights, unpack};
+use super::{GuestUser, Step, landlock, rights, unpack};
 
 /// Processes of one user of one guest unless something else is asked for: far above what builds need, and an end to fork
 /// bombs.
@@ -45,11 +45,15 @@ pub(super) fn perform(step: &Step, processes: Option<u64>, filters: &[BpfProgram
     reset_signals();
     setsid().doing(|| "making a session".to_owned())?;
     match step {
-        Step::Run { argv, env, cwd, user } => {
+        Step::Run { argv, env, cwd, user, writable } => {
             // Before the rights go: the working directory may be open to the guest's root only.
             // Above the limit, so that whoever counts has something to see before the kernel refuses more.
             limit_resources(processes.map_or(MAX_PROCESSES, |most| most.saturating_add(most / 4)));
             std::env::set_current_dir(cwd.as_path()).doing(|| format!("entering `{cwd}`"))?;
+            if let Some(places) = writable {
+                // Before the ids go, as the places may lie in folders of root's.
+                landlock::write_only_below(places).doing(|| "limiting where it writes".to_owned())?;
+            }
             rights::limit(*user, filters)?;
             execute(argv, env)
         }

@@ -31,7 +31,7 @@ pub fn bind(host: impl Into<PathBuf>, at: &str) -> Bind {
 pub fn command(user: GuestUser, argv: &[&str]) -> Step {
     let env = [("PATH", "/bin"), ("LANG", "C.UTF-8")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let argv = argv.iter().map(|word| (*word).to_owned()).collect();
-    Step::Run { argv, env: BTreeMap::from(env), cwd: guest("/"), user }
+    Step::Run { argv, env: BTreeMap::from(env), cwd: guest("/"), user, writable: None }
 }
 
 pub fn shell(user: GuestUser, script: &str) -> Step {
