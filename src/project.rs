@@ -155,15 +155,8 @@ impl Project {
     }
 
     /// The store's folder: `chosen`, else the environment's `OPB_STORE`, else `store/` of the project.
-    #[expect(clippy::disallowed_methods, reason = "the project is where the environment is read")]
     pub fn store_path(&self, chosen: Option<&Path>) -> HostPath {
-        // An empty variable is one that is not set, as elsewhere.
-        let set = || std::env::var_os("OPB_STORE").map(PathBuf::from);
-        let chosen = chosen.map(Path::to_owned).or_else(set).filter(|path| !path.as_os_str().is_empty());
-        match chosen {
-            Some(path) => HostPath::new(std::path::absolute(&path).unwrap_or(path)),
-            None => self.path.join("store"),
-        }
+        chosen_store(chosen).unwrap_or_else(|| self.path.join("store"))
     }
 
     /// The lock; an empty one where there is no file.
@@ -232,6 +225,26 @@ fn read_lock(text: &str) -> Result<Lock, ProjectError> {
         place: error.span().map(Into::into),
         text: miette::NamedSource::new(LOCK_FILE, text.to_owned()),
     })
+}
+
+/// The store's folder as of the project that `start` lies in; without a project, as if one were begun there.
+pub fn store_of(start: &Path, chosen: Option<&Path>) -> HostPath {
+    match Project::find(start) {
+        Ok(project) => project.store_path(chosen),
+        Err(_) => {
+            let here = || HostPath::new(std::path::absolute(start).unwrap_or_else(|_| start.to_owned())).join("store");
+            chosen_store(chosen).unwrap_or_else(here)
+        }
+    }
+}
+
+/// The store that was asked for, by an argument or by the environment.
+#[expect(clippy::disallowed_methods, reason = "the project is where the environment is read")]
+fn chosen_store(chosen: Option<&Path>) -> Option<HostPath> {
+    // An empty variable is one that is not set, as elsewhere.
+    let set = || std::env::var_os("OPB_STORE").map(PathBuf::from);
+    let chosen = chosen.map(Path::to_owned).or_else(set).filter(|path| !path.as_os_str().is_empty());
+    chosen.map(|path| HostPath::new(std::path::absolute(&path).unwrap_or(path)))
 }
 
 /// The user's folder for this program: `$XDG_CONFIG_HOME/opb`, or `~/.config/opb`. Secret keys lie below it.

@@ -8,6 +8,7 @@ pub mod collecting;
 pub mod complete;
 pub mod definitions;
 pub mod diff;
+pub mod doctor;
 pub mod eval;
 pub mod fetch;
 pub mod follow;

@@ -11,6 +11,7 @@ mod chart_checks;
 pub mod check;
 pub mod clipped;
 pub mod diff;
+pub mod doctor;
 pub mod events;
 pub mod fetch;
 pub mod graph;

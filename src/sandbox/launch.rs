@@ -352,8 +352,8 @@ impl From<Trouble> for SandboxError {
     }
 }
 
-/// The setting of the host that forbids user namespaces, if one does.
-fn forbidden() -> Option<SandboxError> {
+/// The setting of the host that forbids ordinary users their namespaces, if one does.
+pub fn forbidden() -> Option<SandboxError> {
     let settings = [
         ("user.max_user_namespaces", "0", "16384"),
         ("kernel.unprivileged_userns_clone", "0", "1"),

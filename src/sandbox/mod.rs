@@ -36,6 +36,7 @@ mod remove;
 mod rights;
 mod step;
 mod supervise;
+mod trial;
 mod unpack;
 mod walk;
 mod wire;
@@ -44,9 +45,10 @@ pub use cgroup::{Cgroups, Controller};
 pub use gauge::host_memory;
 pub use id_map::IdMap;
 pub use landlock::landlock_version;
-pub use launch::{Cancel, Launcher, run};
+pub use launch::{Cancel, Launcher, forbidden, run};
 pub use remove::remove;
 pub use supervise::guest_main;
+pub use trial::try_out;
 
 /// The hidden verb that [`guest_main`] answers to.
 pub const HIDDEN_VERB: &str = "__sandbox";

@@ -39,6 +39,8 @@ fn the_program() {
       report       Report on runs on record: what the store saved, and why nodes ran nevertheless
       diff         Show what differs between two states of the project, or between two runs: root
                    changes first, then what follows
+      doctor       Say what this host can and cannot do for builds, and how to mend it: kernel, user
+                   namespaces, cgroups, disk, tools
       update       Move pins: each distro's package index and each distribution source, recorded in
                    `opb.lock`
       cache        Share results between machines: push them to a cache, pull them from one, serve one,
@@ -392,7 +394,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new eval query check plan build fetch log why runs timings report diff update cache key repo store run definitions completions";
+    let expected = "init new eval query check plan build fetch log why runs timings report diff doctor update cache key repo store run definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

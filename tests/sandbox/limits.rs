@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use opb::path::HostPath;
 use opb::sandbox::{
     Cancel, Cgroups, Controller, End, GuestUser, Launcher, Limits, Outcome, Request, Step, landlock_version, run,
+    try_out,
 };
 
 use super::space::{NO_LIMITS, Space, guest, shell, space};
@@ -126,6 +128,17 @@ fn steps_write_where_they_may_only() {
     // Without it modes alone decide.
     let log = space.output(&space.request(vec![open, theirs, shell(GuestUser::Builder, script)]));
     assert!(!log.contains("refused"), "{log}");
+}
+
+#[test]
+fn a_sandbox_can_be_tried_without_a_root() {
+    let Some(space) = space() else { return };
+    let folder = HostPath::new(space.folder.join("trial"));
+    assert_eq!(try_out(&space.launcher, &folder).expect("ran").end, End::Exit(0));
+    assert!(!folder.as_path().exists());
+    let absent = HostPath::new(space.folder.join("no/where"));
+    let error = try_out(&space.launcher, &absent).expect_err("cannot").to_string();
+    assert!(error.starts_with("cannot make `"), "{error}");
 }
 
 /// Folders of cgroups called `name`, wherever they are.

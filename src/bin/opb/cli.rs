@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    build, cache, check, completions, definitions, diff, eval, fetch, init, key, log, new, plan, query, repo, report,
-    run, runs, store, timings, update, why,
+    build, cache, check, completions, definitions, diff, doctor, eval, fetch, init, key, log, new, plan, query, repo,
+    report, run, runs, store, timings, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -83,6 +83,7 @@ pub enum Verb {
     Timings(timings::Timings),
     Report(report::Report),
     Diff(diff::Diff),
+    Doctor(doctor::Doctor),
     Update(update::Update),
     Cache(cache::Cache),
     Key(key::Key),

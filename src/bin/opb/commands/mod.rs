@@ -6,6 +6,7 @@ pub mod check;
 pub mod completions;
 pub mod definitions;
 pub mod diff;
+pub mod doctor;
 pub mod eval;
 pub mod fetch;
 pub mod init;
@@ -60,6 +61,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Timings(args) => timings::run(global, args),
         Verb::Report(args) => report::run(global, args),
         Verb::Diff(args) => diff::run(global, args),
+        Verb::Doctor(args) => doctor::run(global, args),
         Verb::Update(args) => update::run(global, args),
         Verb::Key(args) => key::run(global, args),
         Verb::Repo(args) => repo::run(global, args),
