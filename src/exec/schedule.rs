@@ -12,12 +12,13 @@
 
 #[cfg(test)]
 mod makespan_tests;
+mod ready;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
+use self::ready::Ready;
 use super::knowledge::same_to_readers;
 use crate::drv::{ActionKey, Outputs};
 use crate::graph::{Graph, NodeId};
@@ -69,7 +70,7 @@ pub struct Schedule<'a> {
     fetches: bool,
     slots: Vec<Slot>,
     touched: VecDeque<NodeId>,
-    ready: BTreeMap<Lane, BinaryHeap<(u64, Reverse<NodeId>)>>,
+    ready: Ready,
     priority: Vec<u64>,
     /// The node that ended last.
     last: Option<NodeId>,
@@ -86,7 +87,7 @@ impl<'a> Schedule<'a> {
             fetches: false,
             slots: std::iter::repeat_with(Slot::default).take(graph.len()).collect(),
             touched: VecDeque::new(),
-            ready: BTreeMap::new(),
+            ready: Ready::default(),
             priority,
             last: None,
         };
@@ -113,6 +114,7 @@ impl<'a> Schedule<'a> {
 
     /// The bytes of `id` are not elsewhere either: it has to run.
     pub fn not_fetched(&mut self, id: NodeId) {
+        self.ready.ended(id);
         self.slots[id.index()].fetches = false;
         if !self.is_stale(id) {
             self.enter(id, Stage::Needed);
@@ -142,24 +144,23 @@ impl<'a> Schedule<'a> {
 
     /// Whether a node may run.
     pub fn has_ready(&self) -> bool {
-        self.ready.values().flatten().any(|(_, Reverse(id))| self.stage(*id) == Stage::Ready)
+        self.ready.iter().any(|id| self.stage(id) == Stage::Ready)
     }
 
     /// The next node of a lane to run; it counts as running from here on.
     pub fn next_ready(&mut self, lane: Lane) -> Option<NodeId> {
         // Some may have been looked at again since they were ready.
-        while let Some((_, Reverse(id))) = self.ready.get_mut(&lane)?.pop() {
-            if self.stage(id) == Stage::Ready {
-                self.slots[id.index()].stage = Stage::Running;
-                return Some(id);
-            }
-        }
-        None
+        let key =
+            |id: NodeId| Some(&self.slots[id.index()]).filter(|slot| slot.stage == Stage::Ready).map(|slot| slot.key);
+        let id = self.ready.pop(lane, key)?;
+        self.slots[id.index()].stage = Stage::Running;
+        Some(id)
     }
 
     /// A running node has these outputs, and their bytes are here. Where it was settled as something else, which nobody has
     /// after all, all that went on from that is looked at again.
     pub fn done(&mut self, id: NodeId, key: ActionKey, outputs: Outputs) {
+        self.ready.ended(id);
         (self.slots[id.index()].fetches, self.last) = (false, Some(id));
         if self.is_stale(id) {
             return;
@@ -176,6 +177,7 @@ impl<'a> Schedule<'a> {
 
     /// A running node failed; `excused`: as it may.
     pub fn failed(&mut self, id: NodeId, excused: bool) {
+        self.ready.ended(id);
         (self.slots[id.index()].excused, self.last) = (excused, Some(id));
         self.enter(id, Stage::Failed);
         if excused {
@@ -225,7 +227,7 @@ impl<'a> Schedule<'a> {
     fn make_ready(&mut self, id: NodeId, lane: Lane) {
         let slot = &mut self.slots[id.index()];
         (slot.stage, slot.after) = (Stage::Ready, self.last);
-        self.ready.entry(lane).or_default().push((self.priority[id.index()], Reverse(id)));
+        self.ready.push(id, lane, self.priority[id.index()]);
     }
 
     fn want(&mut self, id: NodeId, bytes: bool) {

@@ -370,3 +370,31 @@ fn a_root_that_runs_has_the_packages_behind_its_list() {
     knows.absent = gone(&[a]);
     assert_eq!(drive(&graph, all(&graph), &mut knows, itself).0, Vec::<String>::new());
 }
+
+#[test]
+fn of_nodes_with_one_key_one_runs_and_the_others_take_no_place() {
+    let mut graph = Builder::default();
+    let list = add(&mut graph, "resolve:b@d/amd64", "", &[]);
+    let roots = ["a", "b", "c"].map(|name| add(&mut graph, &format!("root:{name}@d/amd64"), "same", &[list]));
+    let other = add(&mut graph, "root:d@d/amd64", "other", &[list]);
+    let graph = graph.finish();
+    let mut knows = InMemory::default();
+    let mut schedule = all(&graph);
+    roots.iter().chain([&other]).for_each(|id| schedule.want_bytes(*id));
+    let Ok(()) = schedule.pump(&knows);
+    assert_eq!(any_ready(&mut schedule), Some(list));
+    let (key, outputs) = knows.run(graph.node(list), &[], "a list");
+    schedule.done(list, key, outputs.clone());
+    let Ok(()) = schedule.pump(&knows);
+    let begun = [any_ready(&mut schedule), any_ready(&mut schedule), any_ready(&mut schedule)];
+    assert_eq!(begun, [Some(roots[0]), Some(other), None]);
+    assert!(schedule.has_ready());
+    let contents: Vec<Digest> = outputs.values().copied().collect();
+    let (key, outputs) = knows.run(graph.node(roots[0]), &contents, "a root");
+    schedule.done(roots[0], key, outputs);
+    let Ok(()) = schedule.pump(&knows);
+    assert_eq!(any_ready(&mut schedule), Some(roots[1]));
+    assert_eq!(any_ready(&mut schedule), None);
+    schedule.failed(roots[1], false);
+    assert_eq!(any_ready(&mut schedule), Some(roots[2]), "a failure says nothing of the others");
+}
