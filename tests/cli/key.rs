@@ -191,3 +191,100 @@ fn nothing_is_pinned_for_the_channel() {
       help: run `opb update` first, or widen the channel's `targets` in `opb.toml`
     "###);
 }
+
+#[test]
+fn their_help() {
+    insta::assert_snapshot!(help::verb(&["key", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Make and show signing keys. They lie outside of project and store, readable by their owner alone
+
+    Usage: opb key [OPTIONS] <COMMAND>
+
+    Commands:
+      init    Make a key without asking anything, or take one that gpg-agent holds
+      list    Show the keys that there are, as name, fingerprint and place
+      export  Write a public key to stdout
+      help    Print this message or the help of the given subcommand(s)
+
+    Options:
+    "###);
+    insta::assert_snapshot!(help::verb(&["key", "init", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Make a key without asking anything, or take one that gpg-agent holds
+
+    Usage: opb key init [OPTIONS]
+
+    Options:
+          --name <NAME>
+              Its name: that of the channel it signs
+
+              [default: nightly]
+
+          --user <USER>
+              Who signs: stands in the public key
+
+              [default: "opb package signing"]
+
+          --agent <FINGERPRINT>
+              Use the key with this fingerprint (40 hexadecimal digits) from gpg-agent instead of making
+              one
+
+          --if-missing
+              Do nothing where there is a key of that name already
+    "###);
+    insta::assert_snapshot!(help::verb(&["key", "list", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Show the keys that there are, as name, fingerprint and place
+
+    Usage: opb key list [OPTIONS]
+
+    Options:
+    "###);
+    insta::assert_snapshot!(help::verb(&["key", "export", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Write a public key to stdout
+
+    Usage: opb key export [OPTIONS] [NAME]
+
+    Arguments:
+      [NAME]
+              Its name
+
+              [default: nightly]
+
+    Options:
+    "###);
+    insta::assert_snapshot!(help::verb(&["repo", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Publish channels: signed repositories
+
+    Usage: opb repo [OPTIONS] <COMMAND>
+
+    Commands:
+      publish  Sign what is built of a channel and switch to it, all at once. Nothing happens where
+               nothing changed
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+    "###);
+    insta::assert_snapshot!(help::verb(&["repo", "publish", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed
+
+    Usage: opb repo publish [OPTIONS] [CHANNEL]
+
+    Arguments:
+      [CHANNEL]
+              The channel
+
+              [default: nightly]
+
+    Options:
+    "###);
+}
