@@ -1,11 +1,12 @@
 //! Fills a project's store with made-up results, as if everything had been built: for benchmarks of what happens then.
 //!
 //! ```text
-//! cargo run --release --example realise -- DIR
+//! cargo run --release --example realise -- DIR [--bare]
 //! ```
 //!
 //! Every node gets a realisation whose outputs are trees of one small file each, every build a number, every root an empty
-//! folder. `opb plan` then finds nothing to do. Nothing in such a store can be installed; it is for folders that a benchmark
+//! folder. `opb plan` then finds nothing to do. With `--bare` there are results alone, and no files behind them: of a million
+//! nodes these would fill a disk, and a plan does not look at them. Nothing in such a store can be installed; it is for folders that a benchmark
 //! made, never for a store that somebody builds into.
 
 use std::path::PathBuf;
@@ -33,10 +34,17 @@ use rayon::prelude::*;
 struct Arguments {
     /// The project's folder.
     dir: PathBuf,
+    /// Only record results.
+    #[arg(long)]
+    bare: bool,
 }
 
+/// How many results are kept in memory.
+const AT_ONCE: usize = 20_000;
+
 fn main() -> ExitCode {
-    match fill(&Arguments::parse().dir) {
+    let Arguments { dir, bare } = Arguments::parse();
+    match fill(&dir, bare) {
         Ok(count) => {
             println!("{count} results");
             ExitCode::SUCCESS
@@ -48,7 +56,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn fill(dir: &std::path::Path) -> Result<usize, Failure> {
+fn fill(dir: &std::path::Path, bare: bool) -> Result<usize, Failure> {
     let session = Session::open(dir)?;
     let store = Store::open(&session.project.store_path(None))?;
     let graph = &session.graph;
@@ -56,8 +64,13 @@ fn fill(dir: &std::path::Path) -> Result<usize, Failure> {
     let file = store.put_bytes(b"made up\n")?;
     let owner = root_owner(IdMap::of_this_process().ok().as_ref());
     let mut settled: Vec<Option<Outputs>> = vec![None; graph.len()];
-    let mut results = Vec::new();
-    let mut trees = Vec::new();
+    let (mut count, mut results, mut trees) = (0, Vec::new(), Vec::new());
+    let record = |results: &mut Vec<Realisation>, trees: &mut Vec<Tree>| -> Result<usize, Failure> {
+        trees.par_iter().try_for_each(|tree| store.put_tree(tree).map(drop))?;
+        store.record_all(results)?;
+        trees.clear();
+        Ok(std::mem::take(results).len())
+    };
     for id in graph.ids() {
         let node = graph.node(id);
         let contents = plan::contents(node, |input| settled[input.index()].as_ref()).expect("inputs come first");
@@ -74,7 +87,9 @@ fn fill(dir: &std::path::Path) -> Result<usize, Failure> {
             session.project.import(folder, &store)?;
         }
         if node.kind() == Kind::Root {
-            make_root(&store, key, owner);
+            if !bare {
+                make_root(&store, key, owner);
+            }
             settled[id.index()] = known;
             continue;
         }
@@ -82,7 +97,9 @@ fn fill(dir: &std::path::Path) -> Result<usize, Failure> {
             let made = outputs_of(&action).iter().map(|name| {
                 let tree = tree(&format!("{}-{name}", node.id()), file);
                 let output = (OutputName::new(*name).expect("a plain name"), tree.digest());
-                trees.push(tree);
+                if !bare {
+                    trees.push(tree);
+                }
                 output
             });
             made.collect()
@@ -90,10 +107,11 @@ fn fill(dir: &std::path::Path) -> Result<usize, Failure> {
         let contents: Vec<Option<Digest>> = contents.into_iter().map(Some).collect();
         results.push(result(node, key, numbered, outputs.clone(), text_of(&node.derivation(), &contents)));
         settled[id.index()] = Some(outputs);
+        if results.len() == AT_ONCE {
+            count += record(&mut results, &mut trees)?;
+        }
     }
-    trees.par_iter().try_for_each(|tree| store.put_tree(tree).map(drop))?;
-    results.par_iter().try_for_each(|result| store.record(result).map(drop))?;
-    Ok(results.len())
+    Ok(count + record(&mut results, &mut trees)?)
 }
 
 /// The next number for a build of `node`.

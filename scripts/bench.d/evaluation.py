@@ -159,13 +159,13 @@ def text_of(vendor, *args):
     return done.stdout + done.stderr
 
 
-def realise(vendor):
+def realise(vendor, *more):
     """Makes everything realised, where it is not."""
     if "nothing to do" in text_of(vendor, "plan"):
         return
     say("filling the store of the vendor's project with made-up results")
-    shutil.rmtree(vendor.project / "store", ignore_errors=True)
-    subprocess.run([vendor.example("realise"), str(vendor.project)], env=vendor.env, check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(vendor.store, ignore_errors=True)
+    subprocess.run([vendor.example("realise"), str(vendor.project), *more], env=vendor.env, check=True, stdout=subprocess.DEVNULL)
     said = text_of(vendor, "plan")
     if "nothing to do" not in said:
         raise Fault(f"after everything was realised there should be nothing to do, and this was said:\n{said[:2000]}")

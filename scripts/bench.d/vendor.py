@@ -19,16 +19,17 @@ LEAF, BASE = "skerry-mod-dns", "libskerry"
 class Vendor:
     """A project with `targets` targets, with a store and a cache of its own."""
 
-    def __init__(self, root, place, targets):
+    def __init__(self, root, place, targets, store=None):
         self.root, self.targets = root, targets
         self.folder = place / "vendor" / str(targets)
         self.project = self.folder / "project"
         self.cache = self.folder / "cache"
+        self.store = store or self.project / "store"
         self.program = root / "target/release/opb"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OPB_")}
         self.env = {
             **kept, "XDG_CACHE_HOME": str(self.cache), "XDG_CONFIG_HOME": str(self.folder / "config"),
-            "NO_COLOR": "1", "LC_ALL": "C.UTF-8",
+            "OPB_STORE": str(self.store), "NO_COLOR": "1", "LC_ALL": "C.UTF-8",
         }  # fmt: skip
 
     def example(self, name):
