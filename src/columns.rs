@@ -112,6 +112,38 @@ impl PartialEq for Digests {
     }
 }
 
+/// Numbers of eight bytes, one after another.
+#[derive(Debug, Clone, Default)]
+pub struct LongNumbers(Bytes);
+
+impl LongNumbers {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len() / 8
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The one at `place`; `None` behind the last one.
+    pub fn get(&self, place: usize) -> Option<u64> {
+        let start = place.checked_mul(8)?;
+        self.0.get(start..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.0.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, number: u64) {
+        self.0.to_mut().extend(number.to_le_bytes());
+    }
+}
+
 /// Bytes that are no columns, or not the expected ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the bytes are damaged")]
@@ -212,6 +244,14 @@ impl Columns {
     pub fn long_numbers(&mut self) -> Result<Vec<u64>, Damaged> {
         let column = self.shared()?;
         Ok(column.as_chunks().0.iter().map(|number| u64::from_le_bytes(*number)).collect())
+    }
+
+    /// The next column, as numbers of eight bytes, left where they are.
+    ///
+    /// # Errors
+    /// As [`Columns::shared`].
+    pub fn shared_long_numbers(&mut self) -> Result<LongNumbers, Damaged> {
+        self.shared().map(LongNumbers)
     }
 
     /// The next column, as digests.

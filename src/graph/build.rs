@@ -118,7 +118,7 @@ impl Builder {
         let word = |word: u32| self.interner.strings.get(word).to_owned();
         let place = node.index();
         NodeName {
-            kind: self.graph.kinds[place],
+            kind: self.graph.kind(node),
             subject: word(self.graph.subjects[place]),
             place: word(self.graph.places[place]),
         }
@@ -143,11 +143,10 @@ impl Builder {
         let id: DrvId = id_of(ActionDigest(action), inputs);
         let here = NodeId(u32::try_from(graph.ids.len()).expect("fewer than 2^32 nodes"));
         graph.ids.push(id.0);
-        graph.kinds.push(node.kind);
+        graph.push_kind(node.kind, node.of_component);
         graph.subjects.push(node.subject.0);
         graph.places.push(node.place.0);
         graph.actions.push(node.action.0);
-        graph.of_component.push(node.of_component);
         for need in needs {
             graph.inputs.push(need.node);
             graph.roles.push(need.role.0);

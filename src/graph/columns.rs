@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use super::strings::Strings;
-use super::{Graph, NodeId, Origins};
+use super::{Graph, NodeId, OF_COMPONENT, Origins};
 use crate::columns::{Columns, Damaged, put_bytes, put_digests, put_long_numbers, put_numbers};
 use crate::drv::{SharedTable, SharedText};
 use crate::name::Kind;
@@ -26,17 +26,14 @@ impl Graph {
         let texts: Vec<&str> = strings.texts.iter().map(|text| &**text).collect();
         let tables: Vec<&BTreeMap<String, String>> = strings.tables.iter().map(|table| &**table).collect();
         put_bytes(to, &serde_json::to_vec(&(texts, tables))?)?;
-        let kinds: Vec<u8> = std::iter::zip(&self.kinds, &self.of_component)
-            .map(|(kind, of_component)| place_of(*kind) | u8::from(*of_component) << 7)
-            .collect();
-        put_bytes(to, &kinds)?;
+        put_bytes(to, &self.kinds)?;
         for column in [&self.subjects, &self.places, &self.actions, &self.input_ends, &self.roles, &self.outputs] {
             numbers(column, to)?;
         }
         put_numbers(to, self.inputs.iter().map(|input| input.0))?;
         put_digests(to, self.ids.iter())?;
         put_digests(to, self.action_digests.iter())?;
-        put_long_numbers(to, self.action_ends.iter().copied())?;
+        put_long_numbers(to, self.action_ends.iter())?;
         put_bytes(to, &self.action_bytes)?;
         put_bytes(to, &serde_json::to_vec(self.origins.get())?)?;
         put_bytes(to, &serde_json::to_vec(&self.may_fail)?)
@@ -58,15 +55,11 @@ impl Graph {
             tables: tables.into_iter().map(SharedTable::new).collect(),
         };
         let kinds = from.shared()?;
-        let of_component = kinds.iter().map(|kind| kind >> 7 != 0).collect();
-        let kinds: Option<Vec<Kind>> =
-            kinds.iter().map(|kind| Kind::ALL.get(usize::from(kind & 0x7f)).copied()).collect();
         let [subjects, places, actions, input_ends, roles, outputs] =
             [from.numbers()?, from.numbers()?, from.numbers()?, from.numbers()?, from.numbers()?, from.numbers()?];
         let graph = Self {
             strings,
-            kinds: kinds.ok_or(Damaged)?,
-            of_component,
+            kinds,
             subjects,
             places,
             actions,
@@ -76,7 +69,7 @@ impl Graph {
             inputs: from.numbers()?.into_iter().map(NodeId).collect(),
             ids: from.digests()?,
             action_digests: from.digests()?,
-            action_ends: from.long_numbers()?,
+            action_ends: from.shared_long_numbers()?,
             action_bytes: from.shared()?,
             origins: Origins::unread(from.shared()?),
             may_fail: serde_json::from_slice(&from.shared()?).map_err(|_| Damaged)?,
@@ -95,6 +88,7 @@ impl Graph {
             [self.subjects.len(), self.places.len(), self.actions.len(), self.ids.len(), self.input_ends.len()];
         let rising = |ends: &[u32], last: usize| ends.is_sorted() && ends.last().map_or(0, |end| *end as usize) == last;
         by_node.iter().all(|length| *length == nodes)
+            && self.kinds.iter().all(|kind| usize::from(kind & !OF_COMPONENT) < Kind::ALL.len())
             && [self.roles.len(), self.outputs.len()] == [inputs, inputs]
             && rising(&self.input_ends, inputs)
             && strings.ends.is_sorted()
@@ -102,8 +96,8 @@ impl Graph {
             && [&self.subjects, &self.places, &self.roles, &self.outputs].into_iter().all(|column| are_words(column))
             && self.actions.iter().all(|action| (*action as usize) < actions)
             && self.action_ends.len() == actions
-            && self.action_ends.is_sorted()
-            && self.action_ends.last().copied().unwrap_or(0) == self.action_bytes.len() as u64
+            && self.action_ends.iter().is_sorted()
+            && self.action_ends.iter().last().unwrap_or(0) == self.action_bytes.len() as u64
             && self.ids().all(|id| self.node(id).input_nodes().iter().all(|input| *input < id))
     }
 
@@ -115,11 +109,6 @@ impl Graph {
             .all(|action| Compact(self.action_bytes_of(action)).action(&self.strings).is_ok())
             && self.strings.ends.iter().enumerate().all(|(word, _)| self.strings.word(word as u32).is_some())
     }
-}
-
-fn place_of(kind: Kind) -> u8 {
-    let place = Kind::ALL.iter().position(|known| *known == kind).unwrap_or_default();
-    u8::try_from(place).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub use view::{Names, Node, NodeInput};
 
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{Bytes, Digests};
+use crate::columns::{Bytes, Digests, LongNumbers};
 use crate::drv::{Action, ActionDigest, DrvId};
 
 use crate::component::MayFail;
@@ -100,16 +100,19 @@ impl Origins {
     }
 }
 
+/// Beside a node's kind: its subject is a component.
+const OF_COMPONENT: u8 = 1 << 7;
+
 /// All nodes of a project.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     strings: Strings,
     // By node.
-    kinds: Vec<Kind>,
+    /// The kind's place among all, and [`OF_COMPONENT`].
+    kinds: Bytes,
     subjects: Vec<u32>,
     places: Vec<u32>,
     actions: Vec<u32>,
-    of_component: Vec<bool>,
     ids: Digests,
     /// Where the inputs of each node end in the next three.
     input_ends: Vec<u32>,
@@ -122,13 +125,27 @@ pub struct Graph {
     may_fail: BTreeMap<NodeId, MayFail>,
     // By action.
     action_digests: Digests,
-    action_ends: Vec<u64>,
+    action_ends: LongNumbers,
     action_bytes: Bytes,
     /// By node: where its consumers end in the list behind. Made when first asked for.
     consumers: OnceLock<(Vec<u32>, Vec<NodeId>)>,
 }
 
 impl Graph {
+    fn push_kind(&mut self, kind: Kind, of_component: bool) {
+        let place = Kind::ALL.iter().position(|known| *known == kind).unwrap_or_default();
+        let bit = if of_component { OF_COMPONENT } else { 0 };
+        self.kinds.to_mut().push(u8::try_from(place).unwrap_or_default() | bit);
+    }
+
+    fn kind(&self, node: NodeId) -> Kind {
+        Kind::ALL[usize::from(self.kinds[node.index()] & !OF_COMPONENT)]
+    }
+
+    fn is_of_component(&self, node: NodeId) -> bool {
+        self.kinds[node.index()] & OF_COMPONENT != 0
+    }
+
     /// The node with that id.
     pub fn node(&self, id: NodeId) -> Node<'_> {
         Node::new(self, id)
@@ -232,8 +249,9 @@ impl Graph {
 
     fn action_bytes_of(&self, action: u32) -> &[u8] {
         let place = action as usize;
-        let start = if place == 0 { 0 } else { self.action_ends[place - 1] };
-        &self.action_bytes[start as usize..self.action_ends[place] as usize]
+        let end = |place| self.action_ends.get(place).expect("an action has an end") as usize;
+        let start = if place == 0 { 0 } else { end(place - 1) };
+        &self.action_bytes[start..end(place)]
     }
 
     /// How many nodes read an output of each node.

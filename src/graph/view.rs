@@ -45,7 +45,7 @@ impl<'g> Node<'g> {
 
     /// What kind of step.
     pub fn kind(self) -> Kind {
-        self.graph.kinds[self.node.index()]
+        self.graph.kind(self.node)
     }
 
     /// A component, `base`, or a channel.
@@ -100,7 +100,7 @@ impl<'g> Node<'g> {
 
     /// The name of the component it works for, if any.
     pub fn component_str(self) -> Option<&'g str> {
-        self.graph.of_component[self.node.index()].then(|| self.subject())
+        self.graph.is_of_component(self.node).then(|| self.subject())
     }
 
     /// Where its bytes can be had; never hashed.
