@@ -253,7 +253,8 @@ impl Cache {
                 self.copies.keep_broken(&why, self.now());
             }
             state.leave_out(why, Some(error));
-        } else {
+        } else if !state.notices.contains(&why) {
+            // Several nodes may miss the same file at once.
             state.notices.push(why);
         }
     }
