@@ -46,14 +46,14 @@ pub use numbering::{Numbered, number_of};
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;
 use schedule::{Schedule, Stage};
-use working::{Tally, priority, work_off};
+use working::{Tally, work_off};
 
 use crate::diag::{Cause, Failure};
 use crate::drv::{ActionKey, Outputs};
 use crate::event::{Counts, Event};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
-use crate::plan::{Places, forecast};
+use crate::plan::{Course, Places, Times, course, remaining, usual_of_kind};
 
 /// What a run is to do.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +69,7 @@ pub struct Order {
     /// Nodes that run at once.
     pub places: Places,
     /// What nodes that are expected to run usually take, in milliseconds; of others it is not known.
-    pub usual: BTreeMap<NodeId, u64>,
+    pub usual: Times,
     /// Those of them for which it is a guess.
     pub guessed: BTreeSet<NodeId>,
     /// Start nothing new once a node has failed.
@@ -106,7 +106,11 @@ pub struct Outcome {
 pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let knows = StoreKnowledge::new(ctx.store)?.holding().asking(ctx.elsewhere);
-    let mut schedule = Schedule::new(graph, &order.wanted, &order.again, priority(graph, order));
+    let course = if order.usual.is_empty() { None } else { Some(course(graph, &order.usual, order.places)) };
+    let expected_milliseconds = course.as_ref().map(|course| course.forecast.wall);
+    let by_kind = || remaining(graph, |id| usual_of_kind(graph.node(id).kind()));
+    let priority = course.map_or_else(by_kind, |Course { priority, .. }| priority);
+    let mut schedule = Schedule::new(graph, &order.wanted, &order.again, priority);
     let holding = graph.known_failures().filter(|(_, may_fail)| may_fail.holds(&ctx.today));
     schedule.may_fail(holding.map(|(id, _)| id).collect());
     if ctx.elsewhere.is_some() {
@@ -116,9 +120,6 @@ pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, F
         schedule.want_bytes(*id);
     }
     let looked_at = graph.with_inputs(&order.wanted).len();
-    let expected: Vec<NodeId> = order.usual.keys().copied().collect();
-    let wall = || forecast(graph, &expected, &order.usual, order.places).wall;
-    let expected_milliseconds = (!expected.is_empty()).then(wall);
     (ctx.sink)(Event::RunStarted { nodes: looked_at, will_run: order.expected, expected_milliseconds });
     let mut tally = Tally::default();
     schedule.pump(&knows)?;

@@ -13,7 +13,7 @@ use crate::diag::{Cause, Failure};
 use crate::event::{Done, Event, KnownFailure};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
-use crate::plan::{Lane, priorities, remaining, usual_of_kind};
+use crate::plan::Lane;
 
 /// A node that runs.
 #[derive(Clone, Copy)]
@@ -243,13 +243,4 @@ fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, order: &Order)
     }
     let (again, retry) = (order.again.contains(&id), order.retry_failed);
     Job { graph, id, again, retry, settled, without: schedule.without(id) }
-}
-
-/// Which of the ready nodes goes first. One that is not expected to run takes no time of a chain that does.
-pub fn priority(graph: &Graph, order: &Order) -> Vec<u64> {
-    if order.usual.is_empty() {
-        return remaining(graph, |id| usual_of_kind(graph.node(id).kind()));
-    }
-    let nodes: Vec<NodeId> = order.usual.keys().copied().collect();
-    priorities(graph, &nodes, &order.usual, order.places)
 }

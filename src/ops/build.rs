@@ -88,8 +88,8 @@ pub fn build(
         retry_failed: wish.retry_failed,
         here: Vec::new(),
         places: means.places(),
-        usual: usual.milliseconds,
-        guessed: usual.guessed.into_iter().collect(),
+        usual: usual.times,
+        guessed: usual.guessed,
         fail_fast: means.fail_fast,
         expected,
     };

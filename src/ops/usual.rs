@@ -1,6 +1,6 @@
 //! What the nodes that a plan would run usually take: what they took when they last did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::keeping::project_of;
 use super::session::Session;
@@ -8,16 +8,18 @@ use crate::diag::Failure;
 use crate::drv::ActionKey;
 use crate::graph::NodeId;
 use crate::name::Kind;
-use crate::plan::{Expected, Lane, Places, Plan, expected, forecast, usual_of_kind};
+use crate::plan::{Expected, Lane, Places, Plan, Times, course, expected, usual_of_kind};
 use crate::store::{Realisation, Store};
 
 /// What each node that is expected to run usually takes.
 #[derive(Debug, Clone, Default)]
 pub struct Usual {
     /// In milliseconds.
-    pub milliseconds: BTreeMap<NodeId, u64>,
+    pub times: Times,
     /// Those of which nothing is on record: what they take is a guess from their kind.
-    pub guessed: Vec<NodeId>,
+    pub guessed: BTreeSet<NodeId>,
+    /// The keys by which they were last realised.
+    last: BTreeMap<NodeId, ActionKey>,
 }
 
 /// What the nodes that `plan` expects to run usually take.
@@ -25,28 +27,17 @@ pub struct Usual {
 /// # Errors
 /// Where the store cannot be read.
 pub fn usual(session: &Session, store: &Store, plan: &Plan) -> Result<Usual, Failure> {
-    let nodes = expected(&session.graph, plan);
-    let keys: Vec<_> = last_keys(session, store, &nodes)?;
-    let asked: Vec<_> = keys.iter().flatten().copied().collect();
-    let mut results = store.results_of(&asked)?.into_iter();
-    let mut usual = Usual::default();
-    for (id, key) in nodes.into_iter().zip(keys) {
-        let cost = key.and_then(|_| results.next().flatten()).map(|(_, cost)| cost.milliseconds);
-        if cost.is_none() {
-            usual.guessed.push(id);
-        }
-        let milliseconds = cost.unwrap_or_else(|| usual_of_kind(session.graph.node(id).kind()));
-        usual.milliseconds.insert(id, milliseconds.max(1));
-    }
-    Ok(usual)
-}
-
-/// The keys by which `nodes` were last realised, as the project's list has them.
-fn last_keys(session: &Session, store: &Store, nodes: &[NodeId]) -> Result<Vec<Option<ActionKey>>, Failure> {
+    let (graph, nodes) = (&session.graph, expected(&session.graph, plan));
     // A damaged list only costs the times.
     let listed = if nodes.is_empty() { None } else { store.listed(&project_of(session)).ok().flatten() };
-    let key = |id: &NodeId| listed.as_ref()?.key_of(&session.graph.node(*id).to_string(), id.index());
-    Ok(nodes.iter().map(key).collect())
+    let key = |id: &NodeId| listed.as_ref()?.key_of(&graph.node(*id).to_string(), id.index());
+    let last: BTreeMap<NodeId, ActionKey> = nodes.iter().filter_map(|id| Some((*id, key(id)?))).collect();
+    let keys: Vec<ActionKey> = last.values().copied().collect();
+    let results = last.keys().zip(store.results_of(&keys)?);
+    let known: Times = results.filter_map(|(id, result)| Some((*id, result?.1.milliseconds.max(1)))).collect();
+    let guessed = nodes.iter().copied().filter(|id| !known.contains_key(id)).collect();
+    let time = |id: &NodeId| known.get(id).copied().unwrap_or_else(|| usual_of_kind(graph.node(*id).kind()));
+    Ok(Usual { times: nodes.iter().map(|id| (*id, time(id))).collect(), guessed, last })
 }
 
 /// What a run of `plan` is going to take.
@@ -54,17 +45,15 @@ fn last_keys(session: &Session, store: &Store, nodes: &[NodeId]) -> Result<Vec<O
 /// # Errors
 /// Where the store cannot be read.
 pub fn expect(session: &Session, store: &Store, plan: &Plan, places: Places) -> Result<Expected, Failure> {
-    let usual = usual(session, store, plan)?;
-    let nodes: Vec<NodeId> = usual.milliseconds.keys().copied().collect();
-    let time = forecast(&session.graph, &nodes, &usual.milliseconds, places);
-    let keys = last_keys(session, store, &nodes)?;
+    let Usual { times, guessed, last } = usual(session, store, plan)?;
+    let time = course(&session.graph, &times, places).forecast;
     let (mut scratch, mut stays, mut unsized_nodes) = (Vec::new(), 0u64, 0);
-    for (id, key) in nodes.iter().zip(keys) {
+    for id in times.keys() {
         let kind = session.graph.node(*id).kind();
         if matches!(kind, Kind::Source | Kind::Index | Kind::Resolve | Kind::Probe) {
             continue;
         }
-        let Some(last) = key.map(|key| store.realisation(key)).transpose()?.flatten() else {
+        let Some(last) = last.get(id).map(|key| store.realisation(*key)).transpose()?.flatten() else {
             unsized_nodes += 1;
             continue;
         };
@@ -73,7 +62,7 @@ pub fn expect(session: &Session, store: &Store, plan: &Plan, places: Places) -> 
     }
     scratch.sort_unstable();
     let scratch = scratch.iter().rev().take(places.of(Lane::Work)).sum();
-    Ok(Expected { time, jobs: places.jobs, guessed: usual.guessed.len(), scratch, stays, unsized_nodes })
+    Ok(Expected { time, jobs: places.jobs, guessed: guessed.len(), scratch, stays, unsized_nodes })
 }
 
 /// The bytes of a result's files; those of trees that are gone count for nothing.

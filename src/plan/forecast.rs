@@ -136,14 +136,8 @@ pub fn remaining(graph: &Graph, milliseconds: impl Fn(NodeId) -> u64) -> Vec<u64
     remaining
 }
 
-/// Plays through a run of those nodes, each of which takes `milliseconds`.
-pub fn forecast(graph: &Graph, nodes: &[NodeId], milliseconds: &BTreeMap<NodeId, u64>, places: Places) -> Forecast {
-    let takes = |id: NodeId| milliseconds.get(&id).copied().unwrap_or(0);
-    let remaining = remaining(graph, takes);
-    let wall = played(graph, nodes, milliseconds, places, &priorities(graph, nodes, milliseconds, places));
-    let chain = nodes.iter().map(|id| remaining[id.index()]).max().unwrap_or(0);
-    Forecast { nodes: nodes.len(), wall, work: nodes.iter().map(|id| takes(*id)).sum(), chain }
-}
+/// What each node of a run takes, in milliseconds.
+pub type Times = BTreeMap<NodeId, u64>;
 
 /// The most nodes of a run for which other orders are tried: in a larger one, few gain anything.
 const MOST_TRIED: usize = 200;
@@ -151,38 +145,48 @@ const MOST_TRIED: usize = 200;
 /// How many are.
 const TRIES: u64 = 400;
 
-/// Which of the ready nodes goes first: the one with the largest number. That is the one with most before it; in a small run,
-/// where the end of a chain may lie badly, other orders are played through, and the shortest one is taken.
-pub fn priorities(graph: &Graph, nodes: &[NodeId], milliseconds: &BTreeMap<NodeId, u64>, places: Places) -> Vec<u64> {
-    let takes = |id: NodeId| milliseconds.get(&id).copied().unwrap_or(0);
-    let mut best = remaining(graph, takes);
-    let chain = nodes.iter().map(|id| best[id.index()]).max().unwrap_or(0);
-    if nodes.len() > MOST_TRIED {
-        return best;
+/// The order of a run, and what it takes so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Course {
+    /// By node: of the ready ones, the one with the largest number goes first.
+    pub priority: Vec<u64>,
+    /// What it takes.
+    pub forecast: Forecast,
+}
+
+/// The order in which to run the nodes that have `times`. What has most before it goes first; in a small run, where the end of
+/// a chain may lie badly, other orders are played through, and the shortest one is taken.
+pub fn course(graph: &Graph, times: &Times, places: Places) -> Course {
+    let mut best = remaining(graph, |id| times.get(&id).copied().unwrap_or(0));
+    let chain = times.keys().map(|id| best[id.index()]).max().unwrap_or(0);
+    let mut work = BTreeMap::from(Lane::ALL.map(|lane| (lane, 0u64)));
+    for (id, time) in times {
+        *work.entry(lane_of(graph, *id)).or_default() += time;
     }
-    let work = |lane| nodes.iter().filter(|id| lane_of(graph, **id) == lane).map(|id| takes(*id)).sum::<u64>();
-    let shared = Lane::ALL.into_iter().map(|lane| work(lane).div_ceil(places.of(lane) as u64)).max().unwrap_or(0);
+    let shared = work.iter().map(|(lane, work)| work.div_ceil(places.of(*lane) as u64)).max().unwrap_or(0);
     let least = chain.max(shared);
-    let mut shortest = played(graph, nodes, milliseconds, places, &best);
+    let mut wall = played(graph, times, places, &best);
     // The same numbers in every run: what is told beforehand is what is done.
     let mut random = 1u64;
-    for _ in 0..TRIES {
-        if shortest <= least {
+    let tries = if times.len() > MOST_TRIED { 0 } else { TRIES };
+    for _ in 0..tries {
+        if wall <= least {
             break;
         }
         let mut other = best.clone();
-        for id in nodes {
+        for id in times.keys() {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             // Up to half as much more: an order near the one that is known to be good.
             let more = (u128::from(other[id.index()]) * u128::from(random >> 32)) >> 33;
             other[id.index()] = other[id.index()].saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
         }
-        let took = played(graph, nodes, milliseconds, places, &other);
-        if took < shortest {
-            (best, shortest) = (other, took);
+        let took = played(graph, times, places, &other);
+        if took < wall {
+            (best, wall) = (other, took);
         }
     }
-    best
+    let forecast = Forecast { nodes: times.len(), wall, work: work.values().sum(), chain };
+    Course { priority: best, forecast }
 }
 
 fn lane_of(graph: &Graph, id: NodeId) -> Lane {
@@ -190,22 +194,15 @@ fn lane_of(graph: &Graph, id: NodeId) -> Lane {
 }
 
 /// When the last of those nodes ends.
-fn played(
-    graph: &Graph,
-    nodes: &[NodeId],
-    milliseconds: &BTreeMap<NodeId, u64>,
-    places: Places,
-    priorities: &[u64],
-) -> u64 {
-    let takes = |id: NodeId| milliseconds.get(&id).copied().unwrap_or(0);
-    let runs = |id: &NodeId| milliseconds.contains_key(id);
+fn played(graph: &Graph, times: &Times, places: Places, priority: &[u64]) -> u64 {
+    let runs = |id: &NodeId| times.contains_key(id);
     let mut waits: BTreeMap<NodeId, usize> = BTreeMap::new();
     let mut ready: BTreeMap<Lane, BinaryHeap<(u64, Reverse<NodeId>)>> = BTreeMap::new();
     let mut free: BTreeMap<Lane, usize> = Lane::ALL.into_iter().map(|lane| (lane, places.of(lane))).collect();
     let make_ready = |id: NodeId, ready: &mut BTreeMap<Lane, BinaryHeap<_>>| {
-        ready.entry(lane_of(graph, id)).or_default().push((priorities[id.index()], Reverse(id)));
+        ready.entry(lane_of(graph, id)).or_default().push((priority[id.index()], Reverse(id)));
     };
-    for id in nodes {
+    for id in times.keys() {
         let open = graph.node(*id).input_nodes().iter().filter(|input| runs(input)).count();
         waits.insert(*id, open);
         if open == 0 {
@@ -221,7 +218,7 @@ fn played(
                 && let Some((_, Reverse(id))) = ready.pop()
             {
                 *places -= 1;
-                running.push(Reverse((now + takes(id), id)));
+                running.push(Reverse((now + times[&id], id)));
             }
         }
         let Some(Reverse((end, id))) = running.pop() else { break };
@@ -250,10 +247,8 @@ mod tests {
     use crate::plan::{Planned, Reason};
 
     fn played(graph: &Graph, takes: &[u64], jobs: usize) -> [u64; 3] {
-        let nodes: Vec<NodeId> = graph.ids().collect();
-        let milliseconds = nodes.iter().copied().zip(takes.iter().copied()).collect();
-        let Forecast { wall, work, chain, .. } =
-            forecast(graph, &nodes, &milliseconds, Places { jobs, ..Places::default() });
+        let times = graph.ids().zip(takes.iter().copied()).collect();
+        let Forecast { wall, work, chain, .. } = course(graph, &times, Places { jobs, ..Places::default() }).forecast;
         [wall, work, chain]
     }
 

@@ -25,7 +25,7 @@ mod theme;
 
 pub use causes::{Cause, Causes, causes, causes_reaching, roots_reaching};
 pub use compare::{Comparison, compare};
-pub use forecast::{Expected, Forecast, Lane, Places, expected, forecast, priorities, remaining, usual_of_kind};
+pub use forecast::{Course, Expected, Forecast, Lane, Places, Times, course, expected, remaining, usual_of_kind};
 pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, nearest, reason, tell, tell_all};
 pub use settled::{Remembered, Settled};
 pub use spared::{Counted, each_clean, spared};

@@ -7,7 +7,7 @@ use super::*;
 use crate::graph::Builder;
 use crate::graph::small::add;
 use crate::plan::in_memory::InMemory;
-use crate::plan::{Places, forecast, priorities, remaining};
+use crate::plan::{Places, course, remaining};
 
 /// Numbers that are the same in every run.
 struct Numbers(u64);
@@ -41,9 +41,8 @@ fn random(numbers: &mut Numbers, count: usize, needs: u64) -> (Graph, Vec<u64>) 
 /// Runs all of `graph`, `jobs` nodes at once, each of which takes what `takes` says; returns when the last one ends.
 fn makespan(graph: &Graph, takes: &[u64], jobs: usize) -> u64 {
     let wanted: Vec<NodeId> = graph.ids().collect();
-    let milliseconds = wanted.iter().copied().zip(takes.iter().copied()).collect();
-    let places = Places { jobs, ..Places::default() };
-    let priority = priorities(graph, &wanted, &milliseconds, places);
+    let times = wanted.iter().copied().zip(takes.iter().copied()).collect();
+    let priority = course(graph, &times, Places { jobs, ..Places::default() }).priority;
     let mut schedule = Schedule::new(graph, &wanted, &[], priority);
     let mut knows = InMemory::default();
     let mut running: BinaryHeap<Reverse<(u64, NodeId)>> = BinaryHeap::new();
@@ -155,9 +154,8 @@ fn a_forecast_is_what_a_run_takes() {
     let mut numbers = Numbers(7);
     for jobs in [1, 3, 8] {
         let (graph, takes) = random(&mut numbers, 300, 3);
-        let nodes: Vec<NodeId> = graph.ids().collect();
-        let milliseconds = nodes.iter().copied().zip(takes.iter().copied()).collect();
-        let told = forecast(&graph, &nodes, &milliseconds, Places { jobs, ..Places::default() });
+        let times = graph.ids().zip(takes.iter().copied()).collect();
+        let told = course(&graph, &times, Places { jobs, ..Places::default() }).forecast;
         assert_eq!(told.wall, makespan(&graph, &takes, jobs));
         assert_eq!(told.work, takes.iter().sum::<u64>());
     }
