@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::digest::Digest;
 use crate::path::HostPath;
 use crate::store::runs::{RunFact, RunStarted};
 
@@ -16,23 +15,7 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn started() -> RunStarted {
-    RunStarted {
-        started: 1_736_589_600,
-        version: "0.1.0".to_owned(),
-        host: "builder".to_owned(),
-        pid: 1,
-        project: "vendor".to_owned(),
-        recipes: Digest::of(b""),
-        lock: Digest::of(b""),
-        selection: Vec::new(),
-        again: false,
-        only: false,
-        nodes: 1,
-        clean: 0,
-        runs: 1,
-        depends: 0,
-        jobs: Some(1),
-    }
+    RunStarted::sample(1_736_589_600)
 }
 
 /// What is shown of a node of a run that writes `parts` and comes to `outcome`; `None`: the run is killed.

@@ -17,23 +17,7 @@ use crate::store::runs::{
 pub(super) const NOW: i64 = 1_736_589_600;
 
 pub(super) fn started(second: i64, clean: usize) -> RunFact {
-    RunFact::Started(RunStarted {
-        started: NOW + second,
-        version: "0.1.0".to_owned(),
-        host: "builder".to_owned(),
-        pid: 1,
-        project: "vendor".to_owned(),
-        recipes: Digest::of(b"recipes"),
-        lock: Digest::of(b"lock"),
-        selection: Vec::new(),
-        again: false,
-        only: false,
-        nodes: clean,
-        clean,
-        runs: 1,
-        depends: 1,
-        jobs: Some(4),
-    })
+    RunFact::Started(RunStarted { nodes: clean, clean, depends: 1, ..RunStarted::sample(NOW + second) })
 }
 
 pub(super) fn cost(milliseconds: u64) -> Cost {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::*;
-use crate::digest::Digest;
 use crate::path::HostPath;
 use crate::report::chart_checks::check_picture;
 use crate::store::Store;
@@ -18,23 +17,8 @@ type Node<'a> = (&'a str, u64, Option<u64>, Option<&'a str>, RunOutcome);
 fn timings(jobs: Option<usize>, nodes: &[Node<'_>], took: Option<u64>) -> Timings {
     let folder = tempfile::tempdir().expect("made");
     let store = Store::open(&HostPath::new(folder.path().join("store"))).expect("opens");
-    let writer = store.start_run(RunStarted {
-        started: 1_736_589_600,
-        version: "0.1.0".to_owned(),
-        host: "builder".to_owned(),
-        pid: 1,
-        project: "vendor".to_owned(),
-        recipes: Digest::of(b""),
-        lock: Digest::of(b""),
-        selection: Vec::new(),
-        again: false,
-        only: false,
-        nodes: nodes.len(),
-        clean: 0,
-        runs: nodes.len(),
-        depends: 0,
-        jobs,
-    });
+    let count = nodes.len();
+    let writer = store.start_run(RunStarted { nodes: count, runs: count, jobs, ..RunStarted::sample(1_736_589_600) });
     let writer = writer.expect("begins");
     let mut facts = Vec::new();
     for (name, began, ended, after, outcome) in nodes {

@@ -132,6 +132,30 @@ pub struct RunStarted {
     pub jobs: Option<usize>,
 }
 
+#[cfg(test)]
+impl RunStarted {
+    /// Of a made-up run of one node, for tests.
+    pub(crate) fn sample(started: i64) -> Self {
+        Self {
+            started,
+            version: "0.1.0".to_owned(),
+            host: "builder".to_owned(),
+            pid: 1,
+            project: "vendor".to_owned(),
+            recipes: Digest::of(b"recipes"),
+            lock: Digest::of(b"lock"),
+            selection: Vec::new(),
+            again: false,
+            only: false,
+            nodes: 1,
+            clean: 0,
+            runs: 1,
+            depends: 0,
+            jobs: Some(4),
+        }
+    }
+}
+
 /// What was realised already, in sums. Both tables count the same nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RunClean {

@@ -6,23 +6,8 @@ use crate::drv::{ActionKey, Outputs};
 use crate::name::OutputName;
 
 fn started(seconds: i64) -> RunStarted {
-    RunStarted {
-        started: seconds,
-        version: "0.1.0".to_owned(),
-        host: "builder".to_owned(),
-        pid: 1,
-        project: "vendor".to_owned(),
-        recipes: Digest::of(b"recipes"),
-        lock: Digest::of(b"lock"),
-        selection: vec!["libbsd".to_owned()],
-        again: false,
-        only: true,
-        nodes: 9,
-        clean: 7,
-        runs: 1,
-        depends: 1,
-        jobs: Some(4),
-    }
+    let selection = vec!["libbsd".to_owned()];
+    RunStarted { selection, only: true, nodes: 9, clean: 7, depends: 1, ..RunStarted::sample(seconds) }
 }
 
 fn planned(node: &str, state: &str) -> RunFact {
