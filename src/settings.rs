@@ -99,8 +99,7 @@ pub struct Limits {
 impl Limits {
     /// What a guest may have that is for `component`.
     pub fn of(&self, component: &str) -> GuestLimits {
-        let own = self.component.iter().find(|(name, _)| name.as_str() == component).map(|(_, own)| *own);
-        let (own, all) = (own.unwrap_or_default(), self.all);
+        let (own, all) = (self.component.get(component).copied().unwrap_or_default(), self.all);
         GuestLimits {
             memory: own.memory.or(all.memory),
             processes: own.processes.or(all.processes),

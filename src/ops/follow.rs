@@ -161,17 +161,9 @@ fn pause(time: Duration) {
 
 /// How many of `bytes` are whole characters: a last one may be there in part.
 pub fn whole(bytes: &[u8]) -> usize {
-    for back in 1..=bytes.len().min(3) {
-        let long = match bytes[bytes.len() - back] {
-            0x80..=0xbf => continue,
-            0xc0..=0xdf => 2,
-            0xe0..=0xef => 3,
-            0xf0..=0xf7 => 4,
-            _ => 1,
-        };
-        return if long > back { bytes.len() - back } else { bytes.len() };
-    }
-    bytes.len()
+    let end = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let is_part = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());
+    if is_part { bytes.len() - end.len() } else { bytes.len() }
 }
 
 #[cfg(test)]

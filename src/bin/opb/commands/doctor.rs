@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use opb::diag::{Cause, Failure};
 use opb::ops::doctor::doctor;
 use opb::report::doctor as report;
 
+use super::plan::TextOrJson;
 use crate::cli::Global;
 use crate::{exit, output};
 
@@ -19,23 +20,15 @@ use crate::{exit, output};
 pub struct Doctor {
     /// How to show it. JSON is versioned and has a schema.
     #[arg(long, default_value = "text")]
-    format: Format,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// A line for each check, for people.
-    Text,
-    /// One JSON object.
-    Json,
+    format: TextOrJson,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as all verbs")]
 pub fn run(global: &Global, args: &Doctor) -> Result<ExitCode, Failure> {
     let checks = doctor(&global.directory, global.store.as_deref());
     output::data(&match args.format {
-        Format::Text => report::text(&checks, output::width()),
-        Format::Json => report::json(&checks),
+        TextOrJson::Text => report::text(&checks, output::width()),
+        TextOrJson::Json => report::json(&checks),
     });
     Ok(if report::ready(&checks) { ExitCode::SUCCESS } else { exit::code(Cause::Environment) })
 }
