@@ -10,7 +10,7 @@ use super::limits::{self, Met};
 use super::telling::telling_lines;
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::name::NodeName;
+use crate::name::{NodeName, component_of};
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{self, Bind, End, Launcher, Limits, Outcome, Request};
 use crate::store::WorkDir;
@@ -80,7 +80,8 @@ pub fn finished(
         }
     };
     let telling = telling(text);
-    if let Some(Met { how, help, cause }) = limits::met(&ctx.limits_of(node), outcome.end, limits) {
+    let component = component_of(node.kind, &node.subject).unwrap_or_default();
+    if let Some(Met { how, help, cause }) = limits::met(&ctx.limits_of(node), component, outcome.end, limits) {
         return Err(NodeError::Limit { how: format!("{what} {how}"), telling, help, cause, log }.into());
     }
     if text.contains("No space left on device") {
@@ -96,6 +97,7 @@ pub fn telling(text: &str) -> String {
 
 pub fn span(seconds: Option<u64>) -> String {
     match seconds.unwrap_or_default() {
+        60 => "a minute".to_owned(),
         3_600 => "an hour".to_owned(),
         seconds if seconds % 3_600 == 0 => format!("{} hours", seconds / 3_600),
         seconds => format!("{} minutes", seconds / 60),

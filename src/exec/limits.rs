@@ -61,16 +61,13 @@ pub struct Met {
     pub cause: Cause,
 }
 
-/// What is said of a guest that ended by a limit on what it may have of the machine, and ran within `limits`; `None` where
-/// it ended otherwise.
-pub fn met(set: &GuestLimits, end: End, limits: &Limits) -> Option<Met> {
+/// What is said of a guest for `component` (none: empty) that ended by a limit on what it may have of the machine, and ran
+/// within `limits`; `None` where it ended otherwise.
+pub fn met(set: &GuestLimits, component: &str, end: End, limits: &Limits) -> Option<Met> {
     let memory = Size(limits.memory_bytes.unwrap_or_default());
     let processes = limits.processes.unwrap_or(PROCESSES);
-    let raise = |name: &str| {
-        format!(
-            "raise `{name}` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much"
-        )
-    };
+    let own = if component.is_empty() { String::new() } else { format!(" or `[limits.component.{component}]`") };
+    let raise = |name: &str| format!("raise `{name}` of `[limits]`{own} in `opb.toml`, if it is right to need so much");
     let (how, help, cause) = match end {
         End::MemoryLimit if set.memory.is_some() => {
             let less = "let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`";
@@ -150,7 +147,7 @@ mod tests {
         };
         let said = |set: &GuestLimits, end| {
             let limits = with(&of_build(set), set, 16_000_000_000, 4);
-            let Met { how, help, cause } = met(set, end, &limits)?;
+            let Met { how, help, cause } = met(set, "chromium", end, &limits)?;
             Some(format!("{cause:?}: the script {how} | {help}"))
         };
         let all = [
@@ -165,17 +162,17 @@ mod tests {
             said(&set, End::SilenceLimit),
         ];
         insta::assert_snapshot!(all.map(|said| said.expect("a limit")).join("\n"), @r"
-        Build: the script wanted more memory than 2.0 GB and was ended | raise `memory` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
+        Build: the script wanted more memory than 2.0 GB and was ended | raise `memory` of `[limits]` or `[limits.component.chromium]` in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
         Environment: the script wanted more memory than 15.0 GB, which is all that it may have of this machine's, and was ended | build it where there is more memory, or set `memory` of `[limits]` in `opb.toml` if the rest of this machine needs less than what is kept for it
         Environment: the script lost a process, as this machine had no memory left, and was ended | build fewer nodes at once with `-j`, or end what else needs memory here, and build again
-        Build: the script wanted more processes and threads at once than 100 and was ended | raise `processes` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
-        Build: the script wrote more than 3.0 MB to the disk and was ended | raise `disk` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
+        Build: the script wanted more processes and threads at once than 100 and was ended | raise `processes` of `[limits]` or `[limits.component.chromium]` in `opb.toml`, if it is right to need so much
+        Build: the script wrote more than 3.0 MB to the disk and was ended | raise `disk` of `[limits]` or `[limits.component.chromium]` in `opb.toml`, if it is right to need so much
         Environment: the script had all but filled the store's disk and was ended | free space there: `opb store gc` removes what nobody needs; or choose a store on another disk with `--store`; and build again
-        Build: the script took longer than 90 minutes and was ended | raise `time` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
-        Build: the script took longer than 6 hours and was ended | raise `time` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
-        Build: the script said nothing for an hour and was ended | raise `silence` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
+        Build: the script took longer than 90 minutes and was ended | raise `time` of `[limits]` or `[limits.component.chromium]` in `opb.toml`, if it is right to need so much
+        Build: the script took longer than 6 hours and was ended | raise `time` of `[limits]` or `[limits.component.chromium]` in `opb.toml`, if it is right to need so much
+        Build: the script said nothing for an hour and was ended | raise `silence` of `[limits]` or `[limits.component.chromium]` in `opb.toml`, if it is right to need so much
         ");
         assert_eq!(said(&host, End::Exit(1)), None);
-        assert!(met(&host, End::WallLimit, &Limits { wall_seconds: Some(300), ..Limits::NONE }).is_none());
+        assert!(met(&host, "", End::WallLimit, &Limits { wall_seconds: Some(300), ..Limits::NONE }).is_none());
     }
 }

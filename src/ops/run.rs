@@ -112,7 +112,7 @@ pub fn run(
         End::Signal(signal) => Some(128 + signal),
         End::Cancelled => None,
         end => {
-            let met = exec::met(&session.project.settings.limits.all, end, &limits);
+            let met = exec::met(&session.project.settings.limits.all, "", end, &limits);
             return met.map_or(Ok(None), |Met { how, help, cause }| Err(RunError::Limit { how, help, cause }.into()));
         }
     })

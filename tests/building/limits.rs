@@ -23,9 +23,9 @@ fn builds_that_want_too_much_are_ended_and_told_apart() {
     let mut told: Vec<&str> = failed.err.lines().filter(is_told).collect();
     told.sort_unstable();
     insta::assert_snapshot!(space.shown(&told.join("\n")), @r"
-      help: raise `disk` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
-      help: raise `memory` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
-      help: raise `processes` of `[limits]`, or of `[limits.component.NAME]`, in `opb.toml`, if it is right to need so much
+      help: raise `disk` of `[limits]` or `[limits.component.c-TAG]` in `opb.toml`, if it is right to need so much
+      help: raise `memory` of `[limits]` or `[limits.component.a-TAG]` in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
+      help: raise `processes` of `[limits]` or `[limits.component.b-TAG]` in `opb.toml`, if it is right to need so much
       the script wanted more memory than 400.0 MB and was ended
       the script wanted more processes and threads at once than 300 and was ended
       the script wrote more than 100.0 MB to the disk and was ended
