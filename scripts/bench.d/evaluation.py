@@ -171,18 +171,24 @@ def realise(vendor, *more):
         raise Fault(f"after everything was realised there should be nothing to do, and this was said:\n{said[:2000]}")
 
 
+def nix_environment(folder):
+    """A store of its own in `folder/state`, without daemon, build users, sandbox and substituters: the cheapest that Nix can be."""
+    (folder / "etc").mkdir(parents=True, exist_ok=True)
+    state = folder / "state"
+    return {
+        **os.environ, "NIX_REMOTE": "local", "NIX_STORE_DIR": f"{state}/store", "NIX_STATE_DIR": f"{state}/var",
+        "NIX_LOG_DIR": f"{state}/log", "NIX_CONF_DIR": f"{folder}/etc", "XDG_CACHE_HOME": f"{folder}/cache",
+        "NIX_CONFIG": "build-users-group =\nsandbox = false\nsubstituters =",
+    }  # fmt: skip
+
+
 class Nix:
-    """A store of its own, without daemon, build users, sandbox and substituters: the cheapest that Nix can be."""
+    """Evaluates, or builds, in a store of its own."""
 
     def __init__(self, vendor, builds, folder):
         self.folder, self.state = folder, folder / "state"
         workload.write_nix(vendor, builds, folder / "source")
-        (folder / "etc").mkdir(parents=True, exist_ok=True)
-        self.env = {
-            **os.environ, "NIX_REMOTE": "local", "NIX_STORE_DIR": f"{self.state}/store", "NIX_STATE_DIR": f"{self.state}/var",
-            "NIX_LOG_DIR": f"{self.state}/log", "NIX_CONF_DIR": f"{folder}/etc", "XDG_CACHE_HOME": f"{folder}/cache",
-            "NIX_CONFIG": "build-users-group =\nsandbox = false\nsubstituters =",
-        }  # fmt: skip
+        self.env = nix_environment(folder)
 
     def evaluate(self, count):
         argv = ["nix-instantiate", "--eval", "--strict", str(self.folder / "source"), "-A", "paths"]

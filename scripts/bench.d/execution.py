@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 from debs import layer_of
+from evaluation import nix_environment
 from measure import Command, Fault, Row, in_turn, say
 
 ROUNDS = 3
@@ -53,6 +54,8 @@ done
 
 
 def rows(demo, place, prefix):
+    if os.geteuid() != 0:
+        raise Fault("exec.nothing needs root, for the bare chroot is mounted: run `sudo make bench ONLY=exec.nothing`")
     demo.prepare()
     project = Project(demo, place / "nothing")
     nix = Nix(place / "nothing-nix")
@@ -140,17 +143,12 @@ class Project:
 
 
 class Nix:
-    """A store of its own, without daemon, build users, sandbox and substituters."""
+    """Builds in a store of its own."""
 
     def __init__(self, folder):
         self.folder, self.state, self.turn = folder, folder / "state", 0
-        (folder / "etc").mkdir(parents=True, exist_ok=True)
+        self.env = nix_environment(folder)
         (folder / "default.nix").write_text(NIX % NODES)
-        self.env = {
-            **os.environ, "NIX_REMOTE": "local", "NIX_STORE_DIR": f"{self.state}/store", "NIX_STATE_DIR": f"{self.state}/var",
-            "NIX_LOG_DIR": f"{self.state}/log", "NIX_CONF_DIR": f"{folder}/etc", "XDG_CACHE_HOME": f"{folder}/cache",
-            "NIX_CONFIG": "build-users-group =\nsandbox = false\nsubstituters =",
-        }  # fmt: skip
 
     def command(self):
         argv = ["nix-build", str(self.folder / "default.nix"), "--no-out-link", "--max-jobs", str(jobs()), "--argstr", "round"]
