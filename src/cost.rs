@@ -70,6 +70,20 @@ impl Spared {
         self.cost.subtract(other.cost);
     }
 
+    /// As numbers, to be kept.
+    pub fn to_numbers(self) -> [u64; 5] {
+        let [nodes, builds, unknown] = [self.nodes, self.builds, self.unknown].map(|count| count as u64);
+        [nodes, builds, unknown, self.cost.milliseconds, self.cost.cpu_milliseconds]
+    }
+
+    /// What was kept; `None` where it is something else.
+    pub fn of_numbers(numbers: &[u64]) -> Option<Self> {
+        let [nodes, builds, unknown, milliseconds, cpu_milliseconds] = *numbers else { return None };
+        let count = |number| usize::try_from(number).ok();
+        let cost = Cost { milliseconds, cpu_milliseconds };
+        Some(Self { nodes: count(nodes)?, builds: count(builds)?, unknown: count(unknown)?, cost })
+    }
+
     /// Adds all of `other`.
     pub fn join(&mut self, other: Self) {
         self.nodes = self.nodes.saturating_add(other.nodes);

@@ -5,21 +5,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use super::idle::Idle;
 use super::keeping;
-use super::plan::{Asked, Wish, all_clean, plan_knowing};
+use super::plan::{Asked, Wish, all_clean, is_listed, plan_knowing};
 use super::record::Recorder;
 use super::session::Session;
 use super::settled::Known as Settled;
 use super::usual::{Usual, usual};
 use crate::cache::Caches;
-use crate::cost::Saved;
+use crate::cost::{Saved, Spared};
 use crate::diag::Failure;
 use crate::event::{Counts, Event, Sink};
 use crate::exec::{self, Archives, Context, Elsewhere, Known, Order, Outcome};
 use crate::graph::NodeId;
 use crate::path::HostPath;
 use crate::plan::{Places, Plan, State};
-use crate::project;
+use crate::project::{self, Project};
 use crate::sandbox::{self, Cancel, Launcher};
 use crate::store::{Notice, Realisation, Store};
 
@@ -72,11 +73,9 @@ pub fn build(
     let elsewhere = caches.as_elsewhere();
     let settled = Settled::of(&session.project, store)?;
     if let Some(clean) = all_clean(session, wish, store, &settled).filter(|_| store.owed().is_empty()) {
-        // The run of every morning: what is clean is not even looked at.
-        tidy(store, sink);
-        let outcome = nothing_to_do(session.graph.len(), began, &|event| with_caches(event, &caches, sink));
-        sink(Event::RunSaved { saved: Saved { store: clean, ..Saved::default() } });
-        return Ok(outcome);
+        // Where it cannot be kept, the next run finds the same in the same way.
+        let _ = Idle::of(&session.project, store).and_then(|idle| idle.keep(session, &settled, clean));
+        return Ok(nothing_at_all((session.graph.len(), clean), began, (store, &caches), sink));
     }
     let plan = halting(&caches, means.stop, || plan_knowing(session, wish, store, elsewhere, &settled))?;
     let to_come = if elsewhere.is_some() { still_to_come(wish, store, &plan) } else { 0 };
@@ -120,6 +119,38 @@ pub fn build(
         Err(failure) => recorder.abandon(&failure.to_string()),
     }
     ran
+}
+
+/// Runs everything where that is known to come to nothing without evaluating the project; `None` where it is not.
+///
+/// # Errors
+/// Where the user's settings are wrong.
+pub fn build_idle(
+    project: &Project,
+    store: &Store,
+    offline: bool,
+    sink: &Sink<'_>,
+) -> Result<Option<Outcome>, Failure> {
+    let began = Instant::now();
+    if !store.owed().is_empty() || !is_listed(project, store) {
+        return Ok(None);
+    }
+    let Some(found) = Idle::of(project, store).and_then(|idle| idle.recall(project, store)) else { return Ok(None) };
+    let caches = super::cache::caches(project, offline, false)?;
+    Ok(Some(nothing_at_all(found, began, (store, &caches), sink)))
+}
+
+/// The run of every morning: so many nodes, which spare so much. What is clean is not even looked at.
+fn nothing_at_all(
+    (nodes, clean): (usize, Spared),
+    began: Instant,
+    (store, caches): (&Store, &Caches),
+    sink: &Sink<'_>,
+) -> Outcome {
+    tidy(store, sink);
+    let outcome = nothing_to_do(nodes, began, &|event| with_caches(event, caches, sink));
+    sink(Event::RunSaved { saved: Saved { store: clean, ..Saved::default() } });
+    outcome
 }
 
 /// The run of so many nodes of which all are clean: no node is looked at again, as nothing reads any.

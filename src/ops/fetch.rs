@@ -183,7 +183,7 @@ impl Fetch<'_, '_> {
     /// Keeps the packages, whether they are here yet or not. A part of the project, or lists of which some are not known,
     /// leave what was fetched for the rest.
     fn keep(&self, lists: &Lists) -> Result<(), Failure> {
-        let project = project_of(self.session);
+        let project = project_of(&self.session.project);
         let files = FetchedFiles { project, files: fetching::wanted_files(&lists.roots) };
         let kept = match self.how.whole && lists.is_whole() {
             true => self.store.keep_fetched(&files),

@@ -6,17 +6,17 @@ use super::session::Session;
 use crate::diag::Failure;
 use crate::drv::ActionKey;
 use crate::graph::NodeId;
-use crate::project;
+use crate::project::{self, Project};
 use crate::store::{ProjectList, Store};
 
 /// The project's name in lists: its folder.
-pub fn project_of(session: &Session) -> String {
-    session.project.path.to_string()
+pub fn project_of(project: &Project) -> String {
+    project.path.to_string()
 }
 
 /// The key by which the project's list says that `node` is, or last was, realised. A damaged list says nothing.
 pub fn listed(session: &Session, store: &Store, node: &str) -> Option<ActionKey> {
-    store.listed(&project_of(session)).ok().flatten()?.key_of(node, 0)
+    store.listed(&project_of(&session.project)).ok().flatten()?.key_of(node, 0)
 }
 
 /// Brings the project's list in the store up to date with what `settled` says of its nodes. A node of which that says
@@ -25,7 +25,7 @@ pub fn listed(session: &Session, store: &Store, node: &str) -> Option<ActionKey>
 /// # Errors
 /// Where the list cannot be written.
 pub fn keep(session: &Session, store: &Store, settled: impl Fn(NodeId) -> Option<ActionKey>) -> Result<(), Failure> {
-    let (project, graph) = (project_of(session), &session.graph);
+    let (project, graph) = (project_of(&session.project), &session.graph);
     let renewed = store.renew_project(&project, |before| {
         let before: BTreeMap<&str, ActionKey> =
             before.nodes.iter().filter_map(|(node, key)| Some((node.as_str(), (*key)?))).collect();

@@ -12,7 +12,8 @@ use cap_std::fs::Dir;
 use crate::columns::{Bytes, Columns, put_bytes};
 use crate::digest::Digest;
 use crate::path::HostPath;
-use crate::project;
+use crate::project::{self, Project};
+use crate::store::Store;
 
 /// The most files that are kept of a kind.
 pub(super) const MOST: usize = 64;
@@ -33,6 +34,12 @@ impl Kept {
         std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700).create(folder.as_path()).ok()?;
         let dir = Dir::open_ambient_dir(folder.as_path(), ambient_authority()).ok()?;
         Some(Self { dir, name: Digest::of(what).to_string(), format, program: project::program()? })
+    }
+
+    /// The file of the kind `format` for a project with a store, in a folder of the cache.
+    pub fn of_project(folder: &str, format: &'static str, project: &Project, store: &Store) -> Option<Self> {
+        let paths = [project.path.as_path(), store.path().as_path()].map(|path| path.as_os_str().as_encoded_bytes());
+        Self::below(&project::cache_folder()?.join(folder), format, &paths.join(&0))
     }
 
     /// What it holds; `None` where it is not there, not whole, or written by another build of the program.

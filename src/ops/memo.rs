@@ -32,6 +32,8 @@ pub struct Remembered {
     pub warnings: Vec<RecipeWarning>,
     /// Lines for people.
     pub notices: Vec<String>,
+    /// What all of it follows from.
+    pub watched: Vec<Stamps>,
 }
 
 /// What is known of local sources, by folder, with what it follows from.
@@ -132,7 +134,9 @@ impl Memo {
             let warnings: Option<_> =
                 head.warnings.into_iter().map(|kept| RecipeWarning::again(kept, &files)).collect();
             let graph = Graph::read(from).ok()?;
-            return Some(Recalled::All(Box::new(Remembered { graph, warnings: warnings?, notices: head.notices })));
+            let watched = head.sources.into_values().chain([head.files]).collect();
+            let all = Remembered { graph, warnings: warnings?, notices: head.notices, watched };
+            return Some(Recalled::All(Box::new(all)));
         }
         let sources: BTreeMap<String, (Asked, LocalSource)> = serde_json::from_slice(&sources).ok()?;
         let (mut known, mut of_moved) = (KnownSources::new(), BTreeMap::new());
@@ -266,4 +270,4 @@ pub fn learned(
 
 #[cfg(test)]
 #[path = "memo_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -23,11 +23,15 @@ const LOCK: &str = "version = 1\n\n[[distro.mirage-1.suite]]\nname = \"oasis\"\n
     index = { \"main/binary-amd64/Packages.xz\" = \
     \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" }\n";
 
+/// A recipe of which there is a warning.
+pub(in crate::ops) const WARNED: &str =
+    "#{ source: path(\"sources/one\"), on: [[\"@mirage-1/riscv64\", #{ env: #{ V: \"2\" } }]] }\n";
+
 /// A project with two components from local sources, and a cache.
-struct Space(tempfile::TempDir);
+pub(in crate::ops) struct Space(tempfile::TempDir);
 
 impl Space {
-    fn new() -> Self {
+    pub(in crate::ops) fn new() -> Self {
         let space = Self(tempfile::tempdir().expect("scratch"));
         space.file("distros/mirage-1.rhai", DISTRO);
         space.file("opb.lock", LOCK);
@@ -53,17 +57,17 @@ impl Space {
         self.file(&format!("sources/{name}/src/main.c"), "int x;\n");
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(in crate::ops) fn path(&self, path: &str) -> PathBuf {
         self.0.path().join("project").join(path)
     }
 
-    fn file(&self, path: &str, text: &str) {
+    pub(in crate::ops) fn file(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         fs::write(path, text).expect("written");
     }
 
-    fn project(&self) -> Project {
+    pub(in crate::ops) fn project(&self) -> Project {
         Project::open(&self.path(".")).expect("a project")
     }
 
@@ -76,7 +80,7 @@ impl Space {
         clippy::disallowed_methods,
         reason = "files must grow older than the clock's grain, and nothing tells when"
     )]
-    fn session(&self) -> Session {
+    pub(in crate::ops) fn session(&self) -> Session {
         std::thread::sleep(Duration::from_millis(40));
         let project = self.project();
         let memo = self.memo(&project);
@@ -112,7 +116,7 @@ fn told(session: &Session) -> (Vec<String>, Vec<Option<KeptWarning>>) {
 }
 
 /// Puts other bytes of the same length into a file, and its old date on it.
-fn change_in_secret(path: &Path) {
+pub(in crate::ops) fn change_in_secret(path: &Path) {
     let before = fs::metadata(path).expect("there");
     let mut bytes = fs::read(path).expect("read");
     let last = bytes.iter().rposition(|byte| *byte == b'1' || *byte == b'x' || *byte == b'm').expect("a place");
@@ -306,7 +310,6 @@ fn a_mistake_in_a_recipe_that_changed_is_told_as_ever() {
 #[test]
 fn recipes_that_changed_are_evaluated_alone() {
     const PLAIN: &str = "#{ source: path(\"sources/one\"), env: #{ V: \"3\" } }\n";
-    const WARNED: &str = "#{ source: path(\"sources/one\"), on: [[\"@mirage-1/riscv64\", #{ env: #{ V: \"2\" } }]] }\n";
     type Deed<'a> = (&'a str, &'a dyn Fn(&Space), Option<&'a [&'a str]>);
     let renamed = |space: &Space| {
         space.file("recipes/one.new", PLAIN);

@@ -13,6 +13,7 @@ pub mod eval;
 pub mod fetch;
 pub mod follow;
 pub mod history;
+mod idle;
 pub mod init;
 pub mod keeping;
 mod kept;

@@ -9,6 +9,7 @@ use crate::exec::{Elsewhere, StoreKnowledge};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
 use crate::plan::{self, Plan};
+use crate::project::Project;
 use crate::store::Store;
 
 /// What of a graph is asked for.
@@ -85,9 +86,9 @@ pub(super) fn plan_knowing(
     known: &Known,
 ) -> Result<Plan, Failure> {
     let knows = StoreKnowledge::new(store)?.remembering(known.settled()).asking(elsewhere);
-    let knows = knows.of_project(keeping::project_of(session)).retrying(wish.retry_failed);
+    let knows = knows.of_project(keeping::project_of(&session.project)).retrying(wish.retry_failed);
     let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
-    if known.keep(&session.graph, &plan) || !is_listed(session, store) {
+    if known.keep(&session.graph, &plan) || !is_listed(&session.project, store) {
         let key = |id| plan.of(id).filter(|planned| planned.outputs.is_some()).and_then(|planned| planned.key);
         keeping::keep(session, store, key)?;
     }
@@ -98,10 +99,10 @@ pub(super) fn plan_knowing(
 pub(super) fn all_clean(session: &Session, wish: &Wish, store: &Store, known: &Known) -> Option<Spared> {
     let is_all = wish.again.is_empty() && wish.wanted.len() == session.graph.len();
     let clean = if is_all { known.whole(&session.graph) } else { None };
-    clean.filter(|_| is_listed(session, store))
+    clean.filter(|_| is_listed(&session.project, store))
 }
 
 /// Whether the store keeps what the project has in it.
-fn is_listed(session: &Session, store: &Store) -> bool {
-    store.has_project(&keeping::project_of(session))
+pub(super) fn is_listed(project: &Project, store: &Store) -> bool {
+    store.has_project(&keeping::project_of(project))
 }

@@ -86,6 +86,7 @@ fn recorded<T>(events: &[Event], end: impl FnOnce(Recorder<'_>, &Graph) -> T) ->
         notices: Vec::new(),
         evaluated: OnceLock::new(),
         lock: OnceLock::new(),
+        watched: None,
     };
     let asked = Asked::default();
     let sink = |event: Event| panic!("nothing is to be told: {event:?}");

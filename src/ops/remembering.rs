@@ -64,9 +64,10 @@ impl Session {
         let began = now_exact();
         let Partly { known, earlier } = match memo.as_ref().map(|memo| memo.recall(&project)) {
             Some(Recalled::All(all)) => {
-                let Remembered { graph, warnings, notices } = *all;
-                let (evaluated, lock) = (OnceLock::new(), OnceLock::new());
-                return Ok(Self { project, graph, warnings, notices, evaluated, lock });
+                let Remembered { graph, warnings, notices, watched } = *all;
+                let is_silent = warnings.is_empty() && notices.is_empty();
+                let (evaluated, lock, watched) = (OnceLock::new(), OnceLock::new(), is_silent.then_some(watched));
+                return Ok(Self { project, graph, warnings, notices, evaluated, lock, watched });
             }
             Some(Recalled::Some(partly)) => *partly,
             None => Partly::default(),
@@ -82,7 +83,7 @@ impl Session {
             let _ = memo.keep(&project, found);
         }
         let (evaluated, lock) = (in_cell(evaluated), in_cell(lock));
-        Ok(Self { project, graph, warnings, notices, evaluated, lock })
+        Ok(Self { project, graph, warnings, notices, evaluated, lock, watched: None })
     }
 }
 

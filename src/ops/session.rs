@@ -10,7 +10,7 @@ use crate::eval::{self, RecipeWarning};
 use crate::graph::{Graph, NodeId, Selector, SelectorError};
 use crate::lock::Lock;
 use crate::name::{DistroName, Kind, NodeName};
-use crate::project::{Project, ProjectFiles};
+use crate::project::{Project, ProjectFiles, Stamps};
 
 /// A project with its graph.
 pub struct Session {
@@ -25,6 +25,8 @@ pub struct Session {
     /// Read when first asked for, where the graph came from the cache.
     pub(super) evaluated: OnceLock<eval::Project>,
     pub(super) lock: OnceLock<Lock>,
+    /// What all of that follows from, where it came from the cache and there is nothing to tell of it.
+    pub(super) watched: Option<Vec<Stamps>>,
 }
 
 /// Names that select nothing.
@@ -80,7 +82,14 @@ impl Session {
     /// # Errors
     /// All errors of its recipes, or of its folder.
     pub fn open(start: &Path) -> Result<Self, Failure> {
-        let project = Project::open(start)?;
+        Self::of(Project::open(start)?)
+    }
+
+    /// Evaluates `project`.
+    ///
+    /// # Errors
+    /// All errors of its recipes.
+    pub fn of(project: Project) -> Result<Self, Failure> {
         let memo = Memo::of(&project);
         Self::remembering(project, memo)
     }
@@ -116,7 +125,8 @@ impl Session {
         let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| project.look_at(asked))?;
         let warnings = std::mem::take(&mut evaluated.warnings);
         let (evaluated, lock) = (evaluated.into(), lock.into());
-        Ok(Self { graph: woven.graph, project, evaluated, lock, warnings, notices: woven.notices })
+        let (graph, notices) = (woven.graph, woven.notices);
+        Ok(Self { graph, project, evaluated, lock, warnings, notices, watched: None })
     }
 
     /// The nodes that `selectors` mean, in order; without any, all of them.

@@ -10,10 +10,10 @@ use crate::diag::Failure;
 use crate::drv::ActionKey;
 use crate::graph::Graph;
 use crate::plan::{Plan, Settled};
-use crate::project::{self, Project, is_witness, now_exact};
-use crate::store::{FolderStamp, RECORD_FOLDERS, Store};
+use crate::project::{Project, is_witness, now_exact};
+use crate::store::{FolderStamp, Store, put_folder_stamps, read_folder_stamps};
 
-const FORMAT: &str = "opb settled 4";
+const FORMAT: &str = "opb settled 5";
 
 /// The file, and what it holds.
 pub struct Known {
@@ -32,13 +32,10 @@ impl Known {
     /// # Errors
     /// Where the store cannot be read.
     pub fn of(project: &Project, store: &Store) -> Result<Self, Failure> {
-        let paths = [project.path.as_path(), store.path().as_path()].map(|path| path.as_os_str().as_encoded_bytes());
-        let folder = project::cache_folder().map(|folder| folder.join("plans"));
-        let kept = folder.and_then(|folder| Kept::below(&folder, FORMAT, &paths.join(&0)));
-        Self::with(kept, store)
+        Self::with(Kept::of_project("plans", FORMAT, project, store), store)
     }
 
-    fn with(kept: Option<Kept>, store: &Store) -> Result<Self, Failure> {
+    pub(super) fn with(kept: Option<Kept>, store: &Store) -> Result<Self, Failure> {
         let began = now_exact();
         let stamps = store.folder_stamps();
         let mut known = Self { kept, began, stamps, settled: Settled::default(), asked: false };
@@ -67,19 +64,23 @@ impl Known {
         if self.asked { None } else { self.settled.whole(graph) }
     }
 
+    /// The stamps of the store's folders from when it was looked at, as far as they would show any change since.
+    pub fn folders(&self) -> Vec<FolderStamp> {
+        // Else a time that no folder has.
+        let witness = |time| if is_witness(time, self.began) { time } else { i64::MIN };
+        self.stamps.iter().map(|stamp| stamp.map(|(device, inode, time)| (device, inode, witness(time)))).collect()
+    }
+
     /// Keeps what `plan` found; says whether any of it is new. Where it cannot be kept, the next plan asks the store again.
     pub fn keep(&self, graph: &Graph, plan: &Plan) -> bool {
         if !self.asked && self.settled.has_all_of(graph, plan) {
             return false;
         }
         let Some(kept) = &self.kept else { return true };
-        // Else a time that no folder has.
-        let witness = |time| if is_witness(time, self.began) { time } else { i64::MIN };
-        let stamps = self.stamps.iter().map(|stamp| stamp.map(|(device, inode, time)| (device, inode, witness(time))));
-        let stamps: Vec<FolderStamp> = stamps.collect();
+        let stamps = self.folders();
         let found = Settled::of(graph, plan, &self.settled);
         let _ = kept.write(|to| {
-            crate::columns::put_bytes(to, &serde_json::to_vec(&stamps)?)?;
+            put_folder_stamps(to, &stamps)?;
             found.write(to)
         });
         true
@@ -88,7 +89,5 @@ impl Known {
 
 fn read(kept: &Kept) -> Option<(Vec<FolderStamp>, Settled)> {
     let mut from = kept.read()?;
-    let stamps: Vec<FolderStamp> = serde_json::from_slice(&from.shared().ok()?).ok()?;
-    let settled = Settled::read(from).ok()?;
-    (stamps.len() == RECORD_FOLDERS).then_some((stamps, settled))
+    Some((read_folder_stamps(&mut from).ok()?, Settled::read(from).ok()?))
 }

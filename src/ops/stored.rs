@@ -148,7 +148,7 @@ pub fn keep(session: &Session, store: &Store, name: PinName, selected: &[NodeId]
         return Err(StoredError::NotRealised.into());
     }
     let count = nodes.len();
-    store.pin(&Pin { name, project: project_of(session), made: project::now(), nodes })?;
+    store.pin(&Pin { name, project: project_of(&session.project), made: project::now(), nodes })?;
     Ok(count)
 }
 

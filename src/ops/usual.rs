@@ -29,7 +29,7 @@ pub struct Usual {
 pub fn usual(session: &Session, store: &Store, plan: &Plan) -> Result<Usual, Failure> {
     let (graph, nodes) = (&session.graph, expected(&session.graph, plan));
     // A damaged list only costs the times.
-    let listed = if nodes.is_empty() { None } else { store.listed(&project_of(session)).ok().flatten() };
+    let listed = if nodes.is_empty() { None } else { store.listed(&project_of(&session.project)).ok().flatten() };
     let key = |id: &NodeId| listed.as_ref()?.key_of(&graph.node(*id).to_string(), id.index());
     let last: BTreeMap<NodeId, ActionKey> = nodes.iter().filter_map(|id| Some((*id, key(id)?))).collect();
     let keys: Vec<ActionKey> = last.values().copied().collect();

@@ -168,10 +168,7 @@ impl Settled {
         let names: Vec<&str> = self.names.iter().map(OutputName::as_str).collect();
         put_bytes(to, names.join("\n").as_bytes())?;
         put_bytes(to, &self.times.0)?;
-        let whole = self.whole.map(|Spared { nodes, builds, unknown, cost }| {
-            let counts = [nodes, builds, unknown].map(|count| count as u64);
-            [&counts[..], &[cost.milliseconds, cost.cpu_milliseconds]].concat()
-        });
+        let whole = self.whole.map(|whole| whole.to_numbers().to_vec());
         put_long_numbers(to, whole.unwrap_or_default().into_iter())
     }
 
@@ -187,14 +184,7 @@ impl Settled {
         let names = std::str::from_utf8(&names).map_err(|_| Damaged)?.lines().map(OutputName::new);
         let names: Vec<OutputName> = names.collect::<Result<_, _>>().map_err(|_| Damaged)?;
         let (times, whole) = (Times(from.shared()?), from.long_numbers()?);
-        let whole = match whole[..] {
-            [nodes, builds, unknown, milliseconds, cpu_milliseconds] => {
-                let count = |number| usize::try_from(number).map_err(|_| Damaged);
-                let cost = Cost { milliseconds, cpu_milliseconds };
-                Some(Spared { nodes: count(nodes)?, builds: count(builds)?, unknown: count(unknown)?, cost })
-            }
-            _ => None,
-        };
+        let whole = Spared::of_numbers(&whole);
         let is_sound = from.is_empty()
             && [has_key.len(), keys.len(), ends.len(), times.len()] == [ids.len(); 4]
             && ends.is_sorted()

@@ -77,7 +77,7 @@ pub use realisations::{Realisation, Recorded};
 pub use rivals::Rival;
 pub use roots::{CommittedRoot, RootEntry};
 pub use running::RunningLog;
-pub use stamps::{FolderStamp, RECORD_FOLDERS};
+pub use stamps::{FolderStamp, put_folder_stamps, read_folder_stamps};
 pub use uses::{CollectionLock, Used};
 pub use work::WorkDir;
 

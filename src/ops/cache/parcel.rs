@@ -43,7 +43,7 @@ pub fn export(
             parcel.downloads.extend(packages_of(store, result)?);
         }
         // Those of lists that are not made yet.
-        let fetched = store.fetched_of(&project_of(session))?;
+        let fetched = store.fetched_of(&project_of(&session.project))?;
         parcel.downloads.extend(fetched.into_iter().flat_map(|fetched| fetched.files));
     }
     cache::export(file, store, key, &parcel)
@@ -60,7 +60,7 @@ pub fn import(session: &Session, store: &Store, file: &HostPath, selectors: &[St
     let results = import.results(&keyring)?;
     let (downloads, bytes) = import.downloads(store)?;
     let count = downloads.len();
-    store.keep_fetched_too(FetchedFiles { project: project_of(session), files: downloads })?;
+    store.keep_fetched_too(FetchedFiles { project: project_of(&session.project), files: downloads })?;
     let caches = import.into_caches(keyring);
     let mut pulled = pull_from(session, store, &caches, selectors)?;
     if let Some(failure) = caches.take_failure() {

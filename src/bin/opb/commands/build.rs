@@ -10,11 +10,12 @@ use opb::ops::build::Means;
 use opb::ops::plan::Wish;
 use opb::ops::session::Session;
 use opb::plan::{Places, causes};
+use opb::project::Project;
 use opb::report;
 use opb::store::Store;
 
 use super::plan::What;
-use super::{means, open, open_store};
+use super::{evaluated, means, store_of};
 use crate::cli::Global;
 use crate::exit;
 use crate::output::{self, Events};
@@ -50,6 +51,13 @@ enum Format {
     Jsonl,
 }
 
+impl Build {
+    /// Whether all that is dirty is to run, and nothing else.
+    fn is_everything(&self) -> bool {
+        self.what.selectors.is_empty() && !self.what.again && !self.dry_run
+    }
+}
+
 fn dry_run(global: &Global, session: &Session, store: &Store, wish: &Wish, places: Places) -> Result<u8, Failure> {
     let caches = ops::cache::caches(&session.project, global.offline, false)?;
     let plan = ops::plan::plan(session, wish, store, caches.as_elsewhere())?;
@@ -63,8 +71,17 @@ fn dry_run(global: &Global, session: &Session, store: &Store, wish: &Wish, place
 
 pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
     Events::of(global, args.format == Format::Jsonl).during(|events| {
-        let session = open(global)?;
-        let store = open_store(global, &session)?;
+        let sink = |event: Event| events.show(&event);
+        let project = Project::open(&global.directory)?;
+        let store = store_of(global, &project);
+        if let (true, Ok(store)) = (args.is_everything(), &store)
+            && let Some(outcome) = ops::build::build_idle(&project, store, global.offline, &sink)?
+        {
+            return Ok(exit::of_run(&outcome));
+        }
+        // What is wrong with recipes is told before what is wrong with the store.
+        let session = evaluated(global, project)?;
+        let store = store?;
         let selected = session.select(&args.what.selectors)?;
         let wish = ops::plan::wish(&session.graph, &selected, args.what.scope());
         let (cores, fetches) = (args.cores.map(usize::from), args.fetches.map(usize::from));
@@ -72,7 +89,6 @@ pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
         if args.dry_run {
             return dry_run(global, &session, &store, &wish, means.places());
         }
-        let sink = |event: Event| events.show(&event);
         let outcome = ops::build::build(&session, &wish, &args.what.asked(), &store, &means, &sink)?;
         Ok(exit::of_run(&outcome))
     })

@@ -34,6 +34,7 @@ use opb::exec::NodeError;
 use opb::ops::build::Means;
 use opb::ops::session::Session;
 use opb::path::HostPath;
+use opb::project::Project;
 use opb::sandbox::Cancel;
 use opb::store::Store;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -75,7 +76,12 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
 /// The evaluated project, its notices shown. Not to be dropped: the process ends soon, and the system frees a large graph
 /// faster.
 fn open(global: &Global) -> Result<ManuallyDrop<Session>, Failure> {
-    let mut session = Session::open(&global.directory)?;
+    evaluated(global, Project::open(&global.directory)?)
+}
+
+/// `project`, evaluated, as [`open`] gives it.
+fn evaluated(global: &Global, project: Project) -> Result<ManuallyDrop<Session>, Failure> {
+    let mut session = Session::of(project)?;
     output::warnings(global, std::mem::take(&mut session.warnings));
     output::asides(global, &session.notices);
     Ok(ManuallyDrop::new(session))
@@ -83,7 +89,12 @@ fn open(global: &Global) -> Result<ManuallyDrop<Session>, Failure> {
 
 /// The store that the arguments mean.
 fn open_store(global: &Global, session: &Session) -> Result<Store, Failure> {
-    Ok(Store::open(&session.project.store_path(global.store.as_deref()))?)
+    store_of(global, &session.project)
+}
+
+/// The same for a project that is not evaluated yet.
+fn store_of(global: &Global, project: &Project) -> Result<Store, Failure> {
+    Ok(Store::open(&project.store_path(global.store.as_deref()))?)
 }
 
 /// A path that was given, as one that begins at the root.
