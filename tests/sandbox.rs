@@ -20,6 +20,8 @@ mod limits;
 mod probe;
 #[path = "sandbox/space.rs"]
 mod space;
+#[path = "sandbox/terminal.rs"]
+mod terminal;
 
 use space::{NO_LIMITS, bind, command, guest, shell, space};
 
@@ -129,13 +131,9 @@ fn what_outlives_a_step_is_killed_before_outputs_are_taken() {
 #[test]
 fn collected_outputs_are_readable_and_links_are_not_followed() {
     let Some(space) = space() else { return };
-    let script = "cd /out; mkdir -p a/b; echo x > a/b/tool; chmod 4700 a/b/tool; echo y > a/b/data; chmod 000 a/b/data; chmod 0 a/b a; ln -s /etc stolen; ln -s /etc/secret file; mkfifo pipe; ln -s /nowhere dangling; chmod 777 /out; exit 3";
-    let (mut request, out) = space.with_outputs(vec![shell(GuestUser::Builder, script)]);
-    let layer = HostPath::new(space.folder.join(format!("layer-{}", std::process::id())));
-    request.root = RootFs::Layers { lowers: vec![space.base.clone()], upper: Upper::Keep(layer.clone()) };
-    let (outcome, log) = space.run(&request);
-    assert_eq!(outcome.expect("ran").end, End::Exit(3), "{log}");
-    assert!(!layer.as_path().exists(), "a failed run keeps no layer");
+    let script = "cd /out; mkdir -p a/b; echo x > a/b/tool; chmod 4700 a/b/tool; echo y > a/b/data; chmod 000 a/b/data; chmod 0 a/b a; ln -s /etc stolen; ln -s /etc/secret file; mkfifo pipe; ln -s /nowhere dangling; chmod 777 /out; echo z > /tmp/z";
+    let (request, out) = space.with_outputs(vec![shell(GuestUser::Builder, script)]);
+    space.output(&request);
     // What was written through a link would have been copied up.
     assert!(!request.scratch.as_path().join("upper/etc/secret").exists());
     let guest_root = space.launcher.map.guest_root();
@@ -149,6 +147,22 @@ fn collected_outputs_are_readable_and_links_are_not_followed() {
     assert_eq!(seen("stolen") & libc::S_IFMT, libc::S_IFLNK);
     remove(&space.launcher, &out).expect("removed");
     assert!(!out.as_path().exists() && Path::new("/etc/passwd").exists());
+}
+
+#[test]
+fn what_a_failed_run_wrote_stays_as_it_is() {
+    let Some(space) = space() else { return };
+    let script = "echo x > /out/tool; chmod 4700 /out/tool; exit 3";
+    let (mut request, out) = space.with_outputs(vec![shell(GuestUser::Builder, script)]);
+    let layer = HostPath::new(space.folder.join(format!("layer-{}", std::process::id())));
+    request.root = RootFs::Layers { lowers: vec![space.base.clone()], upper: Upper::Keep(layer.clone()) };
+    let (outcome, log) = space.run(&request);
+    assert_eq!(outcome.expect("ran").end, End::Exit(3), "{log}");
+    assert!(!layer.as_path().exists(), "it keeps no layer");
+    let there = fs::symlink_metadata(out.as_path().join("tool")).expect("there");
+    assert_eq!(there.permissions().mode() & 0o7777, 0o4700);
+    assert_ne!((there.uid(), there.gid()), space.launcher.map.guest_root());
+    remove(&space.launcher, &out).expect("removed");
 }
 
 #[test]

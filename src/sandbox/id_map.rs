@@ -111,6 +111,20 @@ impl IdMap {
     }
 }
 
+/// The setting of the host that forbids ordinary users their namespaces, if one does.
+pub fn forbidden() -> Option<SandboxError> {
+    let settings = [
+        ("user.max_user_namespaces", "0", "16384"),
+        ("kernel.unprivileged_userns_clone", "0", "1"),
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+    ];
+    settings.into_iter().find_map(|(sysctl, bad, wanted)| {
+        let value = fs::read_to_string(Path::new("/proc/sys").join(sysctl.replace('.', "/"))).ok()?;
+        let value = value.trim().to_owned();
+        (value == bad).then_some(SandboxError::Forbidden { sysctl, value, wanted })
+    })
+}
+
 /// The text of a file; of one that is not there, nothing.
 fn read(path: &'static str) -> Result<String, SandboxError> {
     match fs::read_to_string(path) {

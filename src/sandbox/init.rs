@@ -4,7 +4,7 @@
 //! dumped or traced, its descriptors are closed in all others, and its `/proc/1` is closed to them.
 
 use std::io::{self, PipeReader, Read as _};
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -20,7 +20,7 @@ use seccompiler::BpfProgram;
 use super::gauge::{Counted, Gauge};
 use super::supervise::exit_now;
 use super::wire::{self, Doing as _, Ended, Place, Status, Trouble};
-use super::{HOST_NAME, Request, Step, collect, mounts, rights, step};
+use super::{HOST_NAME, Request, Step, collect, mounts, rights, step, terminal};
 
 /// Does the request, as the first process of fresh namespaces. `stage` says whether the host's folders are still to be
 /// brought together; `supervisor` is a pipe whose other end the supervisor holds.
@@ -42,10 +42,11 @@ pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader)
     unshare(CloneFlags::CLONE_NEWCGROUP).doing(|| "making a namespace of cgroups".to_owned())?;
     let mut gauge = Gauge::new(written, &request.limits, Counted::of_byte(counted[0]));
     let filters = rights::filters()?;
+    let terminal = request.at_terminal().map(terminal::make).transpose()?;
     let mut ended = Ended { step: 0, status: Status::Exit(0) };
     let mut done = Ok(());
     for (number, step) in request.steps.iter().enumerate() {
-        let status = perform(step, request.limits.processes, &filters, &mut gauge);
+        let status = perform(step, terminal.as_ref(), request.limits.processes, &filters, &mut gauge);
         end_all_others();
         match status {
             Ok(status) => ended = Ended { step: number, status },
@@ -55,13 +56,14 @@ pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader)
             break;
         }
     }
-    if let Status::Limit(_) = ended.status {
-        return Ok(ended);
+    // Of one that failed all stays as it is: somebody may want to look at it.
+    if done.is_err() || ended.status != Status::Exit(0) {
+        return done.map(|()| ended);
     }
     for (folder, path) in outputs {
         collect::collect(folder).doing(|| format!("making `{path}` readable"))?;
     }
-    done.map(|()| ended)
+    Ok(ended)
 }
 
 fn become_guest_root() -> Result<(), Trouble> {
@@ -91,13 +93,20 @@ fn silence_stdin() -> Result<(), Trouble> {
 }
 
 /// Does one step in a child and waits for it, reaping whatever else ends meanwhile.
-fn perform(step: &Step, processes: Option<u64>, filters: &[BpfProgram], gauge: &mut Gauge) -> Result<Status, Trouble> {
+fn perform(
+    step: &Step,
+    terminal: Option<&OwnedFd>,
+    processes: Option<u64>,
+    filters: &[BpfProgram],
+    gauge: &mut Gauge,
+) -> Result<Status, Trouble> {
+    let terminal = terminal.map(AsRawFd::as_raw_fd).filter(|_| matches!(step, Step::OnTerminal(_)));
     let (mut errors, errors_writer) = io::pipe().doing(|| "making a pipe".to_owned())?;
     // SAFETY: init has one thread, so no lock is held in the copy.
     match unsafe { fork() }.doing(|| "starting a process".to_owned())? {
         ForkResult::Child => {
-            let errors = step::close_in(errors_writer.as_raw_fd());
-            let done = step::perform(step, processes, filters);
+            let errors = step::close_in(errors_writer.as_raw_fd(), terminal);
+            let done = step::perform(step, terminal, processes, filters);
             if let (Err(trouble), Ok(mut errors)) = (&done, errors) {
                 let _ = wire::send(&mut errors, trouble);
             }

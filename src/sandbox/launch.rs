@@ -10,7 +10,7 @@
 )]
 
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Read as _};
+use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -24,6 +24,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::id_map::forbidden;
+use super::terminal;
 use super::wire::{self, Job, Limit, Order, Place, Report, Status, Trouble, Usage};
 use super::{Cgroups, End, HIDDEN_VERB, IdMap, Limits, Outcome, Request, RootFs, SandboxError, Upper};
 
@@ -97,9 +99,24 @@ pub fn run(
     log: &mut dyn FnMut(&[u8]),
     cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
+    run_on_terminal(launcher, request, log, &mut |_| (), cancel)
+}
+
+/// As [`run`], where a step is [`Step::OnTerminal`](super::Step::OnTerminal): `terminal` gets the outer side of its terminal
+/// before any step begins, to set it up and to work at it. It is hung up on when this returns.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on_terminal(
+    launcher: &Launcher,
+    request: &Request,
+    log: &mut dyn FnMut(&[u8]),
+    terminal: &mut dyn FnMut(OwnedFd),
+    cancel: &Cancel,
+) -> Result<Outcome, SandboxError> {
     let mut watch = Watch::new(request.limits);
     let mut guest = Guest::start(launcher, Job::Run(request.clone()))?;
-    let report = guest.attend(&mut watch, log, cancel)?;
+    let report = guest.attend(&mut watch, log, terminal, cancel)?;
     let wall_milliseconds = milliseconds(watch.started.elapsed());
     let (end, step, usage) = match report {
         Report::Ended { ended, usage } => match watch.stopped {
@@ -136,7 +153,7 @@ fn keep(upper: &Path, folder: &Path) -> Result<(), SandboxError> {
 pub(super) fn order(launcher: &Launcher, job: Job) -> Result<(), SandboxError> {
     let mut watch = Watch::new(Limits::NONE);
     let cancel = Cancel::new().map_err(|source| supervisor_failed(launcher, source))?;
-    match Guest::start(launcher, job)?.attend(&mut watch, &mut |_| (), &cancel)? {
+    match Guest::start(launcher, job)?.attend(&mut watch, &mut |_| (), &mut |_| (), &cancel)? {
         Report::Failed(trouble) => Err(trouble.into()),
         _ => Ok(()),
     }
@@ -192,6 +209,8 @@ struct Guest {
     child: Child,
     socket: UnixStream,
     log: Option<PipeReader>,
+    /// Where init passes the guest's terminal on, until it has.
+    terminal: Option<UnixStream>,
 }
 
 impl Guest {
@@ -199,15 +218,21 @@ impl Guest {
         let failed = |source| supervisor_failed(launcher, source);
         let (socket, theirs) = UnixStream::pair().map_err(failed)?;
         let (log, log_writer) = io::pipe().map_err(failed)?;
-        let second_writer = log_writer.try_clone().map_err(failed)?;
+        let (terminal, stdout) = match &job {
+            Job::Run(request) if request.at_terminal().is_some() => {
+                let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+                (Some(ours), OwnedFd::from(theirs))
+            }
+            _ => (None, OwnedFd::from(log_writer.try_clone().map_err(failed)?)),
+        };
         let mut command = Command::new(&launcher.program);
         command.args(&launcher.args).env_clear().current_dir("/");
-        command.stdin(OwnedFd::from(theirs)).stdout(log_writer).stderr(second_writer);
+        command.stdin(OwnedFd::from(theirs)).stdout(stdout).stderr(log_writer);
         // A group of its own: Ctrl-C on the terminal reaches the caller only, who then ends it in order.
         let child = command.process_group(0).spawn().map_err(failed)?;
         // The command holds our copies of the other ends; as long as they are open nobody sees the guest's end.
         drop(command);
-        let mut guest = Self { child, socket, log: Some(log) };
+        let mut guest = Self { child, socket, log: Some(log), terminal };
         let order = Order { map: launcher.map.clone(), cgroups: launcher.cgroups.clone(), job };
         if let Err(error) = wire::send(&mut guest.socket, &order) {
             return Err(guest.lost().unwrap_or_else(|| failed(error)));
@@ -220,6 +245,7 @@ impl Guest {
         &mut self,
         watch: &mut Watch,
         log: &mut dyn FnMut(&[u8]),
+        terminal: &mut dyn FnMut(OwnedFd),
         cancel: &Cancel,
     ) -> Result<Report, SandboxError> {
         let mut told = false;
@@ -232,6 +258,13 @@ impl Guest {
             let heard = self.wait(watch.deadline(), (!told).then_some(&cancel.0.watched));
             if heard.log {
                 self.pass_log(watch, log);
+            }
+            if let Some(mut socket) = self.terminal.take_if(|_| heard.terminal)
+                && let Ok(outer) = terminal::receive(&socket)
+            {
+                terminal(outer);
+                // Where init has ended before it could pass one on, or since, it says why.
+                let _ = socket.write_all(b"g");
             }
             if heard.cancelled {
                 watch.stopped.get_or_insert(End::Cancelled);
@@ -259,9 +292,10 @@ impl Guest {
             let left = at.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
             PollTimeout::try_from(i32::try_from(left).unwrap_or(i32::MAX)).unwrap_or(PollTimeout::MAX)
         });
-        let watched: [Option<BorrowedFd<'_>>; 3] = [
+        let watched: [Option<BorrowedFd<'_>>; 4] = [
             Some(self.socket.as_fd()),
             self.log.as_ref().map(std::os::fd::AsFd::as_fd),
+            self.terminal.as_ref().map(std::os::fd::AsFd::as_fd),
             cancel.map(std::os::fd::AsFd::as_fd),
         ];
         let mut asked: Vec<PollFd<'_>> =
@@ -271,7 +305,12 @@ impl Guest {
         }
         let mut answers = asked.iter().map(|fd| fd.any().unwrap_or(true));
         let mut heard = |present: bool| present && answers.next().unwrap_or(false);
-        Heard { report: heard(true), log: heard(self.log.is_some()), cancelled: heard(cancel.is_some()) }
+        Heard {
+            report: heard(true),
+            log: heard(self.log.is_some()),
+            terminal: heard(self.terminal.is_some()),
+            cancelled: heard(cancel.is_some()),
+        }
     }
 
     fn pass_log(&mut self, watch: &mut Watch, log: &mut dyn FnMut(&[u8])) -> bool {
@@ -321,6 +360,7 @@ impl Drop for Guest {
 struct Heard {
     report: bool,
     log: bool,
+    terminal: bool,
     cancelled: bool,
 }
 
@@ -350,18 +390,4 @@ impl From<Trouble> for SandboxError {
             Place::Lost => Self::Lost { who: "init", status: trouble.said },
         }
     }
-}
-
-/// The setting of the host that forbids ordinary users their namespaces, if one does.
-pub fn forbidden() -> Option<SandboxError> {
-    let settings = [
-        ("user.max_user_namespaces", "0", "16384"),
-        ("kernel.unprivileged_userns_clone", "0", "1"),
-        ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
-    ];
-    settings.into_iter().find_map(|(sysctl, bad, wanted)| {
-        let value = std::fs::read_to_string(Path::new("/proc/sys").join(sysctl.replace('.', "/"))).ok()?;
-        let value = value.trim().to_owned();
-        (value == bad).then_some(SandboxError::Forbidden { sysctl, value, wanted })
-    })
 }

@@ -36,6 +36,7 @@ mod remove;
 mod rights;
 mod step;
 mod supervise;
+mod terminal;
 mod trial;
 mod unpack;
 mod walk;
@@ -43,9 +44,9 @@ mod wire;
 
 pub use cgroup::{Cgroups, Controller};
 pub use gauge::host_memory;
-pub use id_map::IdMap;
+pub use id_map::{IdMap, forbidden};
 pub use landlock::landlock_version;
-pub use launch::{Cancel, Launcher, forbidden, run};
+pub use launch::{Cancel, Launcher, run, run_on_terminal};
 pub use remove::remove;
 pub use supervise::guest_main;
 pub use trial::try_out;
@@ -109,8 +110,7 @@ pub struct Bind {
     /// Whether the guest may write there, as far as modes and owners allow: a [`Step::MakeFolder`] at `guest` gives a folder
     /// that is the guest root's to the builder.
     pub writable: bool,
-    /// A folder of outputs: when the steps have ended (also by failing, but not by a limit) and nothing of the guest runs
-    /// any more, all in it becomes readable for, and owned by, the guest's root; in user mode that is the caller.
+    /// A folder of outputs: when every step has succeeded and nothing of the guest runs any more, all in it becomes readable for, and owned by, the guest's root; in user mode that is the caller.
     pub collect: bool,
 }
 
@@ -130,6 +130,8 @@ pub enum Step {
         /// Below which folders it may write at most, where the kernel has Landlock; `None`: wherever modes let it.
         writable: Option<Vec<GuestPath>>,
     },
+    /// Does a [`Step::Run`] at a terminal of its own instead of the log. Only for [`run_on_terminal`], and once.
+    OnTerminal(Box<Step>),
     /// Extracts the files of Debian packages over `/`, in this order, without running anything of them. A folder's place
     /// may be a link to a folder, which is written through (`/bin` as `usr/bin`).
     UnpackDebs {

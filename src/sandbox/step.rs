@@ -20,7 +20,7 @@ use seccompiler::BpfProgram;
 
 use super::supervise::keep_only;
 use super::wire::{Doing as _, Trouble};
-use super::{GuestUser, Step, landlock, rights, unpack};
+use super::{GuestUser, Step, landlock, rights, terminal, unpack};
 
 /// Processes of one user of one guest unless something else is asked for: far above what builds need, and an end to fork
 /// bombs.
@@ -32,31 +32,29 @@ const MAX_DESCRIPTORS: u64 = 1_024;
 /// Where programs are sought if the environment has no `PATH`, as the shell does.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Closes what init has open, but the pipe for errors, which exec closes.
-pub(super) fn close_in(errors: RawFd) -> io::Result<PipeWriter> {
-    keep_only(&[errors]);
+/// Closes what init has open, but the pipe for errors and a terminal, which exec closes.
+pub(super) fn close_in(errors: RawFd, terminal: Option<RawFd>) -> io::Result<PipeWriter> {
+    keep_only(&[Some(errors), terminal].into_iter().flatten().collect::<Vec<_>>());
     // SAFETY: it was made for this process; the value that owned it is never dropped here.
     let errors = unsafe { OwnedFd::from_raw_fd(errors) };
     Ok(PipeWriter::from(errors))
 }
 
-/// Does the step; a command's only returns if it could not be started.
-pub(super) fn perform(step: &Step, processes: Option<u64>, filters: &[BpfProgram]) -> Result<(), Trouble> {
+/// Does the step, at `terminal` if there is one; a command's only returns if it could not be started.
+pub(super) fn perform(
+    step: &Step,
+    terminal: Option<RawFd>,
+    processes: Option<u64>,
+    filters: &[BpfProgram],
+) -> Result<(), Trouble> {
     reset_signals();
     setsid().doing(|| "making a session".to_owned())?;
     match step {
-        Step::Run { argv, env, cwd, user, writable } => {
-            // Before the rights go: the working directory may be open to the guest's root only.
-            // Above the limit, so that whoever counts has something to see before the kernel refuses more.
-            limit_resources(processes.map_or(MAX_PROCESSES, |most| most.saturating_add(most / 4)));
-            std::env::set_current_dir(cwd.as_path()).doing(|| format!("entering `{cwd}`"))?;
-            if let Some(places) = writable {
-                // Before the ids go, as the places may lie in folders of root's.
-                landlock::write_only_below(places).doing(|| "limiting where it writes".to_owned())?;
-            }
-            rights::limit(*user, filters)?;
-            execute(argv, env)
+        Step::OnTerminal(run) => {
+            terminal.map_or(Ok(()), terminal::attach)?;
+            execute_as(run, processes, filters)
         }
+        Step::Run { .. } => execute_as(step, processes, filters),
         Step::UnpackDebs { debs } => {
             rights::limit(GuestUser::Root, filters)?;
             debs.iter().try_for_each(|deb| {
@@ -78,6 +76,23 @@ pub(super) fn perform(step: &Step, processes: Option<u64>, filters: &[BpfProgram
             write_file(path.as_path(), *mode, text).doing(|| format!("writing `{path}`"))
         }
     }
+}
+
+/// Becomes the command of a [`Step::Run`].
+fn execute_as(run: &Step, processes: Option<u64>, filters: &[BpfProgram]) -> Result<(), Trouble> {
+    let Step::Run { argv, env, cwd, user, writable } = run else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput)).doing(|| "looking for a command".to_owned());
+    };
+    // Above the limit, so that whoever counts has something to see before the kernel refuses more.
+    limit_resources(processes.map_or(MAX_PROCESSES, |most| most.saturating_add(most / 4)));
+    // Before the rights go: the working directory may be open to the guest's root only.
+    std::env::set_current_dir(cwd.as_path()).doing(|| format!("entering `{cwd}`"))?;
+    if let Some(places) = writable {
+        // Before the ids go, as the places may lie in folders of root's.
+        landlock::write_only_below(places).doing(|| "limiting where it writes".to_owned())?;
+    }
+    rights::limit(*user, filters)?;
+    execute(argv, env)
 }
 
 /// Gives every signal its default: what the caller ignores (a `nohup`, Rust's pipes) must not reach the build.
