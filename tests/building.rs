@@ -32,6 +32,8 @@ mod publishing;
 mod real;
 #[path = "building/sharing.rs"]
 mod sharing;
+#[path = "building/shell.rs"]
+mod shell;
 #[path = "building/sources.rs"]
 mod sources;
 #[path = "building/stopping.rs"]

@@ -56,6 +56,8 @@ mod runs;
 mod schema;
 #[path = "cli/select.rs"]
 mod select;
+#[path = "cli/shell.rs"]
+mod shell;
 #[path = "cli/since.rs"]
 mod since;
 #[path = "cli/store.rs"]

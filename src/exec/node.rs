@@ -1,5 +1,7 @@
 //! One node, from its key to its realisation.
 
+use std::collections::BTreeMap;
+
 use super::context::{Context, Job};
 use super::elsewhere::{Brought, compare, take_own};
 use super::error::{NodeError, told};
@@ -9,11 +11,12 @@ use super::{limits, probing, repository, resolving, roots, scripts, sources};
 use crate::cost::Cost;
 use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
+use crate::distro::Distro;
 use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs, text_of};
 use crate::event::{Done, Event};
 use crate::family::numbered_version;
 use crate::graph::Node;
-use crate::name::{Kind, OutputName};
+use crate::name::{DistroName, Kind, OutputName};
 use crate::plan::Knowledge as _;
 use crate::store::{Attempt, Realisation, Recorded, Released, Rival};
 
@@ -55,7 +58,7 @@ impl From<Outputs> for Made {
 /// Whatever its runner says. A build's own failure is remembered as an attempt.
 pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     let node = job.node();
-    if node.kind() != Kind::Source && is_rpm(ctx, node) {
+    if node.kind() != Kind::Source && is_rpm(ctx.distros, node) {
         return Err(NodeError::Rpm { node: node.to_string() }.into());
     }
     let contents = job.contents()?;
@@ -134,9 +137,9 @@ fn failed_before(ctx: &Context<'_>, job: &Job<'_>, fingerprint: Fingerprint) -> 
 }
 
 /// Whether a node belongs to a distro of RPM packages.
-fn is_rpm(ctx: &Context<'_>, node: Node<'_>) -> bool {
+pub fn is_rpm(distros: &BTreeMap<DistroName, Distro>, node: Node<'_>) -> bool {
     let name = node.name();
-    let of = name.distro().and_then(|distro| ctx.distros.iter().find(|(name, _)| name.as_str() == distro));
+    let of = name.distro().and_then(|distro| distros.iter().find(|(name, _)| name.as_str() == distro));
     of.is_some_and(|(_, distro)| distro.rpm().is_some())
 }
 
@@ -301,7 +304,7 @@ fn make(
             Ok(ran(scripts::run(ctx, job, script, &[], &outputs, &limits)?))
         }
         Action::Build { script, outputs, .. } => {
-            let env = [("OPB_NUMBER", number.unwrap_or(1).to_string()), ("OPB_CORES", ctx.cores.to_string())];
+            let env = scripts::build_env(ctx, number.unwrap_or(1));
             let made = ran(scripts::run(ctx, job, script, &env, outputs, &limits)?);
             check_packages(ctx, job, &made.outputs)?;
             Ok(made)

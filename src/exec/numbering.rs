@@ -71,6 +71,15 @@ impl Numbered {
         Ok(ledger.assign(&self.version, &self.arch, fingerprint)?)
     }
 
+    /// The number that a build would be given if it ran now.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn foresee(&self, store: &Store, fingerprint: Fingerprint) -> Result<u32, Failure> {
+        let ledger = store.ledger(&self.distro, &self.component);
+        Ok(ledger.foresee(&self.version, &self.arch, fingerprint)?)
+    }
+
     /// Takes over a number that was given elsewhere; `false` where another build has it here.
     ///
     /// # Errors

@@ -23,6 +23,9 @@ use crate::store::collect::disk_bytes;
 use crate::store::{ExportMode, ImportRules, WorkDir};
 use crate::tree::Tree;
 
+/// Where a script is inside.
+pub const SCRIPT: &str = "/opb/script";
+
 /// The most bytes of a variable in which probes stand.
 const MAX_VARIABLE: usize = 64 << 10;
 
@@ -58,42 +61,7 @@ pub fn run(
     let node = job.node();
     let limits = limits::bounded(&ctx.limits_of(&node.name()), limits);
     let work = ctx.store.new_work()?;
-    let (root, _) = job.input("root")?;
-    let source = if node.kind() == Kind::Probe { None } else { Some(job.input("source")?.1) };
-    let mut trees: Vec<(&str, Tree)> = Vec::new();
-    if let Some(source) = source {
-        trees.push(("source", ctx.store.get_tree(source)?));
-        let packages = ("packages", laid::packages(ctx, job)?);
-        let laid = [packages, ("sources", laid::sources(ctx, job)?), ("files", laid::files(ctx, job, script)?)];
-        trees.extend(laid.into_iter().filter(|(_, tree)| !tree.is_empty()));
-    }
-    prepare(ctx, &work, script, &trees)?;
-    let mut env = script.env.clone();
-    for (name, template) in &script.env_with_probes {
-        env.insert(name.clone().into(), filled(ctx, job, name, template)?.into());
-    }
-    env.extend(more_env.iter().map(|(key, value)| ((*key).into(), value.clone().into())));
-    let env = env.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
-    let mut binds: Vec<Bind> = trees.iter().map(|(name, _)| bind(&work, name, &format!("/in/{name}"), false)).collect();
-    binds.push(bind(&work, "opb", "/opb", false));
-    binds.push(Bind { collect: true, ..bind(&work, "out", "/out", true) });
-    let request = Request {
-        root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
-        scratch: work.path().join("scratch"),
-        binds,
-        steps: vec![
-            folder("/build"),
-            folder("/out"),
-            Step::Run {
-                argv: vec!["/bin/sh".to_owned(), "/opb/script".to_owned()],
-                env,
-                cwd: GuestPath::new("/build"),
-                user: GuestUser::Builder,
-                writable: Some(WRITABLE.map(GuestPath::new).to_vec()),
-            },
-        ],
-        limits,
-    };
+    let request = ready(ctx, job, script, more_env, (&work, limits))?;
     let what = match node.kind() {
         Kind::Probe => format!("the probe `{}`", probe::command(script)),
         _ => "the script".to_owned(),
@@ -109,6 +77,61 @@ pub fn run(
     });
     clean(&ctx.launcher, work);
     ran
+}
+
+/// What running `script` comes to, with all that it sees laid out in `work`. Its last step is the script.
+///
+/// # Errors
+/// Where something that it reads is not in the store, or cannot be laid out.
+pub fn ready(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    script: &Script,
+    more_env: &[(&str, String)],
+    (work, limits): (&WorkDir, Limits),
+) -> Result<Request, Failure> {
+    let node = job.node();
+    let (root, _) = job.input("root")?;
+    let source = if node.kind() == Kind::Probe { None } else { Some(job.input("source")?.1) };
+    let mut trees: Vec<(&str, Tree)> = Vec::new();
+    if let Some(source) = source {
+        trees.push(("source", ctx.store.get_tree(source)?));
+        let packages = ("packages", laid::packages(ctx, job)?);
+        let laid = [packages, ("sources", laid::sources(ctx, job)?), ("files", laid::files(ctx, job, script)?)];
+        trees.extend(laid.into_iter().filter(|(_, tree)| !tree.is_empty()));
+    }
+    prepare(ctx, work, script, &trees)?;
+    let mut env = script.env.clone();
+    for (name, template) in &script.env_with_probes {
+        env.insert(name.clone().into(), filled(ctx, job, name, template)?.into());
+    }
+    env.extend(more_env.iter().map(|(key, value)| ((*key).into(), value.clone().into())));
+    let env = env.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
+    let mut binds: Vec<Bind> = trees.iter().map(|(name, _)| bind(work, name, &format!("/in/{name}"), false)).collect();
+    binds.push(bind(work, "opb", "/opb", false));
+    binds.push(Bind { collect: true, ..bind(work, "out", "/out", true) });
+    Ok(Request {
+        root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
+        scratch: work.path().join("scratch"),
+        binds,
+        steps: vec![
+            folder("/build"),
+            folder("/out"),
+            Step::Run {
+                argv: vec!["/bin/sh".to_owned(), SCRIPT.to_owned()],
+                env,
+                cwd: GuestPath::new("/build"),
+                user: GuestUser::Builder,
+                writable: Some(WRITABLE.map(GuestPath::new).to_vec()),
+            },
+        ],
+        limits,
+    })
+}
+
+/// What the environment of a build has besides its script's own.
+pub fn build_env(ctx: &Context<'_>, number: u32) -> [(&'static str, String); 2] {
+    [("OPB_NUMBER", number.to_string()), ("OPB_CORES", ctx.cores.to_string())]
 }
 
 /// The value of the variable `name`, with what probes have said.

@@ -33,6 +33,7 @@ pub mod runs;
 mod saving;
 pub mod session;
 mod settled;
+pub mod shell;
 pub mod stored;
 pub mod timings;
 pub mod update;

@@ -11,6 +11,7 @@ use crate::graph::NodeId;
 use crate::name::Kind;
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{self, Bind, Cancel, End, GuestUser, Launcher, Limits, Outcome, Request, RootFs, Step, Upper};
+use crate::settings::GuestLimits;
 use crate::store::Store;
 
 /// What to run.
@@ -107,12 +108,24 @@ pub fn run(
     let lowers = layers(store, &launcher, &job, id)?;
     let limits = exec::bounded(&session.project.settings.limits.all, &Limits::NONE);
     let ended = start(store, &launcher, lowers, (command, limits), &means.cancel, output)?;
-    Ok(match ended.end {
+    code_of(ended.end, (&session.project.settings.limits.all, ""), &limits)
+}
+
+/// The exit code of a command that ran for `component` (none: empty) within `limits`; `None` where it was stopped.
+///
+/// # Errors
+/// [`RunError::Limit`].
+pub(super) fn code_of(
+    end: End,
+    (set, component): (&GuestLimits, &str),
+    limits: &Limits,
+) -> Result<Option<i32>, Failure> {
+    Ok(match end {
         End::Exit(code) => Some(code),
         End::Signal(signal) => Some(128 + signal),
         End::Cancelled => None,
         end => {
-            let met = exec::met(&session.project.settings.limits.all, "", end, &limits);
+            let met = exec::met(set, component, end, limits);
             return met.map_or(Ok(None), |Met { how, help, cause }| Err(RunError::Limit { how, help, cause }.into()));
         }
     })

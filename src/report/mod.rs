@@ -22,6 +22,7 @@ pub mod plan;
 pub mod query;
 pub mod rivals;
 pub mod runs;
+pub mod shell;
 pub mod store;
 pub mod timings;
 pub mod why;

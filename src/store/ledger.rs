@@ -207,6 +207,19 @@ impl Ledger<'_> {
         Ok(number)
     }
 
+    /// The number that [`Ledger::assign`] would give now. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`Ledger::number_of`].
+    pub fn foresee(&self, version: &str, arch: &Arch, fingerprint: Fingerprint) -> Result<u32, StoreError> {
+        let bytes = self.store.read_whole(&self.place)?.unwrap_or_default();
+        let numbers = Numbers::of(parse(&bytes, &self.path())?.0, version);
+        Ok(match numbers.0.get(&(arch.clone(), fingerprint)) {
+            Some((number, None)) => *number,
+            _ => numbers.next(arch),
+        })
+    }
+
     /// Takes over a number that a build was given elsewhere, with its result; `false` where another fingerprint has it in
     /// use here, so that the result must not be taken. `released`: its packages were equal to earlier ones.
     ///

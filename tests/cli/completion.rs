@@ -61,6 +61,8 @@ fn words_of_the_project_are_offered() {
     assert_eq!(offered(&space, "opb update lib"), ["libbsd", "libmd"]);
     assert_eq!(offered(&space, "opb update @m"), ["mirage-1"]);
     assert_eq!(offered(&space, "opb run root:b"), ["base@mirage-1/amd64"]);
+    assert_eq!(offered(&space, "opb shell s"), ["source-package:"]);
+    assert_eq!(offered(&space, "opb shell root:b"), ["base"]);
     assert_eq!(offered(&space, "opb repo publish n"), ["nightly"]);
     assert_eq!(offered(&space, "opb new distro debian-1"), ["debian-11", "debian-12", "debian-13"]);
     assert_eq!(offered(&space, "opb build nothing"), [""; 0]);

@@ -50,6 +50,8 @@ fn the_program() {
       repo         Publish channels: signed repositories
       store        Look into the store, keep results, collect what nobody needs, find and mend damage
       run          Run a command in a disposable copy of a root: no network, nothing stays
+      shell        Open a shell in the sandbox of a build, source package, probe or root, where its
+                   script would begin
       definitions  Write down for editors what recipes can say: functions and fields, with docs and
                    examples
       completions  Print what makes a shell complete arguments: verbs, options, and components, targets
@@ -297,7 +299,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new eval query check plan build fetch log why runs timings report diff doctor update cache key repo store run definitions completions";
+    let expected = "init new eval query check plan build fetch log why runs timings report diff doctor update cache key repo store run shell definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

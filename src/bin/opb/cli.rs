@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     build, cache, check, completions, definitions, diff, doctor, eval, fetch, init, key, log, new, plan, query, repo,
-    report, run, runs, store, timings, update, why,
+    report, run, runs, shell, store, timings, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -90,6 +90,7 @@ pub enum Verb {
     Repo(repo::Repo),
     Store(store::Store),
     Run(run::Run),
+    Shell(shell::Shell),
     Definitions(definitions::Definitions),
     Completions(completions::Completions),
 }

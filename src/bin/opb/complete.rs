@@ -58,6 +58,11 @@ pub fn roots() -> ArgValueCompleter {
     of_project(Words::roots)
 }
 
+/// Completes what has a sandbox.
+pub fn sandboxes() -> ArgValueCompleter {
+    of_project(Words::sandboxes)
+}
+
 /// Completes what `opb update` takes.
 pub fn pins() -> ArgValueCompleter {
     of_project(Words::pins)

@@ -6,6 +6,7 @@ mod complete;
 mod exit;
 mod output;
 mod stream;
+mod terminal;
 
 use std::process::ExitCode;
 

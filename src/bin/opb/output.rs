@@ -244,6 +244,13 @@ pub fn asides(global: &Global, notices: &[String]) {
     }
 }
 
+/// Text for people that everybody wants.
+pub fn told(global: &Global, text: &str) {
+    if verbosity(global) > Verbosity::Quiet {
+        tell(text);
+    }
+}
+
 /// Lines that everybody wants.
 pub fn notices(global: &Global, notices: &[String]) {
     if verbosity(global) > Verbosity::Quiet {

@@ -19,6 +19,7 @@ pub mod repo;
 pub mod report;
 pub mod run;
 pub mod runs;
+pub mod shell;
 pub mod store;
 pub mod timings;
 pub mod update;
@@ -68,6 +69,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Repo(args) => repo::run(global, args),
         Verb::Store(args) => store::run(global, args),
         Verb::Run(args) => run::run(global, args),
+        Verb::Shell(args) => shell::run(global, args),
         Verb::Definitions(args) => definitions::run(global, args),
         Verb::Completions(args) => completions::run(global, args),
     }

@@ -1,0 +1,75 @@
+//! `opb shell`: a shell where the script of a node would begin.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use opb::diag::Failure;
+use opb::event::Event;
+use opb::ops::shell::{self, Attached, ShellError, Wanted};
+use opb::report::shell::{Place, place};
+
+use super::{means, open, open_store};
+use crate::cli::Global;
+use crate::output::{self, Events};
+use crate::terminal::Terminal;
+use crate::{complete, exit};
+
+/// Open a shell in the sandbox of a build, source package, probe or root, where its script would begin.
+///
+/// What it reads is made first. All is as for the script: the chroot, the sources, the environment, the user, no network.
+/// What is done there goes nowhere.
+#[derive(Debug, Args)]
+pub struct Shell {
+    /// The node, such as `libbsd`, which means its build where it has one.
+    #[arg(value_name = "NODE", add = complete::sandboxes())]
+    node: String,
+    /// As root of the sandbox, as dpkg wants it, instead of as the user `builder`.
+    #[arg(long)]
+    as_root: bool,
+    /// Run this instead of a shell; its exit code is passed on. It needs no terminal.
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+pub fn run(global: &Global, args: &Shell) -> Result<ExitCode, Failure> {
+    let terminal = Terminal::of_caller();
+    if terminal.is_none() && args.command.is_empty() {
+        return Err(ShellError::NoTerminal { node: args.node.clone() }.into());
+    }
+    let session = open(global)?;
+    let store = open_store(global, &session)?;
+    let id = session.one(&args.node)?;
+    let command = (!args.command.is_empty()).then(|| args.command.clone());
+    let wanted = Wanted { command, as_root: args.as_root };
+    let events = Events::new(global);
+    // What it takes to make what it reads is worth telling; that there was nothing to do is not.
+    let sink = |event: Event| match event {
+        Event::RunFinished { counts, .. } if counts.failed + counts.tolerated + counts.ran == 0 => {}
+        event => events.show(&event),
+    };
+    let is_shell = wanted.command.is_none();
+    let mut tell = |at: &Place| {
+        if is_shell {
+            output::told(global, &place(at));
+        }
+    };
+    let (mut show, mut attach);
+    let attached = match &terminal {
+        Some(terminal) => {
+            attach = |outer| terminal.attach(outer);
+            Attached::Terminal { kind: terminal.kind(), attach: &mut attach }
+        }
+        None => {
+            show = |bytes: &[u8]| output::bytes(bytes);
+            Attached::Output(&mut show)
+        }
+    };
+    let ended = shell::open(&session, &store, (id, &wanted), &means(global)?, &sink, &mut tell, attached);
+    if let Some(terminal) = terminal {
+        terminal.leave(matches!(ended, Ok(Some(_))));
+    }
+    Ok(match ended? {
+        Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(255)),
+        None => ExitCode::from(exit::STOPPED),
+    })
+}

@@ -1,0 +1,227 @@
+//! A shell, or a command, where the script of a node would begin.
+//!
+//! What the node reads is made first, as for a build of it. What is written goes into a layer that is thrown away: nothing of it
+//! enters the store.
+
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
+
+use super::build::{self, Means};
+use super::run::code_of;
+use super::session::Session;
+use crate::diag::{Cause, Caused, Failure};
+use crate::drv::Action;
+use crate::event::Sink;
+use crate::exec::{self, Context, Elsewhere, Job, NodeError, Order, shell};
+use crate::graph::{Node, NodeId};
+use crate::name::{Kind, component_of};
+use crate::path::GuestPath;
+use crate::report::shell::Place;
+use crate::sandbox::{self, End, GuestUser, Request, Step};
+use crate::store::Store;
+
+/// What to open.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// A command and its arguments instead of a shell.
+    pub command: Option<Vec<String>>,
+    /// As root of the sandbox instead of as the user `builder`.
+    pub as_root: bool,
+}
+
+/// Where its input comes from and its output goes to.
+pub enum Attached<'a> {
+    /// To a terminal.
+    Terminal {
+        /// What kind it is, for programs: the variable `TERM`.
+        kind: String,
+        /// Gets the outer side of the sandbox's own terminal before anything runs there.
+        attach: &'a mut dyn FnMut(OwnedFd),
+    },
+    /// There is no input; what it writes goes here.
+    Output(&'a mut dyn FnMut(&[u8])),
+}
+
+/// Why no shell can be opened.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ShellError {
+    /// Nothing runs for it.
+    #[error("nothing runs in a sandbox for `{node}`")]
+    #[diagnostic(code(opb::shell::no_sandbox), help("{help}"))]
+    NoSandbox {
+        /// The node.
+        node: String,
+        /// What to do.
+        help: String,
+    },
+    /// What it reads could not be made.
+    #[error("`{node}` needs what could not be made: {names}")]
+    #[diagnostic(code(opb::shell::not_ready), help("read the errors above, and run `opb build --only {names}`"))]
+    NotReady {
+        /// The node.
+        node: String,
+        /// The inputs.
+        names: String,
+    },
+    /// A shell is for people.
+    #[error("a shell needs a terminal, and this is none")]
+    #[diagnostic(
+        code(opb::shell::no_terminal),
+        help("say what is to run there, as in `opb shell {node} -- sh -c 'ls'`")
+    )]
+    NoTerminal {
+        /// What was named.
+        node: String,
+    },
+}
+
+impl Caused for ShellError {
+    fn fault(&self) -> Cause {
+        match self {
+            Self::NoSandbox { .. } | Self::NoTerminal { .. } => Cause::Input,
+            Self::NotReady { .. } => Cause::Environment,
+        }
+    }
+}
+
+/// Opens what is `wanted` in the sandbox of the node `id`, and waits for its end. `tell` is told where that is, before anything
+/// runs there. `None` where it was stopped.
+///
+/// # Errors
+/// [`ShellError`], or where the sandbox cannot be made.
+pub fn open(
+    session: &Session,
+    store: &Store,
+    (id, wanted): (NodeId, &Wanted),
+    means: &Means<'_>,
+    sink: &Sink<'_>,
+    tell: &mut dyn FnMut(&Place),
+    attached: Attached<'_>,
+) -> Result<Option<i32>, Failure> {
+    let node = session.graph.node(id);
+    if !shell::can_be_entered(&node.action()) {
+        return Err(ShellError::NoSandbox { node: node.to_string(), help: instead_of(node) }.into());
+    }
+    if exec::is_rpm(&session.evaluated()?.distros, node) {
+        return Err(NodeError::Rpm { node: node.to_string() }.into());
+    }
+    let caches = super::cache::caches(&session.project, means.offline, false)?;
+    let elsewhere = caches.as_elsewhere();
+    let prepared = build::halting(&caches, means.stop, || prepared(session, store, id, (means, elsewhere), sink));
+    build::tell_of(&caches, sink);
+    let Some(job) = prepared? else { return Ok(None) };
+    let archives = build::archives(session, store, means);
+    build::with_context(session, store, means, sink, (archives, elsewhere), |ctx| {
+        let work = ctx.store.new_work()?;
+        let ended = (|| {
+            let mut request = shell::ready(ctx, &job, &work)?;
+            let kind = match &attached {
+                Attached::Terminal { kind, .. } => Some(kind.as_str()),
+                Attached::Output(_) => None,
+            };
+            let place = take_place(&mut request, node, wanted, kind);
+            tell(&place);
+            let end = run(ctx, &request, attached)?;
+            let name = node.name();
+            let component = component_of(name.kind, &name.subject).unwrap_or_default();
+            code_of(end, (&ctx.limits_of(&name), component), &request.limits)
+        })();
+        exec::clean(&ctx.launcher, work);
+        ended
+    })
+}
+
+/// Makes what the node `id` reads, or the node itself where it is a root; `None` where that was stopped.
+fn prepared<'a>(
+    session: &'a Session,
+    store: &Store,
+    id: NodeId,
+    (means, elsewhere): (&Means<'_>, Option<&dyn Elsewhere>),
+    sink: &Sink<'_>,
+) -> Result<Option<Job<'a>>, Failure> {
+    let node = session.graph.node(id);
+    let mut read = if node.kind() == Kind::Root { vec![id] } else { node.input_nodes().to_vec() };
+    read.sort_unstable();
+    read.dedup();
+    // What a root is stacked on may be gone although it is there itself.
+    let below = read.iter().flat_map(|id| roots_below(session, *id));
+    let wanted: Vec<NodeId> = read.iter().copied().chain(below).collect();
+    let order = Order { wanted: wanted.clone(), here: wanted, places: means.places(), ..Order::default() };
+    let outcome = build::run(session, &order, store, means, sink, elsewhere)?;
+    let missing: Vec<String> = read
+        .iter()
+        .filter(|id| !outcome.settled.contains_key(id))
+        .map(|id| session.graph.node(*id).to_string())
+        .collect();
+    if outcome.stopped {
+        return Ok(None);
+    }
+    if !missing.is_empty() {
+        return Err(ShellError::NotReady { node: node.to_string(), names: missing.join(" ") }.into());
+    }
+    let (settled, without) = (outcome.settled, BTreeSet::new());
+    Ok(Some(Job { graph: &session.graph, id, again: false, retry: true, settled, without }))
+}
+
+fn roots_below(session: &Session, id: NodeId) -> impl Iterator<Item = NodeId> {
+    let is_root = |id: &NodeId| session.graph.node(*id).kind() == Kind::Root;
+    session.graph.node(id).input_nodes().iter().copied().filter(move |below| is_root(&id) && is_root(below))
+}
+
+/// Puts what is `wanted` in the place of the script.
+fn take_place(request: &mut Request, node: Node<'_>, wanted: &Wanted, terminal: Option<&str>) -> Place {
+    let mut place = Place {
+        node: node.to_string(),
+        user: GuestUser::Builder,
+        cwd: GuestPath::new("/"),
+        script: shell::script_of(&node.action()),
+        failed: None,
+    };
+    // Nothing is taken out.
+    request.binds.iter_mut().for_each(|bind| bind.collect = false);
+    if let Some(mut last) = request.steps.pop() {
+        if let Step::Run { argv, env, cwd, user, writable } = &mut last {
+            *argv = wanted.command.clone().unwrap_or_else(|| SHELL.map(str::to_owned).to_vec());
+            if wanted.as_root {
+                (*user, *writable) = (GuestUser::Root, None);
+            }
+            if let Some(kind) = terminal {
+                env.insert("TERM".to_owned(), kind.to_owned());
+            }
+            (place.user, place.cwd) = (*user, cwd.clone());
+        }
+        request.steps.push(if terminal.is_some() { Step::OnTerminal(Box::new(last)) } else { last });
+    }
+    place
+}
+
+/// A shell for people, where the root has one.
+const SHELL: [&str; 3] = ["/bin/sh", "-c", "if command -v bash > /dev/null; then exec bash; fi; exec sh"];
+
+fn run(ctx: &Context<'_>, request: &Request, attached: Attached<'_>) -> Result<End, Failure> {
+    let outcome = match attached {
+        Attached::Terminal { attach, .. } => {
+            sandbox::run_on_terminal(&ctx.launcher, request, &mut |_| (), attach, &ctx.cancel)
+        }
+        Attached::Output(output) => sandbox::run(&ctx.launcher, request, output, &ctx.cancel),
+    };
+    Ok(outcome?.end)
+}
+
+/// What to do with a node that has no sandbox.
+fn instead_of(node: Node<'_>) -> String {
+    let name = node.name();
+    let of_kind = |kind: &str| format!("open one of a build or a root, such as `opb shell {kind}`");
+    match node.action() {
+        Action::SourcePackage { .. } => format!(
+            "it passes through as the distribution has it: look at it in the sandbox of its build, `opb shell build:{}@{}/ARCH`, \
+             in `/in/source`",
+            name.subject, name.place
+        ),
+        Action::Source { .. } => {
+            format!("open the sandbox of what reads it, such as `opb shell build:{}`", name.subject)
+        }
+        Action::Resolve(_) => of_kind(&format!("root:{}@{}", name.subject, name.place)),
+        _ => "open the sandbox of a build, a source package, a probe or a root; `opb eval` lists them".to_owned(),
+    }
+}
