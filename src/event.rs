@@ -30,6 +30,8 @@ pub enum Event {
         /// One line.
         text: String,
     },
+    /// Nodes that may run are of an arch that is not this machine's.
+    ForeignArch(Foreign),
     /// A node begins to run.
     NodeStarted {
         /// Which.
@@ -143,6 +145,23 @@ pub enum Event {
         /// In numbers.
         saved: Saved,
     },
+}
+
+/// Nodes of a target that may run, of an arch that is not this machine's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Foreign {
+    /// The target, as `debian-12/arm64`.
+    pub target: String,
+    /// How many there are.
+    pub nodes: usize,
+    /// The first of them, at most three.
+    pub first: Vec<NodeName>,
+    /// What emulates that arch, as `qemu-aarch64`; `None` where nothing does, and they fail if they have to run.
+    pub emulator: Option<String>,
+    /// Why nothing does.
+    pub problem: Option<String>,
+    /// What can be done about it.
+    pub help: Option<String>,
 }
 
 /// What a cache was good for.

@@ -14,6 +14,8 @@ mod damage;
 mod failing;
 #[path = "building/fetching.rs"]
 mod fetching;
+#[path = "building/foreign.rs"]
+mod foreign;
 #[path = "building/full_disk.rs"]
 mod full_disk;
 #[path = "building/laid.rs"]

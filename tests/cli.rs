@@ -20,6 +20,8 @@ mod eval;
 mod events;
 #[path = "cli/fetch.rs"]
 mod fetch;
+#[path = "cli/foreign.rs"]
+mod foreign;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/hermetic.rs"]

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use opb::path::HostPath;
 use opb::sandbox::{Bind, Cancel, End, GuestUser, Limits, Request, RootFs, Step, Upper, remove, run};
 
+#[path = "sandbox/foreign.rs"]
+mod foreign;
 #[path = "sandbox/hostile.rs"]
 mod hostile;
 #[path = "sandbox/limits.rs"]

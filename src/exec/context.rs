@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::archives::Archives;
+use super::cpus::Cpus;
 use super::elsewhere::Elsewhere;
 use super::error::NodeError;
 use crate::diag::Failure;
@@ -39,6 +40,8 @@ pub struct Context<'a> {
     pub distros: &'a BTreeMap<DistroName, Distro>,
     /// How sandboxes are started.
     pub launcher: Launcher,
+    /// What programs of which arch run on.
+    pub cpus: Arc<Cpus>,
     /// What guests may have of the machine.
     pub limits: Limits,
     /// Ends sandboxes when the run is stopped.

@@ -3,6 +3,7 @@
 use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;
 use crate::quantity::Size;
+use crate::sandbox::NoCpu;
 use crate::tree::TreeError;
 
 /// Why a node has no result.
@@ -111,6 +112,15 @@ pub enum NodeError {
     Rpm {
         /// The node.
         node: String,
+    },
+    /// A step of an arch whose programs do not run here.
+    #[error("programs of {arch} do not run on this machine: {why}")]
+    #[diagnostic(code(opb::exec::foreign_arch), help("{}", why.help()))]
+    Foreign {
+        /// The arch.
+        arch: String,
+        /// Why not.
+        why: NoCpu,
     },
     /// A local source changed between evaluation and use.
     #[error("the files in `{folder}` changed while they were being read")]

@@ -11,6 +11,7 @@
 
 mod archives;
 mod context;
+mod cpus;
 mod elsewhere;
 mod error;
 pub mod fetching;
@@ -38,6 +39,7 @@ use std::time::Instant;
 
 pub use archives::{ArchiveFile, Archives, Pooled};
 pub use context::{Context, Job};
+pub use cpus::{Cpus, arch_of};
 pub use elsewhere::{Asked, Brought, Elsewhere, Known, Other, keep_other, settle_owed};
 pub use error::{NodeError, told};
 pub use guest::{clean, root_env};
@@ -52,7 +54,7 @@ use working::{Tally, work_off};
 
 use crate::diag::{Cause, Failure};
 use crate::drv::{ActionKey, Outputs};
-use crate::event::{Counts, Event};
+use crate::event::{Counts, Event, Foreign};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
 use crate::plan::{Course, Places, Times, course, remaining, usual_of_kind};
@@ -78,6 +80,8 @@ pub struct Order {
     pub fail_fast: bool,
     /// How many nodes a plan expects to run or to depend on others.
     pub expected: usize,
+    /// Those of them that are of a foreign arch, by target.
+    pub foreign: Vec<Foreign>,
 }
 
 /// What came out of a run.
@@ -123,6 +127,9 @@ pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, F
     }
     let looked_at = graph.with_inputs(&order.wanted).len();
     (ctx.sink)(Event::RunStarted { nodes: looked_at, will_run: order.expected, expected_milliseconds });
+    for foreign in &order.foreign {
+        (ctx.sink)(Event::ForeignArch(foreign.clone()));
+    }
     let mut tally = Tally::default();
     schedule.pump(&knows)?;
     loop {

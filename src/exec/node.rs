@@ -109,7 +109,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
         cpu_milliseconds: made.cpu_milliseconds,
         peak_memory: made.peak_memory,
         disk: made.disk,
-        backend: BACKEND.to_owned(),
+        backend: backend(ctx, job)?,
         host: nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned()),
         kept: None,
     };
@@ -219,6 +219,12 @@ fn settle_kept(
     }
     let same = before.is_some_and(|before| same_to_readers(&before.outputs, &realisation.outputs));
     Ok(if same { Done::Identical } else { Done::Built })
+}
+
+/// How a node was run: a foreign one by which emulator too.
+fn backend(ctx: &Context<'_>, job: &Job<'_>) -> Result<String, Failure> {
+    let runs = ctx.runs(job.node(), job.graph)?;
+    Ok(runs.emulator().map_or_else(|| BACKEND.to_owned(), |emulator| format!("{BACKEND} under {emulator}")))
 }
 
 fn record(ctx: &Context<'_>, job: &Job<'_>, realisation: &Realisation) -> Result<Outputs, Failure> {

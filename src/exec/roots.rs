@@ -23,8 +23,11 @@ use crate::tree::{Entry, Tree};
 
 const SCRIPT: &str = include_str!("root.sh");
 
-/// The folders of the file system's root that are links into `/usr`, for every arch, and for 64-bit PCs.
+/// The folders of the file system's root that are links into `/usr`, for every arch.
 const MERGED: [&str; 3] = ["bin", "sbin", "lib"];
+
+/// The arches whose programs name their loader in `/lib64`, which is such a link too.
+const WIDE: [&str; 3] = ["amd64", "loong64", "ppc64el"];
 
 /// What making a root may take.
 const LIMITS: Limits = Limits { wall_seconds: Some(3_600), silence_seconds: None, log_bytes: 64 << 20, ..Limits::NONE };
@@ -53,6 +56,8 @@ pub fn layers(store: &Store, launcher: &Launcher, job: &Job<'_>, root: NodeId) -
 /// Where a package cannot be had, or does not install.
 pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest, Outcome, u64), Failure> {
     let node = job.node();
+    // Before anything is fetched for it.
+    let cpu = ctx.runs(node, job.graph)?.cpu().clone();
     let (_, list) = job.input("list")?;
     let list = packages::list(ctx, list)?;
     let base = job.input("base").ok();
@@ -88,6 +93,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         binds: vec![read_only(work.path().join("opb"), "/opb")],
         steps,
         limits,
+        cpu,
     };
     ctx.phase(node, format!("installing {} packages", stored.len()));
     let made = (|| -> Result<(Digest, Outcome, u64), Failure> {
@@ -109,7 +115,7 @@ fn bare_steps(stored: &[Stored], arch: &str) -> Vec<Step> {
             Step::Symlink { path: GuestPath::new(format!("/{name}")), target: format!("usr/{name}") },
         ]
     };
-    let wide = (arch == "amd64").then_some("lib64");
+    let wide = WIDE.contains(&arch).then_some("lib64");
     let mut steps: Vec<Step> = MERGED.into_iter().chain(wide).flat_map(link).collect();
     let essential = stored.iter().filter(|package| package.listed.essential || package.bootstrap);
     let debs = essential.map(|package| GuestPath::new(format!("/opb/debs/{}", package.file_name()))).collect();

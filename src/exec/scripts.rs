@@ -91,6 +91,7 @@ pub fn ready(
     (work, limits): (&WorkDir, Limits),
 ) -> Result<Request, Failure> {
     let node = job.node();
+    let cpu = ctx.runs(node, job.graph)?.cpu().clone();
     let (root, _) = job.input("root")?;
     let source = if node.kind() == Kind::Probe { None } else { Some(job.input("source")?.1) };
     let mut trees: Vec<(&str, Tree)> = Vec::new();
@@ -126,6 +127,7 @@ pub fn ready(
             },
         ],
         limits,
+        cpu,
     })
 }
 

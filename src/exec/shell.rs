@@ -57,7 +57,8 @@ pub fn ready(ctx: &Context<'_>, job: &Job<'_>, work: &WorkDir) -> Result<Request
                 writable: None,
             };
             let root = RootFs::Layers { lowers, upper: Upper::Discard };
-            Ok(Request { root, scratch, binds: Vec::new(), steps: vec![step], limits })
+            let cpu = ctx.runs(node, job.graph)?.cpu().clone();
+            Ok(Request { root, scratch, binds: Vec::new(), steps: vec![step], limits, cpu })
         }
         _ => Err(NodeError::NoInput { role: "root".to_owned() }.into()),
     }

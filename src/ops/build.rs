@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use super::foreign::foreign;
 use super::idle::Idle;
 use super::keeping;
 use super::plan::{Asked, Wish, all_clean, is_listed, plan_knowing};
@@ -16,7 +17,7 @@ use crate::cache::Caches;
 use crate::cost::{Saved, Spared};
 use crate::diag::Failure;
 use crate::event::{Counts, Event, Sink};
-use crate::exec::{self, Archives, Context, Elsewhere, Known, Order, Outcome};
+use crate::exec::{self, Archives, Context, Cpus, Elsewhere, Known, Order, Outcome};
 use crate::graph::NodeId;
 use crate::path::HostPath;
 use crate::plan::{Places, Plan, State};
@@ -41,6 +42,8 @@ pub struct Means<'a> {
     pub stop: &'a AtomicBool,
     /// Ends what runs, together with `stop`.
     pub cancel: Cancel,
+    /// What programs of which arch run on.
+    pub cpus: Arc<Cpus>,
 }
 
 /// How many cores the machine has.
@@ -91,6 +94,7 @@ pub fn build(
         guessed: usual.guessed,
         fail_fast: means.fail_fast,
         expected,
+        foreign: foreign(&session.graph, &plan, store, &means.cpus),
     };
     let recorder = Recorder::start(session, store, asked, &plan, (to_come > 0, means.places().jobs), sink);
     let pass_on = |event: Event| {
@@ -257,6 +261,7 @@ pub(super) fn with_context<T>(
         today: project::today(),
         distros: &session.evaluated()?.distros,
         launcher,
+        cpus: means.cpus.clone(),
         limits: session.project.settings.limits.clone(),
         cancel: means.cancel.clone(),
         stop: means.stop,

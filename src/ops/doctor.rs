@@ -12,6 +12,7 @@ use crate::sandbox::{
     Cgroups, Controller, End, IdMap, Launcher, SandboxError, forbidden, host_memory, landlock_version, try_out,
 };
 
+mod emulation;
 mod host;
 
 fn ok(name: &'static str, found: impl Into<String>) -> Check {
@@ -40,7 +41,7 @@ pub fn doctor(start: &Path, store: Option<&Path>) -> Vec<Check> {
     let mut checks = vec![host::kernel(), namespaces(is_root), ids(is_root), host::seccomp(), landlock()];
     let cgroups = Cgroups::of_this_process();
     checks.extend(Controller::ALL.into_iter().map(|controller| cgroup(&cgroups, controller, is_root)));
-    checks.extend([memory(), host::disk(&store), sandbox(&store), host::emulation()]);
+    checks.extend([memory(), host::disk(&store), sandbox(&store), emulation(&store)]);
     checks.extend([host::apt(), host::keyrings(), host::verifier(), host::clock(project::now())]);
     checks
 }
@@ -121,8 +122,7 @@ fn sandbox(store: &HostPath) -> Check {
     let Ok(launcher) = Launcher::this_program() else {
         return missing(NAME, "not tried: it has no ids to be made with", "mend `ids` first");
     };
-    let folder = folder.join(format!(".opb-doctor-{}", std::process::id()));
-    match try_out(&launcher, &folder) {
+    match try_out(&launcher, &of_this_process(&folder)) {
         Ok(outcome) if outcome.end == End::Exit(0) => {
             ok(NAME, format!("one was made over an overlay, and ran `true` in {} ms", outcome.wall_milliseconds))
         }
@@ -137,5 +137,17 @@ fn sandbox(store: &HostPath) -> Check {
             "build something: what is in a distribution's root may well run",
         ),
         Err(error) => failed(NAME, &error),
+    }
+}
+
+/// What is to be made below `folder` and removed again.
+fn of_this_process(folder: &HostPath) -> HostPath {
+    folder.join(format!(".opb-doctor-{}", std::process::id()))
+}
+
+fn emulation(store: &HostPath) -> Check {
+    match (host::existing(store), Launcher::this_program()) {
+        (Some(folder), Ok(launcher)) => emulation::emulation(&launcher, &of_this_process(&folder)),
+        _ => emulation::untried(),
     }
 }

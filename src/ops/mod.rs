@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod eval;
 pub mod fetch;
 pub mod follow;
+pub mod foreign;
 pub mod history;
 mod idle;
 pub mod init;

@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 
 use crate::diag::{Cause, Caused, Failure};
 use crate::event::Sink;
-use crate::exec::{self, Job, Met, Order, layers, root_env};
+use crate::exec::{self, Job, Met, NodeError, Order, layers, root_env};
 use crate::graph::NodeId;
 use crate::name::Kind;
 use crate::path::{GuestPath, HostPath};
-use crate::sandbox::{self, Bind, Cancel, End, GuestUser, Launcher, Limits, Outcome, Request, RootFs, Step, Upper};
+use crate::sandbox::{
+    self, Bind, Cancel, Cpu, End, GuestUser, Launcher, Limits, Outcome, Request, RootFs, Step, Upper,
+};
 use crate::settings::GuestLimits;
 use crate::store::Store;
 
@@ -107,7 +109,10 @@ pub fn run(
     };
     let lowers = layers(store, &launcher, &job, id)?;
     let limits = exec::bounded(&session.project.settings.limits.all, &Limits::NONE);
-    let ended = start(store, &launcher, lowers, (command, limits), &means.cancel, output)?;
+    let arch = exec::arch_of(session.graph.node(id), &session.graph).unwrap_or(sandbox::host_arch());
+    let runs = means.cpus.of(store, &launcher, arch)?;
+    let runs = runs.map_err(|why| NodeError::Foreign { arch: arch.to_owned(), why })?;
+    let ended = start(store, &launcher, lowers, (command, limits, runs.cpu()), &means.cancel, output)?;
     code_of(ended.end, (&session.project.settings.limits.all, ""), &limits)
 }
 
@@ -135,7 +140,7 @@ fn start(
     store: &Store,
     launcher: &Launcher,
     lowers: Vec<HostPath>,
-    (command, limits): (&Command, Limits),
+    (command, limits, cpu): (&Command, Limits, &Cpu),
     cancel: &Cancel,
     output: &mut dyn FnMut(&[u8]),
 ) -> Result<Outcome, Failure> {
@@ -160,6 +165,7 @@ fn start(
             writable: None,
         }],
         limits,
+        cpu: cpu.clone(),
     };
     let ended = sandbox::run(launcher, &request, output, cancel);
     exec::clean(launcher, work);

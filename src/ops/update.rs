@@ -15,6 +15,7 @@ use crate::exec::Archives;
 use crate::lock::Lock;
 use crate::name::{Arch, ComponentName, DistroName, PackageName};
 use crate::project::Project;
+use crate::sandbox::host_arch;
 use crate::store::Store;
 
 /// What to move.
@@ -318,7 +319,7 @@ fn wanted_distros(
             arches.extend(eval::weave::pinned_arches(distro, pin).into_iter().cloned());
         }
         if arches.is_empty() {
-            let native = native_arch();
+            let native = host_arch();
             let known = distro.arches.iter().find(|arch| arch.as_str() == native);
             arches.insert(known.unwrap_or(&distro.indep_on).clone());
         }
@@ -339,16 +340,6 @@ fn host_distro(evaluated: &eval::Project, archives: &Archives<'_>) -> Result<Dis
         UpdateError::NoHostDistro { host: if host.is_empty() { "unknown".to_owned() } else { host }, example }
     };
     Ok(found.map(|distro| distro.name.clone()).ok_or_else(unknown)?)
-}
-
-/// This machine's arch in Debian's spelling.
-fn native_arch() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "i386",
-        other => other,
-    }
 }
 
 fn moves(before: &Lock, now: &Lock) -> Vec<Move> {

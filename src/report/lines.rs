@@ -1,6 +1,7 @@
 //! Events as plain lines, for pipes and logs: one line when a node starts, one when it ends.
 
 use super::causes::date;
+use super::foreign::foreign;
 use super::{count, duration, plain, size};
 use crate::cost::{Cost, Saved};
 use crate::event::{CacheUse, Counts, Done, Event, KnownFailure};
@@ -23,6 +24,10 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
     match event {
         Event::RunStarted { .. } => None,
         Event::Notice { text } => at(Verbosity::Normal, format!("note: {}", plain(text))),
+        Event::ForeignArch(told) if told.emulator.is_some() => {
+            at(Verbosity::Normal, format!("note: {}", foreign(told)))
+        }
+        Event::ForeignArch(told) => Some(format!("error: {}", foreign(told))),
         Event::NodeStarted { node, .. } => at(Verbosity::Verbose, format!("start   {node}")),
         Event::NodePhase { node, phase } => at(Verbosity::Verbose, format!("        {node}: {}", plain(phase))),
         Event::NodeDone { node, how, milliseconds, .. } => {

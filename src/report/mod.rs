@@ -14,6 +14,7 @@ pub mod diff;
 pub mod doctor;
 pub mod events;
 pub mod fetch;
+pub mod foreign;
 pub mod graph;
 pub mod lines;
 pub mod live;

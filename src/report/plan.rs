@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::causes::{CauseTold, ReasonTold, date, lines, totals};
+use super::foreign::foreign;
 use super::{count, duration, size};
+use crate::event::Foreign;
 use crate::graph::{Graph, NodeId};
 use crate::plan::{Causes, Earlier, Expected, Plan, Planned, State, describe};
 
@@ -22,10 +24,11 @@ const MOST_LISTED: usize = 40;
 const NAMED: usize = 3;
 
 #[derive(Serialize)]
-struct JsonPlan {
+struct JsonPlan<'a> {
     version: u32,
     counts: JsonCounts,
     causes: Vec<CauseTold>,
+    foreign: &'a [Foreign],
     nodes: Vec<JsonNode>,
 }
 
@@ -53,20 +56,22 @@ struct JsonNode {
 }
 
 /// The plan: a line for each node that runs or may run where they are few or `all` are wanted, else one for each root
-/// cause; and one that counts.
-pub fn text(graph: &Graph, plan: &Plan, causes: &Causes, all: bool, width: usize) -> String {
+/// cause; and one that counts. Behind it what is of a foreign arch.
+pub fn text(graph: &Graph, plan: &Plan, causes: &Causes, foreign: &[Foreign], (all, width): (bool, usize)) -> String {
+    let last: String = foreign.iter().map(|told| format!("{}\n", self::foreign(told))).collect();
+    let last = format!("{}\n{last}", summary(plan));
     let (_, runs, depends) = plan.counts();
     if all || runs + depends <= MOST_LISTED {
-        return format!("{}{}\n", listed(graph, plan), summary(plan));
+        return format!("{}{last}", listed(graph, plan));
     }
     let told: Vec<CauseTold> = causes.causes.iter().map(|cause| CauseTold::new(cause, graph)).collect();
     let mut text = lines(&told, NAMED, "", width);
     let _ = writeln!(text, "{}; `--all` lists every node", totals(causes.roots, causes.dragged));
-    format!("{text}{}\n", summary(plan))
+    format!("{text}{last}")
 }
 
 /// The plan as JSON.
-pub fn json(graph: &Graph, plan: &Plan, causes: &Causes) -> String {
+pub fn json(graph: &Graph, plan: &Plan, causes: &Causes, foreign: &[Foreign]) -> String {
     let (clean, runs, depends) = plan.counts();
     let from = |_: &Earlier| None;
     let nodes = plan.nodes.iter().filter_map(|planned| {
@@ -89,6 +94,7 @@ pub fn json(graph: &Graph, plan: &Plan, causes: &Causes) -> String {
         version: PLAN_VERSION,
         counts: JsonCounts { clean, runs, depends, roots: causes.roots, dragged: causes.dragged },
         causes: causes.causes.iter().map(|cause| CauseTold::new(cause, graph)).collect(),
+        foreign,
         nodes: nodes.collect(),
     };
     serde_json::to_string_pretty(&whole).expect("plain structs") + "\n"

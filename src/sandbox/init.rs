@@ -20,7 +20,10 @@ use seccompiler::BpfProgram;
 use super::gauge::{Counted, Gauge};
 use super::supervise::exit_now;
 use super::wire::{self, Doing as _, Ended, Place, Status, Trouble};
-use super::{HOST_NAME, Request, Step, collect, mounts, rights, step, terminal};
+use super::{Cpu, HOST_NAME, Request, Step, binfmt, collect, mounts, rights, step, terminal};
+
+/// The kernel's number for what 32-bit programs expect of it (`personality(2)`).
+const PER_LINUX32: libc::c_ulong = 8;
 
 /// Does the request, as the first process of fresh namespaces. `stage` says whether the host's folders are still to be
 /// brought together; `supervisor` is a pipe whose other end the supervisor holds.
@@ -32,6 +35,11 @@ pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader)
     die_with(supervisor)?;
     sethostname(HOST_NAME).doing(|| "setting the host name".to_owned())?;
     mounts::loopback_up()?;
+    // Open as long as this process is there, and with it the registration.
+    let _registry = match &request.cpu {
+        Cpu::Emulated(emulator) => Some(binfmt::register(emulator)?),
+        Cpu::Host | Cpu::Narrow => None,
+    };
     let mounts::Held { outputs, written } = mounts::enter(request)?;
     silence_stdin()?;
     hold_back_signals()?;
@@ -41,7 +49,13 @@ pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader)
     // Now that we are in it: builds see it as `/`, whatever it is called.
     unshare(CloneFlags::CLONE_NEWCGROUP).doing(|| "making a namespace of cgroups".to_owned())?;
     let mut gauge = Gauge::new(written, &request.limits, Counted::of_byte(counted[0]));
-    let filters = rights::filters()?;
+    let narrow = request.cpu == Cpu::Narrow;
+    if narrow {
+        // SAFETY: a number only.
+        let before = unsafe { libc::personality(PER_LINUX32) };
+        Errno::result(before).doing(|| "becoming a 32-bit machine".to_owned())?;
+    }
+    let filters = rights::filters(narrow)?;
     let terminal = request.at_terminal().map(terminal::make).transpose()?;
     let mut ended = Ended { step: 0, status: Status::Exit(0) };
     let mut done = Ok(());

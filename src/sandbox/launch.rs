@@ -115,7 +115,7 @@ pub fn run_on_terminal(
     cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
     let mut watch = Watch::new(request.limits);
-    let mut guest = Guest::start(launcher, Job::Run(request.clone()))?;
+    let mut guest = Guest::start(launcher, Job::Run(Box::new(request.clone())))?;
     let report = guest.attend(&mut watch, log, terminal, cancel)?;
     let wall_milliseconds = milliseconds(watch.started.elapsed());
     let (end, step, usage) = match report {

@@ -24,8 +24,11 @@ use serde::{Deserialize, Serialize};
 use crate::diag::{Cause, Caused};
 use crate::path::{GuestPath, HostPath};
 
+mod binfmt;
 mod cgroup;
 mod collect;
+mod cpu;
+mod elf;
 mod gauge;
 mod id_map;
 mod init;
@@ -43,6 +46,7 @@ mod walk;
 mod wire;
 
 pub use cgroup::{Cgroups, Controller};
+pub use cpu::{Cpu, Emulator, NoCpu, Runs, host_arch, how_it_runs};
 pub use gauge::host_memory;
 pub use id_map::{IdMap, forbidden};
 pub use landlock::landlock_version;
@@ -71,6 +75,8 @@ pub struct Request {
     pub steps: Vec<Step>,
     /// When to end it from outside.
     pub limits: Limits,
+    /// What its programs run on.
+    pub cpu: Cpu,
 }
 
 /// What `/` is inside.

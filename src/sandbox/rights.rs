@@ -16,6 +16,8 @@ use seccompiler::{
 use super::GuestUser;
 use super::wire::{Doing as _, Trouble};
 
+mod narrow;
+
 /// What dpkg and maintainer scripts need (`capabilities(7)`): CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID,
 /// SYS_CHROOT, SETFCAP.
 const ROOT_CAPABILITIES: u64 = 1 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 18 | 1 << 31;
@@ -78,8 +80,8 @@ fn install(program: &BpfProgram) -> io::Result<()> {
     Ok(())
 }
 
-/// The filters of every step, to be installed in this order.
-pub(super) fn filters() -> Result<Vec<BpfProgram>, Trouble> {
+/// The filters of every step, to be installed in this order. `narrow`: of a guest with 32-bit programs, which have other numbers.
+pub(super) fn filters(narrow: bool) -> Result<Vec<BpfProgram>, Trouble> {
     let compile = |rules, answer: i32| -> Result<BpfProgram, Trouble> {
         let answer = SeccompAction::Errno(answer.unsigned_abs());
         SeccompFilter::new(rules, SeccompAction::Allow, answer, arch())
@@ -89,7 +91,13 @@ pub(super) fn filters() -> Result<Vec<BpfProgram>, Trouble> {
     };
     // Its flags are behind a pointer, where a filter does not see them. ENOSYS, so that libraries fall back to clone.
     let absent = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-    Ok(vec![no_other_numbers(), compile(absent, libc::ENOSYS)?, compile(denied()?, libc::EPERM)?])
+    let mut filters = vec![compile(absent, libc::ENOSYS)?, compile(denied()?, libc::EPERM)?];
+    if narrow {
+        filters.iter_mut().for_each(narrow::pass_by);
+        filters.push(narrow::filter());
+    }
+    filters.insert(0, no_other_numbers());
+    Ok(filters)
 }
 
 /// On x86-64 each call has a second number for the x32 convention, which the lists below do not name.
@@ -203,8 +211,10 @@ mod tests {
 
     #[test]
     fn filters_compile_and_stay_short() {
-        let filters = filters().expect("they compile");
-        // Each call passes all of them; a long one would show in the time of a build.
-        assert!(filters.iter().map(Vec::len).sum::<usize>() < 600);
+        for narrow in [false, true] {
+            let filters = filters(narrow).expect("they compile");
+            // Each call passes all of them; a long one would show in the time of a build.
+            assert!(filters.iter().map(Vec::len).sum::<usize>() < 600);
+        }
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Order {
 /// See [`Order`].
 #[derive(Serialize, Deserialize)]
 pub(super) enum Job {
-    Run(Request),
+    Run(Box<Request>),
     Remove(HostPath),
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use opb::path::{GuestPath, HostPath};
 use opb::sandbox::{
-    Bind, Cancel, Cgroups, End, GuestUser, HIDDEN_VERB, IdMap, Launcher, Limits, Outcome, Request, RootFs,
+    Bind, Cancel, Cgroups, Cpu, End, GuestUser, HIDDEN_VERB, IdMap, Launcher, Limits, Outcome, Request, RootFs,
     SandboxError, Step, Upper, remove, run,
 };
 
@@ -88,6 +88,7 @@ fn make_space() -> Option<Space> {
         binds: vec![bind(busybox, "/seed/busybox")],
         steps,
         limits: NO_LIMITS,
+        cpu: Cpu::Host,
     };
     let (outcome, log) = space.run(&request);
     assert_eq!(outcome.expect("a base").end, End::Exit(0), "{log}");
@@ -132,7 +133,7 @@ impl Space {
 
     pub fn request(&self, steps: Vec<Step>) -> Request {
         let root = RootFs::Layers { lowers: vec![self.base.clone()], upper: Upper::Discard };
-        Request { root, scratch: self.fresh("scratch"), binds: Vec::new(), steps, limits: NO_LIMITS }
+        Request { root, scratch: self.fresh("scratch"), binds: Vec::new(), steps, limits: NO_LIMITS, cpu: Cpu::Host }
     }
 
     /// A request with a collected folder at `/out`.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use opb::diag::Cause;
+use opb::event::Foreign;
 use opb::exec::Outcome;
 
 /// Stopped by Ctrl-C or a termination signal.
@@ -18,6 +19,12 @@ pub fn of_run(outcome: &Outcome) -> u8 {
     let met = |cause: &Cause| outcome.failures.iter().any(|(_, failed)| failed == cause);
     let held_up = (!outcome.held_up.is_empty()).then_some(Cause::Build);
     order.into_iter().find(met).or(held_up).map_or(0, number)
+}
+
+/// The exit code of a plan whose nodes of foreign arches are these: the environment's, where some do not run here.
+pub fn of_plan(foreign: &[Foreign]) -> u8 {
+    let runs = foreign.iter().all(|told| told.emulator.is_some());
+    if runs { 0 } else { number(Cause::Environment) }
 }
 
 /// The exit code for a cause.

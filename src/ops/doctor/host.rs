@@ -103,23 +103,6 @@ fn file_system(kind: FsType) -> (&'static str, Option<&'static str>) {
     }
 }
 
-pub fn emulation() -> Check {
-    const NAME: &str = "emulation";
-    let other = if cfg!(target_arch = "aarch64") { ("amd64", "qemu-x86_64") } else { ("arm64", "qemu-aarch64") };
-    let (arch, qemu) = other;
-    if let Some(entry) = text(&format!("/proc/sys/fs/binfmt_misc/{qemu}"))
-        && entry.starts_with("enabled")
-    {
-        return ok(NAME, format!("programs of {arch} run, through {qemu} and binfmt_misc"));
-    }
-    let found = if program(&format!("{qemu}-static")) || program(qemu) {
-        format!("{qemu} is here, but not known to binfmt_misc: builds for {arch} do not run")
-    } else {
-        format!("no emulator: builds for {arch} do not run here")
-    };
-    weak(NAME, found, "install `qemu-user-static` and `binfmt-support`, if you want to build for other arches")
-}
-
 pub fn apt() -> Check {
     const NAME: &str = "apt";
     if !program("apt-config") || !Path::new("/usr/lib/apt/apt-helper").is_file() {

@@ -7,9 +7,10 @@ use opb::diag::Failure;
 use opb::event::Event;
 use opb::ops;
 use opb::ops::build::Means;
+use opb::ops::foreign::foreign;
 use opb::ops::plan::Wish;
 use opb::ops::session::Session;
-use opb::plan::{Places, causes};
+use opb::plan::causes;
 use opb::project::Project;
 use opb::report;
 use opb::store::Store;
@@ -58,15 +59,16 @@ impl Build {
     }
 }
 
-fn dry_run(global: &Global, session: &Session, store: &Store, wish: &Wish, places: Places) -> Result<u8, Failure> {
+fn dry_run(global: &Global, session: &Session, store: &Store, wish: &Wish, means: &Means<'_>) -> Result<u8, Failure> {
     let caches = ops::cache::caches(&session.project, global.offline, false)?;
     let plan = ops::plan::plan(session, wish, store, caches.as_elsewhere())?;
     output::notices(global, &caches.take_notices());
-    let expected = ops::usual::expect(session, store, &plan, places)?;
+    let expected = ops::usual::expect(session, store, &plan, means.places())?;
     let causes = causes(&session.graph, &plan);
-    let text = report::plan::text(&session.graph, &plan, &causes, global.verbose, output::width());
+    let foreign = foreign(&session.graph, &plan, store, &means.cpus);
+    let text = report::plan::text(&session.graph, &plan, &causes, &foreign, (global.verbose, output::width()));
     output::data(&format!("{text}{}", report::plan::expected(&expected)));
-    Ok(0)
+    Ok(exit::of_plan(&foreign))
 }
 
 pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
@@ -87,7 +89,7 @@ pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
         let (cores, fetches) = (args.cores.map(usize::from), args.fetches.map(usize::from));
         let means = Means { cores, fetches, ..means(global)? };
         if args.dry_run {
-            return dry_run(global, &session, &store, &wish, means.places());
+            return dry_run(global, &session, &store, &wish, &means);
         }
         let outcome = ops::build::build(&session, &wish, &args.what.asked(), &store, &means, &sink)?;
         Ok(exit::of_run(&outcome))

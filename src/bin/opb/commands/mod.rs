@@ -28,6 +28,7 @@ pub mod why;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use opb::diag::Failure;
@@ -128,5 +129,6 @@ fn means(global: &Global) -> Result<Means<'static>, Failure> {
         offline: global.offline,
         stop: &STOP,
         cancel,
+        cpus: Arc::default(),
     })
 }

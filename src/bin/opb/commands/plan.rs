@@ -5,13 +5,16 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use opb::diag::Failure;
+use opb::exec::Cpus;
 use opb::ops;
+use opb::ops::foreign::foreign;
 use opb::ops::plan::{Asked, Scope, plan, wish};
 use opb::plan::causes;
 use opb::report;
 
 use super::{open, open_store};
 use crate::cli::Global;
+use crate::exit;
 use crate::output;
 
 /// Show what `opb build` would run, and why.
@@ -80,12 +83,13 @@ pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     }
     output::notices(global, &caches.take_notices());
     let causes = causes(&session.graph, &plan);
+    let foreign = foreign(&session.graph, &plan, &store, &Cpus::default());
     output::data(&match args.format {
-        TextOrJson::Json => report::plan::json(&session.graph, &plan, &causes),
+        TextOrJson::Json => report::plan::json(&session.graph, &plan, &causes, &foreign),
         TextOrJson::Text => {
             let all = args.all || global.verbose;
-            report::plan::text(&session.graph, &plan, &causes, all, output::width())
+            report::plan::text(&session.graph, &plan, &causes, &foreign, (all, output::width()))
         }
     });
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::of_plan(&foreign).into())
 }
