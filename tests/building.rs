@@ -20,6 +20,8 @@ mod foreign;
 mod full_disk;
 #[path = "building/laid.rs"]
 mod laid;
+#[path = "building/left.rs"]
+mod left;
 #[path = "building/limits.rs"]
 mod limits;
 #[path = "building/may_fail.rs"]

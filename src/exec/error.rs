@@ -11,7 +11,7 @@ use crate::tree::TreeError;
 pub enum NodeError {
     /// A script in the sandbox failed.
     #[error("{how}{telling}")]
-    #[diagnostic(code(opb::exec::script), help("read the whole log with `opb log {node}`"))]
+    #[diagnostic(code(opb::exec::script), help("read the whole log with `opb log {node}`{}", or_look(node)))]
     Script {
         /// The node.
         node: String,
@@ -161,7 +161,7 @@ pub enum NodeError {
     },
     /// A build made other packages than `debian/control` promises.
     #[error("the build made no package")]
-    #[diagnostic(code(opb::exec::no_output), help("read the log with `opb log {node}`"))]
+    #[diagnostic(code(opb::exec::no_output), help("read the log with `opb log {node}`{}", or_look(node)))]
     NoOutput {
         /// The node.
         node: String,
@@ -226,6 +226,11 @@ impl Caused for NodeError {
             _ => Cause::Environment,
         }
     }
+}
+
+/// What leads to the tree that a failed node has left; nothing where none is left.
+fn or_look(node: &str) -> String {
+    if node.starts_with("root:") { String::new() } else { format!(", or look around with `opb shell {node}`") }
 }
 
 /// The subject of a sentence about packages that are not there.

@@ -14,6 +14,7 @@ mod context;
 mod cpus;
 mod elsewhere;
 mod error;
+pub mod failed;
 pub mod fetching;
 mod guest;
 mod knowledge;

@@ -7,7 +7,8 @@ use super::elsewhere::{Brought, compare, take_own};
 use super::error::{NodeError, told};
 use super::knowledge::same_to_readers;
 use super::numbering::{Numbered, equal_before};
-use super::{limits, probing, repository, resolving, roots, scripts, sources};
+use super::scripts::Task;
+use super::{failed, limits, probing, repository, resolving, roots, scripts, sources};
 use crate::cost::Cost;
 use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
@@ -91,6 +92,8 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
                 numbered.release(ctx.store, fingerprint, Released::Failed)?;
             }
             remember(ctx, job, (key, fingerprint), &failure, started, milliseconds())?;
+            // What cannot be removed now can be later.
+            let _ = failed::prune(ctx.store, &ctx.launcher);
             return Err(failure);
         }
     };
@@ -119,6 +122,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
         // Else it would not be made again where its result is lost.
         ctx.store.forget_attempt(&realisation.node)?;
     }
+    let _ = failed::forget(ctx.store, &ctx.launcher, &realisation.node);
     drop(lock);
     Ok(Ran { key, outputs, how, found: false, cost: Some(realisation.cost()) })
 }
@@ -303,17 +307,18 @@ fn make(
             let (cpu_milliseconds, peak_memory) = (outcome.cpu_milliseconds, outcome.peak_memory);
             Ok(Made { outputs, log: Some(log), cpu_milliseconds, peak_memory, disk })
         }
-        Action::Probe { script } => Ok(ran(probing::probe(ctx, job, script)?)),
+        Action::Probe { script } => Ok(ran(probing::probe(ctx, job, key, script)?)),
         Action::SourcePackage { script: None } => Ok(sources::one("source", job.input("source")?.1).into()),
         Action::SourcePackage { script: Some(script) } => {
             let outputs = [OutputName::new("source").expect("a plain name")];
-            Ok(ran(scripts::run(ctx, job, script, &[], &outputs, &limits)?))
+            let task = Task { key, script, env: &[], outputs: &outputs, limits: &limits, check: &|_| Ok(()) };
+            Ok(ran(scripts::run(ctx, job, &task)?))
         }
         Action::Build { script, outputs, .. } => {
             let env = scripts::build_env(ctx, number.unwrap_or(1));
-            let made = ran(scripts::run(ctx, job, script, &env, outputs, &limits)?);
-            check_packages(ctx, job, &made.outputs)?;
-            Ok(made)
+            let check = |outputs: &_| check_packages(ctx, job, outputs);
+            let task = Task { key, script, env: &env, outputs, limits: &limits, check: &check };
+            Ok(ran(scripts::run(ctx, job, &task)?))
         }
         Action::Repo { .. } => repository::assemble(ctx, job).map(Made::from),
     }

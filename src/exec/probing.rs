@@ -3,11 +3,11 @@
 use super::context::{Context, Job};
 use super::error::NodeError;
 use super::guest::telling;
-use super::scripts::{self, Ran};
+use super::scripts::{self, Ran, Task};
 use super::sources::{insert, one};
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::drv::Script;
+use crate::drv::{ActionKey, Script};
 use crate::family::probe::{MAX_VALUE, VALUE, command};
 use crate::name::OutputName;
 use crate::sandbox::Limits;
@@ -20,8 +20,13 @@ const LIMITS: Limits = Limits { wall_seconds: Some(300), silence_seconds: None, 
 ///
 /// # Errors
 /// Where the command fails, or what it says is no value.
-pub fn probe(ctx: &Context<'_>, job: &Job<'_>, script: &Script) -> Result<Ran, Failure> {
-    let mut ran = scripts::run(ctx, job, script, &[], &[OutputName::new(VALUE).expect("a plain name")], &LIMITS)?;
+pub fn probe(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey, script: &Script) -> Result<Ran, Failure> {
+    let outputs = [OutputName::new(VALUE).expect("a plain name")];
+    let mut ran = scripts::run(
+        ctx,
+        job,
+        &Task { key, script, env: &[], outputs: &outputs, limits: &LIMITS, check: &|_| Ok(()) },
+    )?;
     // Whatever else the command has laid there is dropped.
     let said = ran.outputs.values().next().map(|tree| said(ctx, *tree)).transpose()?.flatten();
     let value = value(said.as_deref().unwrap_or_default()).map_err(|why| NodeError::Script {

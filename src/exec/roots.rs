@@ -38,11 +38,19 @@ const LIMITS: Limits = Limits { wall_seconds: Some(3_600), silence_seconds: None
 /// [`NodeError::NoInput`], which is a bug.
 pub fn layers(store: &Store, launcher: &Launcher, job: &Job<'_>, root: NodeId) -> Result<Vec<HostPath>, NodeError> {
     let owner = super::knowledge::root_owner(Some(&launcher.map));
+    Ok(layer_keys(job, root)?.into_iter().map(|key| store.root_path(key, owner)).collect())
+}
+
+/// The keys of the layers of `root`, topmost first.
+///
+/// # Errors
+/// As [`layers`].
+pub fn layer_keys(job: &Job<'_>, root: NodeId) -> Result<Vec<ActionKey>, NodeError> {
     let mut layers = Vec::new();
     let mut next = Some(root);
     while let Some(id) = next {
         let (key, _) = job.settled.get(&id).ok_or_else(|| NodeError::NoInput { role: "root".to_owned() })?;
-        layers.push(store.root_path(*key, owner));
+        layers.push(*key);
         let node = job.graph.node(id);
         let base = node.inputs().position(|input| input.role == "base");
         next = base.map(|place| node.input_nodes()[place]);

@@ -4,24 +4,30 @@
 //! into a source, `/opb` (itself and small files), `/out` (where its outputs go, a folder for each) and works as the user
 //! `builder` in `/build`. Outputs are imported when nothing of the sandbox runs any more.
 
+use std::collections::BTreeMap;
+
 use cap_std::fs::Dir;
 
 use super::context::{Context, Job};
 use super::error::NodeError;
+use super::failed::{self, TREE};
 use super::guest::{clean, finished, logged};
 use super::laid;
 use super::limits;
 use super::roots::layers;
-use crate::diag::Failure;
+use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
-use crate::drv::{Outputs, Script, Template};
+use crate::drv::{ActionKey, Outputs, Script, Template};
 use crate::family::probe;
 use crate::name::{Kind, OutputName};
-use crate::path::GuestPath;
+use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{Bind, GuestUser, Limits, Outcome, Request, RootFs, Step, Upper};
 use crate::store::collect::disk_bytes;
 use crate::store::{ExportMode, ImportRules, WorkDir};
 use crate::tree::Tree;
+
+/// The outputs' folder in a work folder.
+const OUT: &str = "tree/more/out";
 
 /// Where a script is inside.
 pub const SCRIPT: &str = "/opb/script";
@@ -46,24 +52,34 @@ pub struct Ran {
     pub disk: u64,
 }
 
-/// Runs `script` over the root of the input `root`, with the tree of the input `source` unless it is a probe's.
+/// What is to be run.
+pub struct Task<'a> {
+    /// The action key.
+    pub key: ActionKey,
+    /// The script.
+    pub script: &'a Script,
+    /// What its environment has besides its own.
+    pub env: &'a [(&'a str, String)],
+    /// What it makes.
+    pub outputs: &'a [OutputName],
+    /// When to end it.
+    pub limits: &'a Limits,
+    /// Whether what has come out is good.
+    pub check: &'a dyn Fn(&Outputs) -> Result<(), Failure>,
+}
+
+/// Runs a script over the root of the input `root`, with the tree of the input `source` unless it is a probe's. Where it fails for
+/// a fault of its own, its tree is kept.
 ///
 /// # Errors
 /// Where the sandbox cannot be made, the script fails, or an output may not enter the store.
-pub fn run(
-    ctx: &Context<'_>,
-    job: &Job<'_>,
-    script: &Script,
-    more_env: &[(&str, String)],
-    outputs: &[OutputName],
-    limits: &Limits,
-) -> Result<Ran, Failure> {
+pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Failure> {
     let node = job.node();
-    let limits = limits::bounded(&ctx.limits_of(&node.name()), limits);
+    let limits = limits::bounded(&ctx.limits_of(&node.name()), task.limits);
     let work = ctx.store.new_work()?;
-    let request = ready(ctx, job, script, more_env, (&work, limits))?;
+    let request = ready(ctx, job, task.script, task.env, (&work, limits))?;
     let what = match node.kind() {
-        Kind::Probe => format!("the probe `{}`", probe::command(script)),
+        Kind::Probe => format!("the probe `{}`", probe::command(task.script)),
         _ => "the script".to_owned(),
     };
     ctx.phase(node, "running");
@@ -71,10 +87,16 @@ pub fn run(
     let checked = finished(ctx, &node.name(), outcome, &what, &limits, (log, &text));
     let ran = checked.and_then(|()| {
         ctx.phase(node, "storing outputs");
-        let written = ["scratch", "out"].into_iter().filter_map(|name| work.dir().open_dir(name).ok());
+        let written = ["scratch", OUT].into_iter().filter_map(|name| work.dir().open_dir(name).ok());
         let disk = written.map(disk_bytes).sum();
-        Ok(Ran { outputs: collect(ctx, &work, outputs)?, log, text, outcome, disk })
+        let outputs = collect(ctx, &work, task.outputs)?;
+        (task.check)(&outputs)?;
+        Ok(Ran { outputs, log, text, outcome, disk })
     });
+    if ran.as_ref().is_err_and(|failure| failure.cause == Cause::Build) {
+        // A build that failed has more to say than that there was no room to keep its tree.
+        let _ = failed::keep(ctx, job, task.key, (&work, &request));
+    }
     clean(&ctx.launcher, work);
     ran
 }
@@ -108,27 +130,30 @@ pub fn ready(
     }
     env.extend(more_env.iter().map(|(key, value)| ((*key).into(), value.clone().into())));
     let env = env.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
-    let mut binds: Vec<Bind> = trees.iter().map(|(name, _)| bind(work, name, &format!("/in/{name}"), false)).collect();
-    binds.push(bind(work, "opb", "/opb", false));
-    binds.push(Bind { collect: true, ..bind(work, "out", "/out", true) });
+    let tree = work.path().join(TREE);
+    let of_tree = |(name, _): &(&str, Tree)| bind(&tree, &format!("in/{name}"), &format!("/in/{name}"));
+    let mut binds: Vec<Bind> = trees.iter().map(of_tree).collect();
+    binds.push(bind(&tree, "opb", "/opb"));
+    binds.push(Bind { writable: true, collect: true, ..bind(&tree, "more/out", "/out") });
     Ok(Request {
         root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
         scratch: work.path().join("scratch"),
         binds,
-        steps: vec![
-            folder("/build"),
-            folder("/out"),
-            Step::Run {
-                argv: vec!["/bin/sh".to_owned(), SCRIPT.to_owned()],
-                env,
-                cwd: GuestPath::new("/build"),
-                user: GuestUser::Builder,
-                writable: Some(WRITABLE.map(GuestPath::new).to_vec()),
-            },
-        ],
+        steps: vec![folder("/build"), folder("/out"), run_step(env)],
         limits,
         cpu,
     })
+}
+
+/// The step of a script.
+pub fn run_step(env: BTreeMap<String, String>) -> Step {
+    Step::Run {
+        argv: vec!["/bin/sh".to_owned(), SCRIPT.to_owned()],
+        env,
+        cwd: GuestPath::new("/build"),
+        user: GuestUser::Builder,
+        writable: Some(WRITABLE.map(GuestPath::new).to_vec()),
+    }
 }
 
 /// What the environment of a build has besides its script's own.
@@ -155,16 +180,19 @@ fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, trees: &[(&str, T
         let path = work.path().join(name).to_string();
         move |source| NodeError::File { doing: "write", path, source }
     };
-    for name in ["scratch", "out"] {
+    let make = |name: &str| -> Result<Dir, NodeError> {
+        let name = format!("{TREE}/{name}");
+        work.dir().create_dir(&name).map_err(failed(&name))?;
+        world_readable(work, &name).map_err(failed(&name))?;
+        work.dir().open_dir(&name).map_err(failed(&name))
+    };
+    make("")?;
+    for name in ["scratch".to_owned(), format!("{TREE}/more"), OUT.to_owned()] {
         ctx.launcher.map.make_dir_for_guest(work.path().join(name).as_path())?;
     }
-    let make = |name: &str| -> Result<Dir, NodeError> {
-        work.dir().create_dir(name).map_err(failed(name))?;
-        world_readable(work, name).map_err(failed(name))?;
-        work.dir().open_dir(name).map_err(failed(name))
-    };
+    make("in")?;
     for (name, tree) in trees {
-        ctx.store.export_tree(tree, &make(name)?, ExportMode::HardLink)?;
+        ctx.store.export_tree(tree, &make(&format!("in/{name}"))?, ExportMode::HardLink)?;
     }
     let own = make("opb")?;
     own.write("script", script.text.as_bytes()).map_err(failed("opb/script"))?;
@@ -183,8 +211,8 @@ fn world_readable(work: &WorkDir, name: &str) -> std::io::Result<()> {
 }
 
 fn collect(ctx: &Context<'_>, work: &WorkDir, outputs: &[OutputName]) -> Result<Outputs, Failure> {
-    let failed = |source| NodeError::File { doing: "read", path: work.path().join("out").to_string(), source };
-    let out = work.dir().open_dir("out").map_err(failed)?;
+    let failed = |source| NodeError::File { doing: "read", path: work.path().join(OUT).to_string(), source };
+    let out = work.dir().open_dir(OUT).map_err(failed)?;
     let mut stored = Outputs::new();
     for name in outputs {
         let tree = match open_folder(&out, name.as_str()) {
@@ -205,8 +233,9 @@ fn open_folder(out: &Dir, name: &str) -> std::io::Result<Dir> {
     Ok(Dir::from_std_file(out.open_with(name, &options)?.into_std()))
 }
 
-fn bind(work: &WorkDir, name: &str, guest: &str, writable: bool) -> Bind {
-    Bind { host: work.path().join(name), guest: GuestPath::new(guest), writable, collect: false }
+/// A folder of `tree` for the guest to read.
+pub fn bind(tree: &HostPath, name: &str, guest: &str) -> Bind {
+    super::guest::read_only(tree.join(name), guest)
 }
 
 fn folder(path: &str) -> Step {

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use super::schedule::Schedule;
-use super::{Context, Job, NodeError, Order, StoreKnowledge, node, space, told};
+use super::{Context, Job, NodeError, Order, StoreKnowledge, failed, node, space, told};
 use crate::diag::{Cause, Failure};
 use crate::event::{Done, Event, KnownFailure};
 use crate::graph::{Graph, NodeId};
@@ -73,7 +73,9 @@ pub fn work_off(
                     None => next(graph, order, ctx, schedule, is_free)?,
                 };
                 let Some((job, one)) = next else { break };
-                if !space::fits(ctx.store.free_bytes()?, running.values().map(|one| one.need).sum(), one.need) {
+                let needs = (running.values().map(|one| one.need).sum(), one.need);
+                let fits = space::fits(ctx.store.free_bytes()?, needs.0, needs.1);
+                if !fits && !failed::make_room(ctx.store, &ctx.launcher, needs)? {
                     parked.push((job, one));
                     continue;
                 }

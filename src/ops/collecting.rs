@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::diag::Failure;
 use crate::digest::Sha256;
-use crate::exec::root_owner;
+use crate::exec::{self, root_owner};
 use crate::package::list::PackageList;
 use crate::project;
 use crate::publish;
 use crate::report::store::{Amounts, CollectionTold, FileTold, RootTold};
 use crate::sandbox::{self, IdMap, Launcher};
 use crate::store::collect::{Amount, Dead, Downloads, Kind, Marked, Policy, Reason, Stored};
-use crate::store::{Realisation, RootEntry, Store, StoreError};
+use crate::store::{FailedEntry, Realisation, RootEntry, Store, StoreError};
 
 /// The most bytes of a package list.
 const MAX_LIST: u64 = 64 << 20;
+
+/// What trees of failed steps are called among what there is.
+const FAILED: &str = "failed trees";
 
 /// What to collect.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,6 +34,8 @@ pub struct Survey {
     dead: Dead,
     /// The roots, each with when it died, if it is dead.
     roots: Vec<(RootEntry, Option<i64>)>,
+    /// The trees of failed steps. Nothing has needed them since they were kept.
+    failed: Vec<FailedEntry>,
     /// All there is, by kind, roots included.
     all: Amounts,
     /// Files that are kept, by what keeps them.
@@ -71,7 +76,12 @@ impl Survey {
             roots.push((root, since));
         }
         all.insert("roots".to_owned(), amount);
-        Ok(Self { marked, dead, roots, all, kept, dead_bytes })
+        let failed = store.failed_trees()?;
+        for entry in &failed {
+            all.entry(FAILED.to_owned()).or_default().add(entry.bytes());
+            *dead_bytes.entry(entry.kept()).or_default() += entry.bytes();
+        }
+        Ok(Self { marked, dead, roots, failed, all, kept, dead_bytes })
     }
 
     /// All there is, by kind, roots included.
@@ -122,6 +132,7 @@ pub fn collect(store: &Store, order: Order, each: &mut dyn FnMut(&FileTold)) -> 
     let mut told = CollectionTold::new(order.dry_run, total, free, survey.kept.clone());
     let roots: Vec<RootEntry> =
         survey.roots.iter().filter(|(_, since)| goes(*since)).map(|(root, _)| root.clone()).collect();
+    let failed: Vec<&FailedEntry> = survey.failed.iter().filter(|entry| goes(Some(entry.kept()))).collect();
     if order.dry_run {
         for kind in Kind::FILES {
             store.each_file(kind, &mut |stored| {
@@ -136,14 +147,20 @@ pub fn collect(store: &Store, order: Order, each: &mut dyn FnMut(&FileTold)) -> 
             })?;
         }
         told.roots = roots.iter().map(|root| RootTold::new(root, store.root_bytes(root.key, root.uid))).collect();
+        let mut amount = Amount::default();
+        failed.iter().for_each(|entry| amount.add(entry.bytes()));
+        told.take(FAILED, amount);
         return Ok(told);
     }
+    told.take(FAILED, collect_failed(store, &failed)?);
     let downloads = |realisation: &Realisation| packages_of(store, realisation);
     if let Some(until) = until {
         for (kind, amount) in store.collect(&lock, &mut survey.marked, &survey.dead, until, &downloads)? {
-            told.take(kind, amount);
+            told.take(kind.plural(), amount);
         }
     }
+    // Those of nodes that no project has any more.
+    prune_failed(store)?;
     told.roots = collect_roots(store, &roots, &mut survey.marked, &downloads)?;
     told.free_bytes = store.free_bytes()?;
     Ok(told)
@@ -170,6 +187,25 @@ fn collect_roots(
         }
     }
     Ok(gone)
+}
+
+/// Removes trees of failed steps.
+fn collect_failed(store: &Store, failed: &[&FailedEntry]) -> Result<Amount, Failure> {
+    if failed.is_empty() {
+        return Ok(Amount::default());
+    }
+    exec::failed::remove(store, &Launcher::this_program()?, |entry| failed.iter().any(|goes| goes.name == entry.name))
+}
+
+/// Removes trees of failed steps that nobody asks for any more.
+///
+/// # Errors
+/// As [`exec::failed::prune`].
+pub(super) fn prune_failed(store: &Store) -> Result<(), Failure> {
+    if !store.failed_trees()?.is_empty() {
+        exec::failed::prune(store, &Launcher::this_program()?)?;
+    }
+    Ok(())
 }
 
 fn reason_of<'a>(marked: &'a Marked, stored: &Stored) -> Option<&'a Reason> {

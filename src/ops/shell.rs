@@ -1,7 +1,7 @@
 //! A shell, or a command, where the script of a node would begin.
 //!
-//! What the node reads is made first, as for a build of it. What is written goes into a layer that is thrown away: nothing of it
-//! enters the store.
+//! Where the node has failed, the tree that was left is what it opens. Else what the node reads is made first, as for a build of
+//! it. What is written goes into a layer that is thrown away: nothing of it enters the store.
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -11,14 +11,14 @@ use super::run::code_of;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::Action;
-use crate::event::Sink;
-use crate::exec::{self, Context, Elsewhere, Job, NodeError, Order, shell};
+use crate::event::{Event, Sink};
+use crate::exec::{self, Context, Elsewhere, Job, NodeError, Order, failed, shell};
 use crate::graph::{Node, NodeId};
 use crate::name::{Kind, component_of};
 use crate::path::GuestPath;
-use crate::report::shell::Place;
-use crate::sandbox::{self, End, GuestUser, Request, Step};
-use crate::store::Store;
+use crate::report::shell::{FailedRun, Place};
+use crate::sandbox::{self, End, GuestUser, Launcher, Request, Step};
+use crate::store::{Attempt, HeldTree, Store};
 
 /// What to open.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,8 @@ pub struct Wanted {
     pub command: Option<Vec<String>>,
     /// As root of the sandbox instead of as the user `builder`.
     pub as_root: bool,
+    /// As before the script, also where the tree of a failed run is there.
+    pub fresh: bool,
 }
 
 /// Where its input comes from and its output goes to.
@@ -105,30 +107,71 @@ pub fn open(
     if exec::is_rpm(&session.evaluated()?.distros, node) {
         return Err(NodeError::Rpm { node: node.to_string() }.into());
     }
-    let caches = super::cache::caches(&session.project, means.offline, false)?;
-    let elsewhere = caches.as_elsewhere();
-    let prepared = build::halting(&caches, means.stop, || prepared(session, store, id, (means, elsewhere), sink));
-    build::tell_of(&caches, sink);
-    let Some(job) = prepared? else { return Ok(None) };
+    let Some(base) = base(session, store, id, wanted, means, sink)? else { return Ok(None) };
     let archives = build::archives(session, store, means);
-    build::with_context(session, store, means, sink, (archives, elsewhere), |ctx| {
+    build::with_context(session, store, means, sink, (archives, None), |ctx| {
         let work = ctx.store.new_work()?;
         let ended = (|| {
-            let mut request = shell::ready(ctx, &job, &work)?;
+            let name = node.name();
+            let (mut request, failed) = match &base {
+                Base::Failed(held) => {
+                    let Attempt { started, message, .. } = held.attempt.clone();
+                    (failed::ready(ctx, (&session.graph, node), held, &work)?, Some(FailedRun { started, message }))
+                }
+                Base::Fresh(job) => (shell::ready(ctx, job, &work)?, None),
+            };
             let kind = match &attached {
                 Attached::Terminal { kind, .. } => Some(kind.as_str()),
                 Attached::Output(_) => None,
             };
-            let place = take_place(&mut request, node, wanted, kind);
+            let place = Place { failed, ..take_place(&mut request, node, wanted, kind) };
             tell(&place);
             let end = run(ctx, &request, attached)?;
-            let name = node.name();
             let component = component_of(name.kind, &name.subject).unwrap_or_default();
             code_of(end, (&ctx.limits_of(&name), component), &request.limits)
         })();
         exec::clean(&ctx.launcher, work);
         ended
     })
+}
+
+/// What a shell is opened over.
+enum Base<'a> {
+    /// What a failed run has left.
+    Failed(Box<HeldTree>),
+    /// What the script would find.
+    Fresh(Job<'a>),
+}
+
+/// What a shell of the node `id` is opened over; `None` where making it was stopped.
+fn base<'a>(
+    session: &'a Session,
+    store: &Store,
+    id: NodeId,
+    wanted: &Wanted,
+    means: &Means<'_>,
+    sink: &Sink<'_>,
+) -> Result<Option<Base<'a>>, Failure> {
+    let name = session.graph.node(id).to_string();
+    let launcher = Launcher::this_program()?;
+    let left = || if wanted.fresh { Ok(None) } else { failed::find(store, &launcher, &name) };
+    if let Some(held) = left()? {
+        return Ok(Some(Base::Failed(Box::new(held))));
+    }
+    let caches = super::cache::caches(&session.project, means.offline, false)?;
+    let with = (means, caches.as_elsewhere());
+    let prepared = build::halting(&caches, means.stop, || prepared(session, store, id, with, sink));
+    build::tell_of(&caches, sink);
+    let Some(job) = prepared? else { return Ok(None) };
+    // The root that it was left over may have been the only thing that was gone.
+    if let Some(held) = left()? {
+        return Ok(Some(Base::Failed(Box::new(held))));
+    }
+    if !wanted.fresh && store.last_attempt_of_node(&name)?.is_some() {
+        let text = format!("{name} has failed, but its tree is not there any more: this sandbox is a fresh one");
+        sink(Event::Notice { text });
+    }
+    Ok(Some(Base::Fresh(job)))
 }
 
 /// Makes what the node `id` reads, or the node itself where it is a root; `None` where that was stopped.

@@ -188,5 +188,6 @@ pub fn forget(session: &Session, store: &Store, selected: &[NodeId]) -> Result<V
         store.forget(key)?;
         forgotten.push(name);
     }
+    super::collecting::prune_failed(store)?;
     if forgotten.is_empty() { Err(StoredError::NotRealised.into()) } else { Ok(forgotten) }
 }

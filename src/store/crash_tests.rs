@@ -87,6 +87,7 @@ pub(super) fn work(folder: &std::path::Path) {
     let work = store.new_work().expect("made");
     work.dir().create_dir("root").expect("made");
     store.commit_root(key(), 0, &work, "root").expect("committed");
+    failed::tests::come_and_go(&store);
     let channel = "nightly".parse().expect("a name");
     let (dir, path) = (store.channel_dir(&channel).expect("made"), store.channel_path(&channel));
     let _ = dir.create_dir("generation");
@@ -120,6 +121,7 @@ pub(super) fn check_nothing_half(folder: &std::path::Path, at: u64) {
     if store.has_root(key(), 0) {
         assert!(store.root_path(key(), 0).as_path().is_dir());
     }
+    failed::tests::check_whole(&store);
     if let Some((object, size)) = store.find_sha256(Sha256::of(b"fetched")).expect("reads") {
         assert_eq!(store.read_object(object, size).expect("whole"), b"fetched");
     }

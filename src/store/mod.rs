@@ -12,6 +12,7 @@
 //! rivals/ab/cdef…/  other results of a key          owed/<key>             keys whose bytes are to come
 //! runs/<id>.jsonl  what runs did, and why (append-only)
 //! work/<id>/       what is under way           locks/                  one file for each lock that is held
+//! failed/<uid>/<id>/   what failed steps left, disposable
 //! index.sqlite     an accelerator over `realised/`, rebuilt from it whenever it is lost or damaged
 //! ```
 //!
@@ -28,6 +29,7 @@ mod durable;
 mod elsewhere;
 mod error;
 mod export;
+mod failed;
 pub mod fault;
 mod fetched;
 mod hashing;
@@ -65,6 +67,7 @@ pub use attempts::Attempt;
 pub use channels::{switch_link, write_atomically};
 pub use error::{Refusal, StoreError};
 pub use export::ExportMode;
+pub use failed::{FailedEntry, FailedTree, HeldTree};
 pub use fetched::FetchedFiles;
 pub use import::ImportRules;
 pub use incoming::Incoming;
@@ -93,9 +96,9 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 15] = [
+const FOLDERS: [&str; 16] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
-    "locks", "owed", "rivals", "runs",
+    "locks", "owed", "rivals", "runs", "failed",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.

@@ -32,7 +32,7 @@ fn a_failing_build_takes_only_its_dependants_with_it() {
           after
           make: *** [debian/rules:7: binary-indep] Error 3
           dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
-      help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
     ");
     let last = failed.err.lines().nth_back(1).expect("two last lines");
     assert!(last.contains("(1 package build)") && last.contains("1 failed") && last.contains("4 not run"), "{last}");
@@ -69,7 +69,7 @@ fn a_failing_build_takes_only_its_dependants_with_it() {
           after
           make: *** [debian/rules:7: binary-indep] Error 3
           dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
-      help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
       not tried again: nothing that it follows from has changed since
       help: `opb build --retry-failed` tries it again
     0 nodes ran (0 package builds), 14 clean, 1 failed, 4 not run, in TIME

@@ -35,7 +35,7 @@ fn a_repository_goes_on_without_what_may_fail() {
     let first = space.opb(&["build", "-j1"]).fine();
     insta::assert_snapshot!(told(&space, &first), @r"
     failed  build:a-TAG@DISTRO/all  (tolerated until 2199-01-15: upstream #77)
-      help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
     lacking repo:c-TAG@DISTRO
       assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, as `may_fail` allows
     ");
@@ -67,7 +67,7 @@ fn a_repository_goes_on_without_what_may_fail() {
     let second = space.opb(&["build", "-q"]).fine();
     insta::assert_snapshot!(told(&space, &second), @r"
     failed  build:a-TAG@DISTRO/all  (tolerated until 2199-01-15: upstream #77)  (on DATE)
-      help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
       help: `opb build --retry-failed` tries it again
     lacking repo:c-TAG@DISTRO
       assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, as `may_fail` allows
@@ -124,7 +124,7 @@ fn what_needs_it_may_not_fail_by_that_alone() {
     let held_up = space.opb(&["build", "-q"]).exits(4);
     insta::assert_snapshot!(told(&space, &held_up), @r"
     failed  build:a-TAG@DISTRO/all  (tolerated until 2199-01-15: upstream #77)
-      help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
     blocked resolve:b-TAG@DISTRO/all
       needs build:a-TAG@DISTRO/all, whose failure is tolerated; that this does not run is not
       help: mend what fails, or give `b-TAG` a `may_fail` of its own
@@ -136,7 +136,7 @@ fn what_needs_it_may_not_fail_by_that_alone() {
     let fine = space.opb(&["build", "-q"]).fine();
     insta::assert_snapshot!(told(&space, &fine), @r"
     failed  build:a-TAG@DISTRO/all  (tolerated until 2199-01-15: upstream #77)  (on DATE)
-      help: read the whole log with `opb log build:a-TAG@DISTRO/all`
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
       help: `opb build --retry-failed` tries it again
     lacking repo:c-TAG@DISTRO
       assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, source-package:b-TAG@DISTRO, build:b-TAG@DISTRO/all, as `may_fail` allows

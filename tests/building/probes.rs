@@ -63,7 +63,8 @@ fn a_failing_probe_takes_only_its_dependants_with_it() {
           error: nothing of TAG here
     ");
     let node = probe(&space);
-    assert_eq!(help, space.shown(&format!("read the whole log with `opb log {node}`")));
+    let expected = format!("read the whole log with `opb log {node}`, or look around with `opb shell {node}`");
+    assert_eq!(help, space.shown(&expected));
     let last = failed.err.lines().nth_back(1).expect("two last lines");
     assert!(last.contains("1 failed") && last.contains("not run"), "{last}");
     assert_eq!([space.times("build:a-TAG@DISTRO/all"), space.times("build:c-TAG@DISTRO/all")], [0, 1]);

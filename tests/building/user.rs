@@ -10,11 +10,12 @@ use crate::space::{Ran, space};
 
 /// Beyond the ids that root's own builds use here, so that the two can be told apart.
 const SCRIPT: &str = "set -e
-cd \"$1\"
+here=$1; shift
+cd \"$here\"
 for file in passwd subuid; do mount --bind $file /etc/$file; done
 mount --bind subuid /etc/subgid
-export HOME=$1/home XDG_CONFIG_HOME=$1/home/config
-exec setpriv --reuid=23456 --regid=23456 --clear-groups --inh-caps=-all ./opb -C project --store store build";
+export HOME=$here/home XDG_CONFIG_HOME=$here/home/config
+exec setpriv --reuid=23456 --regid=23456 --clear-groups --inh-caps=-all ./opb -C project --store store \"$@\"";
 
 #[test]
 fn an_ordinary_user_makes_the_same_packages() {
@@ -63,10 +64,15 @@ fn an_ordinary_user_makes_the_same_packages() {
         chown -R 23456:23456 project home store; chmod 755 opb",
     )
     .fine();
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", SCRIPT, "sh"]).arg(folder.path()).env("NO_COLOR", "1").env_remove("OPB_STORE");
-    let ran = Ran::from(command.output().expect("runs"));
-    let ran = ran.fine();
+    let as_user = |args: &[&str]| {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "sh", "-c", SCRIPT, "sh"])
+            .arg(folder.path())
+            .args(args.iter().map(|arg| space.own(arg)));
+        Ran::from(command.env("NO_COLOR", "1").env_remove("OPB_STORE").output().expect("runs"))
+    };
+    let ran = as_user(&["build"]).fine();
     assert!(ran.nodes("done").iter().any(|node| node.starts_with("root:base@")), "{}", ran.err);
 
     let theirs = opb::store::Store::open(&opb::path::HostPath::new(at("store"))).expect("opens");
@@ -80,4 +86,21 @@ fn an_ordinary_user_makes_the_same_packages() {
         // Nothing of root's was found: the user's was run.
         assert!(last.log.is_some());
     }
+    // What a failed build leaves is theirs as well, in whatever modes, and goes.
+    let pack = at("project").join(space.own("a/debian/pack"));
+    let (good, bad) =
+        (fs::read_to_string(&pack).expect("there"), "mkdir ../x; echo x > ../x/y; chmod 700 ../x; exit 1");
+    fs::write(&pack, bad).expect("written");
+    as_user(&["build", "-q", "a-TAG"]).exits(4);
+    assert_eq!(theirs.failed_trees().expect("reads").len(), 2);
+    let script = "stat -c '%A %U' x; chmod 755 x; cat x/y; id -u; echo z > /out/z; rm -r x tree";
+    for _ in 0..2 {
+        let ran = as_user(&["shell", "build:a-TAG@DISTRO/all", "--", "sh", "-c", script]).fine();
+        assert_eq!(ran.out, "drwx------ builder\nx\n1000\n", "{}", ran.err);
+    }
+    fs::write(&pack, good + "true\n").expect("written");
+    as_user(&["build", "-q", "a-TAG"]).fine();
+    assert_eq!(theirs.failed_trees().expect("reads"), []);
+    let work = fs::read_dir(at("store/work")).expect("reads").flatten();
+    assert!(work.map(|entry| entry.path()).all(|path| !path.join("tree").exists()));
 }

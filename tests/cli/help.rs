@@ -50,8 +50,8 @@ fn the_program() {
       repo         Publish channels: signed repositories
       store        Look into the store, keep results, collect what nobody needs, find and mend damage
       run          Run a command in a disposable copy of a root: no network, nothing stays
-      shell        Open a shell in the sandbox of a build, source package, probe or root, where its
-                   script would begin
+      shell        Open a shell in the sandbox of a build, source package, probe or root, also of one
+                   that failed, with its tree as it stood
       definitions  Write down for editors what recipes can say: functions and fields, with docs and
                    examples
       completions  Print what makes a shell complete arguments: verbs, options, and components, targets

@@ -1,5 +1,13 @@
 //! `opb shell` up to where a sandbox would be made.
 
+use std::collections::BTreeMap;
+
+use opb::diag::Cause;
+use opb::drv::ActionKey;
+use opb::exec::root_owner;
+use opb::sandbox::IdMap;
+use opb::store::{Attempt, FailedTree, Store};
+
 use super::*;
 
 #[test]
@@ -85,4 +93,65 @@ fn what_it_takes_is_made_first_or_named() {
       × `build:libmd@mirage-1/amd64` needs what could not be made: source-package:libmd@mirage-1 root:libmd@mirage-1/amd64
       help: read the errors above, and run `opb build --only source-package:libmd@mirage-1 root:libmd@mirage-1/amd64`
     ");
+}
+
+/// Puts a tree of `bytes` into the store, kept at `kept`, and the attempt that left it.
+fn leave(store: &Store, node: &str, bytes: u64, kept: i64) {
+    let key = ActionKey(Digest::of(node.as_bytes()));
+    let (node, message, cause) = (node.to_owned(), "no".to_owned(), Cause::Build);
+    let attempt = Attempt {
+        key,
+        node: node.clone(),
+        fingerprint: None,
+        cause,
+        log: None,
+        started: kept,
+        milliseconds: 1,
+        message,
+    };
+    store.record_attempt(&attempt).expect("recorded");
+    let work = store.new_work().expect("made");
+    work.dir().create_dir_all("tree/upper/build").expect("made");
+    let uid = root_owner(IdMap::of_this_process().ok().as_ref());
+    let tree = FailedTree { node, key, kept, bytes, layers: Vec::new(), env: BTreeMap::new() };
+    store.keep_failed(uid, tree, (&work, "tree")).expect("kept");
+}
+
+#[test]
+fn trees_of_failed_builds_are_counted_and_collected() {
+    if let Err(error) = IdMap::of_this_process() {
+        println!("skipped: {error}");
+        return;
+    }
+    let space = Space::two();
+    space.stdout(&["plan"]);
+    let store = Store::open(&opb::path::HostPath::new(space.path("store"))).expect("opens");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() as i64;
+    let (old, new) = ("build:libbsd@mirage-1/amd64", "build:libmd@mirage-1/amd64");
+    leave(&store, old, 3_000_000, now - 20 * 86_400);
+    leave(&store, new, 5_000_000, now);
+    let info = space.stdout(&["store", "info"]);
+    assert!(info.contains("  failed trees    8.0 MB  2\n"), "{info}");
+    let told = space.stdout(&["store", "gc", "--dry-run"]);
+    assert!(told.contains("would be collected: 3.0 MB\n  failed trees    3.0 MB  1\n"), "{told}");
+    assert_eq!(store.failed_trees().expect("reads").len(), 2, "a dry run removes nothing");
+    let left = || -> Vec<String> {
+        let trees = store.failed_trees().expect("reads");
+        trees.into_iter().map(|entry| entry.tree.expect("whole").node).collect()
+    };
+    let told = space.stdout(&["store", "gc"]);
+    assert!(told.contains("collected: 3.0 MB\n  failed trees    3.0 MB  1\n"), "{told}");
+    assert_eq!(left(), [new]);
+    // What is asked for by space goes too, and nothing of it is left below `work`.
+    space.stdout(&["store", "gc", "--budget", "1 MB"]);
+    assert_eq!(left(), [""; 0]);
+    assert!(space.stdout(&["store", "info"]).lines().all(|line| !line.contains("failed trees")));
+    // One whose node succeeded or left every project is of no use to anybody.
+    leave(&store, new, 5_000_000, now);
+    store.forget_attempt(new).expect("forgotten");
+    space.stdout(&["store", "gc"]);
+    assert_eq!(left(), [""; 0]);
+    let work = fs::read_dir(space.path("store/work")).expect("reads").flatten();
+    let names: Vec<_> = work.map(|entry| entry.path().join("tree")).filter(|tree| tree.exists()).collect();
+    assert!(names.is_empty(), "{names:?}");
 }

@@ -92,9 +92,9 @@ impl CollectionTold {
     }
 
     /// So many of a kind went.
-    pub fn take(&mut self, kind: Kind, amount: Amount) {
+    pub fn take(&mut self, kind: &str, amount: Amount) {
         if amount.count > 0 {
-            self.collected.insert(kind.plural().to_owned(), amount);
+            self.collected.insert(kind.to_owned(), amount);
         }
     }
 

@@ -14,15 +14,18 @@ use crate::output::{self, Events};
 use crate::terminal::Terminal;
 use crate::{complete, exit};
 
-/// Open a shell in the sandbox of a build, source package, probe or root, where its script would begin.
+/// Open a shell in the sandbox of a build, source package, probe or root, also of one that failed, with its tree as it stood.
 ///
-/// What it reads is made first. All is as for the script: the chroot, the sources, the environment, the user, no network.
-/// What is done there goes nowhere.
+/// All is as for its script: the chroot, the sources, the environment, the user, no network. Where nothing has failed, it is
+/// where the script would begin, and what that reads is made first. What is done there goes nowhere.
 #[derive(Debug, Args)]
 pub struct Shell {
     /// The node, such as `libbsd`, which means its build where it has one.
     #[arg(value_name = "NODE", add = complete::sandboxes())]
     node: String,
+    /// Begin as the script would, also where the tree of a failed run is there.
+    #[arg(long)]
+    fresh: bool,
     /// As root of the sandbox, as dpkg wants it, instead of as the user `builder`.
     #[arg(long)]
     as_root: bool,
@@ -40,7 +43,7 @@ pub fn run(global: &Global, args: &Shell) -> Result<ExitCode, Failure> {
     let store = open_store(global, &session)?;
     let id = session.one(&args.node)?;
     let command = (!args.command.is_empty()).then(|| args.command.clone());
-    let wanted = Wanted { command, as_root: args.as_root };
+    let wanted = Wanted { command, as_root: args.as_root, fresh: args.fresh };
     let events = Events::new(global);
     // What it takes to make what it reads is worth telling; that there was nothing to do is not.
     let sink = |event: Event| match event {
