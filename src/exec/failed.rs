@@ -195,7 +195,12 @@ pub fn ready(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::diag::Cause;
+    use crate::digest::Digest;
+    use crate::store::Attempt;
 
     #[test]
     fn a_quarter_of_what_would_be_free_is_theirs() {
@@ -203,5 +208,82 @@ mod tests {
             [allowed(300, 100), allowed(0, 0), allowed(0, 40), allowed(u64::MAX, 1)],
             [100, 0, 10, u64::MAX / 4]
         );
+    }
+
+    /// A store with a launcher that may remove what is in it; `None` where that takes another program.
+    fn store(folder: &std::path::Path) -> Option<(Store, Launcher)> {
+        if !nix::unistd::geteuid().is_root() {
+            println!("skipped: an ordinary user removes trees by the program itself");
+            return None;
+        }
+        let launcher = Launcher::this_program().inspect_err(|error| println!("skipped: {error}")).ok()?;
+        Some((Store::open(&HostPath::new(folder)).expect("opens"), launcher))
+    }
+
+    fn leave(store: &Store, launcher: &Launcher, name: &str, (kept, bytes): (i64, u64)) {
+        let (key, node) = (ActionKey(Digest::of(name.as_bytes())), format!("build:{name}"));
+        let (cause, message) = (Cause::Build, String::new());
+        let attempt = Attempt {
+            key,
+            node: node.clone(),
+            fingerprint: None,
+            cause,
+            log: None,
+            started: kept,
+            milliseconds: 1,
+            message,
+        };
+        store.record_attempt(&attempt).expect("recorded");
+        let work = store.new_work().expect("made");
+        work.dir().create_dir_all("tree/upper").expect("made");
+        let tree = FailedTree { node, key, kept, bytes, layers: Vec::new(), env: BTreeMap::new() };
+        store.keep_failed(root_owner(Some(&launcher.map)), tree, (&work, TREE)).expect("kept");
+    }
+
+    fn left(store: &Store) -> Vec<String> {
+        let all = store.failed_trees().expect("reads");
+        all.into_iter().map(|entry| entry.tree.expect("whole").node.replace("build:", "")).collect()
+    }
+
+    #[test]
+    fn the_oldest_go_and_those_that_are_too_large_or_forgotten() {
+        let folder = tempfile::tempdir().expect("made");
+        let Some((store, launcher)) = store(folder.path()) else { return };
+        for number in 0..34 {
+            leave(&store, &launcher, &number.to_string(), (number, 1));
+        }
+        assert_eq!(prune(&store, &launcher).expect("prunes").count, 2);
+        assert_eq!((left(&store).len(), left(&store)[0].as_str()), (MOST, "2"));
+        leave(&store, &launcher, "large", (50, 1 << 60));
+        store.forget_attempt("build:7").expect("forgotten");
+        // Another process has just kept the tree of `8`, and not yet recorded why.
+        store.forget_attempt("build:8").expect("forgotten");
+        let key = ActionKey(Digest::of(b"8"));
+        let TryLock::Locked(lock) = store.try_lock_key(key).expect("locks") else { panic!("it is free") };
+        assert_eq!(prune(&store, &launcher).expect("prunes").count, 2);
+        let names = left(&store);
+        assert!(!names.contains(&"large".to_owned()) && !names.contains(&"7".to_owned()), "{names:?}");
+        assert!(names.contains(&"8".to_owned()));
+        drop(lock);
+        assert_eq!(prune(&store, &launcher).expect("prunes").count, 1);
+        assert_eq!(forget(&store, &launcher, "build:9").expect("forgets").count, 1);
+        assert_eq!(left(&store).len(), MOST - 3);
+    }
+
+    #[test]
+    fn room_is_made_of_trees_where_they_are_enough() {
+        let folder = tempfile::tempdir().expect("made");
+        let Some((store, launcher)) = store(folder.path()) else { return };
+        leave(&store, &launcher, "a", (1, 1 << 20));
+        assert!(!make_room(&store, &launcher, (0, 1 << 60)).expect("looks"));
+        assert_eq!(left(&store), ["a"], "they are not enough");
+        // They say that they are, so all are tried.
+        leave(&store, &launcher, "b", (2, 1 << 61));
+        assert!(!make_room(&store, &launcher, (0, 1 << 60)).expect("removes"));
+        assert_eq!(left(&store), [""; 0]);
+        leave(&store, &launcher, "c", (1, 5));
+        leave(&store, &launcher, "d", (2, 5));
+        assert!(make_room(&store, &launcher, (0, 1)).expect("removes"), "one is enough");
+        assert_eq!(left(&store), ["d"], "the oldest went");
     }
 }

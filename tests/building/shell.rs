@@ -14,16 +14,16 @@ use crate::space::{Ran, Space, space, wait_for};
 const BUILD: &str = "build:a-TAG@DISTRO/all";
 
 /// `opb shell` for a person: its own terminal, made by the test.
-struct Person {
-    child: Child,
+pub struct Person {
+    pub child: Child,
+    pub shown: String,
     outer: File,
     inner: File,
     before: Termios,
-    shown: String,
 }
 
 impl Person {
-    fn at(space: &Space, args: &[&str]) -> Self {
+    pub fn at(space: &Space, args: &[&str]) -> Self {
         let size = nix::pty::Winsize { ws_row: 41, ws_col: 133, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(Some(&size), None).expect("a terminal");
         let (outer, inner) = (File::from(pty.master), File::from(pty.slave));
@@ -32,7 +32,7 @@ impl Person {
         let mut command = space.command(args);
         command.env("TERM", "vt100").stdin(end()).stdout(end()).stderr(end());
         let child = command.spawn().expect("starts");
-        Self { child, outer, inner, before, shown: String::new() }
+        Self { child, shown: String::new(), outer, inner, before }
     }
 
     fn is_raw(&self) -> bool {
@@ -40,7 +40,7 @@ impl Person {
     }
 
     /// Waits until `text` has been shown.
-    fn sees(&mut self, text: &str) {
+    pub fn sees(&mut self, text: &str) {
         let mut bytes = [0; 4_096];
         while !self.shown.contains(text) {
             let mut asked =
@@ -52,7 +52,7 @@ impl Person {
         }
     }
 
-    fn types(&mut self, text: &str) {
+    pub fn types(&mut self, text: &str) {
         self.outer.write_all(text.as_bytes()).expect("typed");
     }
 }
@@ -178,7 +178,8 @@ pub fn has_process(line: &str) -> bool {
 fn a_stopped_or_killed_shell_leaves_nothing() {
     let Some(space) = space("shell-killed") else { return };
     Tiny::PLAIN.with_recipe(&space, "");
-    for signal in [nix::sys::signal::Signal::SIGTERM, nix::sys::signal::Signal::SIGKILL] {
+    use nix::sys::signal::Signal::{SIGHUP, SIGKILL, SIGQUIT, SIGTERM};
+    for signal in [SIGTERM, SIGHUP, SIGQUIT, SIGKILL] {
         let mark = format!("{}{signal}", space.tag);
         let mut person = Person::at(&space, &["shell", BUILD]);
         person.sees("$ ");
@@ -190,10 +191,9 @@ fn a_stopped_or_killed_shell_leaves_nothing() {
         nix::sys::signal::kill(pid, signal).expect("sent");
         let ended = person.child.wait().expect("ends");
         wait_for("its end", || (!has_process(&line)).then_some(()));
-        if signal == nix::sys::signal::Signal::SIGTERM {
-            assert_eq!(ended.code(), Some(130));
-            assert!(!person.is_raw(), "its modes are back");
-        }
+        assert_eq!(ended.code(), [SIGTERM, SIGHUP].contains(&signal).then_some(130), "{signal}");
+        // Nobody can do anything about the last.
+        assert_eq!(person.is_raw(), signal == SIGKILL, "{signal}: its modes are back");
     }
 }
 

@@ -284,6 +284,32 @@ fn each_verb() {
           --bind <HOST:GUEST>
               Show a file or folder of this machine inside, read-only
     "###);
+    insta::assert_snapshot!(verb(&["shell", "--help"]), @r###"
+    exit 0
+    --- stdout
+    Open a shell in the sandbox of a build, source package, probe or root, also of one that failed, with
+    its tree as it stood.
+
+    All is as for its script: the chroot, the sources, the environment, the user, no network. Where
+    nothing has failed, it is where the script would begin, and what that reads is made first. What is
+    done there goes nowhere.
+
+    Usage: opb shell [OPTIONS] <NODE> [-- <COMMAND>...]
+
+    Arguments:
+      <NODE>
+              The node, such as `libbsd`, which means its build where it has one
+
+      [COMMAND]...
+              Run this instead of a shell; its exit code is passed on. It needs no terminal
+
+    Options:
+          --fresh
+              Begin as the script would, also where the tree of a failed run is there
+
+          --as-root
+              As root of the sandbox, as dpkg wants it, instead of as the user `builder`
+    "###);
 }
 
 #[test]
