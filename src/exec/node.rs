@@ -316,7 +316,7 @@ fn make(
         }
         Action::Build { script, outputs, .. } => {
             let env = scripts::build_env(ctx, number.unwrap_or(1));
-            let check = |outputs: &_| check_packages(ctx, job, outputs);
+            let check = |ran: &scripts::Ran| check_packages(ctx, job, &ran.outputs);
             let task = Task { key, script, env: &env, outputs, limits: &limits, check: &check };
             Ok(ran(scripts::run(ctx, job, &task)?))
         }

@@ -22,11 +22,20 @@ const LIMITS: Limits = Limits { wall_seconds: Some(300), silence_seconds: None, 
 /// Where the command fails, or what it says is no value.
 pub fn probe(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey, script: &Script) -> Result<Ran, Failure> {
     let outputs = [OutputName::new(VALUE).expect("a plain name")];
-    let mut ran = scripts::run(
-        ctx,
-        job,
-        &Task { key, script, env: &[], outputs: &outputs, limits: &LIMITS, check: &|_| Ok(()) },
-    )?;
+    let of = |ran: &Ran| value_of(ctx, job, script, ran);
+    let check = |ran: &Ran| of(ran).map(drop);
+    let mut ran =
+        scripts::run(ctx, job, &Task { key, script, env: &[], outputs: &outputs, limits: &LIMITS, check: &check })?;
+    let value = of(&ran)?;
+    let mut tree = Tree::default();
+    let (digest, size) = (ctx.store.put_bytes(value.as_bytes())?, value.len() as u64);
+    insert(&mut tree, VALUE, Entry::File { digest, size, executable: false })?;
+    ran.outputs = one(VALUE, ctx.store.put_tree(&tree)?);
+    Ok(ran)
+}
+
+/// What the command has said, if that is a value.
+fn value_of(ctx: &Context<'_>, job: &Job<'_>, script: &Script, ran: &Ran) -> Result<String, Failure> {
     // Whatever else the command has laid there is dropped.
     let said = ran.outputs.values().next().map(|tree| said(ctx, *tree)).transpose()?.flatten();
     let value = value(said.as_deref().unwrap_or_default()).map_err(|why| NodeError::Script {
@@ -35,11 +44,7 @@ pub fn probe(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey, script: &Script) 
         telling: telling(&ran.text),
         log: Some(ran.log),
     })?;
-    let mut tree = Tree::default();
-    let (digest, size) = (ctx.store.put_bytes(value.as_bytes())?, value.len() as u64);
-    insert(&mut tree, VALUE, Entry::File { digest, size, executable: false })?;
-    ran.outputs = one(VALUE, ctx.store.put_tree(&tree)?);
-    Ok(ran)
+    Ok(value.to_owned())
 }
 
 /// The bytes of the file with the value, one more than it may have at most; `None` where there is no such file.

@@ -65,7 +65,7 @@ pub struct Task<'a> {
     /// When to end it.
     pub limits: &'a Limits,
     /// Whether what has come out is good.
-    pub check: &'a dyn Fn(&Outputs) -> Result<(), Failure>,
+    pub check: &'a dyn Fn(&Ran) -> Result<(), Failure>,
 }
 
 /// Runs a script over the root of the input `root`, with the tree of the input `source` unless it is a probe's. Where it fails for
@@ -90,8 +90,8 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
         let written = ["scratch", OUT].into_iter().filter_map(|name| work.dir().open_dir(name).ok());
         let disk = written.map(disk_bytes).sum();
         let outputs = collect(ctx, &work, task.outputs)?;
-        (task.check)(&outputs)?;
-        Ok(Ran { outputs, log, text, outcome, disk })
+        let ran = Ran { outputs, log, text, outcome, disk };
+        (task.check)(&ran).map(|()| ran)
     });
     if ran.as_ref().is_err_and(|failure| failure.cause == Cause::Build) {
         // A build that failed has more to say than that there was no room to keep its tree.

@@ -30,7 +30,7 @@ pub fn can_be_entered(action: &Action) -> bool {
 /// run; of a root it is a shell.
 ///
 /// # Errors
-/// As [`scripts::ready`].
+/// Where something that it reads is not in the store, or cannot be laid out.
 pub fn ready(ctx: &Context<'_>, job: &Job<'_>, work: &WorkDir) -> Result<Request, Failure> {
     let node = job.node();
     let limits = limits::bounded(&ctx.limits_of(&node.name()), &Limits::NONE);

@@ -113,6 +113,13 @@ fn other_nodes_than_builds_have_shells_too() {
     let probe = probe["name"].as_str().expect("a name");
     let ran = space.opb(&["shell", probe, "--", "cat", "/opb/files/command"]).fine();
     assert_eq!(ran.out, space.own("echo TAG\n"));
+    // One that says no value has failed, and is there as it stood.
+    Tiny::PLAIN.with_recipe(&space, "env: #{ X: probe(\"touch TAG\") }");
+    let probe = space.opb(&["eval", "--kind", "probe", "--format", "jsonl"]).fine().out;
+    let probe: serde_json::Value = serde_json::from_str(probe.trim()).expect("one line");
+    let probe = probe["name"].as_str().expect("a name");
+    space.opb(&["build", "-q", probe]).exits(4).says("said nothing");
+    assert_eq!(space.opb(&["shell", probe, "--", "ls"]).fine().out, space.own("said\nTAG\n"));
     let root = "root:base@DISTRO/ARCH";
     let ran = space.opb(&["shell", root, "--", "sh", "-c", "pwd; id -u; touch /x"]).exits(1);
     assert_eq!(ran.out, "/\n1000\ntouch: cannot touch '/x': Permission denied\n");
@@ -137,10 +144,10 @@ fn a_person_works_at_a_terminal_of_the_sandbox() {
     assert!(person.is_raw(), "each key goes through");
     // Its own terminal has a name inside; of ours nothing is to be found.
     // One that edits no lines.
-    person.types("PS1=pla'in% ' exec sh\n");
-    person.sees("plain% ");
-    person.types("PS1=; stty -echo; echo beg\"in\"\n");
-    person.sees("begin\n");
+    person.types("PS1=plain$((1)) exec sh\n");
+    person.sees("plain1");
+    person.types("PS1=; stty -echo; echo begin$((2))\n");
+    person.sees("begin2\n");
     person.shown.clear();
     // Its own terminal has a name inside; of ours nothing is to be found.
     person.types("tty; ls /dev/pts | cat; stty size; echo $TERM; echo end\n");
@@ -161,8 +168,8 @@ fn a_person_works_at_a_terminal_of_the_sandbox() {
     person.types("sleep 1000\n");
     wait_for("the sleep", || has_process("sleep\u{0}1000").then_some(()));
     person.types("\u{3}");
-    person.types("echo thre\"e\"; exit 3\n");
-    person.sees("three\n");
+    person.types("echo done; exit 3\n");
+    person.sees("done\n");
     assert_eq!(person.child.wait().expect("ends").code(), Some(3));
     assert!(!person.is_raw(), "its modes are back");
 }
