@@ -15,6 +15,7 @@ use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::ActionKey;
 use crate::graph::NodeId;
+use crate::package::deb;
 use crate::package::list::{Layer, PackageList};
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{GuestUser, Launcher, Limits, Outcome, Request, RootFs, Step, Upper};
@@ -65,7 +66,7 @@ pub fn layer_keys(job: &Job<'_>, root: NodeId) -> Result<Vec<ActionKey>, NodeErr
 pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest, Outcome, u64), Failure> {
     let node = job.node();
     // Before anything is fetched for it.
-    let cpu = ctx.runs(node, job.graph)?.cpu().clone();
+    let runs = ctx.runs(node, job.graph)?;
     let (_, list) = job.input("list")?;
     let list = packages::list(ctx, list)?;
     let base = job.input("base").ok();
@@ -73,7 +74,8 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
     let stored = packages::store(ctx, job, &list, layer)?;
     let batches = batches(&stored);
     let work = ctx.store.new_work()?;
-    prepare(ctx, &work, &list, &stored, &batches)?;
+    let at_hand = if runs.emulator().is_some() { Packages::Plain } else { Packages::AsTheyAre };
+    prepare(ctx, &work, &list, (&stored, at_hand), &batches)?;
     let mut steps = Vec::new();
     let root = match base {
         Some((base, _)) => RootFs::Layers {
@@ -101,7 +103,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         binds: vec![read_only(work.path().join("opb"), "/opb")],
         steps,
         limits,
-        cpu,
+        cpu: runs.cpu().clone(),
     };
     ctx.phase(node, format!("installing {} packages", stored.len()));
     let made = (|| -> Result<(Digest, Outcome, u64), Failure> {
@@ -131,11 +133,20 @@ fn bare_steps(stored: &[Stored], arch: &str) -> Vec<Step> {
     steps
 }
 
+/// In what form dpkg gets packages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Packages {
+    /// As archives have them.
+    AsTheyAre,
+    /// Uncompressed: undoing that takes an emulated dpkg several times as long as us.
+    Plain,
+}
+
 fn prepare(
     ctx: &Context<'_>,
     work: &WorkDir,
     list: &PackageList,
-    stored: &[Stored],
+    (stored, form): (&[Stored], Packages),
     batches: &[Vec<String>],
 ) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -151,12 +162,28 @@ fn prepare(
         work.dir().open_dir(name)
     };
     let own = make("opb").map_err(failed("opb"))?;
-    let mut debs = Tree::default();
-    for package in stored {
-        let entry = Entry::File { digest: package.object, size: package.listed.size, executable: false };
-        super::sources::insert(&mut debs, &package.file_name(), entry)?;
+    let folder = make("opb/debs").map_err(failed("opb/debs"))?;
+    match form {
+        Packages::AsTheyAre => {
+            let mut debs = Tree::default();
+            for package in stored {
+                let entry = Entry::File { digest: package.object, size: package.listed.size, executable: false };
+                super::sources::insert(&mut debs, &package.file_name(), entry)?;
+            }
+            ctx.store.export_tree(&debs, &folder, ExportMode::HardLink)?;
+        }
+        Packages::Plain => {
+            for package in stored {
+                let name = package.file_name();
+                let object = std::io::BufReader::new(ctx.store.open_object(package.object)?);
+                let written = folder.create(&name).and_then(|file| {
+                    file.set_permissions(cap_std::fs::Permissions::from_std(std::fs::Permissions::from_mode(0o644)))?;
+                    deb::plain(object, file)
+                });
+                written.map_err(failed(&format!("opb/debs/{name}")))?;
+            }
+        }
     }
-    ctx.store.export_tree(&debs, &make("opb/debs").map_err(failed("opb/debs"))?, ExportMode::HardLink)?;
     own.write("script", SCRIPT).map_err(failed("opb/script"))?;
     for (turn, batch) in batches.iter().enumerate() {
         let lines: String = batch.iter().map(|name| format!("/opb/debs/{name}\n")).collect();

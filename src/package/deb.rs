@@ -13,6 +13,10 @@ use super::control::{self, ControlError, Paragraph};
 use super::member::{self, Limits, MemberError};
 use crate::diag::{Cause, Caused};
 
+mod plain;
+
+pub use plain::plain;
+
 /// What the control member may come to uncompressed: 16 MiB in 1,000 files.
 const CONTROL_LIMITS: Limits = Limits { bytes: 16 << 20, members: 1_000 };
 

@@ -136,3 +136,18 @@ fn a_package_made_by_dpkg_is_read() {
         assert_eq!(contents(&bytes[..]).expect(compression), [b"usr/share/x/y".to_vec()]);
     }
 }
+
+#[test]
+fn a_plain_package_holds_the_same() {
+    let control = tar_of(&[("./md5sums", b""), ("./control", CONTROL)]);
+    // Of an odd length, so that something has to fill it up.
+    let data = [&tar_of(&[("./usr/bin/x", b"1"), ("./usr/a", b"2")])[..], b"0"].concat();
+    let (small, smaller) = (gzip(&control), zstd::encode_all(&data[..], 3).expect("fits"));
+    let whole = [("debian-binary", &b"2.0\n"[..]), ("control.tar.gz", &small), ("data.tar.zst", &smaller)];
+    let mut written = io::Cursor::new(Vec::new());
+    plain(&ar_of(&whole)[..], &mut written).expect("good");
+    let expected = ar_of(&[("debian-binary", b"2.0\n"), ("control.tar", &control), ("data.tar", &data)]);
+    assert_eq!(written.into_inner(), expected);
+    let cut = plain(&ar_of(&whole[..2])[..], io::Cursor::new(Vec::new())).expect_err("it lacks its data");
+    assert!(cut.to_string().contains("`nothing` where `data.tar` should stand"), "{cut}");
+}
