@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::distro::Family;
+use crate::drv::Action;
 use crate::event::Foreign;
 use crate::exec::{Cpus, arch_of};
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, Node, NodeId};
 use crate::plan::{Plan, State};
 use crate::sandbox::{Launcher, Runs, host_arch};
 use crate::store::Store;
@@ -22,6 +24,8 @@ pub fn foreign(graph: &Graph, plan: &Plan, store: &Store, cpus: &Cpus) -> Vec<Fo
             targets.entry((distro, arch)).or_default().push(planned.node);
         }
     }
+    // Those of RPM do not run on any machine yet, and say so themselves.
+    targets.retain(|_, nodes| nodes.first().is_some_and(|id| is_of_deb(graph.node(*id), graph)));
     if targets.is_empty() {
         return Vec::new();
     }
@@ -42,4 +46,15 @@ pub fn foreign(graph: &Graph, plan: &Plan, store: &Store, cpus: &Cpus) -> Vec<Fo
         })
     });
     told.collect()
+}
+
+/// Whether the root that `node` is, or runs in, is made of Debian packages.
+fn is_of_deb(node: Node<'_>, graph: &Graph) -> bool {
+    let below = |node: Node<'_>, role: &str| {
+        let input = node.inputs().find(|input| input.role == role)?;
+        Some(graph.node(input.node))
+    };
+    let root = below(node, "root").unwrap_or(node);
+    let list = below(root, "list").map(Node::action);
+    matches!(list, Some(Action::Resolve(resolve)) if resolve.family == Family::Deb.as_str())
 }
