@@ -20,8 +20,11 @@ fn with_hello() -> Option<Space> {
         println!("skipped: arm64 is no foreign arch here");
         return None;
     }
-    // Its own rules, but for `autoreconf`, which takes a minute under an emulator: so the source package is made anew, once.
-    space.write("recipes/hello-TAG/rules", "#!/usr/bin/make -f\n%:\n\tdh $@ --without autoreconf\n");
+    // Without what takes minutes under an emulator and makes no difference: `autoreconf`, and checks of configure that serve
+    // warnings only. So the source package is made anew, once for both.
+    let rules = "#!/usr/bin/make -f\n%:\n\tdh $@ --without autoreconf\noverride_dh_auto_clean:\noverride_dh_auto_configure:\n\
+                 \tsed -i 's/^    for gl_func in .*; do$$/    for gl_func in; do/' configure\n\t./configure --prefix=/usr\n";
+    space.write("recipes/hello-TAG/rules", rules);
     space.write(
         "recipes/hello-TAG/recipe.rhai",
         "#{ source: dsc(\"hello\"), profiles: [\"nocheck\"], env: #{ OPB_TEST: \"TAG\" }, files: #{ \"debian/rules\": \"rules\" } }",
@@ -71,9 +74,7 @@ fn hello_is_built_for_arm64_beside_this_machines_own() {
     let before = registered();
     if let Some(ran) = without_emulators(&space, &["build", "--only", FOREIGN, NATIVE]) {
         // What is not of that arch is built all the same.
-        let ran = ran
-            .exits(3)
-            .says("DISTRO/arm64 does not run on this machine".replace("DISTRO", &space.shared.distro).as_str());
+        let ran = ran.exits(3).says(&space.own("error: DISTRO/arm64 does not run on this machine"));
         let ran = ran.says("there is no `qemu-aarch64-static`").says("help: install `qemu-user-static`");
         assert_eq!(ran.nodes("done").iter().filter(|node| **node == space.own(NATIVE)).count(), 1, "{}", ran.err);
     }
