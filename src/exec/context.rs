@@ -105,9 +105,18 @@ pub struct Job<'a> {
     pub settled: BTreeMap<NodeId, (ActionKey, Outputs)>,
     /// Inputs that could not be made, and that it is done without.
     pub without: BTreeSet<NodeId>,
+    /// Told when nothing of it runs any more, and only what came out is to be stored.
+    pub over: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl<'a> Job<'a> {
+    /// Nothing of it runs any more: another may have its place.
+    pub fn is_over(&self) {
+        if let Some(tell) = &self.over {
+            tell();
+        }
+    }
+
     /// The node.
     pub fn node(&self) -> Node<'a> {
         self.graph.node(self.id)

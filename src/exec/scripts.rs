@@ -84,6 +84,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
     };
     ctx.phase(node, "running");
     let (outcome, log, text) = logged(ctx, &work, &node.name(), &request)?;
+    job.is_over();
     let checked = finished(ctx, &node.name(), outcome, &what, &limits, (log, &text));
     let ran = checked.and_then(|()| {
         ctx.phase(node, "storing outputs");

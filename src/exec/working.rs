@@ -18,13 +18,21 @@ use crate::plan::Lane;
 /// A node that runs.
 #[derive(Clone, Copy)]
 struct Running {
-    lane: Lane,
+    /// Whose place it has; `None` once it only stores what came out.
+    lane: Option<Lane>,
     /// The bytes of the disk that it is likely to need.
     need: u64,
 }
 
 /// What a worker tells the schedule.
-struct Message {
+enum Message {
+    /// Nothing of a node runs any more, and others may: what is left is to store what came out.
+    Over(NodeId),
+    /// It has ended.
+    Ended(Ended),
+}
+
+struct Ended {
     node: NodeId,
     /// `None` where it only was to fetch its bytes, and nobody has them.
     result: Result<Option<node::Ran>, Failure>,
@@ -43,7 +51,8 @@ pub fn work_off(
     schedule: &mut Schedule<'_>,
     tally: &mut Tally,
 ) -> Result<(), Failure> {
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(order.places.all());
+    // Of nodes that store what came out there are at most as many again.
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(order.places.all() + order.places.jobs);
     let pool = threads.build().map_err(|error| NodeError::File {
         doing: "start threads for",
         path: "the run".to_owned(),
@@ -59,13 +68,12 @@ pub fn work_off(
             let halted = ctx.stopped() || (order.fail_fast && !tally.failures.is_empty());
             let mut waiting = std::mem::take(&mut parked).into_iter();
             loop {
-                let is_free =
-                    |lane: &Lane| running.values().filter(|one| one.lane == *lane).count() < order.places.of(*lane);
+                let is_free = |lane: &Lane| has_place(order, &running, *lane);
                 if halted {
                     break;
                 }
                 let next = match waiting.next() {
-                    Some((job, one)) if is_free(&one.lane) => Some((job, one)),
+                    Some((job, one)) if one.lane.is_none_or(|lane| is_free(&lane)) => Some((job, one)),
                     Some(waits) => {
                         parked.push(waits);
                         continue;
@@ -79,7 +87,8 @@ pub fn work_off(
                     parked.push((job, one));
                     continue;
                 }
-                let (id, sender) = (job.id, sender.clone());
+                let (id, sender, over) = (job.id, sender.clone(), sender.clone());
+                let job = Job { over: Some(Box::new(move || drop(over.send(Message::Over(id))))), ..job };
                 running.insert(id, one);
                 let known = schedule.key(id).zip(schedule.outputs(id).cloned());
                 let fetched = known.filter(|_| schedule.is_fetching(id));
@@ -97,18 +106,34 @@ pub fn work_off(
                     };
                     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                     // The receiver only goes when the run is over.
-                    let _ = sender.send(Message { node: id, result, milliseconds });
+                    let _ = sender.send(Message::Ended(Ended { node: id, result, milliseconds }));
                 });
             }
             parked.extend(waiting);
             if running.is_empty() {
                 return give_up(ctx, graph, schedule, parked, halted, tally);
             }
-            let Ok(message) = messages.recv() else { return Ok(()) };
-            running.remove(&message.node);
-            take(ctx, graph, schedule, message, tally);
+            match messages.recv() {
+                Ok(Message::Over(id)) => {
+                    if let Some(one) = running.get_mut(&id) {
+                        one.lane = None;
+                    }
+                }
+                Ok(Message::Ended(ended)) => {
+                    running.remove(&ended.node);
+                    take(ctx, graph, schedule, ended, tally);
+                }
+                Err(_) => return Ok(()),
+            }
         }
     })
+}
+
+/// Whether another node of `lane` may run. Those that only store what came out have no place, but are not more than there are
+/// jobs: else a slow disk would have no end of them.
+fn has_place(order: &Order, running: &BTreeMap<NodeId, Running>, lane: Lane) -> bool {
+    let of = |wanted: Option<Lane>| running.values().filter(|one| one.lane == wanted).count();
+    of(Some(lane)) < order.places.of(lane) && (lane != Lane::Work || of(None) < order.places.jobs)
 }
 
 /// The next node to start, in a lane that has a place; `None` while there is none.
@@ -123,7 +148,7 @@ fn next<'a>(
         if let Some(id) = schedule.next_ready(lane) {
             let job = job(graph, schedule, id, order);
             let need = if schedule.is_fetching(id) { 0 } else { space::predicted(ctx, &job)? };
-            return Ok(Some((job, Running { lane, need })));
+            return Ok(Some((job, Running { lane: Some(lane), need })));
         }
     }
     Ok(None)
@@ -173,8 +198,8 @@ pub struct Tally {
     pub stopped: usize,
 }
 
-fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, message: Message, tally: &mut Tally) {
-    let Message { node: id, result, milliseconds } = message;
+fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, ended: Ended, tally: &mut Tally) {
+    let Ended { node: id, result, milliseconds } = ended;
     let node = graph.node(id);
     match result {
         Ok(None) => schedule.not_fetched(id),
@@ -244,5 +269,5 @@ fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, order: &Order)
         }
     }
     let (again, retry) = (order.again.contains(&id), order.retry_failed);
-    Job { graph, id, again, retry, settled, without: schedule.without(id) }
+    Job { graph, id, again, retry, settled, without: schedule.without(id), over: None }
 }

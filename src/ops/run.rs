@@ -106,6 +106,7 @@ pub fn run(
         retry: true,
         settled: outcome.settled,
         without: BTreeSet::new(),
+        over: None,
     };
     let lowers = layers(store, &launcher, &job, id)?;
     let limits = exec::bounded(&session.project.settings.limits.all, &Limits::NONE);

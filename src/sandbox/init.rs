@@ -56,19 +56,23 @@ pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader)
         Errno::result(before).doing(|| "becoming a 32-bit machine".to_owned())?;
     }
     let filters = rights::filters(narrow)?;
+    rights::bound_all()?;
     let terminal = request.at_terminal().map(terminal::make).transpose()?;
     let mut ended = Ended { step: 0, status: Status::Exit(0) };
     let mut done = Ok(());
-    for (number, step) in request.steps.iter().enumerate() {
-        let status = perform(step, terminal.as_ref(), request.limits.processes, &filters, &mut gauge);
+    let mut number = 0;
+    // Deeds that follow one another are done by one child.
+    for steps in request.steps.chunk_by(|one, next| one.is_deed() && next.is_deed()) {
+        let status = perform((number, steps), terminal.as_ref(), request.limits.processes, &filters, &mut gauge);
         end_all_others();
         match status {
             Ok(status) => ended = Ended { step: number, status },
-            Err(trouble) => done = Err(trouble.at(Place::Step(number))),
+            Err(trouble) => done = Err(trouble),
         }
         if done.is_err() || ended.status != Status::Exit(0) {
             break;
         }
+        number += steps.len();
     }
     // Of one that failed all stays as it is: somebody may want to look at it.
     if done.is_err() || ended.status != Status::Exit(0) {
@@ -106,25 +110,27 @@ fn silence_stdin() -> Result<(), Trouble> {
     nix::unistd::dup2_stdin(&null).doing(|| "replacing stdin".to_owned())
 }
 
-/// Does one step in a child and waits for it, reaping whatever else ends meanwhile.
+/// Does a command or several deeds, the first of which has this number, in a child and waits for it, reaping whatever else ends
+/// meanwhile.
 fn perform(
-    step: &Step,
+    (number, steps): (usize, &[Step]),
     terminal: Option<&OwnedFd>,
     processes: Option<u64>,
     filters: &[BpfProgram],
     gauge: &mut Gauge,
 ) -> Result<Status, Trouble> {
-    let terminal = terminal.map(AsRawFd::as_raw_fd).filter(|_| matches!(step, Step::OnTerminal(_)));
+    let terminal = terminal.map(AsRawFd::as_raw_fd).filter(|_| matches!(steps, [Step::OnTerminal(_)]));
     let (mut errors, errors_writer) = io::pipe().doing(|| "making a pipe".to_owned())?;
     // SAFETY: init has one thread, so no lock is held in the copy.
     match unsafe { fork() }.doing(|| "starting a process".to_owned())? {
         ForkResult::Child => {
             let errors = step::close_in(errors_writer.as_raw_fd(), terminal);
-            let done = step::perform(step, terminal, processes, filters);
-            if let (Err(trouble), Ok(mut errors)) = (&done, errors) {
-                let _ = wire::send(&mut errors, trouble);
+            let done = step::perform(steps, terminal, processes, filters);
+            let failed = done.is_err();
+            if let (Err((place, trouble)), Ok(mut errors)) = (done, errors) {
+                let _ = wire::send(&mut errors, &trouble.at(Place::Step(number + place)));
             }
-            exit_now(i32::from(done.is_err()))
+            exit_now(i32::from(failed))
         }
         ForkResult::Parent { child } => {
             drop(errors_writer);

@@ -22,14 +22,24 @@ mod narrow;
 /// SYS_CHROOT, SETFCAP.
 const ROOT_CAPABILITIES: u64 = 1 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 18 | 1 << 31;
 
-/// Gives up, for good, all that `user` is not to have.
+/// Takes for good from what programs can ever have that init's children start what even the guest's root is not to have.
+pub(super) fn bound_all() -> Result<(), Trouble> {
+    // SAFETY: numbers only.
+    let cleared = Errno::result(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) });
+    cleared
+        .map_err(io::Error::from)
+        .and_then(|_| unbind(!ROOT_CAPABILITIES))
+        .doing(|| "bounding capabilities".to_owned())
+}
+
+/// Gives up, for good, all that `user` is not to have, after [`bound_all`].
 pub(super) fn limit(user: GuestUser, filters: &[BpfProgram]) -> Result<(), Trouble> {
     let kept = match user {
         GuestUser::Root => ROOT_CAPABILITIES,
         GuestUser::Builder => 0,
     };
-    bound(kept).doing(|| "bounding capabilities".to_owned())?;
     if user == GuestUser::Builder {
+        unbind(ROOT_CAPABILITIES).doing(|| "bounding capabilities".to_owned())?;
         let (uid, gid) = (Uid::from_raw(user.id()), Gid::from_raw(user.id()));
         prctl::set_no_new_privs().doing(|| "forbidding new privileges".to_owned())?;
         // While there are still the capabilities to set it; the root's step may go without `no_new_privs` by them.
@@ -43,20 +53,16 @@ pub(super) fn limit(user: GuestUser, filters: &[BpfProgram]) -> Result<(), Troub
     set_capabilities(kept).doing(|| "dropping capabilities".to_owned())
 }
 
-/// Takes all but `kept` from what programs started from here on can ever have.
-fn bound(kept: u64) -> io::Result<()> {
-    for capability in 0..64_u64 {
-        if kept & (1 << capability) == 0 {
-            // SAFETY: numbers only.
-            match Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }) {
-                // The kernel's last capability was the one before.
-                Err(Errno::EINVAL) => break,
-                done => done?,
-            };
-        }
+/// Takes `capabilities` from what programs started from here on can ever have.
+fn unbind(capabilities: u64) -> io::Result<()> {
+    for capability in (0..64_u64).filter(|capability| capabilities & (1 << capability) != 0) {
+        // SAFETY: numbers only.
+        match Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }) {
+            // The kernel's last capability was the one before.
+            Err(Errno::EINVAL) => break,
+            done => done?,
+        };
     }
-    // SAFETY: numbers only.
-    Errno::result(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) })?;
     Ok(())
 }
 

@@ -40,39 +40,55 @@ pub(super) fn close_in(errors: RawFd, terminal: Option<RawFd>) -> io::Result<Pip
     Ok(PipeWriter::from(errors))
 }
 
-/// Does the step, at `terminal` if there is one; a command's only returns if it could not be started.
+/// Does one command, at `terminal` if there is one, or several [deeds](Step::is_deed) one after another; an error comes with the
+/// step's place among them. A command's only returns if it could not be started.
 pub(super) fn perform(
-    step: &Step,
+    steps: &[Step],
     terminal: Option<RawFd>,
     processes: Option<u64>,
     filters: &[BpfProgram],
-) -> Result<(), Trouble> {
+) -> Result<(), (usize, Trouble)> {
+    let alone = |trouble| (0, trouble);
+    match steps {
+        [Step::OnTerminal(run)] => {
+            begin_session().map_err(alone)?;
+            terminal.map_or(Ok(()), terminal::attach).map_err(alone)?;
+            execute_as(run, processes, filters).map_err(alone)
+        }
+        [run @ Step::Run { .. }] => {
+            begin_session().map_err(alone)?;
+            execute_as(run, processes, filters).map_err(alone)
+        }
+        deeds => {
+            rights::limit(GuestUser::Root, filters).map_err(alone)?;
+            deeds.iter().enumerate().try_for_each(|(place, step)| deed(step).map_err(|trouble| (place, trouble)))
+        }
+    }
+}
+
+/// A session of its own, with the signals that programs expect.
+fn begin_session() -> Result<(), Trouble> {
     reset_signals();
     setsid().doing(|| "making a session".to_owned())?;
+    Ok(())
+}
+
+/// Does what needs no program.
+fn deed(step: &Step) -> Result<(), Trouble> {
     match step {
-        Step::OnTerminal(run) => {
-            terminal.map_or(Ok(()), terminal::attach)?;
-            execute_as(run, processes, filters)
-        }
-        Step::Run { .. } => execute_as(step, processes, filters),
-        Step::UnpackDebs { debs } => {
-            rights::limit(GuestUser::Root, filters)?;
-            debs.iter().try_for_each(|deb| {
-                let file = File::open(deb.as_path()).doing(|| format!("opening `{deb}`"))?;
-                unpack::unpack(file, Path::new("/")).doing(|| format!("unpacking `{deb}`"))
-            })
-        }
+        Step::Run { .. } | Step::OnTerminal(_) => unreachable!("a command stands alone"),
+        Step::UnpackDebs { debs } => debs.iter().try_for_each(|deb| {
+            let file = File::open(deb.as_path()).doing(|| format!("opening `{deb}`"))?;
+            unpack::unpack(file, Path::new("/")).doing(|| format!("unpacking `{deb}`"))
+        }),
         Step::MakeFolder { path, mode, owner } => {
-            rights::limit(GuestUser::Root, filters)?;
             make_folder(path.as_path(), *mode, *owner).doing(|| format!("making `{path}`"))
         }
         Step::Symlink { path, target } => {
-            rights::limit(GuestUser::Root, filters)?;
             let made = clear(path.as_path()).and_then(|()| symlink(target, path.as_path()));
             made.doing(|| format!("linking `{path}`"))
         }
         Step::WriteFile { path, mode, text } => {
-            rights::limit(GuestUser::Root, filters)?;
             write_file(path.as_path(), *mode, text).doing(|| format!("writing `{path}`"))
         }
     }

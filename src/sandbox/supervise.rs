@@ -52,7 +52,10 @@ fn supervise(order: &Order, caller: &mut UnixStream) -> Result<Report, Trouble> 
     };
     let (ready, mut go) = io::pipe().doing(|| "making a pipe".to_owned())?;
     let (mut report, answer) = io::pipe().doing(|| "making a pipe".to_owned())?;
-    let Some(child) = clone_into(namespaces)? else { init_side(order, ready, answer) };
+    cgroup.enter();
+    let cloned = clone_into(namespaces);
+    let Some(child) = cloned.inspect_err(|_| cgroup.leave())? else { init_side(order, ready, answer) };
+    cgroup.leave();
     drop((ready, answer));
     prefer_to_kill(child.pid);
     if let Err(trouble) =
@@ -62,7 +65,7 @@ fn supervise(order: &Order, caller: &mut UnixStream) -> Result<Report, Trouble> 
         child.wait()?;
         return Err(trouble);
     }
-    // Init makes its mounts while it is put into its cgroup, which the kernel may take some milliseconds for.
+    // Init makes its mounts meanwhile: the kernel may take some milliseconds.
     cgroup.take_in(child.pid);
     let counted = Counted { memory: cgroup.has(Controller::Memory), processes: cgroup.has(Controller::Processes) };
     // Where it has ended already, it has said why.

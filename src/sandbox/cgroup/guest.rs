@@ -44,10 +44,29 @@ impl Own {
         self.0.is_empty()
     }
 
-    /// Puts a process into them. One that it may not enter is given up.
+    /// Enters those of version 1, so that a process that is cloned now is in them from its beginning: for its own single
+    /// thread the kernel does not stop all others, as it does to move another process.
+    pub fn enter(&mut self) {
+        self.keep_if(|place| place.version == Version::Two || place.write("tasks", "0"));
+    }
+
+    /// Goes back to where guests get their cgroups.
+    pub fn leave(&self) {
+        for place in self.0.iter().filter(|place| place.version == Version::One) {
+            // Where this fails, the folder is left, and the next run takes it away.
+            let _ = place.folder.parent().map(|above| fs::write(above.join("tasks"), "0"));
+        }
+    }
+
+    /// Puts a process into those of version 2.
     pub fn take_in(&mut self, process: libc::pid_t) {
+        self.keep_if(|place| place.version == Version::One || place.write("cgroup.procs", &process.to_string()));
+    }
+
+    /// Gives up the others, which could not be entered.
+    fn keep_if(&mut self, is_entered: impl Fn(&Place) -> bool) {
         self.0.retain(|place| {
-            let entered = fs::write(place.folder.join("cgroup.procs"), process.to_string()).is_ok();
+            let entered = is_entered(place);
             if !entered {
                 let _ = fs::remove_dir(&place.folder);
             }
@@ -78,6 +97,12 @@ impl Own {
             let refused = place.controllers.contains(&Controller::Processes) && count(place, "pids.events", "max ");
             refused.then_some(Limit::Processes)
         })
+    }
+}
+
+impl Place {
+    fn write(&self, file: &str, text: &str) -> bool {
+        fs::write(self.folder.join(file), text).is_ok()
     }
 }
 

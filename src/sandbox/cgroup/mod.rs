@@ -1,8 +1,8 @@
 //! A cgroup of its own for each guest: memory, processes, and a share of the processors (`cgroups(7)`).
 //!
 //! Version 1, version 2, or both at once, as the host has them. Each hierarchy that has one of the three controllers, and in
-//! which this process may make a child, is used; others are left. The supervisor makes the child, puts init into it before
-//! any step runs, and removes it when nothing of the guest runs any more. Should the supervisor be killed, an empty
+//! which this process may make a child, is used; others are left. The supervisor makes the child, sees to it that
+//! init is in it before any step runs, and removes it when nothing of the guest runs any more. Should the supervisor be killed, an empty
 //! folder is left, which the next run takes away.
 
 #![expect(
