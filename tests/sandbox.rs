@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use opb::path::HostPath;
-use opb::sandbox::{Bind, Cancel, End, GuestUser, Limits, Request, RootFs, Step, Upper, remove, run};
+use opb::sandbox::{Bind, Cancel, End, GuestUser, Limits, Request, RootFs, SandboxError, Step, Upper, remove, run};
 
 #[path = "sandbox/foreign.rs"]
 mod foreign;
@@ -56,6 +56,19 @@ fn ids_and_surroundings_are_the_same_for_every_caller() {
         );
         assert_eq!(rest, expected);
     }
+}
+
+#[test]
+fn of_deeds_that_one_process_does_the_one_that_failed_is_named() {
+    let Some(space) = space() else { return };
+    let folder = |path: &str| Step::MakeFolder { path: guest(path), mode: 0o755, owner: GuestUser::Builder };
+    let file = |path: &str| Step::WriteFile { path: guest(path), mode: 0o644, text: "x".to_owned() };
+    let steps = vec![shell(GuestUser::Root, "true"), folder("/a"), file("/a/f"), folder("/a/f/x"), file("/b")];
+    let (outcome, _) = space.run(&space.request(steps));
+    let Err(SandboxError::Step { step, doing, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((step, doing.as_str()), (3, "making `/a/f/x`"));
+    let steps = vec![folder("/a"), file("/a/f"), shell(GuestUser::Builder, "cat /a/f; touch /a/own && echo own")];
+    assert_eq!(space.output(&space.request(steps)).trim(), "xown");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::diag::{Cause, Failure};
 use crate::event::{Done, Event, KnownFailure};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
-use crate::plan::Lane;
+use crate::plan::{Lane, Places};
 
 /// A node that runs.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ pub fn work_off(
             let halted = ctx.stopped() || (order.fail_fast && !tally.failures.is_empty());
             let mut waiting = std::mem::take(&mut parked).into_iter();
             loop {
-                let is_free = |lane: &Lane| has_place(order, &running, *lane);
+                let is_free = |lane: &Lane| has_place(order.places, running.values().map(|one| one.lane), *lane);
                 if halted {
                     break;
                 }
@@ -131,9 +131,9 @@ pub fn work_off(
 
 /// Whether another node of `lane` may run. Those that only store what came out have no place, but are not more than there are
 /// jobs: else a slow disk would have no end of them.
-fn has_place(order: &Order, running: &BTreeMap<NodeId, Running>, lane: Lane) -> bool {
-    let of = |wanted: Option<Lane>| running.values().filter(|one| one.lane == wanted).count();
-    of(Some(lane)) < order.places.of(lane) && (lane != Lane::Work || of(None) < order.places.jobs)
+fn has_place(places: Places, running: impl Iterator<Item = Option<Lane>> + Clone, lane: Lane) -> bool {
+    let of = |wanted: Option<Lane>| running.clone().filter(|one| *one == wanted).count();
+    of(Some(lane)) < places.of(lane) && (lane != Lane::Work || of(None) < places.jobs)
 }
 
 /// The next node to start, in a lane that has a place; `None` while there is none.
@@ -270,4 +270,20 @@ fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, order: &Order)
     }
     let (again, retry) = (order.again.contains(&id), order.retry_failed);
     Job { graph, id, again, retry, settled, without: schedule.without(id), over: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_stores_its_outputs_makes_room_for_as_many_others() {
+        let places = Places { jobs: 2, fetches: 1 };
+        let (works, stores) = (Some(Lane::Work), None);
+        let has = |running: &[Option<Lane>], lane| has_place(places, running.iter().copied(), lane);
+        assert!(has(&[works], Lane::Work) && !has(&[works, works], Lane::Work));
+        assert!(has(&[works, stores], Lane::Work), "one that stores has no place");
+        assert!(!has(&[works, stores, stores], Lane::Work), "there is an end to them");
+        assert!(has(&[works, works, stores, stores], Lane::Fetch) && !has(&[Some(Lane::Fetch)], Lane::Fetch));
+    }
 }

@@ -171,13 +171,6 @@ pub enum Step {
     },
 }
 
-impl Step {
-    /// Whether it is done without starting a program of the guest's.
-    pub(crate) fn is_deed(&self) -> bool {
-        !matches!(self, Self::Run { .. } | Self::OnTerminal(_))
-    }
-}
-
 /// Who a step is inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GuestUser {

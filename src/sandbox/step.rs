@@ -32,6 +32,13 @@ const MAX_DESCRIPTORS: u64 = 1_024;
 /// Where programs are sought if the environment has no `PATH`, as the shell does.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
+impl Step {
+    /// Whether it is done without starting a program of the guest's.
+    pub(super) fn is_deed(&self) -> bool {
+        !matches!(self, Self::Run { .. } | Self::OnTerminal(_))
+    }
+}
+
 /// Closes what init has open, but the pipe for errors and a terminal, which exec closes.
 pub(super) fn close_in(errors: RawFd, terminal: Option<RawFd>) -> io::Result<PipeWriter> {
     keep_only(&[Some(errors), terminal].into_iter().flatten().collect::<Vec<_>>());
