@@ -9,6 +9,15 @@ fn seen(recipe: &str) -> String {
 }
 
 #[test]
+fn a_build_with_a_mistake_makes_no_store() {
+    let space = Space::pinned();
+    space.file("recipes/libmd.rhai", "#{ source: dsc(\"libmd\"), sorce: 1 }\n");
+    let said = space.seen(&["build"]);
+    assert!(said.starts_with("exit 2\n") && said.contains("did you mean `source`?"), "{said}");
+    assert!(!space.path("store").exists(), "nothing is to be kept yet");
+}
+
+#[test]
 fn syntax() {
     insta::assert_snapshot!(seen("#{\n    source: dsc(\"libmd\")\n    build: native(),\n}\n"), @r###"
     exit 2

@@ -21,6 +21,11 @@ fn a_shell_is_for_people_and_for_what_runs_in_a_sandbox() {
       × a shell needs a terminal, and this is none
       help: say what is to run there, as in `opb shell libmd -- sh -c 'ls'`
     ");
+    let misspelled = space.seen(&["shell", "build:libmb"]);
+    assert!(
+        misspelled.contains("nothing matches `build:libmb`") && misspelled.contains("did you mean"),
+        "{misspelled}"
+    );
     insta::assert_snapshot!(space.seen(&["shell", "lib*", "--", "true"]), @r"
     exit 2
     --- stderr

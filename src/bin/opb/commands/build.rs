@@ -16,7 +16,7 @@ use opb::report;
 use opb::store::Store;
 
 use super::plan::What;
-use super::{evaluated, means, store_of};
+use super::{evaluated, means};
 use crate::cli::Global;
 use crate::exit;
 use crate::output::{self, Events};
@@ -75,15 +75,16 @@ pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
     Events::of(global, args.format == Format::Jsonl).during(|events| {
         let sink = |event: Event| events.show(&event);
         let project = Project::open(&global.directory)?;
-        let store = store_of(global, &project);
-        if let (true, Ok(store)) = (args.is_everything(), &store)
+        let path = project.store_path(global.store.as_deref());
+        // What is wrong with recipes is told before what is wrong with the store, and makes none.
+        let store = path.as_path().exists().then(|| Store::open(&path));
+        if let (true, Some(Ok(store))) = (args.is_everything(), &store)
             && let Some(outcome) = ops::build::build_idle(&project, store, global.offline, &sink)?
         {
             return Ok(exit::of_run(&outcome));
         }
-        // What is wrong with recipes is told before what is wrong with the store.
         let session = evaluated(global, project)?;
-        let store = store?;
+        let store = store.unwrap_or_else(|| Store::open(&path))?;
         let selected = session.select(&args.what.selectors)?;
         let wish = ops::plan::wish(&session.graph, &selected, args.what.scope());
         let (cores, fetches) = (args.cores.map(usize::from), args.fetches.map(usize::from));

@@ -92,12 +92,7 @@ fn evaluated(global: &Global, project: Project) -> Result<ManuallyDrop<Session>,
 
 /// The store that the arguments mean.
 fn open_store(global: &Global, session: &Session) -> Result<Store, Failure> {
-    store_of(global, &session.project)
-}
-
-/// The same for a project that is not evaluated yet.
-fn store_of(global: &Global, project: &Project) -> Result<Store, Failure> {
-    Ok(Store::open(&project.store_path(global.store.as_deref()))?)
+    Ok(Store::open(&session.project.store_path(global.store.as_deref()))?)
 }
 
 /// A path that was given, as one that begins at the root.

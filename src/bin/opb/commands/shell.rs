@@ -35,13 +35,13 @@ pub struct Shell {
 }
 
 pub fn run(global: &Global, args: &Shell) -> Result<ExitCode, Failure> {
+    let session = open(global)?;
+    let id = session.one(&args.node)?;
     let terminal = Terminal::of_caller();
     if terminal.is_none() && args.command.is_empty() {
         return Err(ShellError::NoTerminal { node: args.node.clone() }.into());
     }
-    let session = open(global)?;
     let store = open_store(global, &session)?;
-    let id = session.one(&args.node)?;
     let command = (!args.command.is_empty()).then(|| args.command.clone());
     let wanted = Wanted { command, as_root: args.as_root, fresh: args.fresh };
     let events = Events::new(global);
