@@ -16,6 +16,7 @@
     )
 )]
 
+pub mod address;
 pub mod columns;
 pub mod diag;
 pub mod digest;

@@ -8,10 +8,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use super::error::NodeError;
+use crate::address::Address;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::distro::{Distro, Suite};
-use crate::fetch::{self, Access, Address, Came, FetchError, HostApt, Mirror, Wanted};
+use crate::fetch::{self, Access, Came, FetchError, HostApt, Mirror, Wanted};
 use crate::store::{Store, WorkDir};
 
 /// A file of an archive, by its digest.

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use sha2::Digest as _;
 
-use super::address::Address;
 use super::failure::{FetchError, failure_of, is_mismatch, shown};
 use super::helper::{self, Ended, Job, Run};
 use super::mirror::{self, Mirror};
+use crate::address::Address;
 use crate::digest::Sha256;
 use crate::path::{HostPath, MAX_NAME, TreePath};
 

@@ -1,6 +1,6 @@
 //! Why a file could not be got: the errors of downloads, and how apt's words are read as one of them.
 
-use super::address::Address;
+use crate::address::Address;
 use crate::diag::{Cause, Caused};
 use crate::digest::Sha256;
 use crate::path::HostPath;

@@ -11,9 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::address::{Address, redact};
 use super::download::Access;
 use super::failure::FetchError;
+use crate::address::{Address, redact};
 use crate::digest::Sha256;
 use crate::path::HostPath;
 

@@ -1,7 +1,7 @@
 //! Index files: which of those that a Release file names a distro needs, and where each may be got.
 
-use super::address::Address;
 use super::release::{Release, ReleaseError};
+use crate::address::Address;
 use crate::digest::Sha256;
 use crate::name::Arch;
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::address::{Address, AddressError};
+use crate::address::{Address, AddressError};
 use super::apt_config::{HostApt, Stance};
 use super::sources::{SignedBy, Source};
 use crate::distro::{Distro, Suite};

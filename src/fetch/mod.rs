@@ -16,7 +16,6 @@
 //! recipes, graphs and the store, and verifies no signatures: callers verify what [`download()`] brings and say what is
 //! wanted next.
 
-mod address;
 mod apt_config;
 mod download;
 mod failure;
@@ -35,7 +34,6 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Address, AddressError, redact};
 pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources, release_facts};
 pub use download::{Access, Came, Wanted, bases, download, download_each};
 pub use failure::FetchError;

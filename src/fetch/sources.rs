@@ -3,8 +3,8 @@
 //! Entries that are switched off are left out, and so are addresses that only a further program could serve (`cdrom:`,
 //! `ssh:`). What an entry means for a distro is [`super::mirror`]'s business.
 
-use super::address::Address;
 use super::fields;
+use crate::address::Address;
 
 /// One entry of the host's sources.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Addresses in archives: checked once, shown without their credentials.
 //!
-//! An address comes from the host's apt configuration or from `opb.toml`, never from what a server said. Its
-//! [`Display`](std::fmt::Display) and [`Debug`](std::fmt::Debug) forms leave out `user:password@`, so that no message or
-//! log can hold it; only [`Address::secret`] tells it, for apt's own ears.
+//! An address comes from the host's apt configuration, from `opb.toml` or from a distro's file, never from what a server
+//! said. Its [`Display`](std::fmt::Display) and [`Debug`](std::fmt::Debug) forms leave out `user:password@`, so that no
+//! message or log can hold it; only [`Address::secret`] tells it, for apt's own ears.
 
 use std::fmt;
 
