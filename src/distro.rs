@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
+mod extra;
 pub mod known;
+
+pub use extra::{ArchiveSuite, ExtraRepository, Taken};
 
 use serde::Serialize;
 
@@ -110,6 +113,8 @@ pub struct Deb {
     pub codename: String,
     /// Suites that packages are taken from, in the file's order.
     pub suites: Vec<Suite>,
+    /// Archives beside them, in the file's order.
+    pub extra_repositories: Vec<ExtraRepository>,
     /// File name of the keyring that the distribution signs with, as its own keyring package installs it.
     pub keyring: String,
     /// What a base root consists of.
@@ -120,6 +125,13 @@ pub struct Deb {
     pub options: Options,
     /// Packages by what they have, such as `pkgconfig(zlib)`, for needs that are written so.
     pub capabilities: BTreeMap<String, PackageName>,
+}
+
+impl Deb {
+    /// The extra repository of that name.
+    pub fn extra_repository(&self, name: &str) -> Option<&ExtraRepository> {
+        self.extra_repositories.iter().find(|extra| extra.name.as_str() == name)
+    }
 }
 
 /// A suite of an archive.

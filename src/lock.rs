@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Sha256};
-use crate::name::{Arch, DistroName, PackageName};
+use crate::name::{Arch, DistroName, PackageName, RepositoryName};
 
 /// The version of the format that this program writes. A newer one is refused.
 pub const LOCK_VERSION: u32 = 1;
@@ -34,12 +34,15 @@ impl Default for Lock {
 }
 
 /// What a distro's package index is pinned to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DistroPin {
     /// One for each suite of a distro of `.deb` packages, in the distro's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suite: Vec<SuitePin>,
+    /// Extra repositories of a distro of `.deb` packages that some build sees, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra: BTreeMap<RepositoryName, ExtraPin>,
     /// One for each repository and arch of a distro of `.rpm` packages, in the distro's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repository: Vec<RepositoryPin>,
@@ -74,6 +77,20 @@ pub struct SuitePin {
     pub date: String,
     /// Index files that the release file names, by their place below the suite, such as `main/binary-amd64/Packages.xz`
     /// or `main/source/Sources.xz`.
+    pub index: BTreeMap<String, Sha256>,
+}
+
+/// What an extra repository is pinned to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraPin {
+    /// Its suite, such as `bookworm-backports`.
+    pub suite: String,
+    /// SHA-256 of its verified `InRelease` file.
+    pub release: Sha256,
+    /// The `Date` of that file, as it stands there.
+    pub date: String,
+    /// Index files that the release file names, by their place below the suite, such as `main/binary-amd64/Packages.xz`.
     pub index: BTreeMap<String, Sha256>,
 }
 

@@ -95,6 +95,11 @@ name_type!(
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || matches!(byte, b'-' | b'.'))
 );
 name_type!(
+    /// An extra repository of a distro, such as `backports`.
+    RepositoryName, "name of an extra repository", "lower-case letters, digits, `-`, `.`, starting with a letter or digit",
+    |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || matches!(byte, b'-' | b'.'))
+);
+name_type!(
     /// An arch in Debian's spelling (`amd64`), or `all` for what is independent of it.
     Arch, "arch", "lower-case letters, digits, `-`, in Debian's spelling (`amd64`, not `x86_64`)",
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')
@@ -240,13 +245,13 @@ impl fmt::Display for Kind {
 
 /// A node's name, written `build:libbsd@debian-12/amd64`.
 ///
-/// `subject` is a component, `base` for what belongs to a distro as a whole, or a channel; `place` is a target, a distro,
+/// `subject` is a component, `base` for what belongs to a distro as a whole, an extra repository, or a channel; `place` is a target, a distro,
 /// or empty (a source that all distros share: `source:logax`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName {
     /// What kind of step.
     pub kind: Kind,
-    /// A component, `base`, or a channel.
+    /// A component, `base`, an extra repository, or a channel.
     pub subject: String,
     /// `debian-12/amd64`, `debian-12`, or empty.
     pub place: String,

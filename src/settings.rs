@@ -6,6 +6,7 @@
 //! [mirrors]                       # where the host's own apt configuration does not say
 //! debian = "https://mirror.example.org/debian"
 //! debian-security = "https://mirror.example.org/debian-security"
+//! "debian-12/backports" = "https://mirror.example.org/debian"   # of an extra repository
 //!
 //! [store]                         # how far `opb store gc` goes; what is needed always stays
 //! older_than = "14d"              # what nothing has needed for so long goes
@@ -52,7 +53,7 @@ pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 pub struct Settings {
     /// Who makes the packages: name and address, for changelog entries.
     pub maintainer: String,
-    /// Addresses of archives, by vendor (`debian`), or vendor and `-security`.
+    /// Addresses of archives, by vendor (`debian`) or distro (`debian-12`), with `-security` or `/` and an extra repository.
     pub mirrors: BTreeMap<String, String>,
     /// How far a collection goes.
     pub store: Collection,

@@ -10,6 +10,8 @@ mod beginning;
 mod chain;
 #[path = "building/damage.rs"]
 mod damage;
+#[path = "building/extra.rs"]
+mod extra;
 #[path = "building/failing.rs"]
 mod failing;
 #[path = "building/fetching.rs"]

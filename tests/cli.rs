@@ -152,7 +152,7 @@ impl Space {
         };
         self.lock
             .distro
-            .insert(distro.parse().expect("a name"), DistroPin { suite: vec![suite], repository: Vec::new() });
+            .insert(distro.parse().expect("a name"), DistroPin { suite: vec![suite], ..DistroPin::default() });
         self.write_lock();
     }
 

@@ -68,6 +68,12 @@ fn beside(page: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Keys of extra repositories that a page says are there.
+fn keys(page: &str) -> Vec<(String, String)> {
+    let named = page.lines().filter_map(|line| line.strip_prefix("Its key lies in `")?.strip_suffix("`."));
+    named.map(|path| (path.to_owned(), "-----BEGIN PGP PUBLIC KEY BLOCK-----\n".to_owned())).collect()
+}
+
 fn distros() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(root().join("distros")).expect("the project has distros").flatten() {
@@ -95,6 +101,7 @@ fn recipes_on_pages_evaluate() {
             file.starts_with("recipes/").then(|| (file.to_owned(), block.text.clone()))
         }));
         shared.extend(beside(&read(&page)));
+        shared.extend(keys(&read(&page)));
         shared.extend(
             recipes().filter(|(_, file)| !file.is_empty()).map(|(block, file)| (file.to_owned(), block.text.clone())),
         );

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use opb::digest::{Digest, Sha256};
-use opb::lock::{BinaryFacts, DistroPin, DscPin, Lock, PinnedFile, SourceFacts, SuitePin};
+use opb::lock::{BinaryFacts, DistroPin, DscPin, ExtraPin, Lock, PinnedFile, SourceFacts, SuitePin};
 use opb::package::relation::{Relations, Variables};
 use opb::package::{changelog, control, dsc, index, list::PackageList, source, sources, version::Version};
 use opb::settings::Settings;
@@ -266,7 +266,18 @@ fn lock() -> impl Strategy<Value = Lock> {
         date,
         index: paths.into_iter().map(|path| (path.clone(), Sha256::of(path.as_bytes()))).collect(),
     });
-    let distro = prop::collection::vec(suite, 0..3).prop_map(|suite| DistroPin { suite, repository: Vec::new() });
+    let extra = (value, value, prop::collection::btree_set(value, 0..3)).prop_map(|(suite, date, paths)| ExtraPin {
+        suite,
+        release: Sha256::of(b"release"),
+        date,
+        index: paths.into_iter().map(|path| (path.clone(), Sha256::of(path.as_bytes()))).collect(),
+    });
+    let extras = prop::collection::btree_map("[a-z][a-z0-9-]{0,5}", extra, 0..3);
+    let distro = (prop::collection::vec(suite, 0..3), extras).prop_map(|(suite, extras)| DistroPin {
+        suite,
+        extra: extras.into_iter().map(|(name, pin)| (name.parse().expect("a name"), pin)).collect(),
+        ..DistroPin::default()
+    });
     let dsc = prop::collection::btree_map(package, pin, 0..3);
     let parsed = |map: BTreeMap<String, DscPin>| -> BTreeMap<_, _> {
         map.into_iter().map(|(name, pin)| (name.parse().expect("a name"), pin)).collect()

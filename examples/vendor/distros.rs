@@ -153,5 +153,5 @@ fn pin(distro: &Distro, arches: &[Arch]) -> DistroPin {
                 index: index(paths.to_vec(), &format!("{name}/{arch}")),
             }
         });
-    DistroPin { suite: suite.collect(), repository: repository.collect() }
+    DistroPin { suite: suite.collect(), repository: repository.collect(), ..DistroPin::default() }
 }

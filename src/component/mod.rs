@@ -14,7 +14,7 @@ pub use need::{Bound, BoundError, Capability, CapabilityKind, Need, Operator};
 use serde::{Deserialize, Serialize};
 pub use text::{Piece, Probe, Text};
 
-use crate::name::{AreaName, ComponentName, PackageName};
+use crate::name::{AreaName, ComponentName, PackageName, RepositoryName};
 use crate::path::TreePath;
 
 /// What a recipe comes to for one target, after its overrides.
@@ -46,6 +46,8 @@ pub struct Component {
     pub files: Vec<LaidFile>,
     /// The area of the repository that its packages go to.
     pub area: AreaName,
+    /// Extra repositories of the distro that its build may use, beside those that all builds see.
+    pub extra_repositories: BTreeSet<RepositoryName>,
     /// Names that others may ask for, and the package that is meant: package names, or capabilities as
     /// [`Capability`] writes them.
     pub aliases: BTreeMap<String, PackageName>,
@@ -147,6 +149,7 @@ impl Component {
             patches: Vec::new(),
             files: Vec::new(),
             area: AreaName::main(),
+            extra_repositories: BTreeSet::new(),
             aliases: BTreeMap::new(),
             modules: Vec::new(),
             stage: None,

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Action, IndexFile, Resolve, Script, SharedTable, SharedText, Template};
+use super::{Action, Extra, IndexFile, Resolve, Script, SharedTable, SharedText, Template};
 use crate::digest::{Digest, Sha256};
 use crate::name::OutputName;
 
@@ -66,6 +66,7 @@ impl Action {
                     list.iter().for_each(|word| number(to, words.word(word)));
                 }
                 number(to, words.table(&resolve.ours));
+                pairs(to, resolve.extra.iter().map(|extra| (&extra.name, &extra.taken)), words);
             }
             Self::Root { layer_format, settings } => {
                 to.push(3);
@@ -120,6 +121,7 @@ impl Compact<'_> {
                 add: from.many(Reading::word)?,
                 profiles: from.many(Reading::word)?,
                 ours: from.number().and_then(|number| words.table(number).cloned().ok_or(DamagedAction))?,
+                extra: from.many(|from| Ok(Extra { name: from.word()?, taken: from.word()? }))?,
             }),
             3 => Action::Root { layer_format: from.number()?, settings: from.settings()? },
             4 => Action::SourcePackage { script: None },

@@ -180,6 +180,11 @@ fn walk<S: Sink>(action: &Action, sink: &mut S) {
             sink.field(&["first alternative"], resolve.first_alternative.to_string().as_bytes());
             let ours = &resolve.ours;
             sink.part("ours", &ours.digest(), |sink| map(sink, "ours", ours.iter()));
+            // Nothing follows: a list that sees no extra repository is what it was before there were any.
+            if !resolve.extra.is_empty() {
+                let extra = resolve.extra.iter().map(|extra| (&extra.name, &extra.taken));
+                map(sink, "extra repository", extra);
+            }
         }
         Action::Root { layer_format, settings } => {
             sink.field(&["layer format"], layer_format.to_string().as_bytes());

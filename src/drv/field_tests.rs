@@ -26,7 +26,12 @@ fn resolve() -> Resolve {
         profiles: one("nodoc"),
         first_alternative: true,
         ours: ours("e"),
+        extra: vec![extra("f", "when-needed")],
     }
+}
+
+fn extra(name: &str, taken: &str) -> Extra {
+    Extra { name: name.to_owned(), taken: taken.to_owned() }
 }
 
 fn ours(maker: &str) -> SharedTable {
@@ -82,6 +87,10 @@ fn all_actions() -> Vec<Action> {
         with_resolve(|resolve| resolve.ours = SharedTable::default()),
         with_resolve(|resolve| resolve.ours = ours("f")),
         with_resolve(|resolve| resolve.family = "rpm".to_owned()),
+        with_resolve(|resolve| resolve.extra.clear()),
+        with_resolve(|resolve| resolve.extra.push(extra("g", "first"))),
+        with_resolve(|resolve| resolve.extra.insert(0, extra("g", "first"))),
+        with_resolve(|resolve| resolve.extra[0].taken = "first".to_owned()),
         Action::Root { layer_format: 1, settings: settings("1") },
         Action::Root { layer_format: 2, settings: settings("1") },
         Action::Root { layer_format: 1, settings: settings("2") },

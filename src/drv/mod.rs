@@ -162,6 +162,17 @@ pub struct Resolve {
     /// Names of binary packages that components of this project make, each with its component: those whose packages are
     /// no input here must not be taken from the distribution.
     pub ours: SharedTable,
+    /// Extra repositories that packages may be taken from, in the order in which they are asked. Mostly empty.
+    pub extra: Vec<Extra>,
+}
+
+/// An extra repository whose index is an input of a `resolve`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extra {
+    /// Its name.
+    pub name: String,
+    /// When a package of it is taken, such as `when-needed`.
+    pub taken: String,
 }
 
 /// What runs in a sandbox.

@@ -11,7 +11,7 @@ use super::lint::{Ground, allow, look};
 use super::mistake::{Complaint, Mistake, RecipeError, RecipeErrors};
 use super::scan::Text;
 use super::survey::{Survey, survey};
-use super::weave::{Asked, LookAt, Looked, Sources, weave};
+use super::weave::{Asked, LookAt, Looked, Sources, are_pinned, weave};
 use super::{Files, FilesError, Project, Watch, Work, tables};
 use crate::component::Component;
 use crate::lock::{LOCK_VERSION, Lock};
@@ -172,7 +172,8 @@ fn without_unpinned(project: &Project, lock: &Lock, is_damaged: bool) -> Option<
     let pinned = |distro: &DistroName, component: &Component| {
         component.source_packages().all(|name| lock.dsc.get(distro).is_some_and(|pins| pins.contains_key(name)))
     };
-    let unpinned = project.work.iter().filter(|work| !pinned(&work.target.distro, &work.component));
+    let is_pinned = |work: &Work| pinned(&work.target.distro, &work.component) && are_pinned(project, lock, work);
+    let unpinned = project.work.iter().filter(|work| !is_pinned(work));
     let without: BTreeSet<ComponentName> = unpinned.map(|work| work.component.name.clone()).collect();
     Some(Project {
         distros: project.distros.clone(),

@@ -42,6 +42,11 @@ pub const RECIPE: &[Field] = &[
     ),
     field("area", "\"main\"", "The area of the repository that its packages go to."),
     field(
+        "extra_repositories",
+        "[\"backports\"]",
+        "Extra repositories of the distro that its build may use, beside those that all builds see (`deb`).",
+    ),
+    field(
         "on",
         "[[\"@debian-13\", #{ profiles: [\"nocheck\"] }]]",
         "Changes for some targets: lines of a pattern and a map of fields. Later lines win.",
@@ -95,6 +100,11 @@ pub const DISTRO: &[Field] = &[
         "suites",
         "[#{ name: \"bookworm\", areas: [\"main\"] }]",
         "Suites that packages are taken from (`deb`). `security: true` marks that of security updates.",
+    ),
+    field(
+        "extra_repositories",
+        "[#{ name: \"backports\", suite: \"bookworm-backports\", areas: [\"main\"], taken: \"when-needed\" }]",
+        "Archives beside the suites, for builds that name them or for all (`deb`).",
     ),
     field(
         "keyring",
@@ -175,6 +185,7 @@ mod tests {
                 "source" => String::new(),
                 "stamp" => "source: path(\"tool\"), ".to_owned(),
                 "may_fail" => "source: dsc(\"hello\"), expires: \"2027-01-15\", ".to_owned(),
+                "extra_repositories" => "source: dsc(\"hello\"), targets: [\"@debian-12\"], ".to_owned(),
                 "expires" => "source: dsc(\"hello\"), may_fail: \"x\", ".to_owned(),
                 _ => "source: path(\"tool\"), ".to_owned(),
             };

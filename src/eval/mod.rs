@@ -20,6 +20,7 @@ pub mod definitions;
 mod distro;
 mod engine;
 mod explain;
+mod extra;
 pub mod fields;
 mod files;
 pub mod functions;

@@ -14,7 +14,7 @@ use super::mistake::{Complaint, Mistake, RecipeError};
 use super::recipe::{self, Lines, Place, Recipe};
 use super::scan::Text;
 use super::{
-    ComponentInfo, DISTROS, Files, Project, RECIPES, Watch, Work, api, closure, distro, handle, places, targets,
+    ComponentInfo, DISTROS, Files, Project, RECIPES, Watch, Work, api, closure, distro, extra, handle, places, targets,
 };
 use crate::component::{Component, FilesBeside};
 use crate::distro::Distro;
@@ -132,6 +132,7 @@ impl<'a> Evaluation<'a> {
         work.sort_by(|one, other| {
             one.component.name.cmp(&other.component.name).then_with(|| one.target.cmp(&other.target))
         });
+        extra::check(&work, &distros, &components, &mut self.errors);
         let (beside, warnings) = (FilesBeside::new(), Vec::new());
         let mut project = Project { distros, components, work, beside, warnings, broken };
         recipe::read_contents(&mut project, self.files, &mut self.errors);
@@ -154,7 +155,7 @@ impl<'a> Evaluation<'a> {
                 continue;
             }
             match self.run_once(&script.text, None) {
-                Ok(value) => match distro::read(&script.text, &script.name, &value) {
+                Ok(value) => match distro::read(&script.text, &script.name, &value, self.files) {
                     Ok(distro) => drop(distros.insert(script.name, distro)),
                     Err(mut errors) => self.errors.append(&mut errors),
                 },

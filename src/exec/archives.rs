@@ -11,7 +11,7 @@ use super::error::NodeError;
 use crate::address::Address;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::distro::{Distro, Suite};
+use crate::distro::ArchiveSuite;
 use crate::fetch::{self, Access, Came, FetchError, HostApt, Mirror, Wanted};
 use crate::store::{Store, WorkDir};
 
@@ -84,12 +84,12 @@ impl<'a> Archives<'a> {
         Ok(self.host.get_or_init(|| read))
     }
 
-    /// The archives that may hold `suite`, best first.
+    /// The archives that may hold a suite, best first.
     ///
     /// # Errors
     /// Where none is known.
-    pub fn mirrors(&self, distro: &Distro, suite: &Suite, scratch: &WorkDir) -> Result<Vec<Mirror>, Failure> {
-        let mirrors = fetch::mirrors(distro, suite, self.overrides, self.host()?)?;
+    pub fn mirrors(&self, of: ArchiveSuite<'_>, scratch: &WorkDir) -> Result<Vec<Mirror>, Failure> {
+        let mirrors = fetch::mirrors(of, self.overrides, self.host()?)?;
         Ok(fetch::bases(&mirrors, &scratch.path().join("lists"), &self.access)?)
     }
 
@@ -97,11 +97,12 @@ impl<'a> Archives<'a> {
     ///
     /// # Errors
     /// Where it cannot be fetched.
-    pub fn release(&self, distro: &Distro, suite: &Suite) -> Result<(Vec<u8>, Mirror), Failure> {
+    pub fn release(&self, of: ArchiveSuite<'_>) -> Result<(Vec<u8>, Mirror), Failure> {
         let scratch = self.store.new_work()?;
-        let mirrors = self.mirrors(distro, suite, &scratch)?;
+        let mirrors = self.mirrors(of, &scratch)?;
+        let suite = &of.suite.name;
         let places =
-            mirrors.iter().map(|mirror| fetch::suite_address(&mirror.address, &suite.name).join("InRelease")).collect();
+            mirrors.iter().map(|mirror| fetch::suite_address(&mirror.address, suite).join("InRelease")).collect();
         let wanted = Wanted { places, name: "InRelease".to_owned(), sha256: None, size: None };
         fetch::download(&[wanted], &scratch.path().join("release"), &self.access)?;
         let bytes = scratch.dir().read("release/InRelease").map_err(read_error(&scratch, "release/InRelease"))?;
@@ -113,14 +114,9 @@ impl<'a> Archives<'a> {
     ///
     /// # Errors
     /// Where one cannot be fetched.
-    pub fn indexes(
-        &self,
-        distro: &Distro,
-        suite: &Suite,
-        files: &[ArchiveFile],
-    ) -> Result<BTreeMap<Sha256, Digest>, Failure> {
-        self.files(distro, suite, files, |base, file| {
-            fetch::by_hash(&fetch::suite_address(base, &suite.name), &file.path, file.sha256)
+    pub fn indexes(&self, of: ArchiveSuite<'_>, files: &[ArchiveFile]) -> Result<BTreeMap<Sha256, Digest>, Failure> {
+        self.files(of, files, |base, file| {
+            fetch::by_hash(&fetch::suite_address(base, &of.suite.name), &file.path, file.sha256)
         })
     }
 
@@ -128,19 +124,13 @@ impl<'a> Archives<'a> {
     ///
     /// # Errors
     /// Where one cannot be fetched.
-    pub fn pool(
-        &self,
-        distro: &Distro,
-        suite: &Suite,
-        files: &[ArchiveFile],
-    ) -> Result<BTreeMap<Sha256, Digest>, Failure> {
-        self.files(distro, suite, files, |base, file| vec![base.join(&file.path)])
+    pub fn pool(&self, of: ArchiveSuite<'_>, files: &[ArchiveFile]) -> Result<BTreeMap<Sha256, Digest>, Failure> {
+        self.files(of, files, |base, file| vec![base.join(&file.path)])
     }
 
     fn files(
         &self,
-        distro: &Distro,
-        suite: &Suite,
+        of: ArchiveSuite<'_>,
         files: &[ArchiveFile],
         places: impl Fn(&Address, &ArchiveFile) -> Vec<Address>,
     ) -> Result<BTreeMap<Sha256, Digest>, Failure> {
@@ -150,7 +140,7 @@ impl<'a> Archives<'a> {
             return Err(NodeError::NotHere { file: first.path.clone() }.into());
         }
         let scratch = self.store.new_work()?;
-        let wanted = self.wanted(distro, suite, &lacking, &scratch, places)?;
+        let wanted = self.wanted(of, &lacking, &scratch, places)?;
         fetch::download(&wanted, &scratch.path().join("files"), &self.access)?;
         for file in lacking.values() {
             found.insert(file.sha256, self.take_in(&scratch, file.sha256)?);
@@ -162,14 +152,14 @@ impl<'a> Archives<'a> {
     ///
     /// # Errors
     /// Where no archive is known, or the store cannot be read or written.
-    pub fn pool_each(&self, distro: &Distro, suite: &Suite, files: &[ArchiveFile]) -> Result<Pooled, Failure> {
+    pub fn pool_each(&self, of: ArchiveSuite<'_>, files: &[ArchiveFile]) -> Result<Pooled, Failure> {
         let (_, lacking) = self.split(files)?;
         let Some(first) = lacking.values().next() else { return Ok(Pooled::default()) };
         if self.closed {
             return Err(NodeError::NotHere { file: first.path.clone() }.into());
         }
         let scratch = self.store.new_work()?;
-        let wanted = self.wanted(distro, suite, &lacking, &scratch, |base, file| vec![base.join(&file.path)])?;
+        let wanted = self.wanted(of, &lacking, &scratch, |base, file| vec![base.join(&file.path)])?;
         let Came { files, ended } = fetch::download_each(&wanted, &scratch.path().join("files"), &self.access);
         let mut lost = BTreeMap::new();
         for (sha256, came) in lacking.keys().zip(files) {
@@ -197,13 +187,12 @@ impl<'a> Archives<'a> {
     /// What to download, in the order of `lacking`.
     fn wanted(
         &self,
-        distro: &Distro,
-        suite: &Suite,
+        of: ArchiveSuite<'_>,
         lacking: &BTreeMap<Sha256, &ArchiveFile>,
         scratch: &WorkDir,
         places: impl Fn(&Address, &ArchiveFile) -> Vec<Address>,
     ) -> Result<Vec<Wanted>, Failure> {
-        let mirrors = self.mirrors(distro, suite, scratch)?;
+        let mirrors = self.mirrors(of, scratch)?;
         let wanted = lacking.values().map(|file| Wanted {
             places: mirrors.iter().flat_map(|mirror| places(&mirror.address, file)).collect(),
             name: file.sha256.to_string(),

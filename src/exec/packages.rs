@@ -8,9 +8,10 @@ use super::error::NodeError;
 use super::sources::{self, suite_of};
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::distro::{Distro, Suite};
+use crate::distro::ArchiveSuite;
 use crate::fetch::FetchError;
 use crate::graph::{Graph, NodeId, Origin};
+use crate::name::RepositoryName;
 use crate::package::list::{Layer, Listed, ListedFrom, PackageList};
 use crate::package::relation::Relations;
 use crate::package::{deb, index};
@@ -137,10 +138,10 @@ fn fetch(
         let Some(digest) = outputs.get(input.output).copied() else { continue };
         if input.role.starts_with("packages of ") {
             found.extend(own(ctx, digest, lacking)?);
-        } else if input.role == "index" {
+        } else if let Some(whose) = whose(input.role) {
             let theirs: BTreeMap<Sha256, &Listed> = lacking
                 .iter()
-                .filter(|(_, listed)| listed.from == ListedFrom::Distribution)
+                .filter(|(_, listed)| listed.from == whose)
                 .map(|(sha256, listed)| (*sha256, *listed))
                 .collect();
             if !theirs.is_empty() {
@@ -152,6 +153,14 @@ fn fetch(
     match lacking.values().find(|listed| !found.contains_key(&listed.sha256)) {
         None => Ok(found),
         Some(listed) => Err(no_package(listed).into()),
+    }
+}
+
+/// Whose packages the index is of that is read in that role; `None` where it is no index.
+pub fn whose(role: &str) -> Option<ListedFrom> {
+    match role.strip_prefix("index of ") {
+        Some(extra) => RepositoryName::new(extra).ok().map(ListedFrom::Repository),
+        None => (role == "index").then_some(ListedFrom::Distribution),
     }
 }
 
@@ -216,10 +225,8 @@ fn from_archive(
     lacking: &BTreeMap<Sha256, &Listed>,
 ) -> Result<BTreeMap<Sha256, Digest>, Failure> {
     let mut found = BTreeMap::new();
-    for (distro, suite, files) in
-        places(ctx, job.graph, (index_node, index_tree), &|sha256| lacking.contains_key(sha256))?
-    {
-        found.extend(ctx.archives.pool(distro, suite, &files).map_err(|failure| named(failure, &files, lacking))?);
+    for (of, files) in places(ctx, job.graph, (index_node, index_tree), &|sha256| lacking.contains_key(sha256))? {
+        found.extend(ctx.archives.pool(of, &files).map_err(|failure| named(failure, &files, lacking))?);
     }
     Ok(found)
 }
@@ -237,7 +244,7 @@ fn named(failure: Failure, files: &[ArchiveFile], lacking: &BTreeMap<Sha256, &Li
 }
 
 /// The files of some packages in the pool of one suite.
-pub type InPool<'a> = (&'a Distro, &'a Suite, Vec<ArchiveFile>);
+pub type InPool<'a> = (ArchiveSuite<'a>, Vec<ArchiveFile>);
 
 /// Where the packages are whose SHA-256 `is_wanted`, by the index of that node and tree; each once.
 ///
@@ -249,7 +256,7 @@ pub fn places<'a>(
     (index_node, index_tree): (NodeId, Digest),
     is_wanted: &dyn Fn(&Sha256) -> bool,
 ) -> Result<Vec<InPool<'a>>, Failure> {
-    let Origin::Index { distro, files } = graph.node(index_node).origin() else { return Ok(Vec::new()) };
+    let Origin::Index { distro, extra, files } = graph.node(index_node).origin() else { return Ok(Vec::new()) };
     let (mut places, mut seen) = (Vec::new(), BTreeSet::new());
     let tree = ctx.store.get_tree(index_tree)?;
     for (label, (suite, _)) in files {
@@ -262,8 +269,7 @@ pub fn places<'a>(
             .map(|entry| ArchiveFile { path: entry.filename, sha256: entry.sha256, size: Some(entry.size) })
             .collect();
         if !wanted.is_empty() {
-            let (distro, suite) = suite_of(ctx, distro, suite)?;
-            places.push((distro, suite, wanted));
+            places.push((suite_of(ctx, distro, extra.as_ref(), suite)?, wanted));
         }
     }
     Ok(places)

@@ -7,11 +7,11 @@ use super::context::{Context, Job};
 use super::error::NodeError;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::distro::{Distro, Suite};
+use crate::distro::ArchiveSuite;
 use crate::drv::{Action, Outputs};
 use crate::graph::Origin;
 use crate::lock::PinnedFile;
-use crate::name::{DistroName, OutputName};
+use crate::name::{DistroName, OutputName, RepositoryName};
 use crate::package::compression::Compression;
 use crate::package::index;
 use crate::path::TreePath;
@@ -59,7 +59,7 @@ fn dsc(
     directory: &str,
     files: &std::collections::BTreeMap<String, PinnedFile>,
 ) -> Result<Tree, Failure> {
-    let (distro, suite) = suite_of(ctx, distro, suite)?;
+    let of = suite_of(ctx, distro, None, suite)?;
     let wanted: Vec<ArchiveFile> = files
         .iter()
         .map(|(name, file)| ArchiveFile {
@@ -68,7 +68,7 @@ fn dsc(
             size: Some(file.size),
         })
         .collect();
-    let objects = ctx.archives.pool(distro, suite, &wanted)?;
+    let objects = ctx.archives.pool(of, &wanted)?;
     let mut tree = Tree::default();
     for (name, file) in files {
         let digest = objects.get(&file.sha256).copied().ok_or_else(|| NodeError::NoInput { role: name.clone() })?;
@@ -83,16 +83,17 @@ fn dsc(
 /// Where a file cannot be fetched or understood.
 pub fn index(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     let node = job.node();
-    let (Action::Index { files }, Origin::Index { distro, files: places }) = (&node.action(), node.origin()) else {
+    let (Action::Index { files }, Origin::Index { distro, extra, files: places }) = (&node.action(), node.origin())
+    else {
         return Err(NodeError::NoInput { role: "index".to_owned() }.into());
     };
     let mut tree = Tree::default();
     for (turn, file) in files.iter().enumerate() {
         let (suite, path) = places.get(&file.label).ok_or_else(|| NodeError::NoInput { role: file.label.clone() })?;
         ctx.phase(node, format!("fetching index {} of {}: {suite}", turn + 1, files.len()));
-        let (distro, suite) = suite_of(ctx, distro, suite)?;
+        let of = suite_of(ctx, distro, extra.as_ref(), suite)?;
         let wanted = ArchiveFile { path: path.clone(), sha256: file.sha256, size: None };
-        let objects = ctx.archives.indexes(distro, suite, &[wanted])?;
+        let objects = ctx.archives.indexes(of, &[wanted])?;
         let object =
             objects.get(&file.sha256).copied().ok_or_else(|| NodeError::NoInput { role: file.label.clone() })?;
         let text = unpacked(ctx, object, path, file.sha256)?;
@@ -118,18 +119,31 @@ pub fn unpacked(ctx: &Context<'_>, object: Digest, path: &str, sha256: Sha256) -
     String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()).into())
 }
 
-/// A distro and one of its suites, by name.
+/// A suite of a distro, or of one of its extra repositories, by name.
 ///
 /// # Errors
 /// Where the distro's file no longer has that suite.
-pub fn suite_of<'a>(ctx: &Context<'a>, distro: &DistroName, suite: &str) -> Result<(&'a Distro, &'a Suite), NodeError> {
+pub fn suite_of<'a>(
+    ctx: &Context<'a>,
+    distro: &DistroName,
+    extra: Option<&RepositoryName>,
+    suite: &str,
+) -> Result<ArchiveSuite<'a>, NodeError> {
+    let of = extra.map_or_else(String::new, |extra| format!(" for the extra repository `{extra}`"));
     let missing = || NodeError::Contradiction {
         name: format!("@{distro}"),
-        what: format!("it pins the suite `{suite}`, which `distros/{distro}.rhai` does not have"),
+        what: format!("it pins the suite `{suite}`{of}, which `distros/{distro}.rhai` does not have"),
     };
     let distro = ctx.distros.get(distro).ok_or_else(missing)?;
-    let suite = distro.deb().and_then(|deb| deb.suites.iter().find(|known| known.name == suite)).ok_or_else(missing)?;
-    Ok((distro, suite))
+    let deb = distro.deb().ok_or_else(missing)?;
+    let found = match extra {
+        None => deb.suites.iter().find(|known| known.name == suite).map(|suite| ArchiveSuite::own(distro, suite)),
+        Some(extra) => deb
+            .extra_repository(extra.as_str())
+            .filter(|extra| extra.suite.name == suite)
+            .map(|extra| ArchiveSuite::of_extra(distro, extra)),
+    };
+    found.ok_or_else(missing)
 }
 
 /// Puts a file with a plain name into a tree.

@@ -51,7 +51,7 @@ impl Ready {
 pub struct NewNode {
     /// What kind of step.
     pub kind: Kind,
-    /// A component, `base`, or a channel.
+    /// A component, `base`, an extra repository, or a channel.
     pub subject: Word,
     /// `debian-12/amd64`, `debian-12`, or empty.
     pub place: Word,

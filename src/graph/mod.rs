@@ -37,7 +37,7 @@ use crate::drv::{Action, ActionDigest, DrvId};
 
 use crate::component::MayFail;
 use crate::lock::PinnedFile;
-use crate::name::{DistroName, Kind, NodeName};
+use crate::name::{DistroName, Kind, NodeName, RepositoryName};
 use strings::Strings;
 
 /// A node of one graph. Small, dense, in the order of adding.
@@ -71,8 +71,10 @@ pub enum Origin {
     Folder(String),
     /// Index files of a distro: for each label the suite and the path below it.
     Index {
-        /// The distro whose archive has them.
+        /// The distro that they are of.
         distro: DistroName,
+        /// The extra repository of it that has them; `None`: the distribution's own archive.
+        extra: Option<RepositoryName>,
         /// By label: suite, path below `dists/<suite>/`.
         files: BTreeMap<String, (String, String)>,
     },

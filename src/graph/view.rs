@@ -48,7 +48,7 @@ impl<'g> Node<'g> {
         self.graph.kind(self.node)
     }
 
-    /// A component, `base`, or a channel.
+    /// A component, `base`, an extra repository, or a channel.
     pub fn subject(self) -> &'g str {
         self.graph.strings.get(self.graph.subjects[self.node.index()])
     }

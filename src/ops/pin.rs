@@ -1,5 +1,7 @@
 //! One pin: a distro's index, or a source package.
 
+pub(super) mod extra;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -7,17 +9,17 @@ use std::path::PathBuf;
 use super::update::UpdateError;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::distro::{Deb, Distro, Suite};
+use crate::distro::{ArchiveSuite, Deb, Distro, Suite};
 use crate::exec::{ArchiveFile, Archives, NodeError};
 use crate::family::deb::facts::facts;
 use crate::fetch;
-use crate::lock::{DistroPin, DscPin, PinnedFile, SourceFacts, SuitePin};
+use crate::lock::{DscPin, PinnedFile, SourceFacts, SuitePin};
 use crate::name::{Arch, PackageName};
 use crate::package::compression::Compression;
 use crate::package::sources::{SourceEntry, newest};
 use crate::package::{archive, patch};
 use crate::project::{self, Project};
-use crate::sign::{VerifyError, verify_inrelease};
+use crate::sign::{Keyring, VerifyError, verify_inrelease};
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
@@ -32,41 +34,77 @@ pub(super) struct Pinner<'a> {
     pub notices: &'a mut Vec<String>,
 }
 
+/// Keys that release files are checked with.
+pub(super) enum Keys {
+    /// A keyring on this machine or in the project, read once there is something to check.
+    File(PathBuf),
+    /// A key of the project.
+    Held(Keyring),
+}
+
+/// Whose signature a release file must bear.
+pub(super) struct Trust<'a> {
+    pub keys: &'a Keys,
+    /// What is said where it does not.
+    pub wrong: &'a dyn Fn(VerifyError) -> Failure,
+}
+
 /// The indexes of sources of a distro: each suite with the texts of its areas.
 pub(super) struct SourceIndex(Vec<(String, String)>);
 
 impl Pinner<'_> {
     /// Pins a distro's suites as its archive has them now.
-    pub fn pin_distro(&mut self, distro: &Distro, deb: &Deb, arches: &BTreeSet<Arch>) -> Result<DistroPin, Failure> {
-        let keyring = self.keyring(distro, deb)?;
+    pub fn pin_distro(
+        &mut self,
+        distro: &Distro,
+        deb: &Deb,
+        arches: &BTreeSet<Arch>,
+    ) -> Result<Vec<SuitePin>, Failure> {
+        let keys = self.keyring(distro, deb)?;
         let arches: Vec<Arch> = arches.iter().cloned().collect();
         let mut pins = Vec::new();
         for suite in &deb.suites {
-            let (bytes, mirror) = self.archives.release(distro, suite)?;
-            let now = project::now();
-            let seconds = u64::try_from(now).unwrap_or(0);
-            let verified = verify_inrelease(&bytes, &keyring, seconds).map_err(|source| match source {
-                VerifyError::NoTool => Failure::from(source),
-                source => {
-                    let (distro, suite) = (distro.name.to_string(), suite.name.clone());
-                    UpdateError::Signature { distro, suite, source }.into()
-                }
-            })?;
-            let release = fetch::parse_release(&verified.text, &suite.name)?;
-            let expired = deb.expired_release_files;
-            let today = jiff::Timestamp::from_second(now).unwrap_or_default();
-            if let Some(notice) = fetch::check_dates(&release, &suite.name, mirror.stance, expired, today)? {
-                self.notices.push(notice.0);
-            }
+            let wrong = |source| -> Failure {
+                let (distro, suite) = (distro.name.to_string(), suite.name.clone());
+                UpdateError::Signature { distro, suite, source }.into()
+            };
+            let trust = Trust { keys: &keys, wrong: &wrong };
+            let (release, sha256) = self.release(ArchiveSuite::own(distro, suite), deb, &trust)?;
             let indexes = fetch::indexes(&release, &suite.name, &suite.areas, &arches, true)?;
             pins.push(SuitePin {
                 name: suite.name.clone(),
-                release: Sha256::of(&bytes),
-                date: release.date.0.clone(),
+                release: sha256,
+                date: release.date.0,
                 index: indexes.into_iter().map(|index| (index.path, index.sha256)).collect(),
             });
         }
-        Ok(DistroPin { suite: pins, repository: Vec::new() })
+        Ok(pins)
+    }
+
+    /// The release file of a suite as its archive has it now, with its digest: signed as it must be, and not expired.
+    pub fn release(
+        &mut self,
+        of: ArchiveSuite<'_>,
+        deb: &Deb,
+        trust: &Trust<'_>,
+    ) -> Result<(fetch::Release, Sha256), Failure> {
+        let (bytes, mirror) = self.archives.release(of)?;
+        let (now, suite) = (project::now(), &of.suite.name);
+        let seconds = u64::try_from(now).unwrap_or(0);
+        let verified = match trust.keys {
+            Keys::File(path) => Keyring::read(path).and_then(|keyring| verify_inrelease(&bytes, &keyring, seconds)),
+            Keys::Held(keyring) => verify_inrelease(&bytes, keyring, seconds),
+        };
+        let verified = verified.map_err(|source| match source {
+            VerifyError::NoTool => Failure::from(source),
+            source => (trust.wrong)(source),
+        })?;
+        let release = fetch::parse_release(&verified.text, suite)?;
+        let today = jiff::Timestamp::from_second(now).unwrap_or_default();
+        if let Some(notice) = fetch::check_dates(&release, suite, mirror.stance, deb.expired_release_files, today)? {
+            self.notices.push(notice.0);
+        }
+        Ok((release, Sha256::of(&bytes)))
     }
 
     /// Reads the pinned indexes of sources.
@@ -76,7 +114,7 @@ impl Pinner<'_> {
             let Some(pin) = pins.iter().find(|pin| pin.name == suite.name) else { continue };
             for (path, sha256) in pin.index.iter().filter(|(path, _)| path.contains("/source/")) {
                 let file = ArchiveFile { path: path.clone(), sha256: *sha256, size: None };
-                let objects = self.archives.indexes(distro, suite, &[file])?;
+                let objects = self.archives.indexes(ArchiveSuite::own(distro, suite), &[file])?;
                 if let Some(object) = objects.get(sha256) {
                     texts.push((suite.name.clone(), self.unpacked(*object, path)?));
                 }
@@ -145,7 +183,7 @@ impl Pinner<'_> {
                 size: Some(file.size),
             })
             .collect();
-        let objects = self.archives.pool(distro, suite, &wanted)?;
+        let objects = self.archives.pool(ArchiveSuite::own(distro, suite), &wanted)?;
         let mut tree = Tree::default();
         let mut texts = BTreeMap::new();
         for (name, file) in &entry.files {
@@ -193,10 +231,11 @@ impl Pinner<'_> {
     }
 
     /// The distro's keyring: the project's own, else the system's.
-    fn keyring(&self, distro: &Distro, deb: &Deb) -> Result<PathBuf, UpdateError> {
+    pub fn keyring(&self, distro: &Distro, deb: &Deb) -> Result<Keys, UpdateError> {
         let own = self.project.path.join("distros/keyrings").as_path().to_owned();
         let folders = [own, "/usr/share/keyrings".into(), "/etc/apt/keyrings".into(), "/etc/apt/trusted.gpg.d".into()];
         let found = folders.into_iter().map(|folder| folder.join(&deb.keyring)).find(|path| path.is_file());
-        found.ok_or_else(|| UpdateError::Keyring { distro: distro.name.to_string(), keyring: deb.keyring.clone() })
+        let missing = || UpdateError::Keyring { distro: distro.name.to_string(), keyring: deb.keyring.clone() };
+        found.map(Keys::File).ok_or_else(missing)
     }
 }

@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::pin::{Pinner, SourceIndex};
+use super::pin::{Pinner, SourceIndex, extra};
 use crate::diag::{Cause, Caused, Failure};
+use crate::digest::Sha256;
 use crate::distro::Family;
 use crate::eval;
 use crate::exec::Archives;
-use crate::lock::Lock;
+use crate::lock::{DistroPin, Lock};
 use crate::name::{Arch, ComponentName, DistroName, PackageName};
 use crate::project::Project;
 use crate::sandbox::host_arch;
@@ -249,11 +250,16 @@ pub fn update(
             pinner.notices.push(format!("the pins of {name} stay as they are: RPM repositories cannot be pinned yet"));
             continue;
         };
-        lock.distro.insert(name.clone(), pinner.pin_distro(distro, deb, arches)?);
+        let suite = pinner.pin_distro(distro, deb, arches)?;
+        let before = lock.distro.remove(name).unwrap_or_default();
+        lock.distro.insert(name.clone(), DistroPin { suite, ..before });
     }
     for name in lock.distro.keys().cloned().collect::<Vec<_>>() {
         let Some(distro) = evaluated.distros.get(&name) else { continue };
         let Some(deb) = distro.deb() else { continue };
+        if let Some(pin) = lock.distro.get_mut(&name) {
+            extra::pin(&mut pinner, (distro, deb), &evaluated.work, pin, distros.contains_key(&name))?;
+        }
         let pins = lock.distro[&name].suite.clone();
         let mut wanted: BTreeMap<PackageName, String> = BTreeMap::new();
         for work in evaluated.work.iter().filter(|work| work.target.distro == name && work.component.skip.is_none()) {
@@ -345,12 +351,18 @@ fn host_distro(evaluated: &eval::Project, archives: &Archives<'_>) -> Result<Dis
 fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
     let facts = |lock: &Lock| -> BTreeMap<String, (String, String)> {
         let mut facts = BTreeMap::new();
+        let identity = |release: &Sha256, index: &BTreeMap<String, Sha256>| {
+            let indexes: Vec<String> = index.iter().map(|(path, sha256)| format!("{path}={sha256}")).collect();
+            format!("{release} {}", indexes.join(" "))
+        };
         for (name, pin) in &lock.distro {
             for suite in &pin.suite {
-                let indexes: Vec<String> =
-                    suite.index.iter().map(|(path, sha256)| format!("{path}={sha256}")).collect();
-                let identity = format!("{} {}", suite.release, indexes.join(" "));
+                let identity = identity(&suite.release, &suite.index);
                 facts.insert(format!("{name} {}", suite.name), (suite.date.clone(), identity));
+            }
+            for (extra, pin) in &pin.extra {
+                let identity = identity(&pin.release, &pin.index);
+                facts.insert(format!("{name} {} of {extra}", pin.suite), (pin.date.clone(), identity));
             }
         }
         for (distro, pins) in &lock.dsc {

@@ -15,7 +15,7 @@ use miette::Diagnostic;
 use super::version::{Version, VersionError};
 use crate::diag::{Cause, Caused};
 use crate::digest::{DigestError, Sha256};
-use crate::name::{Arch, ComponentName, NameError, PackageName};
+use crate::name::{Arch, ComponentName, NameError, PackageName, RepositoryName};
 
 const HEAD: &str = "opb package list 1\n";
 
@@ -52,6 +52,8 @@ pub struct Listed {
 pub enum ListedFrom {
     /// The distribution.
     Distribution,
+    /// Whoever is behind an extra repository of the distro.
+    Repository(RepositoryName),
     /// A component of this project.
     Component(ComponentName),
 }
@@ -177,6 +179,7 @@ impl PackageList {
         for one in &self.0 {
             let from = match &one.from {
                 ListedFrom::Distribution => "distribution".to_owned(),
+                ListedFrom::Repository(repository) => format!("repository:{repository}"),
                 ListedFrom::Component(component) => format!("component:{component}"),
             };
             let layer = match one.layer {
@@ -236,6 +239,7 @@ fn decode_line(line: usize, text: &str) -> Result<Listed, ListError> {
         sha256: sha256.parse().map_err(|source| ListError::Digest { line, source })?,
         size: size.parse().map_err(|_| ListError::Line { line })?,
         from: match from.split_once(':') {
+            Some(("repository", name)) => ListedFrom::Repository(RepositoryName::new(name).map_err(name_error)?),
             Some(("component", component)) => ListedFrom::Component(ComponentName::new(component).map_err(name_error)?),
             None if from == "distribution" => ListedFrom::Distribution,
             _ => return Err(ListError::Line { line }),
@@ -270,12 +274,14 @@ mod tests {
         PackageList::new(vec![
             one("libmd0", component, Layer::Component, false),
             one("bash", ListedFrom::Distribution, Layer::Base, true),
+            one("debhelper", ListedFrom::Repository("backports".parse().expect("good")), Layer::Component, false),
         ])
         .expect("good")
     }
 
     const GOLDEN: &str = "opb package list 1
 bash 1:2.0-1 amd64 37d2b12d5d9abc2a364ef9448767ee03938e383c0284193477dc7618f4b7c6c2 4 distribution base essential
+debhelper 1:2.0-1 amd64 0795a4ef42fa7c1a37cbd92ea2636d4869bc4643f89de114ddd09ca0be252171 9 repository:backports component
 libmd0 1:2.0-1 amd64 a157d982af29f963c317d5fbaf5f6bd52423cb9cb6b6648845f1db764122290a 6 component:libmd component
 ";
 
@@ -308,7 +314,7 @@ libmd0 1:2.0-1 amd64 a157d982af29f963c317d5fbaf5f6bd52423cb9cb6b6648845f1db76412
         let mut lines: Vec<&str> = text.lines().collect();
         lines.swap(1, 2);
         assert_eq!(error(&(lines.join("\n") + "\n")), other);
-        assert_eq!(error(text.trim_end()), "cannot read line 3 of a package list: it is not what this program writes");
+        assert_eq!(error(text.trim_end()), "cannot read line 4 of a package list: it is not what this program writes");
         assert_eq!(
             error(&text.replace("libmd0", "bash")),
             "cannot make a package list: `bash` of amd64 is there twice"

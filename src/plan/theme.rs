@@ -14,7 +14,7 @@ pub enum Theme {
     Again,
     /// Their realisation is gone.
     Gone,
-    /// The pinned package index of this distro is another one.
+    /// The pinned package index of this distro, or of `backports of` it, is another one.
     Index(String),
     /// The source of this component is another one.
     Source(String),
@@ -35,9 +35,18 @@ impl Theme {
             Reason::Absent { .. } => Self::Other,
             Reason::Changed { changes, .. } => {
                 let only = |field: &str| matches!(&changes[..], [one] if one.field == field);
+                // The index that this is about: that of the distro itself, or of one of its extra repositories.
+                let index = match (name.kind(), &changes[..]) {
+                    (Kind::Index, _) => Some(name.subject()),
+                    (Kind::Resolve, [one]) if one.field == "input index" => Some("base"),
+                    (Kind::Resolve, [one]) => one.field.strip_prefix("input index of "),
+                    _ => None,
+                };
                 match (name.kind(), name.distro()) {
-                    (Kind::Index, Some(distro)) => Self::Index(distro.to_owned()),
-                    (Kind::Resolve, Some(distro)) if only("input index") => Self::Index(distro.to_owned()),
+                    (_, Some(distro)) if index == Some("base") => Self::Index(distro.to_owned()),
+                    (_, Some(distro)) if index.is_some() => {
+                        Self::Index(format!("{} of {distro}", index.unwrap_or_default()))
+                    }
                     (Kind::Source, _) => Self::Source(name.subject().to_owned()),
                     (Kind::SourcePackage, _) if only("input source") => Self::Source(name.subject().to_owned()),
                     (kind, _) => Self::Changed(kind, changes.iter().map(without_opaque).collect()),

@@ -7,6 +7,7 @@
 //! ```text
 //! key.rs: key files   agent.rs: gpg-agent        certificate.rs: which part of a key may sign, at a time
 //!          └──────────► Signer ◄─────┘           verify.rs: other people's clear-signed texts, by gpgv or sqv
+//!                                                keyring.rs: the keys that these are checked with
 //! ```
 //!
 //! Keys are Ed25519 in the older v4 form (RFC 4880 with EdDSA), because gpgv 2.2 of Debian 12 reads no other.
@@ -14,6 +15,7 @@
 mod agent;
 mod certificate;
 mod key;
+mod keyring;
 mod signer;
 mod split;
 mod status;
@@ -22,6 +24,7 @@ mod verify;
 pub use agent::AgentKey;
 pub use certificate::Unusable;
 pub use key::{KeyFolder, SecretKey};
+pub use keyring::Keyring;
 pub use signer::Signer;
 pub use verify::{Tool, Verified, VerifyError, verify_inrelease, verify_with};
 

@@ -10,7 +10,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "gpgv and sqv read files of a scratch folder of their own")]
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,7 +18,7 @@ use pgp::composed::{Deserializable as _, DetachedSignature, SignedPublicKey};
 
 use super::split::{self, Fault};
 use super::status::{self, Verdict};
-use super::{certificate, key};
+use super::{Keyring, certificate, key};
 use crate::diag::{Cause, Caused};
 
 /// A program that checks signatures.
@@ -167,17 +167,13 @@ impl Caused for VerifyError {
     }
 }
 
-/// No keyring is longer.
-const MAX_KEYRING: u64 = 64 << 20;
-
 /// Checks a clear-signed text with whichever program the machine has.
 ///
-/// `keyring` is a file of public keys, binary or armored; `now` is in seconds since 1970 (gpgv looks at the machine's own
-/// clock instead).
+/// `now` is in seconds since 1970 (gpgv looks at the machine's own clock instead).
 ///
 /// # Errors
 /// [`VerifyError`].
-pub fn verify_inrelease(bytes: &[u8], keyring: &Path, now: u64) -> Result<Verified, VerifyError> {
+pub fn verify_inrelease(bytes: &[u8], keyring: &Keyring, now: u64) -> Result<Verified, VerifyError> {
     for tool in [Tool::Gpgv, Tool::Sqv] {
         match verify_with(tool, bytes, keyring, now) {
             Err(VerifyError::Run { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
@@ -191,27 +187,27 @@ pub fn verify_inrelease(bytes: &[u8], keyring: &Path, now: u64) -> Result<Verifi
 ///
 /// # Errors
 /// [`VerifyError`]; a program that is not there is [`VerifyError::Run`].
-pub fn verify_with(tool: Tool, bytes: &[u8], keyring: &Path, now: u64) -> Result<Verified, VerifyError> {
+pub fn verify_with(tool: Tool, bytes: &[u8], keyring: &Keyring, now: u64) -> Result<Verified, VerifyError> {
     let parts = split::split(bytes).map_err(|fault| match fault {
         Fault::NotSigned => VerifyError::NotSigned,
         Fault::Outside => VerifyError::Outside,
         Fault::Malformed(problem) => VerifyError::Malformed { problem },
     })?;
-    let keys = read_keyring(keyring)?;
+    let keys = keyring.bytes();
 
     // The two parts go to the program as files, so that what it checks is exactly what is returned.
     let scratch = || -> io::Result<tempfile::TempDir> {
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("text"), &parts.text)?;
         std::fs::write(folder.path().join("text.asc"), &parts.signature)?;
-        std::fs::write(folder.path().join("keys.gpg"), &keys)?;
+        std::fs::write(folder.path().join("keys.gpg"), keys)?;
         Ok(folder)
     };
     let failed = |source| VerifyError::Run { tool: tool.as_str(), source };
     let folder = scratch().map_err(failed)?;
     let mut verified = match tool {
         Tool::Gpgv => ask_gpgv(folder.path())?,
-        Tool::Sqv => ask_sqv(folder.path(), &parts.signature, &keys, now)?,
+        Tool::Sqv => ask_sqv(folder.path(), &parts.signature, keys, now)?,
     };
     verified.text = parts.text;
     verified.text.push('\n');
@@ -322,26 +318,4 @@ fn run(tool: Tool, mut command: Command, folder: &Path) -> Result<(String, Strin
         return Ok((String::new(), said.join("; ")));
     }
     Ok((String::from_utf8_lossy(&output.stdout).into_owned(), said.join("; ")))
-}
-
-/// Reads a keyring, and takes the armor off: gpgv reads only binary ones.
-fn read_keyring(path: &Path) -> Result<Vec<u8>, VerifyError> {
-    let failed = |source| VerifyError::Keyring { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(MAX_KEYRING).read_to_end(&mut bytes)).map_err(failed)?;
-    if bytes.is_empty() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "it is empty")));
-    }
-    if !bytes.starts_with(b"-----BEGIN") {
-        return Ok(bytes);
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    let mut keys = Vec::new();
-    for block in text.split_inclusive("-----END PGP PUBLIC KEY BLOCK-----") {
-        if block.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----") {
-            let mut armored = pgp::armor::Dearmor::new(block.as_bytes());
-            armored.read_to_end(&mut keys).map_err(failed)?;
-        }
-    }
-    Ok(keys)
 }

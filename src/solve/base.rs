@@ -15,7 +15,7 @@ pub(super) fn resolve(universe: &Universe, question: &Resolve) -> Result<Package
         "essential" => &[],
         other => return Err(SolveError::Variant { variant: other.to_owned() }),
     };
-    let mut world = World::new(universe);
+    let mut world = World::new(universe, &[]);
     let essential: BTreeSet<&str> = universe.essential().map(|entry| entry.package.as_str()).collect();
     world.installed.clone_from(&essential);
     let mut needs: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();

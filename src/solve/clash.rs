@@ -7,30 +7,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::SolveError;
 use super::explain::shown;
-use super::world::{Need, World};
+use super::world::{Need, Pick, World};
 
 /// What must be installed, each with who needs it; `None` is the question itself.
-type Forced<'a> = BTreeMap<&'a str, Option<&'a str>>;
+type Forced<'a> = BTreeMap<Pick<'a>, Option<Pick<'a>>>;
+
+/// The packages that cannot stand beside each.
+type Enemies<'a> = BTreeMap<Pick<'a>, Vec<Pick<'a>>>;
 
 /// Why `wanted` cannot be met without what is in `refused`; `None` where no forced packages clash.
 pub(super) fn why<'a>(
     world: &'a World<'a>,
     wanted: Vec<Need<'a>>,
-    refused: &BTreeSet<&'a str>,
+    refused: &BTreeSet<Pick<'a>>,
 ) -> Result<Option<String>, SolveError> {
     let mut forced = Forced::new();
-    let mut open: Vec<(Option<&'a str>, Need<'a>)> = wanted.into_iter().map(|need| (None, need)).collect();
-    let mut enemies: BTreeMap<&'a str, Vec<&'a str>> = BTreeMap::new();
+    let mut open: Vec<(Option<Pick<'a>>, Need<'a>)> = wanted.into_iter().map(|need| (None, need)).collect();
+    let mut enemies = Enemies::new();
     loop {
         let mut waiting = Vec::new();
         let mut progress = false;
         for (owner, need) in open {
             for option in &need.options {
                 if !enemies.contains_key(option) {
-                    enemies.insert(option, world.enemies_of(option)?);
+                    enemies.insert(*option, world.enemies_of(*option)?);
                 }
             }
-            let blocker = |option: &&'a str| blocker(&forced, &enemies, option);
+            let blocker = |option: &Pick<'a>| blocker(&forced, &enemies, *option);
             let mut viable =
                 need.options.iter().filter(|option| !refused.contains(*option) && blocker(option).is_none());
             match (viable.next(), viable.next()) {
@@ -39,11 +42,11 @@ pub(super) fn why<'a>(
                         Some(other) => {
                             format!(
                                 "{} cannot stand beside {}",
-                                shown(world, option),
+                                shown(world, *option),
                                 chain(world, &forced, Some(other))
                             )
                         }
-                        None => format!("{} is among the conflicts of the root itself", shown(world, option)),
+                        None => format!("{} is among the conflicts of the root itself", shown(world, *option)),
                     });
                     let reasons: Vec<String> = reasons.collect();
                     let owner = chain(world, &forced, owner);
@@ -53,7 +56,7 @@ pub(super) fn why<'a>(
                     progress = true;
                     if !forced.contains_key(only) {
                         forced.insert(*only, owner);
-                        waiting.extend(world.needs_of(only)?.into_iter().map(|need| (Some(*only), need)));
+                        waiting.extend(world.needs_of(*only)?.into_iter().map(|need| (Some(*only), need)));
                     }
                 }
                 _ => waiting.push((owner, need)),
@@ -67,19 +70,19 @@ pub(super) fn why<'a>(
 }
 
 /// The forced package that excludes `option`, or that it excludes.
-fn blocker<'a>(forced: &Forced<'a>, enemies: &BTreeMap<&'a str, Vec<&'a str>>, option: &str) -> Option<&'a str> {
-    let excludes = |one: &str, other: &str| enemies.get(one).is_some_and(|all| all.contains(&other));
-    forced.keys().copied().find(|name| excludes(name, option) || excludes(option, name))
+fn blocker<'a>(forced: &Forced<'a>, enemies: &Enemies<'a>, option: Pick<'a>) -> Option<Pick<'a>> {
+    let excludes = |one: Pick<'a>, other: Pick<'a>| enemies.get(&one).is_some_and(|all| all.contains(&other));
+    forced.keys().copied().find(|pick| excludes(*pick, option) || excludes(option, *pick))
 }
 
-/// `name`, who needs it, who needs that one, up to the question.
-fn chain<'a>(world: &World<'_>, forced: &Forced<'a>, mut name: Option<&'a str>) -> String {
+/// A package, who needs it, who needs that one, up to the question.
+fn chain<'a>(world: &World<'_>, forced: &Forced<'a>, mut pick: Option<Pick<'a>>) -> String {
     let mut parts = Vec::new();
-    while let Some(one) = name
+    while let Some(one) = pick
         && parts.len() < 20
     {
         parts.push(shown(world, one));
-        name = forced.get(one).copied().flatten();
+        pick = forced.get(&one).copied().flatten();
     }
     parts.push("the root itself".to_owned());
     parts.join(", needed by ")

@@ -1,20 +1,21 @@
 //! Says why a question has no answer: the first need that nothing meets, who has it, and what there is instead.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
-use super::SolveError;
-use super::world::{Need, World};
+use super::world::{Maker, Need, Pick, World};
+use super::{SolveError, Universe};
 use crate::package::relation::{Alternatives, Relation};
 
 /// The longest chain that is shown.
 const MAX_CHAIN: usize = 20;
 
 impl<'a> Need<'a> {
-    /// That `name` itself must be there.
-    pub(super) fn of_root(name: &'a str) -> Self {
+    /// That a package of that name must be there.
+    pub(super) fn of_root(world: &World<'a>, name: &str) -> Self {
         let (qualifier, version, arches, profiles) = (None, None, Vec::new(), Vec::new());
         let relation = Relation { name: name.to_owned(), qualifier, version, arches, profiles };
-        Self { text: Alternatives(vec![relation]), options: vec![name] }
+        Self { text: Alternatives(vec![relation]), options: world.picks(name).map(|(pick, _)| pick).collect() }
     }
 }
 
@@ -24,6 +25,7 @@ pub(super) fn unmet_by_question(world: &World<'_>, need: &Need<'_>) -> SolveErro
         need: need.text.to_string(),
         chain: vec!["the root itself".to_owned()],
         available: available(world, need),
+        unseen: Vec::new(),
     }
 }
 
@@ -35,15 +37,15 @@ pub(super) fn missing<'a>(world: &'a World<'a>, wanted: &[Need<'a>]) -> Option<S
     };
     // Packages that cannot be installed, each with the need that is at fault. Who depends on such a one comes later, so
     // following the faults always ends at a need without any option.
-    let mut faults: BTreeMap<&str, &Need<'a>> = BTreeMap::new();
+    let mut faults: BTreeMap<Pick<'a>, &Need<'a>> = BTreeMap::new();
     loop {
         let before = faults.len();
-        for (name, own) in &needs {
+        for (pick, own) in &needs {
             let hopeless = |need: &&Need<'a>| need.options.iter().all(|option| faults.contains_key(option));
-            if !faults.contains_key(name)
+            if !faults.contains_key(pick)
                 && let Some(fault) = own.iter().find(hopeless)
             {
-                faults.insert(name, fault);
+                faults.insert(*pick, fault);
             }
         }
         if faults.len() == before {
@@ -55,49 +57,72 @@ pub(super) fn missing<'a>(world: &'a World<'a>, wanted: &[Need<'a>]) -> Option<S
     while let Some(option) = need.options.first()
         && chain.len() < MAX_CHAIN
     {
-        chain.push(shown(world, option));
+        chain.push(shown(world, *option));
         need = faults.get(option)?;
     }
     chain.reverse();
-    Some(SolveError::Unmet { need: need.text.to_string(), chain, available: available(world, need) })
+    let (need, available) = (need.text.to_string(), available(world, need));
+    Some(SolveError::Unmet { need, chain, available, unseen: Vec::new() })
 }
 
 /// The needs of all packages that may be reached from `wanted`.
-fn all_needs<'a>(world: &'a World<'a>, wanted: &[Need<'a>]) -> Result<BTreeMap<&'a str, Vec<Need<'a>>>, SolveError> {
+fn all_needs<'a>(world: &'a World<'a>, wanted: &[Need<'a>]) -> Result<BTreeMap<Pick<'a>, Vec<Need<'a>>>, SolveError> {
     let mut needs = BTreeMap::new();
-    let mut queue: VecDeque<&'a str> = wanted.iter().flat_map(|need| need.options.iter().copied()).collect();
-    while let Some(name) = queue.pop_front() {
-        if !needs.contains_key(name) {
-            let own = world.needs_of(name)?;
+    let mut queue: VecDeque<Pick<'a>> = wanted.iter().flat_map(|need| need.options.iter().copied()).collect();
+    while let Some(pick) = queue.pop_front() {
+        if let Entry::Vacant(place) = needs.entry(pick) {
+            let own = world.needs_of(pick)?;
             queue.extend(own.iter().flat_map(|need| need.options.iter().copied()));
-            needs.insert(name, own);
+            place.insert(own);
         }
     }
     Ok(needs)
 }
 
-pub(super) fn shown(world: &World<'_>, name: &str) -> String {
-    match world.candidate(name) {
-        Some(one) => format!("`{name}` ({})", one.entry.version),
+pub(super) fn shown(world: &World<'_>, pick: Pick<'_>) -> String {
+    let name = pick.name;
+    match world.candidate(pick) {
+        Some(one) => match one.from {
+            Maker::Extra(place) => format!("`{name}` ({} of `{}`)", one.entry.version, world.extras[place].name),
+            Maker::Distribution | Maker::Component(_) => format!("`{name}` ({})", one.entry.version),
+        },
         None => format!("`{name}`"),
     }
 }
 
-/// What there is of the names that `need` names.
+/// What there is of the names that `need` names, wherever a package may be taken from.
 fn available(world: &World<'_>, need: &Need<'_>) -> String {
     let mut parts = Vec::new();
     for relation in &need.text.0 {
         let name = &relation.name;
-        let of_universe = world.universe.versions(name).iter().map(|entry| entry.version.to_string());
-        parts.push(match world.candidate(name) {
-            // Where a component makes it, the distribution's versions do not count.
-            Some(one) if one.component.is_some() => {
-                let component = one.component.map(ToString::to_string).unwrap_or_default();
+        let own = world.candidates(name).into_iter().find_map(|one| match one.from {
+            Maker::Component(component) => Some((component, one)),
+            Maker::Distribution | Maker::Extra(_) => None,
+        });
+        parts.push(match own {
+            // Where a component makes it, the versions of others do not count.
+            Some((component, one)) => {
                 format!("`{name}` is there as {} of the component `{component}`", one.entry.version)
             }
-            Some(_) => format!("`{name}` is there as {}", of_universe.collect::<Vec<_>>().join(", ")),
-            None => format!("there is no `{name}`"),
+            None => elsewhere(world, name),
         });
     }
     parts.join("; ")
+}
+
+/// What the distribution and extra repositories have of `name`.
+fn elsewhere(world: &World<'_>, name: &str) -> String {
+    let versions = |universe: &Universe| -> String {
+        universe.versions(name).iter().map(|entry| entry.version.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let own = versions(world.universe);
+    let extras = world.extras.iter().map(|extra| (versions(&extra.packages), &extra.name));
+    let (there, not): (Vec<_>, Vec<_>) = extras.partition(|(versions, _)| !versions.is_empty());
+    let mut found: Vec<String> = if own.is_empty() { Vec::new() } else { vec![own] };
+    found.extend(there.iter().map(|(versions, extra)| format!("{versions} in `{extra}`")));
+    let not: String = not.iter().map(|(_, extra)| format!(", not in `{extra}`")).collect();
+    match found.is_empty() {
+        true => format!("there is no `{name}`{}", not.replace(", not in", ", nor in")),
+        false => format!("`{name}` is there as {}{not}", found.join(", ")),
+    }
 }

@@ -2,18 +2,22 @@
 //!
 //! ```text
 //! suites' slim indexes ──► Universe (once per target, shared) ┐
+//! those of extra repositories ──► Extra ──────────────────────┤
 //! packages that components built ─────────────────────────────┼─► World ──► Provider ──► resolvo ──► PackageList
 //! question, locked base list ─────────────────────────────────┘    └────────► explain, where nothing fits
 //! ```
 //!
 //! Of each package name there is exactly one candidate: ours where we made it, else the locked base's, else the newest.
 //! So a result is what apt would install from the same archive, and the solver only decides between alternatives.
-//! Recommends are no dependencies here. The order of inputs, but for that of suites, never changes the result.
+//! Where that has no answer and there are extra repositories, what else they have is a candidate too, behind those; of an
+//! answer that takes such packages, each is left out again without which there still is one (`reaching`). Recommends are no
+//! dependencies here. The order of inputs, but for that of suites and extra repositories, never changes the result.
 
 mod base;
 mod clash;
 mod explain;
 mod provider;
+mod reaching;
 mod universe;
 mod world;
 
@@ -21,19 +25,21 @@ mod world;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use miette::Diagnostic;
 pub use universe::Universe;
 
 use crate::diag::{Cause, Caused};
 use crate::digest::Sha256;
+use crate::distro::Taken;
 use crate::drv::Resolve;
-use crate::name::{ComponentName, NameError};
+use crate::name::{ComponentName, NameError, RepositoryName};
 use crate::package::control;
 use crate::package::index::{IndexEntry, IndexError};
 use crate::package::list::{Layer, ListError, Listed, ListedFrom, PackageList};
 use crate::package::relation::{Alternatives, RelationError, Relations};
-use world::{Candidate, World};
+use world::{Candidate, Fallbacks, Maker, Pick, World};
 
 /// A binary package that a component of this project built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +52,17 @@ pub struct OurPackage {
     pub sha256: Sha256,
     /// Its length in bytes.
     pub size: u64,
+}
+
+/// An extra repository that packages may be taken from.
+#[derive(Debug, Clone)]
+pub struct Extra {
+    /// Its name.
+    pub name: RepositoryName,
+    /// When a package of it is taken.
+    pub taken: Taken,
+    /// Its packages for the arch of the question.
+    pub packages: Arc<Universe>,
 }
 
 /// Why no packages could be chosen.
@@ -115,7 +132,10 @@ pub enum SolveError {
     #[error("cannot meet the need `{need}` of {}: {available}", chain.join(", needed by "))]
     #[diagnostic(
         code(opb::solve::unmet),
-        help("check the name and version; if it was meant to come from a component, add that one to `needs`")
+        help(
+            "check the name and version; if it was meant to come from a component, add that one to `needs`{}",
+            name_one(unseen)
+        )
     )]
     Unmet {
         /// The need as it is written.
@@ -124,6 +144,8 @@ pub enum SolveError {
         chain: Vec<String>,
         /// What there is of that name instead.
         available: String,
+        /// Extra repositories of the distro that were not looked at, since the recipe does not name them.
+        unseen: Vec<String>,
     },
     /// Packages that exclude each other.
     #[error("cannot install what is needed together: {why}")]
@@ -137,7 +159,7 @@ pub enum SolveError {
     },
     /// A package of the distribution that this project makes itself.
     #[error(
-        "the package `{package}` would come from the distribution, but the component `{component}` makes it; {needed_by} needs it"
+        "the package `{package}` would come from {from}, but the component `{component}` makes it; {needed_by} needs it"
     )]
     #[diagnostic(
         code(opb::solve::ours_from_distribution),
@@ -146,6 +168,8 @@ pub enum SolveError {
     OursFromDistribution {
         /// The package.
         package: String,
+        /// Who else has it, such as `the distribution`.
+        from: String,
         /// The component that makes it.
         component: String,
         /// Who needs it.
@@ -176,16 +200,38 @@ impl Caused for SolveError {
     }
 }
 
-/// Answers `question`.
+impl SolveError {
+    /// The same, where extra repositories of the distro were not looked at.
+    #[must_use]
+    pub fn without(mut self, repositories: Vec<String>) -> Self {
+        if let Self::Unmet { unseen, .. } = &mut self {
+            *unseen = repositories;
+        }
+        self
+    }
+}
+
+/// What to do where extra repositories were not looked at.
+fn name_one(unseen: &[String]) -> String {
+    if unseen.is_empty() {
+        return String::new();
+    }
+    let were = if unseen.len() == 1 { "was" } else { "were" };
+    format!("; `{}` {were} not looked at: name in `extra_repositories` what the build may use", unseen.join("`, `"))
+}
+
+/// Answers `question` from the distribution's packages and those of extra repositories, in the order in which they are
+/// asked.
 ///
 /// With no `needs`, no `ours` and no `base` the answer is the base of its variant. Otherwise it is the base (as `base`
 /// locks it, or chosen first where that is `None`) with what the needs come to: packages of the base keep their
-/// versions, except those of which `ours` has one. Those of `ours` that nothing needs are not in the list.
+/// versions, except those of which `ours` has one, or an extra repository one that has to be taken. Those of `ours` that
+/// nothing needs are not in the list.
 ///
 /// # Errors
 /// [`SolveError`].
 pub fn resolve(
-    universe: &Universe,
+    (universe, extras): (&Universe, &[Extra]),
     ours: &[OurPackage],
     question: &Resolve,
     base: Option<&PackageList>,
@@ -202,28 +248,33 @@ pub fn resolve(
         }
     };
     let ours = our_entries(ours, universe.arch())?;
-    let mut world = World::new(universe);
+    let mut world = World::new(universe, extras);
     for listed in base.iter() {
         let entry = universe.find(listed).ok_or_else(|| SolveError::BaseChanged {
             package: listed.name.to_string(),
             version: listed.version.to_string(),
         })?;
-        world.put(Candidate { entry, component: None })?;
+        world.put(entry, Maker::Distribution)?;
         world.installed.insert(&entry.package);
     }
     for (entry, component) in &ours {
-        world.put(Candidate { entry, component: Some(component) })?;
+        world.put(entry, Maker::Component(component))?;
     }
-    let needs = build_needs(&world, question)?;
     let conflicts = relations(&question.conflicts, question)?;
     let roots: BTreeSet<&str> = base.iter().map(|listed| listed.name.as_str()).collect();
-    let solution = provider::solve(&world, &roots, &needs, &conflicts)?;
-    check_ours(question, base, &world, &solution)?;
-    list(&world, &solution, |name| if base.get(name).is_some() { Layer::Base } else { Layer::Component })
+    reaching::answer(&world, |world| {
+        let needs = build_needs(world, question)?;
+        let solution = provider::solve(world, &roots, &needs, &conflicts)?;
+        check_ours(question, base, world, &solution)?;
+        let layer = |name: &str| if base.get(name).is_some() { Layer::Base } else { Layer::Component };
+        let candidates = solution.keys().filter_map(|pick| world.candidate(*pick));
+        let fallbacks: Fallbacks = candidates.filter(|one| one.fallback).map(|one| one.key()).collect();
+        Ok((list(world, &solution, layer)?, fallbacks))
+    })
 }
 
 /// What was chosen: each package with who needs it first.
-type Solution<'a> = BTreeMap<&'a str, String>;
+type Solution<'a> = BTreeMap<Pick<'a>, String>;
 
 /// The entries of our packages for `arch`, each with its component, sorted by name.
 fn our_entries(ours: &[OurPackage], arch: &str) -> Result<Vec<(IndexEntry, ComponentName)>, SolveError> {
@@ -260,12 +311,14 @@ fn relations(texts: &[String], question: &Resolve) -> Result<Vec<Alternatives>, 
     Ok(all)
 }
 
-/// The needs of the question, of each only the first alternative that there is where the question wants it so.
+/// The needs of the question, of each only the first alternative that there is where the question wants it so; one that
+/// only a fallback would meet counts where no other is there.
 fn build_needs(world: &World<'_>, question: &Resolve) -> Result<Vec<Alternatives>, SolveError> {
     let mut needs = relations(&question.needs, question)?;
     if question.first_alternative {
         for need in &mut needs {
-            if let Some(first) = need.0.iter().find(|relation| !world.satisfying(relation).is_empty()) {
+            let there = |fallbacks| need.0.iter().find(|relation| world.is_satisfied(relation, fallbacks));
+            if let Some(first) = there(false).or_else(|| there(true)) {
                 *need = Alternatives(vec![first.clone()]);
             }
         }
@@ -280,14 +333,21 @@ fn check_ours(
     world: &World<'_>,
     solution: &Solution<'_>,
 ) -> Result<(), SolveError> {
-    for (name, needed_by) in solution {
-        let from_distribution = world.candidate(name).is_some_and(|candidate| candidate.component.is_none());
+    for (Pick { name, place }, needed_by) in solution {
+        let candidate = world.candidate(Pick { name, place: *place });
+        let from = match candidate.map(|candidate| candidate.from) {
+            Some(Maker::Distribution) => "the distribution".to_owned(),
+            Some(Maker::Extra(place)) => format!("the extra repository `{}`", world.extras[place].name),
+            Some(Maker::Component(_)) | None => continue,
+        };
+        // What every root has before its first component is built is no surprise; what takes its place is.
+        let is_of_base = base.get(name).is_some() && matches!(candidate, Some(one) if one.from == Maker::Distribution);
         if let Some(component) = question.ours.get(*name)
-            && from_distribution
-            && base.get(name).is_none()
+            && !is_of_base
         {
             return Err(SolveError::OursFromDistribution {
                 package: (*name).to_owned(),
+                from,
                 component: component.clone(),
                 needed_by: needed_by.clone(),
             });
@@ -298,8 +358,8 @@ fn check_ours(
 
 fn list(world: &World<'_>, solution: &Solution<'_>, layer: impl Fn(&str) -> Layer) -> Result<PackageList, SolveError> {
     let mut packages = Vec::with_capacity(solution.len());
-    for candidate in solution.keys().filter_map(|name| world.candidate(name)) {
-        let Candidate { entry, component } = candidate;
+    for candidate in solution.keys().filter_map(|pick| world.candidate(*pick)) {
+        let Candidate { entry, from, .. } = candidate;
         let wrong = |source| SolveError::Name { package: entry.package.clone(), source };
         packages.push(Listed {
             name: entry.package.parse().map_err(wrong)?,
@@ -307,8 +367,12 @@ fn list(world: &World<'_>, solution: &Solution<'_>, layer: impl Fn(&str) -> Laye
             arch: entry.arch.parse().map_err(wrong)?,
             sha256: entry.sha256,
             size: entry.size,
-            from: component.map_or(ListedFrom::Distribution, |component| ListedFrom::Component(component.clone())),
-            layer: if component.is_some() { Layer::Component } else { layer(&entry.package) },
+            from: match from {
+                Maker::Distribution => ListedFrom::Distribution,
+                Maker::Extra(place) => ListedFrom::Repository(world.extras[place].name.clone()),
+                Maker::Component(component) => ListedFrom::Component(component.clone()),
+            },
+            layer: if from == Maker::Distribution { layer(&entry.package) } else { Layer::Component },
             essential: entry.essential,
         });
     }

@@ -1,7 +1,8 @@
 //! The window through which the solver sees a world, and the way back from its answer.
 //!
-//! Each package name is numbered when it is first reached, so that a question costs what it touches and not what the
-//! archive holds. A name has one candidate of the same number, and two version sets: "it" (even) and "not it" (odd).
+//! Each candidate is numbered when it is first reached, so that a question costs what it touches and not what the
+//! archive holds. To the solver each candidate of a name is a name of its own, with one candidate of the same number, and
+//! two version sets: "it" (even) and "not it" (odd). That only one of several candidates is there, their exclusions say.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,7 +14,7 @@ use resolvo::{
     VersionSetId, VersionSetUnionId,
 };
 
-use super::world::{Need, World};
+use super::world::{Need, Pick, World};
 use super::{Solution, SolveError, clash, explain};
 use crate::package::relation::Alternatives;
 
@@ -25,17 +26,17 @@ pub(super) fn solve<'a>(
     conflicts: &[Alternatives],
 ) -> Result<Solution<'a>, SolveError> {
     let mut wanted: Vec<Need<'a>> = Vec::with_capacity(roots.len() + needs.len());
-    let candidates = roots.iter().filter_map(|name| world.candidate(name));
-    wanted.extend(candidates.map(|root| Need::of_root(&root.entry.package)));
+    let of_roots = roots.iter().map(|name| Need::of_root(world, name));
+    wanted.extend(of_roots.filter(|root| !root.options.is_empty()));
     wanted.extend(needs.iter().map(|text| world.need(text)));
     if let Some(unmet) = wanted.iter().find(|need| need.options.is_empty()) {
         return Err(explain::unmet_by_question(world, unmet));
     }
     let provider = Provider::new(world);
     let requirements: Vec<_> = wanted.iter().filter_map(|need| provider.requirement(&need.options)).collect();
-    let refused: BTreeSet<&'a str> =
+    let refused: BTreeSet<Pick<'a>> =
         conflicts.iter().flat_map(|one| &one.0).flat_map(|relation| world.satisfying(relation)).collect();
-    let constraints: Vec<VersionSetId> = refused.iter().map(|name| provider.not_it(name)).collect();
+    let constraints: Vec<VersionSetId> = refused.iter().map(|pick| provider.not_it(*pick)).collect();
     let mut solver = Solver::new(provider);
     let problem = Problem::new().requirements(requirements).constraints(constraints);
     let chosen = match solver.solve(problem) {
@@ -52,7 +53,7 @@ pub(super) fn solve<'a>(
         // Nothing here cancels.
         Err(UnsolvableOrCancelled::Cancelled(_)) => return Err(SolveError::Conflict { why: "stopped".to_owned() }),
     };
-    let chosen: BTreeSet<&'a str> = chosen.into_iter().map(|id| solver.provider().name(id.into_raw())).collect();
+    let chosen: BTreeSet<Pick<'a>> = chosen.into_iter().map(|id| solver.provider().pick(id.into_raw())).collect();
     reached(world, &wanted, &chosen)
 }
 
@@ -61,23 +62,23 @@ pub(super) fn solve<'a>(
 fn reached<'a>(
     world: &'a World<'a>,
     wanted: &[Need<'a>],
-    chosen: &BTreeSet<&'a str>,
+    chosen: &BTreeSet<Pick<'a>>,
 ) -> Result<Solution<'a>, SolveError> {
     let mut solution = Solution::new();
-    let mut queue: VecDeque<&'a str> = VecDeque::new();
-    let mut visit = |needs: &[Need<'a>], who: &str, queue: &mut VecDeque<&'a str>| {
+    let mut queue: VecDeque<Pick<'a>> = VecDeque::new();
+    let mut visit = |needs: &[Need<'a>], who: &str, queue: &mut VecDeque<Pick<'a>>| {
         for need in needs {
-            if let Some(name) = need.options.iter().find(|name| chosen.contains(*name))
-                && !solution.contains_key(name)
+            if let Some(pick) = need.options.iter().find(|pick| chosen.contains(*pick))
+                && !solution.contains_key(pick)
             {
-                solution.insert(*name, who.to_owned());
-                queue.push_back(name);
+                solution.insert(*pick, who.to_owned());
+                queue.push_back(*pick);
             }
         }
     };
     visit(wanted, "the root itself", &mut queue);
-    while let Some(name) = queue.pop_front() {
-        visit(&world.needs_of(name)?, &format!("`{name}`"), &mut queue);
+    while let Some(pick) = queue.pop_front() {
+        visit(&world.needs_of(pick)?, &format!("`{}`", pick.name), &mut queue);
     }
     Ok(solution)
 }
@@ -89,8 +90,8 @@ struct Provider<'a> {
 
 #[derive(Default)]
 struct Seen<'a> {
-    names: Vec<&'a str>,
-    numbers: BTreeMap<&'a str, u32>,
+    picks: Vec<Pick<'a>>,
+    numbers: BTreeMap<Pick<'a>, u32>,
     unions: Vec<Vec<VersionSetId>>,
     union_numbers: BTreeMap<Vec<VersionSetId>, u32>,
     strings: Vec<String>,
@@ -101,30 +102,30 @@ impl<'a> Provider<'a> {
         Self { world, seen: RefCell::default() }
     }
 
-    fn number(&self, name: &'a str) -> u32 {
+    fn number(&self, pick: Pick<'a>) -> u32 {
         let seen = &mut *self.seen.borrow_mut();
-        *seen.numbers.entry(name).or_insert_with(|| {
-            seen.names.push(name);
+        *seen.numbers.entry(pick).or_insert_with(|| {
+            seen.picks.push(pick);
             // An index has at most millions of names.
-            (seen.names.len() - 1) as u32
+            (seen.picks.len() - 1) as u32
         })
     }
 
-    fn name(&self, number: u32) -> &'a str {
-        self.seen.borrow().names[number as usize]
+    fn pick(&self, number: u32) -> Pick<'a> {
+        self.seen.borrow().picks[number as usize]
     }
 
-    fn it(&self, name: &'a str) -> VersionSetId {
-        VersionSetId(self.number(name) * 2)
+    fn it(&self, pick: Pick<'a>) -> VersionSetId {
+        VersionSetId(self.number(pick) * 2)
     }
 
-    fn not_it(&self, name: &'a str) -> VersionSetId {
-        VersionSetId(self.number(name) * 2 + 1)
+    fn not_it(&self, pick: Pick<'a>) -> VersionSetId {
+        VersionSetId(self.number(pick) * 2 + 1)
     }
 
     /// One of `options`; `None` where there is none.
-    fn requirement(&self, options: &[&'a str]) -> Option<ConditionalRequirement> {
-        let sets: Vec<VersionSetId> = options.iter().map(|name| self.it(name)).collect();
+    fn requirement(&self, options: &[Pick<'a>]) -> Option<ConditionalRequirement> {
+        let sets: Vec<VersionSetId> = options.iter().map(|pick| self.it(*pick)).collect();
         let requirement = match sets[..] {
             [] => return None,
             [one] => Requirement::Single(one),
@@ -141,13 +142,13 @@ impl<'a> Provider<'a> {
     }
 
     /// What the package needs and excludes; an error as text where that is not known or not to be had.
-    fn known(&self, name: &'a str) -> Result<KnownDependencies, String> {
+    fn known(&self, pick: Pick<'a>) -> Result<KnownDependencies, String> {
         let mut known = KnownDependencies::default();
-        for need in self.world.needs_of(name).map_err(|error| error.to_string())? {
+        for need in self.world.needs_of(pick).map_err(|error| error.to_string())? {
             let requirement = self.requirement(&need.options);
             known.requirements.push(requirement.ok_or_else(|| format!("nothing is `{}`", need.text))?);
         }
-        let enemies = self.world.enemies_of(name).map_err(|error| error.to_string())?;
+        let enemies = self.world.enemies_of(pick).map_err(|error| error.to_string())?;
         known.constrains = enemies.into_iter().map(|enemy| self.not_it(enemy)).collect();
         Ok(known)
     }
@@ -158,9 +159,9 @@ impl Interner for Provider<'_> {
     type SolvableId = SolvableId;
 
     fn display_solvable(&self, solvable: SolvableId) -> impl Display + '_ {
-        let name = self.name(solvable.into_raw());
-        let version = self.world.candidate(name).map(|candidate| candidate.entry.version.to_string());
-        format!("{name} {}", version.unwrap_or_default())
+        let pick = self.pick(solvable.into_raw());
+        let version = self.world.candidate(pick).map(|candidate| candidate.entry.version.to_string());
+        format!("{} {}", pick.name, version.unwrap_or_default())
     }
 
     fn display_merged_solvables(&self, solvables: &[SolvableId]) -> impl Display + '_ {
@@ -169,11 +170,16 @@ impl Interner for Provider<'_> {
     }
 
     fn display_name(&self, name: NameId) -> impl Display + '_ {
-        self.name(name.into_raw())
+        self.pick(name.into_raw()).name
     }
 
     fn display_version_set(&self, set: VersionSetId) -> impl Display + '_ {
-        if set.0.is_multiple_of(2) { "" } else { "not installed" }
+        let pick = self.pick(set.0 / 2);
+        match self.world.candidate(pick) {
+            _ if !set.0.is_multiple_of(2) => "not installed".to_owned(),
+            Some(one) if self.world.candidates(pick.name).len() > 1 => one.entry.version.to_string(),
+            _ => String::new(),
+        }
     }
 
     fn display_string(&self, string: StringId) -> impl Display + '_ {
@@ -209,7 +215,7 @@ impl DependencyProvider for Provider<'_> {
     async fn sort_candidates(&self, _: &SolverCache<Self>, _: &mut [SolvableId]) {}
 
     async fn get_dependencies(&self, solvable: SolvableId) -> Dependencies {
-        match self.known(self.name(solvable.into_raw())) {
+        match self.known(self.pick(solvable.into_raw())) {
             Ok(known) => Dependencies::Known(known),
             Err(why) => {
                 let strings = &mut self.seen.borrow_mut().strings;

@@ -233,7 +233,7 @@ fn a_lock_that_is_garbage() {
     --- stderr
     opb::project::lock
 
-      × cannot read `opb.lock`: unknown field `suit`, expected `suite` or `repository`
+      × cannot read `opb.lock`: unknown field `suit`, expected one of `suite`, `extra`, `repository`
        ╭─[opb.lock:3:1]
      2 │ [distro.mirage-1]
      3 │ suit = 1

@@ -31,7 +31,7 @@ fn space() -> Space {
         revision: "1700000000".to_owned(),
         index: BTreeMap::from([("repodata/0a1b-primary.xml.gz".to_owned(), Sha256::of(b"primary"))]),
     };
-    let pins = DistroPin { suite: Vec::new(), repository: vec![pin] };
+    let pins = DistroPin { repository: vec![pin], ..DistroPin::default() };
     space.lock.distro.insert("mirror-9".parse().expect("a name"), pins);
     space.write_lock();
     space

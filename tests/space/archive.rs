@@ -1,4 +1,5 @@
 //! A signed APT archive of a made-up distribution, `test-TAG`: the packages of the shared base root, and what tests add.
+//! Beside it there may be archives of others, which are extra repositories of the distribution.
 //!
 //! It is below the project, which names it in `[mirrors]`. Its packages are those of the host's release, by content, so
 //! the base root that all tests share is also its own.
@@ -34,11 +35,17 @@ pub enum Signed {
 /// An archive.
 pub struct Archive<'a> {
     space: &'a Space,
+    /// Its folder in the project.
+    folder: &'static str,
+    suite: &'static str,
+    has_sources: bool,
     signer: Signer,
     /// Stanzas of `Packages` by package.
     stanzas: BTreeMap<String, String>,
     /// How long the release file is good, in seconds from now; may be in the past.
     pub good_for: i64,
+    /// What the distro's file says of extra repositories; see [`Space::own`] for what it may hold, and `PROJECT`.
+    pub extras: String,
 }
 
 /// Seconds since 1970.
@@ -78,7 +85,8 @@ impl<'a> Archive<'a> {
         fs::write(keyring, signer.public_key_binary().expect("exports")).expect("writes");
         let place = space.folder.join("archive");
         space.write("opb.toml", &format!("[mirrors]\ntest = \"file:{}\"\n\n[channel.c-TAG]\n", place.display()));
-        let mut archive = Self { space, signer, stanzas: BTreeMap::new(), good_for: 86_400 };
+        let mut archive = Self::empty(space, "archive", "trial", signer);
+        archive.has_sources = true;
         archive.distro("\"buildd\", add: []", "refuse");
         for (name, control, file) in base(space) {
             let path = format!("pool/{name}.deb");
@@ -91,13 +99,32 @@ impl<'a> Archive<'a> {
         archive
     }
 
+    fn empty(space: &'a Space, folder: &'static str, suite: &'static str, signer: Signer) -> Self {
+        let (stanzas, extras) = (BTreeMap::new(), String::new());
+        Self { space, folder, suite, has_sources: false, signer, stanzas, good_for: 86_400, extras }
+    }
+
+    /// An archive of somebody else, without packages and source packages. Its public key is in `keys/FOLDER.asc`.
+    pub fn foreign(space: &'a Space, folder: &'static str, suite: &'static str) -> Self {
+        let archive = Self::empty(space, folder, suite, signer());
+        archive.show_key(folder);
+        fs::create_dir_all(archive.path("pool")).expect("makes folders");
+        archive
+    }
+
+    /// Writes its public key into `keys/NAME.asc`.
+    pub fn show_key(&self, name: &str) {
+        self.space.write(&format!("keys/{name}.asc"), &self.signer.public_key_armored().expect("exports"));
+    }
+
     /// Writes the distro's file, with this base (what stands behind `variant:`) and stance on expired release files.
     pub fn distro(&self, base: &str, expired: &str) {
+        let extras = self.extras.replace("PROJECT", &self.space.folder.display().to_string());
         self.space.write(
             "distros/test-TAG.rhai",
             &format!(
                 "#{{\n    family: \"deb\", vendor: \"test\", release: \"TAG\", codename: \"trial\", suffix: \"t1\",\n    \
-                 arches: [\"ARCH\"], indep_on: \"ARCH\",\n    suites: [ #{{ name: \"trial\", areas: [\"main\"] }} ],\n    \
+                 arches: [\"ARCH\"], indep_on: \"ARCH\",\n    suites: [ #{{ name: \"trial\", areas: [\"main\"] }} ],\n    extra_repositories: [{extras}],\n    \
                  keyring: \"test-keyring.gpg\",\n    base: #{{ variant: {base} }},\n    lifecycle: #{{ end: \
                  \"2040-01-01\", archived: false, expired_release_files: \"{expired}\" }},\n    options: #{{ \
                  alternatives: \"first\", recommends: false, rules_need_no_root: true }},\n}}\n"
@@ -107,16 +134,21 @@ impl<'a> Archive<'a> {
 
     /// Where a file of the archive is.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.space.folder.join("archive").join(self.space.own(name))
+        self.space.folder.join(self.folder).join(self.space.own(name))
     }
 
     /// Adds the package `name-TAG`, which holds its version as `/usr/share/name-TAG`, in place of any former one.
     pub fn add(&mut self, name: &str, version: &str) {
+        self.add_with(name, version, "");
+    }
+
+    /// The same with further fields, each with its newline.
+    pub fn add_with(&mut self, name: &str, version: &str, fields: &str) {
         let name = format!("{name}-{}", self.space.tag);
         let folder = self.space.folder.join("made").join(&name);
-        let control = format!(
-            "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: opb <opb@localhost>\nDescription: of a test\n"
-        );
+        let control = self.space.own(&format!(
+            "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: opb <opb@localhost>\n{fields}Description: of a test\n"
+        ));
         super::write(&folder.join("DEBIAN/control"), &control);
         super::write(&folder.join(format!("usr/share/{name}")), &format!("{version}\n"));
         let path = format!("pool/{name}_{version}.deb");
@@ -156,10 +188,11 @@ impl<'a> Archive<'a> {
 
     /// Writes indexes and a release file.
     pub fn publish(&self, signed: Signed) {
-        let suite = self.path("dists/trial");
+        let suite = self.path(&format!("dists/{}", self.suite));
         let packages = self.stanzas.values().cloned().collect::<Vec<_>>().join("\n");
         let mut listed = String::new();
-        for (path, text) in [("main/binary-ARCH/Packages.gz", packages), ("main/source/Sources.gz", String::new())] {
+        let sources = self.has_sources.then_some(("main/source/Sources.gz", String::new()));
+        for (path, text) in [("main/binary-ARCH/Packages.gz", packages)].into_iter().chain(sources) {
             let path = self.space.own(path);
             let file = suite.join(&path);
             fs::create_dir_all(file.parent().expect("has a parent")).expect("makes folders");
@@ -175,11 +208,12 @@ impl<'a> Archive<'a> {
         };
         let begun = now().min(now() + self.good_for) - 60;
         let release = format!(
-            "Origin: Test\nSuite: trial\nCodename: trial\nDate: {}\nValid-Until: {}\nArchitectures: {}\nComponents: main\n\
+            "Origin: Test\nSuite: {suite}\nCodename: {suite}\nDate: {}\nValid-Until: {}\nArchitectures: {}\nComponents: main\n\
              SHA256:\n{listed}",
             date(begun),
             date(now() + self.good_for),
-            self.space.shared.arch
+            self.space.shared.arch,
+            suite = self.suite
         );
         let time = u64::try_from(now()).expect("after 1970");
         let text = match signed {

@@ -7,17 +7,19 @@ use rhai::{Dynamic, Map};
 use super::super::mistake::{Complaint, Mistake};
 use super::super::places::{Step, key};
 use super::super::read::{Reader, present};
-use super::{choice, flag, packages, plain, section, way, word};
+use super::{choice, extra, flag, packages, plain, section, way, word};
 use crate::component::Capability;
 use crate::distro::{Base, Deb, Expired, Options, Suite};
-use crate::name::PackageName;
+use crate::name::{Arch, PackageName};
 
-pub(super) const FIELDS: [&str; 6] = ["codename", "suites", "keyring", "base", "options", "capabilities"];
+pub(super) const FIELDS: [&str; 7] =
+    ["codename", "suites", "extra_repositories", "keyring", "base", "options", "capabilities"];
 
-/// Reads the fields of the family.
-pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Deb> {
+/// Reads the fields of the family, of a distro for `arches`.
+pub(super) fn read(reader: &mut Reader, map: &Map, arches: &[Arch]) -> Option<Deb> {
     let codename = word(reader, map, &[], "codename", "bookworm");
     let suites = suites(reader, map);
+    let extra_repositories = extra::read(reader, map, arches);
     let keyring = word(reader, map, &[], "keyring", "debian-archive-keyring.gpg");
     let base = base(reader, map);
     let expired_release_files = expired(reader, map);
@@ -26,6 +28,7 @@ pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Deb> {
     Some(Deb {
         codename: codename?,
         suites: suites?,
+        extra_repositories: extra_repositories?,
         keyring: keyring?,
         base: base?,
         expired_release_files: expired_release_files?,

@@ -3,6 +3,7 @@
 //! What every release has is read here, what one family alone has in `deb` and `rpm`.
 
 mod deb;
+mod extra;
 mod rpm;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Map};
 
+use super::files::Files;
 use super::mistake::{Complaint, Mistake, RecipeError};
 use super::places::{FieldPlaces, Step, key};
 use super::read::{Reader, present};
@@ -26,9 +28,20 @@ pub(super) fn all_fields() -> BTreeSet<&'static str> {
 }
 
 /// The distro `name` that `value`, a file's value, describes; or everything that is wrong with it.
-pub(super) fn read(text: &Arc<Text>, name: &DistroName, value: &Dynamic) -> Result<Distro, Vec<RecipeError>> {
+///
+/// `files` has the keys of its extra repositories.
+pub(super) fn read(
+    text: &Arc<Text>,
+    name: &DistroName,
+    value: &Dynamic,
+    files: &dyn Files,
+) -> Result<Distro, Vec<RecipeError>> {
     let mut reader = Reader::new(FieldPlaces::new(text, None));
     let distro = fields(&mut reader, name, value);
+    // What is wrong itself is left out, so that places are no longer known.
+    if let Some(deb) = distro.as_ref().filter(|_| reader.errors.is_empty()).and_then(Distro::deb) {
+        extra::check_keys(&mut reader, &deb.extra_repositories, files);
+    }
     match distro {
         Some(distro) if reader.errors.is_empty() => Ok(distro),
         _ => Err(reader.errors),
@@ -55,7 +68,7 @@ fn fields(reader: &mut Reader, name: &DistroName, value: &Dynamic) -> Option<Dis
     let indep_on =
         reader.required(&map, &[], "indep_on", "\"amd64\"").and_then(|value| arch(reader, value, &way("indep_on")));
     let packaging = match family {
-        Family::Deb => deb::read(reader, &map).map(Packaging::Deb),
+        Family::Deb => deb::read(reader, &map, arches.as_deref().unwrap_or_default()).map(Packaging::Deb),
         Family::Rpm => rpm::read(reader, &map).map(Packaging::Rpm),
     };
     let lifecycle = lifecycle(reader, &map, family);
@@ -104,6 +117,11 @@ fn plain(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!("`{text}` is not a plain word"))
+}
+
+/// An area of a suite.
+fn area(reader: &mut Reader, value: &Dynamic, way: &[Step]) -> Option<String> {
+    reader.checked(value, way, plain, "use the name in the archive, as in `main`")
 }
 
 fn word(reader: &mut Reader, map: &Map, before: &[Step], name: &str, example: &str) -> Option<String> {

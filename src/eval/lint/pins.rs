@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Found, Ground, Lint};
-use crate::distro::Distro;
+use crate::distro::{Distro, ExtraRepository};
+use crate::family::deb::extra::seen;
 use crate::name::{DistroName, PackageName};
 
 pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
@@ -39,6 +40,21 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
             }
         }
     }
+    for (distro, pin) in &lock.distro {
+        let Some(deb) = project.distros.get(distro).and_then(Distro::deb) else { continue };
+        for extra in pin.extra.keys() {
+            let key = table.of_key(&["distro", distro.as_str(), "extra", extra.as_str()]);
+            let why = match deb.extra_repository(extra.as_str()) {
+                None => "which its file does not have",
+                Some(known) if !is_seen(ground, distro, known) && !ground.has_gaps() => {
+                    "and no recipe names it any more"
+                }
+                Some(_) => continue,
+            };
+            let message = format!("{distro} is pinned with the extra repository `{extra}`, {why}");
+            found.at(Lint::PinUnused, text, key, message, "run `opb update`: it drops pins that nothing uses");
+        }
+    }
     for (distro, pins) in &lock.dsc {
         if !known(distro) {
             if !lock.distro.contains_key(distro) {
@@ -67,6 +83,13 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
             }
         }
     }
+}
+
+/// Whether a build of a distro sees an extra repository of it.
+fn is_seen(ground: &Ground<'_>, distro: &DistroName, extra: &ExtraRepository) -> bool {
+    let mut built =
+        ground.survey.project.work.iter().filter(|work| work.target.distro == *distro && work.component.skip.is_none());
+    built.any(|work| seen(std::slice::from_ref(extra), &work.component, &work.target.arch).next().is_some())
 }
 
 /// Sources that recipes take from a distro.

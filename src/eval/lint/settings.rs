@@ -4,6 +4,7 @@ use super::super::mistake::{Mistake, RecipeError};
 use super::super::pattern::{Pattern, selects};
 use super::{Found, Ground, Lint};
 use crate::diag::did_you_mean;
+use crate::distro::ExtraRepository;
 
 pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
     let (settings, Some(table)) = ground.settings else { return };
@@ -17,7 +18,7 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
         let help = "write it as changelogs want it: `maintainer = \"Vendor packages <packages@example.org>\"`";
         found.at(Lint::MaintainerForm, text, span, message, help);
     }
-    let vendors: Vec<String> = distros
+    let mut vendors: Vec<String> = distros
         .values()
         .flat_map(|distro| {
             let security = distro.deb().is_some_and(|deb| deb.suites.iter().any(|suite| suite.security));
@@ -25,13 +26,22 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
         })
         .flatten()
         .collect();
+    for distro in distros.values() {
+        let extras = distro.deb().into_iter().flat_map(|deb| &deb.extra_repositories);
+        let of_extra = |extra: &ExtraRepository| {
+            [distro.vendor.as_str(), distro.name.as_str()].map(|head| format!("{head}/{}", extra.name))
+        };
+        vendors.extend(extras.flat_map(of_extra));
+    }
     for name in settings.mirrors.keys().filter(|_| ground.has_all_distros()) {
         if !vendors.contains(name) {
             let message = format!("no distro is fetched from `{name}`");
             let help = match did_you_mean(name, vendors.iter().map(String::as_str)) {
                 Some(close) => format!("did you mean `{close}`?"),
                 None => {
-                    "name the `vendor` of a file in `distros/`, or that with `-security`; or remove the line".to_owned()
+                    "name the `vendor` of a file in `distros/`, or that with `-security` or `/` and an extra repository; or \
+                     remove the line"
+                        .to_owned()
                 }
             };
             found.at(Lint::MirrorUnused, text, table.of_key(&["mirrors", name]), message, help);

@@ -12,8 +12,20 @@ use crate::component::Component;
 use crate::name::Target;
 
 /// What `on` may override.
-const OVERRIDES: [&str; 11] =
-    ["env", "profiles", "needs", "skip", "stamp", "patches", "files", "area", "may_fail", "expires", "build"];
+const OVERRIDES: [&str; 12] = [
+    "env",
+    "profiles",
+    "needs",
+    "skip",
+    "stamp",
+    "patches",
+    "files",
+    "area",
+    "extra_repositories",
+    "may_fail",
+    "expires",
+    "build",
+];
 
 /// Calls a closure with the target and a view of the component so far.
 pub(in super::super) type Call<'a> = dyn FnMut(&FnPtr, Map) -> Result<Dynamic, Box<Stopped>> + 'a;

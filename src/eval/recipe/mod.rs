@@ -31,9 +31,27 @@ use crate::path::TreePath;
 use line::{Call, Changes, Line};
 use settings::Settings;
 
-pub(super) const FIELDS: [&str; 19] = [
-    "name", "source", "sources", "build", "needs", "targets", "env", "profiles", "stamp", "patches", "files", "area",
-    "aliases", "modules", "stage", "skip", "may_fail", "expires", "on",
+pub(super) const FIELDS: [&str; 20] = [
+    "name",
+    "source",
+    "sources",
+    "build",
+    "needs",
+    "targets",
+    "env",
+    "profiles",
+    "stamp",
+    "patches",
+    "files",
+    "area",
+    "extra_repositories",
+    "aliases",
+    "modules",
+    "stage",
+    "skip",
+    "may_fail",
+    "expires",
+    "on",
 ];
 
 /// A target, and how packages are made for it.

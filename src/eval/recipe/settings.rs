@@ -11,7 +11,7 @@ use super::super::places::{Step, key};
 use super::super::read::{Reader, describe, present};
 use super::beside;
 use crate::component::{BuildSpec, Component, LaidFile, MayFail, Need, Piece, Text};
-use crate::name::{AreaName, ComponentName};
+use crate::name::{AreaName, ComponentName, RepositoryName};
 use crate::path::TreePath;
 
 /// What the recipe itself and lines of `on` may set. `None`: not said here.
@@ -26,6 +26,7 @@ pub(super) struct Settings {
     patches: Option<Vec<TreePath>>,
     files: Option<Vec<LaidFile>>,
     area: Option<AreaName>,
+    extra_repositories: Option<BTreeSet<RepositoryName>>,
     /// Without a reason: an override that takes an earlier `skip` back.
     skip: Option<Option<String>>,
     /// The same.
@@ -47,6 +48,7 @@ impl Settings {
         set(&self.patches, &mut to.patches);
         set(&self.files, &mut to.files);
         set(&self.area, &mut to.area);
+        set(&self.extra_repositories, &mut to.extra_repositories);
         set(&self.skip, &mut to.skip);
         set(&self.may_fail, &mut to.may_fail);
     }
@@ -78,6 +80,8 @@ pub(super) fn settings(reader: &mut Reader, map: &Map, before: &[Step]) -> Setti
             let help = "name an area of the repository, as in `main` or `openapp`";
             reader.checked(value, &key(before, "area"), str::parse::<AreaName>, help)
         }),
+        extra_repositories: present(map, "extra_repositories")
+            .and_then(|value| extra_repositories(reader, value, &key(before, "extra_repositories"))),
         skip: match map.get("skip") {
             Some(value) if value.is_unit() => is_override.then_some(None),
             Some(value) => reader.line(value, &key(before, "skip")).map(Some),
@@ -166,6 +170,13 @@ pub(super) fn profiles(reader: &mut Reader, value: &Dynamic, way: &[Step]) -> Op
     let list = reader.list(value, way, |reader, value, way| {
         reader.checked(value, way, profile, "name a build profile, as in `nocheck`")
     });
+    list.map(|list| list.into_iter().collect())
+}
+
+fn extra_repositories(reader: &mut Reader, value: &Dynamic, way: &[Step]) -> Option<BTreeSet<RepositoryName>> {
+    let help = "name one of the distro's `extra_repositories`, as in `backports`";
+    let list =
+        reader.list(value, way, |reader, value, way| reader.checked(value, way, str::parse::<RepositoryName>, help));
     list.map(|list| list.into_iter().collect())
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::actions::Actions;
 use super::needs::Order;
 use super::sources::{pin_origin, source_node};
-use super::{Member, Scene, probes};
+use super::{Member, Scene, extra, probes};
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::drv::Action;
 use crate::family::deb::{self, Part};
@@ -27,9 +27,11 @@ pub(super) struct Made {
 pub(super) type AllMade<'a> = BTreeMap<&'a DistroName, Vec<(&'a ComponentName, Made)>>;
 
 /// The package list, the index and the root that all components of an arch have in common.
-struct Base {
+struct Base<'a> {
     place: Word,
     index: NodeId,
+    /// Those of extra repositories.
+    extra: extra::Indexes<'a>,
     list: NodeId,
     root: NodeId,
     /// What all roots do.
@@ -74,7 +76,7 @@ impl<'a> Weaver<'a> {
 
     /// Adds the nodes of `scene`'s distro, components in `order`, which do `actions`, by member.
     pub fn weave(&mut self, scene: &Scene<'a>, order: &Order, actions: &[Option<Actions>]) {
-        let bases: Vec<Base> = scene.arches.iter().map(|arch| self.base(scene, arch)).collect();
+        let bases: Vec<Base<'_>> = scene.arches.iter().map(|arch| self.base(scene, arch)).collect();
         let mut of_distro: Vec<Made> = vec![Made::default(); scene.members.len()];
         for place in &order.order {
             of_distro[*place] = self.component(scene, *place, (order, actions[*place].as_ref()), &bases, &of_distro);
@@ -84,7 +86,7 @@ impl<'a> Weaver<'a> {
         self.made.insert(&scene.distro.name, names.zip(of_distro).collect());
     }
 
-    fn base(&mut self, scene: &Scene<'a>, arch: &Arch) -> Base {
+    fn base(&mut self, scene: &Scene<'a>, arch: &Arch) -> Base<'a> {
         let graph = &mut self.graph;
         let (subject, place) = (graph.word("base"), graph.word(&format!("{}/{arch}", scene.distro.name)));
         let mut add = |kind, action: &Action, inputs: &[(&str, NodeId, &str)], origin| {
@@ -96,13 +98,14 @@ impl<'a> Weaver<'a> {
         let files = deb::index_files(scene.deb, &scene.pin.suite, arch);
         let places =
             files.iter().map(|(label, (_, suite, path))| (label.clone(), (suite.clone(), path.clone()))).collect();
-        let origin = Origin::Index { distro: scene.distro.name.clone(), files: places };
+        let origin = Origin::Index { distro: scene.distro.name.clone(), extra: None, files: places };
         let index = add(Kind::Index, &deb::index(files.into_values().map(|(file, ..)| file)), &[], origin);
         let of_list = deb::resolve_base(&deb::ListRules::of(scene.deb), arch);
         let list = add(Kind::Resolve, &of_list, &[("index", index, "packages")], Origin::Made);
         let root = add(Kind::Root, &deb::root(), &[("list", list, "list")], Origin::Made);
         let of_root = graph.action(&deb::root());
-        Base { place, index, list, root, of_root }
+        let extra = extra::Indexes::add(graph, scene, arch, place);
+        Base { place, index, extra, list, root, of_root }
     }
 
     fn component(
@@ -110,7 +113,7 @@ impl<'a> Weaver<'a> {
         scene: &Scene<'a>,
         place: usize,
         (order, actions): (&Order, Option<&Actions>),
-        bases: &[Base],
+        bases: &[Base<'a>],
         others: &[Made],
     ) -> Made {
         let member = &scene.members[place];
@@ -133,6 +136,7 @@ impl<'a> Weaver<'a> {
                 let graph = &mut self.graph;
                 let mut needs =
                     vec![graph.need("index", base.index, "packages"), graph.need("base", base.list, "list")];
+                needs.extend(base.extra.needs(graph, scene, wanted.component, scene.arches[wanted.arch]));
                 for other in order.needs(place, wanted.arch) {
                     for (built, node, role) in &others[*other].builds {
                         if built.is_all() || built == scene.arches[wanted.arch] {
@@ -225,7 +229,7 @@ impl<'a> Weaver<'a> {
         member: &Member<'a>,
         (component, ready): (&Component, &Ready),
         source: NodeId,
-        base: Option<&Base>,
+        base: Option<&Base<'_>>,
     ) -> NodeId {
         let graph = &mut self.graph;
         let mut needs = member.laid.needs(scene.project, component, graph);
@@ -253,7 +257,7 @@ impl<'a> Weaver<'a> {
         subject: Word,
         scene: &Scene<'a>,
         wanted: &Wanted<'_>,
-        base: &Base,
+        base: &Base<'_>,
         action: ActionId,
         needs: &mut [Needed],
     ) -> NodeId {

@@ -11,6 +11,7 @@ mod amend_tests;
 mod asked;
 mod before;
 mod distro;
+mod extra;
 mod facts;
 mod laid;
 mod needs;
@@ -26,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use amend::{Earlier, amend};
 pub use before::Before;
+pub(super) use extra::are_pinned;
 pub use facts::facts;
 pub(super) use sources::Sources;
 pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
@@ -187,6 +189,7 @@ fn prepare<'a>(
             members.extend(stages.of(&members));
             let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
             let actions = scene.members.iter().map(|member| Actions::of(&scene, member)).collect();
+            errors.extend(extra::unpinned(&scene));
             Prepared::Deb(scene, actions, errors)
         }
     })

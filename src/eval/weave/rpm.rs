@@ -199,7 +199,7 @@ fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Builder) -> Base {
     };
     let files = rpm::index_files(scene.rpm, &scene.pin.repository, arch);
     let places = files.iter().map(|(label, (_, of, path))| (label.clone(), (of.clone(), path.clone()))).collect();
-    let origin = Origin::Index { distro: distro.clone(), files: places };
+    let origin = Origin::Index { distro: distro.clone(), extra: None, files: places };
     let of_index = Action::Index { files: files.into_values().map(|(file, ..)| file).collect() };
     let index = add(Kind::Index, &of_index, &[], origin);
     let of_list = rpm::resolve_base(scene.rpm, arch);

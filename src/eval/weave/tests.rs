@@ -1,6 +1,7 @@
 //! Which nodes there are, and what reads what.
 
 mod asked;
+mod extra;
 mod laid;
 mod may_fail;
 mod probes;
@@ -75,7 +76,7 @@ pub(super) fn lock(arches: &[&str], sources: &[Made<'_>]) -> Lock {
         (made.0.parse().expect("a name"), pin)
     });
     Lock {
-        distro: BTreeMap::from([(distro.clone(), DistroPin { suite: vec![suite], repository: Vec::new() })]),
+        distro: BTreeMap::from([(distro.clone(), DistroPin { suite: vec![suite], ..DistroPin::default() })]),
         dsc: BTreeMap::from([(distro, pins.collect())]),
         ..Lock::default()
     }

@@ -149,7 +149,7 @@ fn lose(lost: &mut BTreeMap<Sha256, Lost>, listed: &Listed, roots: impl Iterator
 /// Fetches files of one suite, some at a time.
 fn of_pool(
     ctx: &Context<'_>,
-    (distro, suite, files): &InPool<'_>,
+    (of, files): &InPool<'_>,
     tell: &mut dyn FnMut(usize),
     causes: &mut BTreeMap<Sha256, String>,
 ) {
@@ -160,7 +160,7 @@ fn of_pool(
         }
         if all_fail.is_none() {
             tell(part.len());
-            let (lost, ended) = match ctx.archives.pool_each(distro, suite, part) {
+            let (lost, ended) = match ctx.archives.pool_each(*of, part) {
                 Ok(Pooled { lost, ended }) => (lost, ended.map(|error| chain(&error))),
                 Err(failure) => (BTreeMap::new(), Some(chain(&*failure.report))),
             };

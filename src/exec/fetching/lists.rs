@@ -24,7 +24,7 @@ use crate::solve::{self, OurPackage, Universe};
 /// What is known of sources before they are built, by distro and component.
 pub type Facts = BTreeMap<(DistroName, ComponentName), SourceFacts>;
 
-/// The packages of a distribution that a root is made of.
+/// The packages that a root is made of, as far as they are of one index.
 pub struct RootList {
     /// The root.
     pub root: NodeId,
@@ -111,15 +111,18 @@ pub fn lists<'a>(
         }
         let layer = if input(node, "base").is_some() { Layer::Component } else { Layer::Base };
         let Some(list) = input(node, "list") else { continue };
-        let index = input(graph.node(list), "index");
-        let Some((index, tree)) = index.and_then(|index| Some((index, guesser.content(index, "packages")?))) else {
+        let Some(indexes) = guesser.indexes(graph.node(list)) else {
             lists.left_out = true;
             continue;
         };
         if let Some(found) = guesses.get(&list) {
-            let of_root = |listed: &&Listed| listed.layer == layer && listed.from == ListedFrom::Distribution;
-            let packages = found.iter().filter(of_root).cloned().collect();
-            lists.roots.push(RootList { root: id, index: (index, tree), packages });
+            for (from, index) in indexes {
+                let of_index = |listed: &&Listed| listed.layer == layer && listed.from == from;
+                let packages: Vec<Listed> = found.iter().filter(of_index).cloned().collect();
+                if from == ListedFrom::Distribution || !packages.is_empty() {
+                    lists.roots.push(RootList { root: id, index, packages });
+                }
+            }
             if guesser.waits(graph.node(list)) {
                 lists.guessed.insert(id);
             }
@@ -173,6 +176,12 @@ impl Guesser<'_, '_> {
         outputs.get(output).copied()
     }
 
+    /// The indexes that a list is chosen from, with whose packages each is of; `None` where one is not here.
+    fn indexes(&self, list: Node<'_>) -> Option<Vec<(ListedFrom, (NodeId, Digest))>> {
+        let indexes = list.inputs().filter_map(|input| Some((packages::whose(input.role)?, input.node)));
+        indexes.map(|(from, index)| Some((from, (index, self.content(index, "packages")?)))).collect()
+    }
+
     fn list(&self, id: NodeId) -> Option<PackageList> {
         packages::list(self.ctx, self.content(id, "list")?).ok()
     }
@@ -183,10 +192,12 @@ impl Guesser<'_, '_> {
         let tree = input(list, "index").and_then(|index| self.content(index, "packages"));
         let base = input(list, "base").and_then(|base| self.list(base));
         let (Some(tree), Some(base)) = (tree, base) else { return Ok(None) };
-        let universe = self.ctx.universe(tree, || resolving::universe(self.ctx, tree, &question.arch))?;
+        let universe = resolving::universe(self.ctx, tree, &question.arch)?;
+        let of_extra = |role: &str| input(list, role).and_then(|index| self.content(index, "packages"));
+        let Some(extras) = resolving::extras(self.ctx, &question, of_extra)? else { return Ok(None) };
         let choose = |with_open| -> Result<PackageList, Failure> {
             let ours = self.ours(list, &question, &universe, with_open)?;
-            Ok(solve::resolve(&universe, &ours, &question, Some(&base))?)
+            Ok(solve::resolve((&universe, &extras), &ours, &question, Some(&base))?)
         };
         let mut found: BTreeMap<Sha256, Listed> = BTreeMap::new();
         let mut take = |list: &PackageList| found.extend(list.iter().map(|listed| (listed.sha256, listed.clone())));
@@ -262,7 +273,7 @@ impl Guesser<'_, '_> {
         let version = numbered_version(&script, 1);
         let names = list.filter(|_| with_open).and_then(|list| self.names.get(&list));
         let names = names.into_iter().flatten().map(String::as_str);
-        // A name of another arch's root may not be there on this one.
+        // A name of another arch's root, or of an extra repository, may not be there for this one.
         let is_known = |name: &&str| !universe.versions(name).is_empty() || question.ours.contains_key(*name);
         let open: Vec<&str> = at_run_time(names).into_iter().filter(is_known).collect();
         let unbuilt = Unbuilt { facts, version: &version, made_for, on: &on, profiles: &profiles };

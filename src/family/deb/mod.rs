@@ -12,6 +12,7 @@
 //! does, so one source package serves all numbers.
 
 pub mod capability;
+pub mod extra;
 pub mod facts;
 pub mod needs;
 mod source;
@@ -26,7 +27,7 @@ pub use self::source::source_package;
 pub use super::Part;
 use super::probe;
 use crate::component::{Component, Need, SourceSpec};
-use crate::distro::{Base, Deb, Distro, Family, Options};
+use crate::distro::{Base, Deb, Distro, ExtraRepository, Family, Options};
 use crate::drv::{Action, Env, IndexFile, Resolve, Script, SharedTable, SharedText};
 use crate::lock::{SourceFacts, SuitePin};
 use crate::name::{Arch, OutputName};
@@ -84,12 +85,14 @@ pub struct ListRules<'a> {
     pub base: &'a Base,
     /// How dependencies are chosen.
     pub options: &'a Options,
+    /// Extra repositories, which a base never sees.
+    pub extra: &'a [ExtraRepository],
 }
 
 impl<'a> ListRules<'a> {
     /// Those of a distro.
     pub fn of(distro: &'a Deb) -> Self {
-        Self { base: &distro.base, options: &distro.options }
+        Self { base: &distro.base, options: &distro.options, extra: &distro.extra_repositories }
     }
 }
 
@@ -110,6 +113,7 @@ pub fn resolve_base(distro: &ListRules<'_>, arch: &Arch) -> Action {
         profiles: Vec::new(),
         first_alternative: distro.options.first_alternative,
         ours: SharedTable::default(),
+        extra: Vec::new(),
     })
 }
 
@@ -159,6 +163,7 @@ pub fn resolve(
         profiles: component.profiles.iter().cloned().collect(),
         first_alternative: distro.options.first_alternative,
         ours,
+        extra: extra::told(distro.extra, component, arch),
     })
 }
 

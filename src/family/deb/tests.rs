@@ -26,6 +26,7 @@ fn distro() -> Distro {
 pub(super) fn deb_distro() -> Deb {
     Deb {
         codename: "oasis".into(),
+        extra_repositories: Vec::new(),
         suites: Vec::new(),
         keyring: "k".into(),
         base: Base { variant: "buildd".into(), add: Vec::new() },

@@ -147,6 +147,7 @@ fn choose(distro: &Rpm, arch: &Arch, needs: Vec<String>, conflicts: Vec<String>,
         profiles: Vec::new(),
         first_alternative: false,
         ours,
+        extra: Vec::new(),
     })
 }
 

@@ -25,6 +25,11 @@ const TEXT: &str =
 const SIGNED: &str =
     "Origin: opb\nSuite: x\n- dash\n-----BEGIN PGP SIGNATURE-----\n\nFrom me\nSHA256:\n abc 1 main/x\n";
 
+/// Checks a text with the keys in a file.
+fn verify_with(tool: Tool, bytes: &[u8], keyring: &std::path::Path, now: u64) -> Result<Verified, VerifyError> {
+    super::verify_with(tool, bytes, &Keyring::read(keyring)?, now)
+}
+
 fn key(seed: u64, now: u64, lasts: Option<u64>) -> SecretKey {
     SecretKey::generate("opb test", now, lasts, StdRng::seed_from_u64(seed)).expect("makes a key")
 }

@@ -33,7 +33,8 @@ fn gpgv_and_sqv_accept_what_is_signed_here() {
             .expect("runs");
         assert!(status.status.success(), "{tool:?}: {}", String::from_utf8_lossy(&status.stderr));
     }
-    assert!(verify_inrelease(text.as_bytes(), binary.path(), NOW).is_ok() || tools().is_empty());
+    let keys = Keyring::read(binary.path()).expect("reads");
+    assert!(verify_inrelease(text.as_bytes(), &keys, NOW).is_ok() || tools().is_empty());
 }
 
 #[test]
@@ -113,4 +114,19 @@ fn the_distribution_s_own_release_file_verifies() {
         assert!(verified.text.starts_with("Origin: Debian\n") && verified.text.ends_with('\n'));
         assert!(!verified.signers.is_empty());
     }
+}
+
+#[test]
+fn keyrings_hold_keys() {
+    let signer = signer(1);
+    let armored = signer.public_key_armored().expect("exports");
+    let keys = Keyring::of(signer.public_key_binary().expect("exports")).expect("binary");
+    assert_eq!(Keyring::of(armored.clone().into_bytes()).expect("armored"), keys);
+    // What people copy from a page.
+    assert_eq!(Keyring::of(format!("The key of Example:\n\n{armored}\n").into_bytes()).expect("armored"), keys);
+    let error = |bytes: &[u8]| Keyring::of(bytes.to_vec()).expect_err("none").to_string();
+    assert_eq!(error(b""), "it is empty");
+    assert_eq!(error(b"<html>"), "it holds no public key");
+    let damaged = armored.replacen("\n\n", "\n\n!", 1);
+    assert_eq!(error(damaged.as_bytes()), "its armor is damaged");
 }

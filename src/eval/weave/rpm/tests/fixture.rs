@@ -100,8 +100,8 @@ pub(in crate::eval::weave) fn lock() -> Lock {
     let name = |name: &str| name.parse().expect("a name");
     Lock {
         distro: BTreeMap::from([
-            (name("mirage-1"), DistroPin { suite: vec![suite], repository: Vec::new() }),
-            (name("mirror-9"), DistroPin { suite: Vec::new(), repository: repositories }),
+            (name("mirage-1"), DistroPin { suite: vec![suite], ..DistroPin::default() }),
+            (name("mirror-9"), DistroPin { repository: repositories, ..DistroPin::default() }),
         ]),
         ..Lock::default()
     }
