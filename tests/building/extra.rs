@@ -312,3 +312,24 @@ fn release_files_need_the_signature_of_their_own_key() {
     vendor.publish(Signed::Well);
     update(&space).fine();
 }
+
+#[test]
+fn an_expired_release_file_is_refused() {
+    let Some(space) = space("past") else { return };
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can show the program another apt configuration");
+        return;
+    }
+    needing(&space, "a", "tool-TAG", "extra_repositories: [\"vendor\"]");
+    let archive = distribution(&space, VENDOR);
+    archive.publish(Signed::Well);
+    let mut vendor = Archive::foreign(&space, "vendor", "stable");
+    vendor.good_for = -3_600;
+    vendor.publish(Signed::Well);
+    let strict = || crate::pins::strict(&space, &["update", "@test-TAG"]);
+    strict().exits(3).says("the Release file of suite `stable` expired on ");
+    assert!(!space.folder.join("opb.lock").exists(), "nothing is pinned");
+    archive.distro("\"buildd\", add: []", "accept");
+    let accepted = strict().fine();
+    assert!(accepted.err.starts_with("note: ") && accepted.err.contains("expired"), "{}", accepted.err);
+}

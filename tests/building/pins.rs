@@ -214,7 +214,7 @@ fn release_files_that_cannot_be_trusted_are_refused() {
 }
 
 /// Runs the program with an apt that has its own defaults, whatever this machine's is told about dates.
-fn strict(space: &Space, args: &[&str]) -> Ran {
+pub fn strict(space: &Space, args: &[&str]) -> Ran {
     let plain = space.command(args);
     let mut command = Command::new("unshare");
     let script = "mount -t tmpfs tmpfs /etc/apt/apt.conf.d && exec \"$@\"";
