@@ -89,6 +89,21 @@ pub enum Event {
         known: Option<KnownFailure>,
         /// When it failed, in seconds since 1970, where it was not tried again in this run.
         since: Option<i64>,
+        /// How long it took.
+        milliseconds: u64,
+    },
+    /// At the end of a run: a node that failed and may not, and what did not run because of it. What merely did not run has no
+    /// event of its own.
+    RootFailure {
+        /// Which.
+        node: NodeName,
+        /// How many nodes did not run because of it. One that several failures keep from running counts with each.
+        not_run: usize,
+        /// Of those, package builds.
+        builds: usize,
+        /// The failure as [`Event::NodeFailed`] told it, for who shows both in one place.
+        #[serde(skip)]
+        failure: RootFailure,
     },
     /// A node was ended because the run is being stopped.
     NodeStopped {
@@ -101,6 +116,8 @@ pub enum Event {
         node: NodeName,
         /// The nodes that failed, or did not run because of such.
         by: Vec<NodeName>,
+        /// How many nodes did not run because of it.
+        not_run: usize,
     },
     /// A repository is assembled, but without what failed as it may.
     Incomplete {
@@ -145,6 +162,17 @@ pub enum Event {
         /// In numbers.
         saved: Saved,
     },
+}
+
+/// What is told of a failure at the end of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RootFailure {
+    /// The error, as people should read it; may have several lines.
+    pub message: String,
+    /// What is known of such a failure, where it may fail: then that is no longer tolerated.
+    pub known: Option<KnownFailure>,
+    /// When it failed, in seconds since 1970, where it was not tried again in this run.
+    pub since: Option<i64>,
 }
 
 /// Nodes of a target that may run, of an arch that is not this machine's own.

@@ -35,8 +35,10 @@ pub enum NodeError {
     },
     /// A guest wanted more of the machine than it may have.
     #[error("{how}{telling}")]
-    #[diagnostic(code(opb::exec::limit), help("{help}"))]
+    #[diagnostic(code(opb::exec::limit), help("{help}; the whole log: `opb log {node}`"))]
     Limit {
+        /// The node.
+        node: String,
         /// Which limit, and its value.
         how: String,
         /// The telling lines of the log.
@@ -52,13 +54,19 @@ pub enum NodeError {
     #[error("{how}: no space was left on the disk{telling}")]
     #[diagnostic(
         code(opb::exec::space),
-        help("free space on the store's disk, or choose a store on another one with `--store`, and build again")
+        help(
+            "free space on the store's disk, or choose a store on another one with `--store`, and build again; the whole log: `opb log {node}`"
+        )
     )]
     NoSpace {
+        /// The node.
+        node: String,
         /// `the script failed with exit code 2` and the like.
         how: String,
         /// The telling lines of the log.
         telling: String,
+        /// The log.
+        log: Digest,
     },
     /// A node is not even started, for it would fill the disk.
     #[error("it needs about {} on the disk of `{store}`, and {} are free", Size(*need), Size(*free))]
@@ -165,6 +173,8 @@ pub enum NodeError {
     NoOutput {
         /// The node.
         node: String,
+        /// The log.
+        log: Digest,
     },
     /// Something that was made again came out different while others use the earlier content.
     #[error("`{node}` was made again and came out different; its earlier files are lost")]
@@ -214,6 +224,17 @@ pub enum NodeError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl NodeError {
+    /// The log of what failed, where it has one.
+    pub fn log(&self) -> Option<Digest> {
+        match self {
+            Self::Script { log, .. } | Self::FailedBefore { log, .. } => *log,
+            Self::Limit { log, .. } | Self::NoSpace { log, .. } | Self::NoOutput { log, .. } => Some(*log),
+            _ => None,
+        }
+    }
 }
 
 impl Caused for NodeError {

@@ -81,13 +81,15 @@ pub fn finished(
     };
     let telling = telling(text);
     let component = component_of(node.kind, &node.subject).unwrap_or_default();
-    if let Some(Met { how, help, cause }) = limits::met(&ctx.limits_of(node), component, outcome.end, limits) {
-        return Err(NodeError::Limit { how: format!("{what} {how}"), telling, help, cause, log }.into());
+    let met = limits::met(&ctx.limits_of(node), component, outcome.end, limits);
+    let node = node.to_string();
+    if let Some(Met { how, help, cause }) = met {
+        return Err(NodeError::Limit { node, how: format!("{what} {how}"), telling, help, cause, log }.into());
     }
     if text.contains("No space left on device") {
-        return Err(NodeError::NoSpace { how: format!("{what} {how}"), telling }.into());
+        return Err(NodeError::NoSpace { node, how: format!("{what} {how}"), telling, log }.into());
     }
-    Err(NodeError::Script { node: node.to_string(), how: format!("{what} {how}"), telling, log: Some(log) }.into())
+    Err(NodeError::Script { node, how: format!("{what} {how}"), telling, log: Some(log) }.into())
 }
 
 /// The telling lines of a log, each on a line of its own and indented.

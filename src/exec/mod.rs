@@ -13,6 +13,7 @@ mod archives;
 mod context;
 mod cpus;
 mod elsewhere;
+mod ending;
 mod error;
 pub mod failed;
 pub mod fetching;
@@ -50,6 +51,7 @@ pub use node::is_rpm;
 pub use numbering::{Numbered, number_of};
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;
+use ending::{outcome, tell_of_failures, tell_of_tolerated};
 use schedule::{Schedule, Stage};
 use working::{Tally, work_off};
 
@@ -57,7 +59,6 @@ use crate::diag::{Cause, Failure};
 use crate::drv::{ActionKey, Outputs};
 use crate::event::{Counts, Event, Foreign};
 use crate::graph::{Graph, NodeId};
-use crate::name::Kind;
 use crate::plan::{Course, Places, Times, course, remaining, usual_of_kind};
 
 /// What a run is to do.
@@ -143,22 +144,12 @@ pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, F
         }
         work_off(graph, order, ctx, &knows, &mut schedule, &mut tally)?;
     }
+    tell_of_failures(ctx, graph, &schedule, &tally);
     let outcome = outcome(graph, order, &schedule, tally, looked_at, ctx.stopped());
-    tell_of_tolerated(ctx, graph, &outcome);
+    tell_of_tolerated(ctx, graph, &schedule, &outcome);
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     (ctx.sink)(Event::RunFinished { counts: outcome.counts, milliseconds });
     Ok(outcome)
-}
-
-/// Tells what follows from failures that are tolerated.
-fn tell_of_tolerated(ctx: &Context<'_>, graph: &Graph, outcome: &Outcome) {
-    let names = |ids: &BTreeSet<NodeId>| ids.iter().map(|id| graph.node(*id).name()).collect();
-    for (id, by) in &outcome.held_up {
-        (ctx.sink)(Event::NodeHeldUp { node: graph.node(*id).name(), by: names(by) });
-    }
-    for (id, without) in &outcome.without {
-        (ctx.sink)(Event::Incomplete { node: graph.node(*id).name(), without: names(without) });
-    }
 }
 
 /// Wants the bytes of what was asked for by name and is known from elsewhere; whether there is any.
@@ -170,54 +161,4 @@ fn want_owed(order: &Order, ctx: &Context<'_>, schedule: &mut Schedule<'_>) -> b
         if owed.is_empty() { Vec::new() } else { order.wanted.iter().copied().filter(is_owed).collect() };
     wanted.iter().for_each(|id| schedule.want_bytes(*id));
     !wanted.is_empty()
-}
-
-fn outcome(
-    graph: &Graph,
-    order: &Order,
-    schedule: &Schedule<'_>,
-    tally: Tally,
-    looked_at: usize,
-    stopped: bool,
-) -> Outcome {
-    let mut settled = BTreeMap::new();
-    let (mut held_up, mut incomplete) = (BTreeMap::new(), BTreeMap::new());
-    let (mut blocked, mut not_run) = (Vec::new(), tally.stopped);
-    for id in graph.with_inputs(&order.wanted) {
-        match (schedule.stage(id), schedule.key(id), schedule.outputs(id)) {
-            (Stage::Settled | Stage::Done, Some(key), Some(outputs)) => {
-                settled.insert(id, (key, outputs.clone()));
-                let without = schedule.without(id);
-                if !without.is_empty() {
-                    incomplete.insert(id, without);
-                }
-            }
-            (Stage::Failed, ..) => {}
-            (stage, ..) => {
-                not_run += 1;
-                if stage == Stage::Blocked {
-                    blocked.push(id);
-                    let by: BTreeSet<NodeId> = schedule.excused_inputs(id).collect();
-                    if !by.is_empty() && !schedule.is_excused(id) && graph.node(id).kind() != Kind::Repo {
-                        held_up.insert(id, by);
-                    }
-                }
-            }
-        }
-    }
-    let failed = tally.failures.len() + tally.tolerated.len();
-    let cut_off = order.expected.saturating_sub(tally.ran + tally.found + tally.fetched + failed + not_run);
-    let counts = Counts {
-        nodes: looked_at,
-        clean: settled.len().saturating_sub(tally.ran + tally.fetched + cut_off),
-        ran: tally.ran,
-        builds: tally.builds,
-        fetched: tally.fetched,
-        cut_off,
-        failed: tally.failures.len(),
-        tolerated: tally.tolerated.len(),
-        not_run,
-    };
-    let Tally { failures, tolerated, .. } = tally;
-    Outcome { counts, failures, tolerated, held_up, without: incomplete, blocked, settled, stopped }
 }

@@ -273,14 +273,11 @@ fn remember(
     started: i64,
     milliseconds: u64,
 ) -> Result<(), Failure> {
-    if failure.cause != Cause::Build {
+    let log = failure.report.downcast_ref::<NodeError>().and_then(NodeError::log);
+    // One of the environment says nothing of the next try, but may have a log to read.
+    if failure.cause != Cause::Build && log.is_none() {
         return Ok(());
     }
-    let log = match failure.report.downcast_ref::<NodeError>() {
-        Some(NodeError::Script { log, .. }) => *log,
-        Some(NodeError::Limit { log, .. }) => Some(*log),
-        _ => None,
-    };
     // Limits are in no fingerprint: with others it may well succeed.
     let limited = matches!(failure.report.downcast_ref::<NodeError>(), Some(NodeError::Limit { .. }));
     let fingerprint = Some(fingerprint).filter(|_| !limited);
@@ -316,7 +313,7 @@ fn make(
         }
         Action::Build { script, outputs, .. } => {
             let env = scripts::build_env(ctx, number.unwrap_or(1));
-            let check = |ran: &scripts::Ran| check_packages(ctx, job, &ran.outputs);
+            let check = |ran: &scripts::Ran| check_packages(ctx, job, ran);
             let task = Task { key, script, env: &env, outputs, limits: &limits, check: &check };
             Ok(ran(scripts::run(ctx, job, &task)?))
         }
@@ -330,11 +327,11 @@ fn ran(ran: scripts::Ran) -> Made {
 }
 
 /// A build that ends well but makes nothing is a failed one.
-fn check_packages(ctx: &Context<'_>, job: &Job<'_>, outputs: &Outputs) -> Result<(), Failure> {
-    for (name, digest) in outputs {
+fn check_packages(ctx: &Context<'_>, job: &Job<'_>, ran: &scripts::Ran) -> Result<(), Failure> {
+    for (name, digest) in &ran.outputs {
         if ["packages", "udebs"].contains(&name.as_str()) && ctx.store.get_tree(*digest)?.files().next().is_some() {
             return Ok(());
         }
     }
-    Err(NodeError::NoOutput { node: job.node().to_string() }.into())
+    Err(NodeError::NoOutput { node: job.node().to_string(), log: ran.log }.into())
 }

@@ -10,6 +10,7 @@
 //! *excused*: a repository is assembled without it, and without it is another repository, with a key of its own. Everything
 //! else that reads it is blocked.
 
+mod held;
 #[cfg(test)]
 mod makespan_tests;
 mod ready;
@@ -243,15 +244,8 @@ impl<'a> Schedule<'a> {
         self.slots[id.index()].stage = stage;
         self.touched.push_back(id);
         if !matches!(stage, Stage::Needed | Stage::Ready | Stage::Running) {
-            let waiting = self.graph.consumers(id).iter().filter(|consumer| self.slots[consumer.index()].wanted);
-            self.touched.extend(waiting.copied());
-            if self.graph.node(id).kind() == Kind::Build {
-                let lists =
-                    self.graph.consumers(id).iter().filter(|list| self.graph.node(**list).kind() == Kind::Resolve);
-                let roots = lists.flat_map(|list| self.graph.consumers(*list));
-                let roots = roots.filter(|root| self.graph.node(**root).kind() == Kind::Root);
-                self.touched.extend(roots.filter(|root| self.slots[root.index()].wanted));
-            }
+            let waiting = self.readers(id).into_iter().filter(|reader| self.slots[reader.index()].wanted);
+            self.touched.extend(waiting);
         }
     }
 

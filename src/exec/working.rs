@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::schedule::Schedule;
 use super::{Context, Job, NodeError, Order, StoreKnowledge, failed, node, space, told};
 use crate::diag::{Cause, Failure};
-use crate::event::{Done, Event, KnownFailure};
+use crate::event::{Done, Event, KnownFailure, RootFailure};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
 use crate::plan::{Lane, Places};
@@ -165,15 +165,20 @@ fn give_up(
 ) -> Result<(), Failure> {
     let free = ctx.store.free_bytes()?;
     let least = parked.iter().min_by_key(|(_, one)| one.need).map(|(job, _)| job.id).filter(|_| !halted);
+    let mut with = Vec::new();
     for (job, Running { need, .. }) in parked {
         if Some(job.id) == least {
             let failure = NodeError::TooLittleSpace { need, free, store: ctx.store.path().to_string() };
-            fail(ctx, graph, schedule, job.id, &failure.into(), tally);
+            fail(ctx, graph, schedule, job.id, (&failure.into(), 0), tally);
         } else {
             // Not run, for the same cause: said once.
             tally.stopped += 1;
+            with.push(job.id);
             schedule.failed(job.id, false);
         }
+    }
+    if let Some(failed) = tally.failures.iter_mut().find(|failed| Some(failed.id) == least) {
+        failed.with = with;
     }
     Ok(())
 }
@@ -191,11 +196,23 @@ pub struct Tally {
     /// Nodes that came from a cache.
     pub fetched: usize,
     /// Nodes that failed and may not.
-    pub failures: Vec<(NodeId, Cause)>,
+    pub failures: Vec<Failed>,
     /// Nodes that failed as they may.
     pub tolerated: Vec<NodeId>,
     /// Nodes that were ended, or not begun.
     pub stopped: usize,
+}
+
+/// A node that failed and may not.
+pub struct Failed {
+    /// Which.
+    pub id: NodeId,
+    /// Whose fault.
+    pub cause: Cause,
+    /// What is told of it at the end.
+    pub failure: RootFailure,
+    /// Others that did not run for the same cause, although they do not need it.
+    pub with: Vec<NodeId>,
 }
 
 fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, ended: Ended, tally: &mut Tally) {
@@ -223,7 +240,7 @@ fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, ended: En
             (ctx.sink)(Event::NodeStopped { node: node.name() });
             schedule.failed(id, false);
         }
-        Err(failure) => fail(ctx, graph, schedule, id, &failure, tally),
+        Err(failure) => fail(ctx, graph, schedule, id, (&failure, milliseconds), tally),
     }
 }
 
@@ -232,24 +249,25 @@ fn fail(
     graph: &Graph,
     schedule: &mut Schedule<'_>,
     id: NodeId,
-    failure: &Failure,
+    (failure, milliseconds): (&Failure, u64),
     tally: &mut Tally,
 ) {
-    let (log, since) = match failure.report.downcast_ref::<NodeError>() {
-        Some(NodeError::Script { log, .. }) => (*log, None),
-        Some(NodeError::Limit { log, .. }) => (Some(*log), None),
-        Some(NodeError::FailedBefore { log, since, .. }) => (*log, Some(*since)),
-        _ => (None, None),
+    let error = failure.report.downcast_ref::<NodeError>();
+    let log = error.and_then(NodeError::log);
+    let since = match error {
+        Some(NodeError::FailedBefore { since, .. }) => Some(*since),
+        _ => None,
     };
     let known = graph.node(id).may_fail().and_then(|known| KnownFailure::of(known, failure.cause, &ctx.today));
     let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
-    let node = graph.node(id).name();
-    (ctx.sink)(Event::NodeFailed { node, cause: failure.cause, message: told(failure), log, known, since });
+    let (node, cause, message) = (graph.node(id).name(), failure.cause, told(failure));
     if tolerated {
         tally.tolerated.push(id);
     } else {
-        tally.failures.push((id, failure.cause));
+        let failure = RootFailure { message: message.clone(), known: known.clone(), since };
+        tally.failures.push(Failed { id, cause, failure, with: Vec::new() });
     }
+    (ctx.sink)(Event::NodeFailed { node, cause, message, log, known, since, milliseconds });
     schedule.failed(id, tolerated);
 }
 

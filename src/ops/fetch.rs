@@ -95,8 +95,11 @@ struct Heard<'a> {
 impl Heard<'_> {
     fn take(&self, event: Event) {
         match &event {
-            // These are about builds.
-            Event::RunStarted { .. } | Event::RunFinished { .. } | Event::Incomplete { .. } => return,
+            // These are about builds; what failed is told in what the fetch came to.
+            Event::RunStarted { .. }
+            | Event::RunFinished { .. }
+            | Event::RootFailure { .. }
+            | Event::Incomplete { .. } => return,
             Event::NodeFailed { node, cause, message, .. } => {
                 let message = message.split("\nhelp: ").next().unwrap_or_default().to_owned();
                 self.failures().insert(node.clone(), (*cause, message));

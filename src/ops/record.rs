@@ -101,7 +101,7 @@ impl<'a> Recorder<'a> {
                 }
                 RunFact::Ended(ended)
             }
-            Event::NodeFailed { node, cause, message, log, known, since: _ } => {
+            Event::NodeFailed { node, cause, message, log, known, .. } => {
                 let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
                 let outcome = if tolerated { RunOutcome::Tolerated } else { RunOutcome::Failed };
                 let mut ended = RunNode::new(node.to_string(), outcome);

@@ -4,7 +4,7 @@ use super::causes::date;
 use super::foreign::foreign;
 use super::{count, duration, plain, size};
 use crate::cost::{Cost, Saved};
-use crate::event::{CacheUse, Counts, Done, Event, KnownFailure};
+use crate::event::{CacheUse, Counts, Done, Event, KnownFailure, RootFailure};
 use crate::name::NodeName;
 
 /// How much to say.
@@ -47,16 +47,29 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
             let (size, time) = (size(*bytes), duration(*milliseconds));
             at(Verbosity::Normal, format!("fetched {packages} of {node}  {size}  {time}"))
         }
-        Event::NodeFailed { node, message, known, since, .. } => {
-            let known = known.as_ref().map(known_failure).unwrap_or_default();
-            let since = since.map(|since| format!("  (on {})", date(since))).unwrap_or_default();
-            Some(format!("failed  {node}{known}{since}\n  {}", plain(message).trim_end().replace('\n', "\n  ")))
+        Event::NodeFailed { node, known, since, milliseconds, .. } => {
+            let tolerated = known.as_ref().filter(|known| known.tolerated).map(known_failure);
+            let time = match since {
+                Some(since) => format!("(on {})", date(*since)),
+                None => duration(*milliseconds),
+            };
+            match (tolerated, since) {
+                // All that is told of it.
+                (Some(known), _) => Some(format!("failed  {node}  {time}{known}")),
+                (None, None) => at(Verbosity::Normal, format!("failed  {node}  {time}")),
+                // Nothing has happened to it in this run.
+                (None, Some(_)) => None,
+            }
         }
-        Event::NodeHeldUp { node, by } => Some(format!(
+        Event::RootFailure { node, not_run, builds, failure } => {
+            Some(root_failure(node, failure, &held(*not_run, Some(*builds))))
+        }
+        Event::NodeHeldUp { node, by, not_run } => Some(format!(
             "blocked {node}\n  needs {}, whose failure is tolerated; that this does not run is not\n  help: mend what \
-             fails, or give `{}` a `may_fail` of its own",
+             fails, or give `{}` a `may_fail` of its own{}",
             listed(by),
-            node.subject
+            node.subject,
+            held(*not_run, None)
         )),
         Event::Incomplete { node, without } => {
             Some(format!("lacking {node}\n  assembled without {}, as `may_fail` allows", listed(without)))
@@ -70,6 +83,21 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
         Event::RunFinished { counts, milliseconds } => Some(result(counts, *milliseconds)),
         Event::RunSaved { saved: of } => at(Verbosity::Normal, saved(of)),
     }
+}
+
+/// A failure at the end of a run, with all that is to be said of it.
+fn root_failure(node: &NodeName, failure: &RootFailure, held: &str) -> String {
+    let known = failure.known.as_ref().map(known_failure).unwrap_or_default();
+    let since = failure.since.map(|since| format!("  (on {})", date(since))).unwrap_or_default();
+    let message = plain(&failure.message).trim_end().replace('\n', "\n  ");
+    format!("error   {node}{known}{since}\n  {message}{held}")
+}
+
+/// A line on what did not run because of a node; nothing where that is nothing.
+fn held(not_run: usize, builds: Option<usize>) -> String {
+    let builds = builds.filter(|builds| *builds > 0);
+    let builds = builds.map(|builds| format!(" ({})", count(builds, "package build"))).unwrap_or_default();
+    if not_run == 0 { String::new() } else { format!("\n  not run because of it: {}{builds}", count(not_run, "node")) }
 }
 
 /// A step that is not deterministic.

@@ -1,7 +1,9 @@
 //! Builds that fail, and what they cannot do.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+
 use crate::space::sources::Tiny;
-use crate::space::{Space, space};
+use crate::space::{Ran, Space, space, wait_for};
 
 /// a fails, b needs a, c does not.
 fn half_broken(space: &Space, fill: &str) {
@@ -9,6 +11,12 @@ fn half_broken(space: &Space, fill: &str) {
     let fields = "Rules-Requires-Root: no\nBuild-Depends: a-TAG\n";
     Tiny { name: "b", fields, ..Tiny::PLAIN }.with_recipe(space, "");
     Tiny { name: "c", ..Tiny::PLAIN }.with_recipe(space, "");
+}
+
+/// What was told before the line with the counts, and from there on: how many nodes were made before depends on other tests.
+fn before_counts(told: &str) -> (&str, &str) {
+    let counts = told.lines().find(|line| line.contains(" nodes ran (")).expect("counts");
+    told.split_at(told.find(counts).expect("it is there"))
 }
 
 /// When `a` last failed.
@@ -22,17 +30,18 @@ fn a_failing_build_takes_only_its_dependants_with_it() {
     let Some(space) = space("failing") else { return };
     half_broken(&space, "echo before; echo 'main.c:3:1: error: no such thing' >&2; echo after; exit 3");
     let failed = space.opb(&["build", "-j1"]).exits(4);
-    let from = failed.err.find("failed  build:").expect("says what failed");
+    let from = failed.err.find("error   build:").expect("says what failed");
     let part = |(at, line): &(usize, &str)| *at == 0 || line.starts_with(' ');
     let told: Vec<&str> = failed.err[from..].lines().enumerate().take_while(part).map(|(_, line)| line).collect();
     insta::assert_snapshot!(space.shown(&told.join("\n")), @r"
-    failed  build:a-TAG@DISTRO/all
+    error   build:a-TAG@DISTRO/all
       the script failed with exit code 2
           main.c:3:1: error: no such thing
           after
           make: *** [debian/rules:7: binary-indep] Error 3
           dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
       help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
+      not run because of it: 4 nodes (1 package build)
     ");
     let last = failed.err.lines().nth_back(1).expect("two last lines");
     assert!(last.contains("(1 package build)") && last.contains("1 failed") && last.contains("4 not run"), "{last}");
@@ -63,7 +72,7 @@ fn a_failing_build_takes_only_its_dependants_with_it() {
     ");
     let quiet = space.opb(&["build", "-q"]).exits(4);
     insta::assert_snapshot!(space.shown(&quiet.err), @r"
-    failed  build:a-TAG@DISTRO/all  (on DATE)
+    error   build:a-TAG@DISTRO/all  (on DATE)
       the script failed with exit code 2
           main.c:3:1: error: no such thing
           after
@@ -72,6 +81,7 @@ fn a_failing_build_takes_only_its_dependants_with_it() {
       help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
       not tried again: nothing that it follows from has changed since
       help: `opb build --retry-failed` tries it again
+      not run because of it: 4 nodes (1 package build)
     0 nodes ran (0 package builds), 14 clean, 1 failed, 4 not run, in TIME
     ");
     assert_eq!(attempt_at(&space), first);
@@ -111,6 +121,104 @@ fn a_failing_build_takes_only_its_dependants_with_it() {
 }
 
 #[test]
+fn only_the_roots_are_told_at_the_end() {
+    let Some(space) = space("roots") else { return };
+    let fails = |name, why, fields| {
+        let fill = format!("echo 'error: {why}' >&2; exit 1");
+        Tiny { name, fill: &fill, ..Tiny::PLAIN }.with_recipe(&space, fields);
+    };
+    fails("a", "of a", "");
+    fails("d", "of d", "");
+    fails("e", "of e", r#"may_fail: "upstream #77""#);
+    for (name, needs) in [("b", "a"), ("c", "b")] {
+        let fields = format!("Rules-Requires-Root: no\nBuild-Depends: {needs}-TAG\n");
+        Tiny { name, fields: &fields, ..Tiny::PLAIN }.with_recipe(&space, "");
+    }
+    Tiny { name: "f", ..Tiny::PLAIN }.with_recipe(&space, "");
+    let first = space.opb(&["build"]).exits(4);
+    // Each that failed has a line when it does, and nothing that did not run has any.
+    let mut failed = first.nodes("failed");
+    failed.sort_unstable();
+    assert_eq!(failed, ["a", "d", "e"].map(|name| space.own(&format!("build:{name}-TAG@DISTRO/all"))), "{}", first.err);
+    let (end, counts) = before_counts(&first.err[first.err.find("error   ").expect("an end")..]);
+    insta::assert_snapshot!(space.shown(end), @r"
+    error   build:d-TAG@DISTRO/all
+      the script failed with exit code 2
+          error: of d
+          make: *** [debian/rules:7: binary-indep] Error 1
+          dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
+      help: read the whole log with `opb log build:d-TAG@DISTRO/all`, or look around with `opb shell build:d-TAG@DISTRO/all`
+      not run because of it: 1 node
+    error   build:a-TAG@DISTRO/all
+      the script failed with exit code 2
+          error: of a
+          make: *** [debian/rules:7: binary-indep] Error 1
+          dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
+      not run because of it: 7 nodes (2 package builds)
+    ");
+    assert!(counts.contains(", 2 failed, 1 failed as they may, 7 not run, in "), "{counts}");
+    for name in ["b", "c"] {
+        assert!(!first.err.contains(&space.own(&format!("build:{name}-TAG"))), "{}", first.err);
+    }
+    let again = space.opb(&["build"]).exits(4);
+    insta::assert_snapshot!(space.shown(before_counts(&again.err).0), @r"
+    failed  build:e-TAG@DISTRO/all  (on DATE)  (tolerated: upstream #77)
+    error   build:d-TAG@DISTRO/all  (on DATE)
+      the script failed with exit code 2
+          error: of d
+          make: *** [debian/rules:7: binary-indep] Error 1
+          dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
+      help: read the whole log with `opb log build:d-TAG@DISTRO/all`, or look around with `opb shell build:d-TAG@DISTRO/all`
+      not tried again: nothing that it follows from has changed since
+      help: `opb build --retry-failed` tries it again
+      not run because of it: 1 node
+    error   build:a-TAG@DISTRO/all  (on DATE)
+      the script failed with exit code 2
+          error: of a
+          make: *** [debian/rules:7: binary-indep] Error 1
+          dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
+      not tried again: nothing that it follows from has changed since
+      help: `opb build --retry-failed` tries it again
+      not run because of it: 7 nodes (2 package builds)
+    ");
+}
+
+#[test]
+fn what_failed_before_a_stop_is_told_all_the_same() {
+    let Some(space) = space("failed-and-stopped") else { return };
+    half_broken(&space, "echo 'error: of a' >&2; exit 1");
+    Tiny { name: "c", fill: "sleep 60", ..Tiny::PLAIN }.with_recipe(&space, "");
+    let mut child = space.start(&["build", "-j2"]);
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
+    let (mut told, failed) = (String::new(), space.own("failed  build:a-TAG@"));
+    while !told.contains(&failed) {
+        assert_ne!(said.read_line(&mut told).expect("read"), 0, "{told}");
+    }
+    let slow = space.own("build:c-TAG@DISTRO/all");
+    wait_for("c to run", || space.open_store().running_log(&slow).expect("reads"));
+    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process"));
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("sent");
+    let mut end = String::new();
+    said.read_to_string(&mut end).expect("read");
+    assert_eq!(child.wait().expect("ends").code(), Some(130), "{told}{end}");
+    let end = &end[end.find("stopped ").expect("c was stopped")..];
+    let (end, counts) = before_counts(end);
+    insta::assert_snapshot!(space.shown(end), @r"
+    stopped build:c-TAG@DISTRO/all
+    error   build:a-TAG@DISTRO/all
+      the script failed with exit code 2
+          error: of a
+          make: *** [debian/rules:7: binary-indep] Error 1
+          dpkg-buildpackage: error: debian/rules binary-indep subprocess returned exit status 2
+      help: read the whole log with `opb log build:a-TAG@DISTRO/all`, or look around with `opb shell build:a-TAG@DISTRO/all`
+      not run because of it: 4 nodes (1 package build)
+    ");
+    assert!(counts.contains(", 1 failed, 5 not run, in "), "what was stopped counts too: {counts}");
+}
+
+#[test]
 fn the_first_failure_can_be_the_last() {
     let Some(space) = space("fail-fast") else { return };
     half_broken(&space, "exit 1");
@@ -141,7 +249,7 @@ env | grep -E '^(HOME|USER|LANG|LC_ALL|TZ|TERM|XDG_CONFIG_HOME|OPB_STORE)=' | so
 echo \"umask: $(umask)\"";
     Tiny { fill, ..Tiny::PLAIN }.with_recipe(&space, "");
     let mut command = space.command(&["build", "-q"]);
-    let ran: crate::space::Ran = command.env("SECRET_OF_HOST", "yes").output().expect("runs").into();
+    let ran: Ran = command.env("SECRET_OF_HOST", "yes").output().expect("runs").into();
     ran.fine();
     let log = space.opb(&["log", "a-TAG"]).fine().out;
     let from = log.find("network: ").expect("the script ran");

@@ -19,19 +19,19 @@ fn builds_that_want_too_much_are_ended_and_told_apart() {
     // What a component has of its own is its own alone.
     limits("memory = \"400 MB\"\nprocesses = 300\n[limits.component.c-TAG]\ndisk = \"100 MB\"");
     let failed = space.opb(&["build", "-q", "build:*-TAG@DISTRO/all"]).exits(4);
-    let is_told = |line: &&str| ["failed  ", "  the script", "  help:"].iter().any(|start| line.starts_with(start));
+    let is_told = |line: &&str| ["error   ", "  the script", "  help:"].iter().any(|start| line.starts_with(start));
     let mut told: Vec<&str> = failed.err.lines().filter(is_told).collect();
     told.sort_unstable();
     insta::assert_snapshot!(space.shown(&told.join("\n")), @r"
-      help: raise `disk` of `[limits]` or `[limits.component.c-TAG]` in `opb.toml`, if it is right to need so much
-      help: raise `memory` of `[limits]` or `[limits.component.a-TAG]` in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`
-      help: raise `processes` of `[limits]` or `[limits.component.b-TAG]` in `opb.toml`, if it is right to need so much
+      help: raise `disk` of `[limits]` or `[limits.component.c-TAG]` in `opb.toml`, if it is right to need so much; the whole log: `opb log build:c-TAG@DISTRO/all`
+      help: raise `memory` of `[limits]` or `[limits.component.a-TAG]` in `opb.toml`, if it is right to need so much; or let it do less at once with `DEB_BUILD_OPTIONS` `parallel=N` in the recipe's `env`; the whole log: `opb log build:a-TAG@DISTRO/all`
+      help: raise `processes` of `[limits]` or `[limits.component.b-TAG]` in `opb.toml`, if it is right to need so much; the whole log: `opb log build:b-TAG@DISTRO/all`
       the script wanted more memory than 400.0 MB and was ended
       the script wanted more processes and threads at once than 300 and was ended
       the script wrote more than 100.0 MB to the disk and was ended
-    failed  build:a-TAG@DISTRO/all
-    failed  build:b-TAG@DISTRO/all
-    failed  build:c-TAG@DISTRO/all
+    error   build:a-TAG@DISTRO/all
+    error   build:b-TAG@DISTRO/all
+    error   build:c-TAG@DISTRO/all
     ");
     let log = space.opb(&["log", "build:c-TAG@DISTRO/all"]).fine().out;
     assert!(log.contains("dpkg-buildpackage"), "{log}");

@@ -124,9 +124,11 @@ fn what_a_mirror_no_longer_has_is_named() {
     space.write("opb.toml", "[mirrors]\ntest = \"http://archive.invalid/test\"\n\n[channel.c-TAG]\n");
     let offline = space.opb(&["build", "--offline"]).exits(3);
     insta::assert_snapshot!(space.shown(&offline.err), @r"
-    failed  index:base@test-TAG/ARCH
+    failed  index:base@test-TAG/ARCH  TIME
+    error   index:base@test-TAG/ARCH
       `http://archive.invalid/test/dists/trial/main/binary-ARCH/by-hash/SHA256/DIGEST` is not on this machine, and the network is switched off
       help: run it without `--offline`
+      not run because of it: 11 nodes (2 package builds)
     0 nodes ran (0 package builds), 2 clean, 1 failed, 11 not run, in TIME
     saved nothing: nothing of it was there before
     ");
@@ -134,18 +136,22 @@ fn what_a_mirror_no_longer_has_is_named() {
     fs::remove_file(&index).expect("removed");
     let gone = space.opb(&["build"]).exits(3);
     insta::assert_snapshot!(space.shown(&gone.err), @r"
-    failed  index:base@test-TAG/ARCH
+    failed  index:base@test-TAG/ARCH  TIME
+    error   index:base@test-TAG/ARCH
       the mirror no longer has `file:PROJECT/archive/dists/trial/main/binary-ARCH/by-hash/SHA256/DIGEST`
       help: run `opb update --dry-run` to see what moving the pin would rebuild, then `opb update`; or try again later, if the mirror is being updated
+      not run because of it: 11 nodes (2 package builds)
     0 nodes ran (0 package builds), 2 clean, 1 failed, 11 not run, in TIME
     saved nothing: nothing of it was there before
     ");
     fs::write(&index, "something else").expect("written");
     let other = space.opb(&["build"]).exits(3);
     insta::assert_snapshot!(space.shown(&other.err), @r"
-    failed  index:base@test-TAG/ARCH
+    failed  index:base@test-TAG/ARCH  TIME
+    error   index:base@test-TAG/ARCH
       the mirror no longer has `file:PROJECT/archive/dists/trial/main/binary-ARCH/by-hash/SHA256/DIGEST`
       help: run `opb update --dry-run` to see what moving the pin would rebuild, then `opb update`; or try again later, if the mirror is being updated
+      not run because of it: 11 nodes (2 package builds)
     0 nodes ran (0 package builds), 2 clean, 1 failed, 11 not run, in TIME
     saved nothing: nothing of it was there before
     ");

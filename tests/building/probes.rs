@@ -53,7 +53,7 @@ fn a_failing_probe_takes_only_its_dependants_with_it() {
     let Some(space) = space("probe-fails") else { return };
     asks(&space, r#"probe("echo 'error: nothing of TAG here' >&2; exit 7")"#);
     let failed = space.opb(&["build", "-j1"]).exits(4);
-    let from = failed.err.find("failed  probe:").expect("says what failed");
+    let from = failed.err.find("error   probe:").expect("says what failed");
     let part = |(at, line): &(usize, &str)| *at == 0 || line.starts_with(' ');
     let told: Vec<&str> = failed.err[from..].lines().enumerate().take_while(part).map(|(_, line)| line).collect();
     let told = space.shown(&told[1..].join("\n"));
@@ -63,7 +63,9 @@ fn a_failing_probe_takes_only_its_dependants_with_it() {
           error: nothing of TAG here
     ");
     let node = probe(&space);
-    let expected = format!("read the whole log with `opb log {node}`, or look around with `opb shell {node}`");
+    let expected = format!(
+        "read the whole log with `opb log {node}`, or look around with `opb shell {node}`\n  not run because of it: 2 nodes (1 package build)"
+    );
     assert_eq!(help, space.shown(&expected));
     let last = failed.err.lines().nth_back(1).expect("two last lines");
     assert!(last.contains("1 failed") && last.contains("not run"), "{last}");

@@ -186,7 +186,7 @@ fn every_event_is_in_the_schema() {
     use opb::cost::Cost;
     use opb::diag::Cause;
     use opb::drv::ActionKey;
-    use opb::event::{CacheUse, Done, Event, KnownFailure};
+    use opb::event::{CacheUse, Done, Event, KnownFailure, RootFailure};
     let node = || "build:libbsd@mirage-1/amd64".parse().expect("a name");
     let (key, name, cache) = (ActionKey(Digest::of(b"")), || "build:libbsd".to_owned(), || "office".to_owned());
     let outputs = || {
@@ -218,8 +218,10 @@ fn every_event_is_in_the_schema() {
             log: Some(Digest::of(b"")),
             known: Some(known),
             since: Some(1_770_000_000),
+            milliseconds: 1,
         },
-        Event::NodeHeldUp { node: node(), by: vec![node()] },
+        Event::RootFailure { node: node(), not_run: 3, builds: 1, failure: RootFailure::default() },
+        Event::NodeHeldUp { node: node(), by: vec![node()], not_run: 2 },
         Event::Incomplete { node: node(), without: vec![node()] },
         Event::NodeKnown { node: name(), key, cache: cache(), milliseconds: 1, cpu_milliseconds: 2 },
         Event::NodeDiffers { node: name(), key, cache: None },

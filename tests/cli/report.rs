@@ -44,7 +44,8 @@ fn builds_end_with_what_was_saved() {
     nothing to do: 1 node, all clean [TIME]
     exit 3
     --- stderr
-    failed index:base@mirage-1/amd64
+    failed index:base@mirage-1/amd64 [TIME]
+    error index:base@mirage-1/amd64
     no archive is known for suite `oasis` of `mirage-1`: no package source of this machine is signed by `mirage`
     help: add the archive's address to `opb.toml`, below `[mirrors]`: mirage = "…"
     0 nodes ran 0 package builds , 0 clean, 1 failed, in [TIME]

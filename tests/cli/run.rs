@@ -62,14 +62,15 @@ fn what_is_clean_is_not_run() {
 fn what_cannot_be_fetched_fails_and_the_rest_is_not_run() {
     let space = Space::two();
     space.file("opb.toml", "[mirrors]\nmirage = \"http://archive.example.org/mirage\"\n");
-    let seen = space.seen(&["build", "source-package:libmd", "--only", "--offline"]);
+    let seen = space.seen(&["build", "-q", "source-package:libmd", "--only", "--offline"]);
     let (head, _) = seen.rsplit_once(" in ").expect(&seen);
     insta::assert_snapshot!(head, @r###"
     exit 3
     --- stderr
-    failed  source:libmd@mirage-1
+    error   source:libmd@mirage-1
       `http://archive.example.org/mirage/pool/main/l/libmd/libmd_1.0-1.dsc` is not on this machine, and the network is switched off
       help: run it without `--offline`
+      not run because of it: 1 node
     0 nodes ran (0 package builds), 0 clean, 1 failed, 1 not run,
     "###);
 }

@@ -1,0 +1,93 @@
+//! The end of a run: what came out of it, and what is told of it.
+//!
+//! Of what failed, the roots are told, each with the number of nodes that did not run because of it; those have no line.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::Context;
+use super::schedule::{Schedule, Stage};
+use super::working::{Failed, Tally};
+use super::{Order, Outcome};
+use crate::event::{Counts, Event};
+use crate::graph::{Graph, NodeId};
+use crate::name::Kind;
+
+/// Tells each failure that may not be, the one that keeps most from running last: that is where people look first.
+pub fn tell_of_failures(ctx: &Context<'_>, graph: &Graph, schedule: &Schedule<'_>, tally: &Tally) {
+    let count = |failed: &Failed| {
+        let mut held = schedule.held_by(std::iter::once(failed.id).chain(failed.with.iter().copied()));
+        held.extend(&failed.with);
+        let builds = held.iter().filter(|id| graph.node(**id).kind() == Kind::Build).count();
+        (held.len(), builds)
+    };
+    let mut failures: Vec<_> = tally.failures.iter().map(|failed| (count(failed), failed)).collect();
+    failures.sort_by_key(|((not_run, builds), failed)| (*builds, *not_run, failed.id));
+    for ((not_run, builds), failed) in failures {
+        let (node, failure) = (graph.node(failed.id).name(), failed.failure.clone());
+        (ctx.sink)(Event::RootFailure { node, not_run, builds, failure });
+    }
+}
+
+/// Tells what follows from failures that are tolerated.
+pub fn tell_of_tolerated(ctx: &Context<'_>, graph: &Graph, schedule: &Schedule<'_>, outcome: &Outcome) {
+    let names = |ids: &BTreeSet<NodeId>| ids.iter().map(|id| graph.node(*id).name()).collect();
+    for (id, by) in &outcome.held_up {
+        let not_run = schedule.held_by(std::iter::once(*id)).len();
+        (ctx.sink)(Event::NodeHeldUp { node: graph.node(*id).name(), by: names(by), not_run });
+    }
+    for (id, without) in &outcome.without {
+        (ctx.sink)(Event::Incomplete { node: graph.node(*id).name(), without: names(without) });
+    }
+}
+
+/// What came out of a run, of which `looked_at` nodes were looked at.
+pub fn outcome(
+    graph: &Graph,
+    order: &Order,
+    schedule: &Schedule<'_>,
+    tally: Tally,
+    looked_at: usize,
+    stopped: bool,
+) -> Outcome {
+    let mut settled = BTreeMap::new();
+    let (mut held_up, mut incomplete) = (BTreeMap::new(), BTreeMap::new());
+    let (mut blocked, mut not_run) = (Vec::new(), tally.stopped);
+    for id in graph.with_inputs(&order.wanted) {
+        match (schedule.stage(id), schedule.key(id), schedule.outputs(id)) {
+            (Stage::Settled | Stage::Done, Some(key), Some(outputs)) => {
+                settled.insert(id, (key, outputs.clone()));
+                let without = schedule.without(id);
+                if !without.is_empty() {
+                    incomplete.insert(id, without);
+                }
+            }
+            (Stage::Failed, ..) => {}
+            (stage, ..) => {
+                not_run += 1;
+                if stage == Stage::Blocked {
+                    blocked.push(id);
+                    let by: BTreeSet<NodeId> = schedule.excused_inputs(id).collect();
+                    if !by.is_empty() && !schedule.is_excused(id) && graph.node(id).kind() != Kind::Repo {
+                        held_up.insert(id, by);
+                    }
+                }
+            }
+        }
+    }
+    let failed = tally.failures.len() + tally.tolerated.len();
+    let cut_off = order.expected.saturating_sub(tally.ran + tally.found + tally.fetched + failed + not_run);
+    let counts = Counts {
+        nodes: looked_at,
+        clean: settled.len().saturating_sub(tally.ran + tally.fetched + cut_off),
+        ran: tally.ran,
+        builds: tally.builds,
+        fetched: tally.fetched,
+        cut_off,
+        failed: tally.failures.len(),
+        tolerated: tally.tolerated.len(),
+        not_run,
+    };
+    let Tally { failures, tolerated, .. } = tally;
+    let failures = failures.into_iter().map(|Failed { id, cause, .. }| (id, cause)).collect();
+    Outcome { counts, failures, tolerated, held_up, without: incomplete, blocked, settled, stopped }
+}
