@@ -75,6 +75,21 @@ pub enum Event {
         /// How long it took.
         milliseconds: u64,
     },
+    /// A node failed for a fault of the environment that may pass, and waits to be tried again.
+    NodeRetried {
+        /// Which.
+        node: NodeName,
+        /// What has to pass.
+        why: Passing,
+        /// The error, on one line.
+        message: String,
+        /// How often it has been tried.
+        tries: u32,
+        /// How often it is tried at most.
+        most: u32,
+        /// How long it waits; `None`: until others have ended, or there is more room.
+        wait_milliseconds: Option<u64>,
+    },
     /// A node failed.
     NodeFailed {
         /// Which.
@@ -91,6 +106,8 @@ pub enum Event {
         since: Option<i64>,
         /// How long it took.
         milliseconds: u64,
+        /// How often it was tried; 0 where it was not.
+        tries: u32,
     },
     /// At the end of a run: a node that failed and may not, and what did not run because of it. What merely did not run has no
     /// event of its own.
@@ -173,6 +190,18 @@ pub struct RootFailure {
     pub known: Option<KnownFailure>,
     /// When it failed, in seconds since 1970, where it was not tried again in this run.
     pub since: Option<i64>,
+    /// How often it was tried; 0 where it was not.
+    pub tries: u32,
+}
+
+/// A fault of the environment that may pass by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Passing {
+    /// A host did not answer, or could not just then.
+    Network,
+    /// The disk was full.
+    Space,
 }
 
 /// Nodes of a target that may run, of an arch that is not this machine's own.

@@ -4,6 +4,8 @@
 
 mod space;
 
+#[path = "building/again.rs"]
+mod again;
 #[path = "building/beginning.rs"]
 mod beginning;
 #[path = "building/chain.rs"]

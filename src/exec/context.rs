@@ -101,6 +101,8 @@ pub struct Job<'a> {
     pub again: bool,
     /// Whether it runs although it failed before as it is.
     pub retry: bool,
+    /// How often it is tried in this run, with this time.
+    pub tries: u32,
     /// Keys and outputs of all nodes that it reads from, directly or through one of those.
     pub settled: BTreeMap<NodeId, (ActionKey, Outputs)>,
     /// Inputs that could not be made, and that it is done without.

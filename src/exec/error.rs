@@ -3,7 +3,7 @@
 use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;
 use crate::quantity::Size;
-use crate::sandbox::NoCpu;
+use crate::sandbox::{End, NoCpu};
 use crate::tree::TreeError;
 
 /// Why a node has no result.
@@ -49,6 +49,8 @@ pub enum NodeError {
         cause: Cause,
         /// The log.
         log: Digest,
+        /// How the guest ended.
+        end: End,
     },
     /// A script in the sandbox failed because a disk was full.
     #[error("{how}: no space was left on the disk{telling}")]
@@ -67,6 +69,8 @@ pub enum NodeError {
         telling: String,
         /// The log.
         log: Digest,
+        /// Whether the store's disk was still full when the script had ended.
+        full: bool,
     },
     /// A node is not even started, for it would fill the disk.
     #[error("it needs about {} on the disk of `{store}`, and {} are free", Size(*need), Size(*free))]
@@ -233,6 +237,16 @@ impl NodeError {
             Self::Script { log, .. } | Self::FailedBefore { log, .. } => *log,
             Self::Limit { log, .. } | Self::NoSpace { log, .. } | Self::NoOutput { log, .. } => Some(*log),
             _ => None,
+        }
+    }
+
+    /// Whether it is a full disk of the store, and nothing that the node does wherever it runs.
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Self::Limit { end, .. } => *end == End::HostDisk,
+            Self::NoSpace { full, .. } => *full,
+            Self::File { source, .. } => matches!(source.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)),
+            _ => false,
         }
     }
 }

@@ -232,6 +232,7 @@ mod tests {
             started: kept,
             milliseconds: 1,
             message,
+            tries: 1,
         };
         store.record_attempt(&attempt).expect("recorded");
         let work = store.new_work().expect("made");

@@ -7,6 +7,7 @@ use std::io::{Seek as _, Write as _};
 use super::context::Context;
 use super::error::NodeError;
 use super::limits::{self, Met};
+use super::space;
 use super::telling::telling_lines;
 use crate::diag::Failure;
 use crate::digest::Digest;
@@ -84,10 +85,11 @@ pub fn finished(
     let met = limits::met(&ctx.limits_of(node), component, outcome.end, limits);
     let node = node.to_string();
     if let Some(Met { how, help, cause }) = met {
-        return Err(NodeError::Limit { node, how: format!("{what} {how}"), telling, help, cause, log }.into());
+        return Err(NodeError::Limit { node, how: format!("{what} {how}"), telling, help, cause, log, end: outcome.end }.into());
     }
     if text.contains("No space left on device") {
-        return Err(NodeError::NoSpace { node, how: format!("{what} {how}"), telling, log }.into());
+        let full = ctx.store.free_bytes()? < space::RESERVE;
+        return Err(NodeError::NoSpace { node, how: format!("{what} {how}"), telling, log, full }.into());
     }
     Err(NodeError::Script { node, how: format!("{what} {how}"), telling, log: Some(log) }.into())
 }

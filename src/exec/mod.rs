@@ -9,6 +9,7 @@
 //! The schedule belongs to the calling thread; workers only send it messages. Nothing is printed: what happens goes out
 //! as events.
 
+mod again;
 mod archives;
 mod context;
 mod cpus;

@@ -282,7 +282,8 @@ fn remember(
     let limited = matches!(failure.report.downcast_ref::<NodeError>(), Some(NodeError::Limit { .. }));
     let fingerprint = Some(fingerprint).filter(|_| !limited);
     let (node, message) = (job.node().to_string(), told(failure));
-    let attempt = Attempt { key, node, fingerprint, cause: failure.cause, log, started, milliseconds, message };
+    let (cause, tries) = (failure.cause, job.tries);
+    let attempt = Attempt { key, node, fingerprint, cause, log, started, milliseconds, message, tries };
     Ok(ctx.store.record_attempt(&attempt)?)
 }
 

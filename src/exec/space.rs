@@ -7,7 +7,7 @@ use crate::drv::Action;
 use crate::package::list::Layer;
 
 /// What stays free whatever is predicted, in bytes: records and logs still have to be written.
-const RESERVE: u64 = 32 << 20;
+pub const RESERVE: u64 = 32 << 20;
 
 /// What a step takes of which nothing is known, in bytes.
 const LEAST: u64 = 16 << 20;

@@ -4,9 +4,10 @@
 //! keeps the others from theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
 
+use super::again::{self, Again, Try};
 use super::schedule::Schedule;
 use super::{Context, Job, NodeError, Order, StoreKnowledge, failed, node, space, told};
 use crate::diag::{Cause, Failure};
@@ -22,6 +23,8 @@ struct Running {
     lane: Option<Lane>,
     /// The bytes of the disk that it is likely to need.
     need: u64,
+    /// Whether nothing else has run since it began.
+    alone: bool,
 }
 
 /// What a worker tells the schedule.
@@ -63,9 +66,19 @@ pub fn work_off(
         let mut running: BTreeMap<NodeId, Running> = BTreeMap::new();
         // Ready, but there is no space for them yet.
         let mut parked: Vec<(Job<'_>, Running)> = Vec::new();
+        let mut again = Again::default();
+        let halts = |tally: &Tally| ctx.stopped() || (order.fail_fast && !tally.failures.is_empty());
         loop {
+            for id in again.due(running.is_empty(), ctx)? {
+                schedule.not_fetched(id);
+            }
             schedule.pump(knows)?;
-            let halted = ctx.stopped() || (order.fail_fast && !tally.failures.is_empty());
+            let halted = halts(tally);
+            if halted {
+                for (node, failure, milliseconds) in again.give_up() {
+                    take(ctx, graph, schedule, Ended { node, result: Err(failure), milliseconds }, tally);
+                }
+            }
             let mut waiting = std::mem::take(&mut parked).into_iter();
             loop {
                 let is_free = |lane: &Lane| has_place(order.places, running.values().map(|one| one.lane), *lane);
@@ -78,7 +91,7 @@ pub fn work_off(
                         parked.push(waits);
                         continue;
                     }
-                    None => next(graph, order, ctx, schedule, is_free)?,
+                    None => next(graph, order, ctx, (schedule, &*tally), is_free)?,
                 };
                 let Some((job, one)) = next else { break };
                 let needs = (running.values().map(|one| one.need).sum(), one.need);
@@ -89,9 +102,11 @@ pub fn work_off(
                 }
                 let (id, sender, over) = (job.id, sender.clone(), sender.clone());
                 let job = Job { over: Some(Box::new(move || drop(over.send(Message::Over(id))))), ..job };
-                running.insert(id, one);
+                running.values_mut().for_each(|other| other.alone = false);
+                running.insert(id, Running { alone: running.is_empty(), ..one });
                 let known = schedule.key(id).zip(schedule.outputs(id).cloned());
                 let fetched = known.filter(|_| schedule.is_fetching(id));
+                *tally.tries.entry(id).or_default() += u32::from(fetched.is_none());
                 // One that was to be fetched and has to run after all has begun already.
                 if tally.begun.insert(id) {
                     let usual_milliseconds = order.usual.get(&id).copied().filter(|_| !order.guessed.contains(&id));
@@ -110,20 +125,27 @@ pub fn work_off(
                 });
             }
             parked.extend(waiting);
-            if running.is_empty() {
+            if running.is_empty() && again.is_empty() {
                 return give_up(ctx, graph, schedule, parked, halted, tally);
             }
-            match messages.recv() {
+            let message = match again.is_empty() {
+                true => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => messages.recv_timeout(again::LOOK),
+            };
+            match message {
                 Ok(Message::Over(id)) => {
                     if let Some(one) = running.get_mut(&id) {
                         one.lane = None;
                     }
                 }
                 Ok(Message::Ended(ended)) => {
-                    running.remove(&ended.node);
-                    take(ctx, graph, schedule, ended, tally);
+                    let alone = running.remove(&ended.node).is_some_and(|one| one.alone);
+                    again.one_ended();
+                    let waits = if halts(tally) { None } else { Some((&mut again, alone)) };
+                    take_or_wait(ctx, graph, schedule, (ended, waits), tally)?;
                 }
-                Err(_) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
     })
@@ -141,14 +163,14 @@ fn next<'a>(
     graph: &'a Graph,
     order: &Order,
     ctx: &Context<'_>,
-    schedule: &mut Schedule<'_>,
+    (schedule, tally): (&mut Schedule<'_>, &Tally),
     is_free: impl Fn(&Lane) -> bool,
 ) -> Result<Option<(Job<'a>, Running)>, Failure> {
     for lane in Lane::ALL.into_iter().filter(is_free) {
         if let Some(id) = schedule.next_ready(lane) {
-            let job = job(graph, schedule, id, order);
+            let job = Job { tries: tally.tries_of(id) + 1, ..job(graph, schedule, id, order) };
             let need = if schedule.is_fetching(id) { 0 } else { space::predicted(ctx, &job)? };
-            return Ok(Some((job, Running { lane: Some(lane), need })));
+            return Ok(Some((job, Running { lane: Some(lane), need, alone: true })));
         }
     }
     Ok(None)
@@ -187,6 +209,7 @@ fn give_up(
 #[derive(Default)]
 pub struct Tally {
     begun: BTreeSet<NodeId>,
+    tries: BTreeMap<NodeId, u32>,
     /// Nodes that ran.
     pub ran: usize,
     /// Of those, package builds.
@@ -203,6 +226,13 @@ pub struct Tally {
     pub stopped: usize,
 }
 
+impl Tally {
+    /// How often a node has been tried.
+    fn tries_of(&self, id: NodeId) -> u32 {
+        self.tries.get(&id).copied().unwrap_or(0)
+    }
+}
+
 /// A node that failed and may not.
 pub struct Failed {
     /// Which.
@@ -213,6 +243,28 @@ pub struct Failed {
     pub failure: RootFailure,
     /// Others that did not run for the same cause, although they do not need it.
     pub with: Vec<NodeId>,
+}
+
+/// Takes what a node came to, unless it waits to be tried again. `waits`: where it may, and whether it ran alone.
+fn take_or_wait(
+    ctx: &Context<'_>,
+    graph: &Graph,
+    schedule: &mut Schedule<'_>,
+    (ended, waits): (Ended, Option<(&mut Again, bool)>),
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let result = match (ended.result, waits) {
+        (Err(failure), Some((again, alone))) => {
+            let tried = Try { tries: tally.tries_of(ended.node), alone, milliseconds: ended.milliseconds };
+            match again.wait(ctx, graph.node(ended.node), failure, tried)? {
+                Some(failure) => Err(failure),
+                None => return Ok(()),
+            }
+        }
+        (result, _) => result,
+    };
+    take(ctx, graph, schedule, Ended { result, ..ended }, tally);
+    Ok(())
 }
 
 fn take(ctx: &Context<'_>, graph: &Graph, schedule: &mut Schedule<'_>, ended: Ended, tally: &mut Tally) {
@@ -261,13 +313,15 @@ fn fail(
     let known = graph.node(id).may_fail().and_then(|known| KnownFailure::of(known, failure.cause, &ctx.today));
     let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
     let (node, cause, message) = (graph.node(id).name(), failure.cause, told(failure));
+    // One that nobody tried again in this run has its time of before.
+    let tries = if since.is_some() { 0 } else { tally.tries_of(id) };
     if tolerated {
         tally.tolerated.push(id);
     } else {
-        let failure = RootFailure { message: message.clone(), known: known.clone(), since };
+        let failure = RootFailure { message: message.clone(), known: known.clone(), since, tries };
         tally.failures.push(Failed { id, cause, failure, with: Vec::new() });
     }
-    (ctx.sink)(Event::NodeFailed { node, cause, message, log, known, since, milliseconds });
+    (ctx.sink)(Event::NodeFailed { node, cause, message, log, known, since, milliseconds, tries });
     schedule.failed(id, tolerated);
 }
 
@@ -287,7 +341,7 @@ fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, order: &Order)
         }
     }
     let (again, retry) = (order.again.contains(&id), order.retry_failed);
-    Job { graph, id, again, retry, settled, without: schedule.without(id), over: None }
+    Job { graph, id, again, retry, tries: 1, settled, without: schedule.without(id), over: None }
 }
 
 #[cfg(test)]

@@ -120,6 +120,30 @@ pub enum FetchError {
     },
 }
 
+impl FetchError {
+    /// The host that did not answer, or that cannot just now, as it says itself: the same may work in a moment. `None` of all
+    /// else: what is not there, is refused or is not what was promised, stays so.
+    pub fn away(&self) -> Option<&str> {
+        match self {
+            Self::Unreachable { host, .. } => Some(host),
+            Self::Refused { address, detail } => {
+                let status = detail.split(' ').next().and_then(|word| word.parse::<u16>().ok());
+                matches!(status, Some(408 | 425 | 429 | 500..=599)).then(|| address.host())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a full disk is behind it.
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Self::File { source, .. } => matches!(source.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)),
+            Self::Write { detail, .. } => ["No space left", "Disk quota"].iter().any(|text| detail.contains(text)),
+            _ => false,
+        }
+    }
+}
+
 impl Caused for FetchError {
     fn fault(&self) -> Cause {
         match self {
@@ -234,6 +258,40 @@ mod tests {
         check("Something new", "apt could not get `https://h.example/a`: Something new");
         let gone = read("file:/srv/a", "Failed to stat - stat (2: No such file or directory)");
         assert_eq!(gone, "the mirror no longer has `file:/srv/a`");
+    }
+
+    #[test]
+    fn what_may_pass_is_told_from_what_stays() {
+        let of = |reason: &str| {
+            let address = Address::new("https://h.example/a").expect("good");
+            failure_of(address, &HostPath::new("/t/a"), None, reason)
+        };
+        for reason in [
+            "Could not resolve 'h.example'",
+            "Could not connect to h.example:443 (10.0.0.1). - connect (111: Connection refused)",
+            "Connection timed out",
+            "Error reading from server - read (104: Connection reset by peer)",
+            "503  Service Unavailable [IP: 10.0.0.1 443]",
+            "429  Too Many Requests",
+        ] {
+            assert_eq!(of(reason).away(), Some("h.example"), "{reason}");
+        }
+        for reason in [
+            "404  Not Found",
+            "403  Forbidden",
+            "407  Proxy Authentication Required",
+            "Hash Sum mismatch",
+            "File has unexpected size (5 != 7). Mirror sync in progress?",
+            "Certificate verification failed: The certificate is NOT trusted.",
+            "Error writing to file - write (28: No space left on device)",
+            "Something new",
+        ] {
+            assert_eq!(of(reason).away(), None, "{reason}");
+        }
+        let file = |error| FetchError::File { path: HostPath::new("/t"), source: std::io::Error::from_raw_os_error(error) };
+        assert!(of("Error writing to file - write (28: No space left on device)").is_no_space());
+        assert!(file(libc::ENOSPC).is_no_space() && file(libc::EDQUOT).is_no_space());
+        assert!(!file(libc::EACCES).is_no_space() && !of("404  Not Found").is_no_space());
     }
 
     #[test]

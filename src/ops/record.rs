@@ -46,6 +46,8 @@ pub struct Recorder<'a> {
     /// The nodes that are not clean, by name.
     planned: BTreeMap<String, NodeId>,
     ended: Mutex<BTreeSet<String>>,
+    /// How often nodes have failed that are tried again.
+    tries: Mutex<BTreeMap<NodeName, u32>>,
     /// `None` where nothing is recorded, or not any more.
     writer: Mutex<Option<RunWriter>>,
 }
@@ -76,7 +78,8 @@ impl<'a> Recorder<'a> {
             writer = begun.map_err(|error| tell(sink, &error)).ok();
         }
         let (saving, ended) = (Mutex::new(saving), Mutex::new(BTreeSet::new()));
-        Self { graph, store, plan, sink, began: Instant::now(), saving, planned, ended, writer: Mutex::new(writer) }
+        let (tries, writer) = (Mutex::default(), Mutex::new(writer));
+        Self { graph, store, plan, sink, began: Instant::now(), saving, planned, ended, tries, writer }
     }
 
     /// Records what an event says of a node.
@@ -99,6 +102,7 @@ impl<'a> Recorder<'a> {
                 if let Done::Fetched { cache, bytes } = how {
                     ended.fetched = Some(RunFetched { cache: cache.clone(), bytes: *bytes });
                 }
+                ended.tries = self.tries().remove(node).map_or(0, |failed| failed as usize + 1);
                 RunFact::Ended(ended)
             }
             Event::NodeFailed { node, cause, message, log, known, .. } => {
@@ -107,7 +111,12 @@ impl<'a> Recorder<'a> {
                 let mut ended = RunNode::new(node.to_string(), outcome);
                 (ended.fault, ended.message, ended.log) = (Some(*cause), Some(message.clone()), *log);
                 ended.spared = self.was_not_clean(node);
+                ended.tries = self.tries().remove(node).map_or(0, |failed| failed as usize + 1);
                 RunFact::Ended(ended)
+            }
+            Event::NodeRetried { node, tries, .. } => {
+                self.tries().insert(node.clone(), *tries);
+                return;
             }
             Event::NodeStopped { node } => {
                 let spared = self.was_not_clean(node);
@@ -168,6 +177,10 @@ impl<'a> Recorder<'a> {
         }
         let id = self.graph.find(node)?;
         Some((id, self.plan.of(id).filter(|planned| planned.state == State::Clean)))
+    }
+
+    fn tries(&self) -> MutexGuard<'_, BTreeMap<NodeName, u32>> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn saving(&self) -> MutexGuard<'_, Saving<'a>> {

@@ -104,6 +104,7 @@ pub fn run(
         id,
         again: false,
         retry: true,
+        tries: 1,
         settled: outcome.settled,
         without: BTreeSet::new(),
         over: None,

@@ -203,7 +203,7 @@ fn prepared<'a>(
         return Err(ShellError::NotReady { node: node.to_string(), names: missing.join(" ") }.into());
     }
     let (settled, without) = (outcome.settled, BTreeSet::new());
-    Ok(Some(Job { graph: &session.graph, id, again: false, retry: true, settled, without, over: None }))
+    Ok(Some(Job { graph: &session.graph, id, again: false, retry: true, tries: 1, settled, without, over: None }))
 }
 
 fn roots_below(session: &Session, id: NodeId) -> impl Iterator<Item = NodeId> {

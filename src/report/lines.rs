@@ -47,6 +47,15 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
             let (size, time) = (size(*bytes), duration(*milliseconds));
             at(Verbosity::Normal, format!("fetched {packages} of {node}  {size}  {time}"))
         }
+        Event::NodeRetried { node, message, tries, most, wait_milliseconds, .. } => {
+            let when = match wait_milliseconds {
+                Some(0) => "at once, as there is more room now".to_owned(),
+                Some(milliseconds) => format!("in {}", duration(*milliseconds)),
+                None => "once there is more room".to_owned(),
+            };
+            let again = format!("again   {node}  {when}, for try {} of {most}: {}", tries + 1, plain(message));
+            at(Verbosity::Normal, again)
+        }
         Event::NodeFailed { node, known, since, milliseconds, .. } => {
             let tolerated = known.as_ref().filter(|known| known.tolerated).map(known_failure);
             let time = match since {
@@ -90,7 +99,8 @@ fn root_failure(node: &NodeName, failure: &RootFailure, held: &str) -> String {
     let known = failure.known.as_ref().map(known_failure).unwrap_or_default();
     let since = failure.since.map(|since| format!("  (on {})", date(since))).unwrap_or_default();
     let message = plain(&failure.message).trim_end().replace('\n', "\n  ");
-    format!("error   {node}{known}{since}\n  {message}{held}")
+    let tries = if failure.tries > 1 { format!("\n  tried {} times", failure.tries) } else { String::new() };
+    format!("error   {node}{known}{since}\n  {message}{tries}{held}")
 }
 
 /// A line on what did not run because of a node; nothing where that is nothing.

@@ -62,6 +62,11 @@ impl Live {
                     bar.set_message(super::plain(phase));
                 }
             }
+            Event::NodeRetried { node, .. } => {
+                if let Some(bar) = state.running.get(node) {
+                    bar.set_message("waits to be tried again");
+                }
+            }
             Event::NodeDone { node, .. }
             | Event::PackagesFetched { node, .. }
             | Event::NodeFailed { node, .. }

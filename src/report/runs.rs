@@ -90,6 +90,7 @@ struct JsonNode {
     began_at: Option<u64>,
     ended_at: Option<u64>,
     after: Option<String>,
+    tries: Option<usize>,
     message: Option<String>,
     log: Option<String>,
     without: Vec<String>,
@@ -154,6 +155,9 @@ pub fn text(run: &Run, all: bool, width: usize) -> String {
         let _ = write!(text, "  {word:<11} {}", plain(&node.node));
         if let Some(ended) = node.ended.as_ref().filter(|ended| ended.milliseconds > 0) {
             let _ = write!(text, "  {}", duration(ended.milliseconds));
+        }
+        if let Some(ended) = node.ended.as_ref().filter(|ended| ended.tries > 1) {
+            let _ = write!(text, "  tried {} times", ended.tries);
         }
         text.push('\n');
         if !node.without.is_empty() {
@@ -332,6 +336,7 @@ fn json_node(run: &Run, node: &RunOf) -> JsonNode {
         began_at: node.began_at,
         ended_at: ended.and_then(|ended| ended.at),
         after: node.after.clone(),
+        tries: ended.map(|ended| ended.tries).filter(|tries| *tries > 1),
         message: ended.and_then(|ended| ended.message.clone()),
         log: ended.and_then(|ended| ended.log).map(|log| log.to_string()),
         without: node.without.clone(),

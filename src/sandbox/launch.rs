@@ -84,6 +84,13 @@ impl Cancel {
     pub fn is_cancelled(&self) -> bool {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
+
+    /// Waits until it is cancelled, but not for longer than `time`.
+    pub fn wait(&self, time: Duration) {
+        let time = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+        // A signal may end it too early, which is as good.
+        let _ = poll(&mut [PollFd::new(self.0.watched.as_fd(), PollFlags::POLLIN)], time);
+    }
 }
 
 /// Does the request's steps in a fresh sandbox and waits for their end. `log` gets stdout and stderr as they come.

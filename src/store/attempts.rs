@@ -32,6 +32,18 @@ pub struct Attempt {
     pub milliseconds: u64,
     /// What to tell people.
     pub message: String,
+    /// How often it was tried in one run, with this time: more than once where a fault of the environment had to pass.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub tries: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer gives references")]
+fn is_once(tries: &u32) -> bool {
+    *tries == 1
 }
 
 /// By the digest of the name: a node's name is no file name.

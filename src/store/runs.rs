@@ -10,6 +10,7 @@
 
 mod facts;
 mod id;
+mod line;
 mod reading;
 #[cfg(test)]
 pub(super) mod tests;
@@ -112,7 +113,7 @@ impl RunWriter {
     /// # Errors
     /// Where they cannot be written; then none of them is, as far as the file system allows.
     pub fn write(&self, facts: &[RunFact]) -> Result<(), StoreError> {
-        let bytes = facts::encode(facts);
+        let bytes = line::encode(facts);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let failed = || io("writing the record of a run", &self.path);
         let before = file.metadata().map_err(failed())?.len();

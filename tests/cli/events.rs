@@ -186,7 +186,7 @@ fn every_event_is_in_the_schema() {
     use opb::cost::Cost;
     use opb::diag::Cause;
     use opb::drv::ActionKey;
-    use opb::event::{CacheUse, Done, Event, KnownFailure, RootFailure};
+    use opb::event::{CacheUse, Done, Event, KnownFailure, Passing, RootFailure};
     let node = || "build:libbsd@mirage-1/amd64".parse().expect("a name");
     let (key, name, cache) = (ActionKey(Digest::of(b"")), || "build:libbsd".to_owned(), || "office".to_owned());
     let outputs = || {
@@ -219,6 +219,15 @@ fn every_event_is_in_the_schema() {
             known: Some(known),
             since: Some(1_770_000_000),
             milliseconds: 1,
+            tries: 4,
+        },
+        Event::NodeRetried {
+            node: node(),
+            why: Passing::Network,
+            message: "no".to_owned(),
+            tries: 1,
+            most: 4,
+            wait_milliseconds: Some(1_000),
         },
         Event::RootFailure { node: node(), not_run: 3, builds: 1, failure: RootFailure::default() },
         Event::NodeHeldUp { node: node(), by: vec![node()], not_run: 2 },

@@ -138,6 +138,7 @@ fn a_failed_attempt_is_remembered_with_its_log() {
         milliseconds: 10,
         log: Some(log),
         message: "the script failed\nat once".to_owned(),
+        tries: 1,
     };
     store.record_attempt(&attempt).expect("recorded");
     let why = space.stdout(&["why", INDEX]);

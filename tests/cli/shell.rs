@@ -113,6 +113,7 @@ fn leave(store: &Store, node: &str, bytes: u64, kept: i64) {
         started: kept,
         milliseconds: 1,
         message,
+        tries: 1,
     };
     store.record_attempt(&attempt).expect("recorded");
     let work = store.new_work().expect("made");

@@ -320,6 +320,7 @@ fn the_latest_failure_of_a_projects_node_stays_with_its_log() {
                     started: 5,
                     milliseconds: 6,
                     message: "it failed".to_owned(),
+                    tries: 1,
                 };
                 store.record_attempt(&attempt).expect("recorded");
             }

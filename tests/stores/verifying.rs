@@ -59,6 +59,7 @@ fn filled(space: &Space) {
         started: 1,
         milliseconds: 1,
         message: "no".to_owned(),
+        tries: 1,
     };
     store.record_attempt(&attempt).expect("recorded");
 }

@@ -6,10 +6,12 @@ use std::time::Instant;
 use super::lists::RootList;
 use crate::diag::{Failure, chain};
 use crate::digest::{Digest, Sha256};
-use crate::event::Event;
+use crate::distro::ArchiveSuite;
+use crate::event::{Event, Passing};
+use crate::exec::again::{MOST, WAITS};
 use crate::exec::packages::{InPool, places};
-use crate::exec::{Context, Pooled};
-use crate::graph::{Graph, NodeId};
+use crate::exec::{ArchiveFile, Context, Pooled};
+use crate::graph::{Graph, Node, NodeId};
 use crate::package::list::Listed;
 
 /// How many files are downloaded before they go into the store: what a fetch that is killed has to get again.
@@ -105,7 +107,7 @@ fn of_index(
                 ctx.phase(node, format!("fetching packages {} to {} of {}", done + 1, done + count, wanted.len()));
                 done += count;
             };
-            of_pool(ctx, pool, &mut tell, &mut causes);
+            of_pool((ctx, node), pool, &mut tell, &mut causes);
         }
         for sha256 in wanted.keys() {
             if let Some((_, size)) = ctx.store.find_sha256(*sha256)? {
@@ -148,7 +150,7 @@ fn lose(lost: &mut BTreeMap<Sha256, Lost>, listed: &Listed, roots: impl Iterator
 
 /// Fetches files of one suite, some at a time.
 fn of_pool(
-    ctx: &Context<'_>,
+    (ctx, index): (&Context<'_>, Node<'_>),
     (of, files): &InPool<'_>,
     tell: &mut dyn FnMut(usize),
     causes: &mut BTreeMap<Sha256, String>,
@@ -160,7 +162,7 @@ fn of_pool(
         }
         if all_fail.is_none() {
             tell(part.len());
-            let (lost, ended) = match ctx.archives.pool_each(*of, part) {
+            let (lost, ended) = match pooled((ctx, index), *of, part) {
                 Ok(Pooled { lost, ended }) => (lost, ended.map(|error| chain(&error))),
                 Err(failure) => (BTreeMap::new(), Some(chain(&*failure.report))),
             };
@@ -173,6 +175,30 @@ fn of_pool(
                 causes.entry(file.sha256).or_insert_with(|| cause.clone());
             }
         }
+    }
+}
+
+/// Fetches some files of one suite; what a host keeps away that does not answer just now is tried again after a while.
+fn pooled(
+    (ctx, index): (&Context<'_>, Node<'_>),
+    of: ArchiveSuite<'_>,
+    files: &[ArchiveFile],
+) -> Result<Pooled, Failure> {
+    let mut waits = WAITS.iter();
+    loop {
+        let pooled = ctx.archives.pool_each(of, files)?;
+        let away = pooled.lost.values().chain(&pooled.ended).find(|error| error.away().is_some());
+        let (Some(error), Some(wait), false) = (away, waits.next(), ctx.stopped()) else { return Ok(pooled) };
+        let tries = MOST - u32::try_from(waits.len()).unwrap_or(0) - 1;
+        (ctx.sink)(Event::NodeRetried {
+            node: index.name(),
+            why: Passing::Network,
+            message: chain(error),
+            tries,
+            most: MOST,
+            wait_milliseconds: u64::try_from(wait.as_millis()).ok(),
+        });
+        ctx.cancel.wait(*wait);
     }
 }
 

@@ -239,6 +239,9 @@ pub struct RunNode {
     /// where nothing counts it, since it was never made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spared: Option<Cost>,
+    /// How often it was tried, where that was more than once, as the environment's fault had to pass; else 0.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub tries: usize,
     /// The version that stays, where an equivalent build was kept.
     pub kept: Option<String>,
     /// Whose fault, where it failed.
@@ -264,6 +267,7 @@ impl RunNode {
             at: None,
             cpu_milliseconds: 0,
             spared: None,
+            tries: 0,
             kept: None,
             fault: None,
             message: None,
@@ -370,31 +374,4 @@ fn is_none(count: &usize) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer gives references")]
 fn is_zero(milliseconds: &u64) -> bool {
     *milliseconds == 0
-}
-
-#[derive(Serialize, Deserialize)]
-struct Line {
-    check: String,
-    fact: RunFact,
-}
-
-/// The lines of `facts`.
-pub(super) fn encode(facts: &[RunFact]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for fact in facts {
-        let line = Line { check: check_of(fact), fact: fact.clone() };
-        bytes.extend(serde_json::to_vec(&line).expect("facts are plain structs"));
-        bytes.push(b'\n');
-    }
-    bytes
-}
-
-/// The fact of a line without its newline; `None` where it is damaged.
-pub(super) fn decode(line: &[u8]) -> Option<RunFact> {
-    let line: Line = serde_json::from_slice(line).ok()?;
-    (line.check == check_of(&line.fact)).then_some(line.fact)
-}
-
-fn check_of(fact: &RunFact) -> String {
-    Digest::of(&serde_json::to_vec(fact).expect("facts are plain structs")).short()
 }

@@ -7,9 +7,10 @@ use std::io::{self as std_io, Read as _, Seek as _, SeekFrom};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::facts::{
-    RunCause, RunClean, RunDiffers, RunFact, RunFinished, RunKnown, RunNode, RunOutcome, RunPlanned, RunStarted, decode,
+    RunCause, RunClean, RunDiffers, RunFact, RunFinished, RunKnown, RunNode, RunOutcome, RunPlanned, RunStarted,
 };
 use super::id::RunId;
+use super::line::decode;
 use super::{RUNS, place_of};
 use crate::event::CacheUse;
 use crate::store::durable::MAX_RECORD;

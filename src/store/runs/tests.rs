@@ -135,7 +135,7 @@ fn records_without_times_are_read() {
         r#"{"check":"ce50f548ec","fact":{"running":{"node":"build:a"}}}"#,
         r#"{"check":"f761a4eedc","fact":{"ended":{"node":"build:a","outcome":"built","key":null,"outputs":{},"milliseconds":12,"kept":null,"fault":null,"message":null,"log":null}}}"#,
     ];
-    let facts = lines.map(|line| facts::decode(line.as_bytes()).unwrap_or_else(|| panic!("{line}")));
+    let facts = lines.map(|line| line::decode(line.as_bytes()).unwrap_or_else(|| panic!("{line}")));
     let ended = RunNode { milliseconds: 12, ..RunNode::new("build:a".to_owned(), RunOutcome::Built) };
     let running = RunFact::Running { node: "build:a".to_owned(), at: None, after: None };
     assert_eq!(facts, [running, RunFact::Ended(ended)]);
