@@ -4,6 +4,7 @@ use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;
 use crate::quantity::Size;
 use crate::sandbox::{End, NoCpu};
+use crate::store::MetLimit;
 use crate::tree::TreeError;
 
 /// Why a node has no result.
@@ -34,16 +35,12 @@ pub enum NodeError {
         since: i64,
     },
     /// A guest wanted more of the machine than it may have.
-    #[error("{how}{telling}")]
-    #[diagnostic(code(opb::exec::limit), help("{help}; the whole log: `opb log {node}`"))]
+    #[error("{how}")]
+    #[diagnostic(code(opb::exec::limit), help("{help}"))]
     Limit {
-        /// The node.
-        node: String,
-        /// Which limit, and its value.
+        /// Which limit, and its value; behind it the telling lines of the log.
         how: String,
-        /// The telling lines of the log.
-        telling: String,
-        /// How to raise it.
+        /// How to raise it, and how to read the log.
         help: String,
         /// The build's, where the limit was set for it; else the machine's.
         cause: Cause,
@@ -51,6 +48,8 @@ pub enum NodeError {
         log: Digest,
         /// How the guest ended.
         end: End,
+        /// The limit itself, where it was set for it.
+        limit: Option<MetLimit>,
     },
     /// A script in the sandbox failed because a disk was full.
     #[error("{how}: no space was left on the disk{telling}")]
@@ -69,7 +68,7 @@ pub enum NodeError {
         telling: String,
         /// The log.
         log: Digest,
-        /// Whether the store's disk was still full when the script had ended.
+        /// Whether the store's disk was full when the script spoke of it.
         full: bool,
     },
     /// A node is not even started, for it would fill the disk.

@@ -233,6 +233,7 @@ mod tests {
             milliseconds: 1,
             message,
             tries: 1,
+            limit: None,
         };
         store.record_attempt(&attempt).expect("recorded");
         let work = store.new_work().expect("made");

@@ -20,7 +20,18 @@ use crate::store::WorkDir;
 pub const BUILD_LIMITS: Limits =
     Limits { wall_seconds: Some(6 * 3_600), silence_seconds: Some(2 * 3_600), log_bytes: 256 << 20, ..Limits::NONE };
 
-/// Runs `request` for `node`; its outcome, its log in the store, and the log's last part as text.
+/// What a guest has said.
+pub struct Said {
+    /// The last part of it.
+    pub text: String,
+    /// Whether the store's disk was full when it spoke of one.
+    pub full: bool,
+}
+
+/// What programs say where a disk is full.
+const NO_SPACE: &str = "No space left on device";
+
+/// Runs `request` for `node`; its outcome, its log in the store, and what it said.
 ///
 /// # Errors
 /// Where the sandbox cannot be made or the log not be kept.
@@ -29,12 +40,16 @@ pub fn logged(
     work: &WorkDir,
     node: &NodeName,
     request: &Request,
-) -> Result<(Outcome, Digest, String), Failure> {
+) -> Result<(Outcome, Digest, Said), Failure> {
     let path = work.path().join("log");
     let failed = |source| NodeError::File { doing: "write", path: path.to_string(), source };
     let mut file = work.new_log(&node.to_string())?;
-    let mut written = Ok(());
+    let (mut written, mut full) = (Ok(()), false);
     let mut write = |bytes: &[u8]| {
+        // Looked at just then: once the guest or another has ended there is room again.
+        if !full && String::from_utf8_lossy(bytes).contains(NO_SPACE) {
+            full = ctx.store.free_bytes().is_ok_and(|free| free < space::RESERVE);
+        }
         if written.is_ok() {
             written = file.write_all(bytes);
         }
@@ -43,7 +58,8 @@ pub fn logged(
     written.map_err(failed)?;
     file.rewind().map_err(failed)?;
     let log = ctx.store.put_log(&mut file)?;
-    Ok((outcome, log, String::from_utf8_lossy(&last_part(&mut file).map_err(failed)?).into_owned()))
+    let text = String::from_utf8_lossy(&last_part(&mut file).map_err(failed)?).into_owned();
+    Ok((outcome, log, Said { text, full }))
 }
 
 /// The last megabytes of a log: telling lines are looked for there.
@@ -66,7 +82,7 @@ pub fn finished(
     outcome: Outcome,
     what: &str,
     limits: &Limits,
-    (log, text): (Digest, &str),
+    (log, Said { text, full }): (Digest, &Said),
 ) -> Result<(), Failure> {
     let how = match outcome.end {
         End::Exit(0) => return Ok(()),
@@ -84,12 +100,12 @@ pub fn finished(
     let component = component_of(node.kind, &node.subject).unwrap_or_default();
     let met = limits::met(&ctx.limits_of(node), component, outcome.end, limits);
     let node = node.to_string();
-    if let Some(Met { how, help, cause }) = met {
-        return Err(NodeError::Limit { node, how: format!("{what} {how}"), telling, help, cause, log, end: outcome.end }.into());
+    if let Some(Met { how, help, cause, limit }) = met {
+        let (how, help) = (format!("{what} {how}{telling}"), format!("{help}; the whole log: `opb log {node}`"));
+        return Err(NodeError::Limit { how, help, cause, log, end: outcome.end, limit }.into());
     }
-    if text.contains("No space left on device") {
-        let full = ctx.store.free_bytes()? < space::RESERVE;
-        return Err(NodeError::NoSpace { node, how: format!("{what} {how}"), telling, log, full }.into());
+    if text.contains(NO_SPACE) {
+        return Err(NodeError::NoSpace { node, how: format!("{what} {how}"), telling, log, full: *full }.into());
     }
     Err(NodeError::Script { node, how: format!("{what} {how}"), telling, log: Some(log) }.into())
 }

@@ -3,15 +3,17 @@
 use std::sync::OnceLock;
 
 use super::elsewhere::{Elsewhere, learn, learn_numbers};
+use super::limits::stands;
 use super::numbering::Numbered;
 use crate::cost::Cost;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Fingerprint, Outputs};
 use crate::graph::Node;
-use crate::name::{Kind, OutputName};
+use crate::name::{Kind, OutputName, component_of};
 use crate::plan::{Earlier, Knowledge, Remembered, Settled, Walked};
 use crate::sandbox::IdMap;
+use crate::settings::Limits;
 use crate::store::{Listed, Realisation, Store, Used};
 
 /// How many earlier realisations of a node a plan compares it with: `opb why` looks at all of them.
@@ -27,6 +29,7 @@ pub struct StoreKnowledge<'a> {
     elsewhere: Option<&'a dyn Elsewhere>,
     project: Option<String>,
     retries: bool,
+    limits: Option<&'a Limits>,
     listed: OnceLock<Option<Listed>>,
 }
 
@@ -38,8 +41,8 @@ impl<'a> StoreKnowledge<'a> {
     pub fn new(store: &'a Store) -> Result<Self, Failure> {
         let root_owner = root_owner(IdMap::of_this_process().ok().as_ref());
         let (remembered, elsewhere, project, listed) = (None, None, None, OnceLock::new());
-        let (holds, retries) = (false, false);
-        Ok(Self { store, root_owner, remembered, holds, elsewhere, project, retries, listed })
+        let (holds, retries, limits) = (false, false, None);
+        Ok(Self { store, root_owner, remembered, holds, elsewhere, project, retries, limits, listed })
     }
 
     /// For a run: what is asked for is about to be used, and stays from then on until this process ends.
@@ -70,6 +73,12 @@ impl<'a> StoreKnowledge<'a> {
     #[must_use]
     pub fn retrying(self, retries: bool) -> Self {
         Self { retries, ..self }
+    }
+
+    /// The same, where guests have these limits: one that failed by another is tried again.
+    #[must_use]
+    pub fn within(self, limits: &'a Limits) -> Self {
+        Self { limits: Some(limits), ..self }
     }
 
     /// The key by which the project's list says that `node` is, or last was, realised. A damaged list says nothing.
@@ -183,7 +192,11 @@ impl Knowledge for StoreKnowledge<'_> {
         if self.retries {
             return Ok(None);
         }
-        Ok(self.store.failed_before(&node.to_string(), fingerprint)?.map(|attempt| attempt.started))
+        let name = node.name();
+        let component = component_of(name.kind, &name.subject).unwrap_or_default();
+        let set = self.limits.map(|limits| limits.of(component)).unwrap_or_default();
+        let attempt = self.store.failed_before(&name.to_string(), fingerprint)?;
+        Ok(attempt.filter(|attempt| stands(attempt, &set)).map(|attempt| attempt.started))
     }
 
     fn earlier(&self, node: Node<'_>) -> Result<Vec<Walked>, Failure> {

@@ -9,6 +9,7 @@ use crate::diag::Cause;
 use crate::quantity::{Age, Size};
 use crate::sandbox::{End, Limits, host_memory};
 use crate::settings::GuestLimits;
+use crate::store::{Attempt, Limited, MetLimit};
 
 /// Processes and threads of one guest at least, whatever the machine, …
 const PROCESSES: u64 = 8_192;
@@ -59,6 +60,26 @@ pub struct Met {
     pub help: String,
     /// The build's, where the limit was set for it; else the machine's.
     pub cause: Cause,
+    /// The limit itself, where it was set for it.
+    pub limit: Option<MetLimit>,
+}
+
+/// The limit of that kind that guests for builds have by `set`; `None` where there is none.
+fn limit_of(what: Limited, limits: &Limits) -> Option<u64> {
+    match what {
+        Limited::Memory => limits.memory_bytes,
+        Limited::Processes => limits.processes,
+        Limited::Disk => limits.disk_bytes,
+        Limited::Time => limits.wall_seconds,
+        Limited::Silence => limits.silence_seconds,
+    }
+}
+
+/// Whether what `attempt` failed with stands for guests with these limits: where it met one, as long as that has not been
+/// raised since.
+pub fn stands(attempt: &Attempt, set: &GuestLimits) -> bool {
+    let now = |what| limit_of(what, &bounded(set, &of_build(set)));
+    attempt.limit.is_none_or(|met| now(met.what).is_some_and(|now| now <= met.most))
 }
 
 /// What is said of a guest for `component` (none: empty) that ended by a limit on what it may have of the machine, and ran
@@ -108,7 +129,17 @@ pub fn met(set: &GuestLimits, component: &str, end: End, limits: &Limits) -> Opt
         }
         End::Exit(_) | End::Signal(_) | End::WallLimit | End::LogLimit | End::Cancelled => return None,
     };
-    Some(Met { how: format!("{how} and was ended"), help, cause })
+    let what = match end {
+        End::MemoryLimit => Some(Limited::Memory),
+        End::ProcessLimit => Some(Limited::Processes),
+        End::DiskLimit => Some(Limited::Disk),
+        End::WallLimit => Some(Limited::Time),
+        End::SilenceLimit => Some(Limited::Silence),
+        _ => None,
+    };
+    let limit = what.filter(|_| cause == Cause::Build);
+    let limit = limit.and_then(|what| Some(MetLimit { what, most: limit_of(what, limits)? }));
+    Some(Met { how: format!("{how} and was ended"), help, cause, limit })
 }
 
 #[cfg(test)]
@@ -136,6 +167,41 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_was_met_stands_until_it_is_raised() {
+        let set = |memory: u64, time: i64| GuestLimits {
+            memory: Some(Size(memory)),
+            time: Some(Age { seconds: time }),
+            ..GuestLimits::default()
+        };
+        let of = |end| {
+            let set = set(1 << 30, 600);
+            met(&set, "a", end, &bounded(&set, &of_build(&set))).expect("a limit").limit
+        };
+        let attempt = |limit| Attempt {
+            key: crate::drv::ActionKey(crate::digest::Digest::of(b"")),
+            node: "build:a@d/all".to_owned(),
+            fingerprint: None,
+            cause: Cause::Build,
+            log: None,
+            started: 1,
+            milliseconds: 1,
+            message: String::new(),
+            tries: 1,
+            limit,
+        };
+        let memory = attempt(of(End::MemoryLimit));
+        let by_memory = [(1 << 30, 600), (1 << 29, 9_999), (1 << 31, 600)].map(|(memory, time)| set(memory, time));
+        assert_eq!(by_memory.map(|set| stands(&memory, &set)), [true, true, false]);
+        let time = attempt(of(End::WallLimit));
+        let by_time = [(1 << 30, 600), (1 << 31, 60), (1 << 30, 601)].map(|(memory, time)| set(memory, time));
+        assert_eq!(by_time.map(|set| stands(&time, &set)), [true, true, false]);
+        // One that is not set any more, and what met none.
+        let disk = attempt(Some(MetLimit { what: Limited::Disk, most: 5 }));
+        assert!(!stands(&disk, &set(1 << 30, 600)) && stands(&attempt(None), &set(1, 1)));
+        assert_eq!(of(End::HostDisk), None, "the machine's own fault");
+    }
+
+    #[test]
     fn each_limit_says_which_and_how_to_raise_it() {
         let host = GuestLimits::default();
         let set = GuestLimits {
@@ -147,7 +213,7 @@ mod tests {
         };
         let said = |set: &GuestLimits, end| {
             let limits = with(&of_build(set), set, 16_000_000_000, 4);
-            let Met { how, help, cause } = met(set, "chromium", end, &limits)?;
+            let Met { how, help, cause, .. } = met(set, "chromium", end, &limits)?;
             Some(format!("{cause:?}: the script {how} | {help}"))
         };
         let all = [

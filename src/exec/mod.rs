@@ -44,6 +44,7 @@ pub use archives::{ArchiveFile, Archives, Pooled};
 pub use context::{Context, Job};
 pub use cpus::{Cpus, arch_of};
 pub use elsewhere::{Asked, Brought, Elsewhere, Known, Other, keep_other, settle_owed};
+use ending::{outcome, tell_of_failures, tell_of_tolerated};
 pub use error::{NodeError, told};
 pub use guest::{clean, root_env};
 pub use knowledge::{StoreKnowledge, history, root_owner, same_to_readers, walked};
@@ -52,7 +53,6 @@ pub use node::is_rpm;
 pub use numbering::{Numbered, number_of};
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;
-use ending::{outcome, tell_of_failures, tell_of_tolerated};
 use schedule::{Schedule, Stage};
 use working::{Tally, work_off};
 

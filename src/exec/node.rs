@@ -132,7 +132,9 @@ fn failed_before(ctx: &Context<'_>, job: &Job<'_>, fingerprint: Fingerprint) -> 
     if job.again || job.retry {
         return Ok(());
     }
-    match ctx.store.failed_before(&job.node().to_string(), fingerprint)? {
+    let set = ctx.limits_of(&job.node().name());
+    let attempt = ctx.store.failed_before(&job.node().to_string(), fingerprint)?;
+    match attempt.filter(|attempt| limits::stands(attempt, &set)) {
         Some(Attempt { message, log, started, .. }) => {
             Err(NodeError::FailedBefore { message, log, since: started }.into())
         }
@@ -278,12 +280,15 @@ fn remember(
     if failure.cause != Cause::Build && log.is_none() {
         return Ok(());
     }
-    // Limits are in no fingerprint: with others it may well succeed.
-    let limited = matches!(failure.report.downcast_ref::<NodeError>(), Some(NodeError::Limit { .. }));
-    let fingerprint = Some(fingerprint).filter(|_| !limited);
+    // Limits are in no fingerprint, so the one that was met is kept beside it.
+    let limit = match failure.report.downcast_ref::<NodeError>() {
+        Some(NodeError::Limit { limit, .. }) => *limit,
+        _ => None,
+    };
+    let fingerprint = Some(fingerprint);
     let (node, message) = (job.node().to_string(), told(failure));
     let (cause, tries) = (failure.cause, job.tries);
-    let attempt = Attempt { key, node, fingerprint, cause, log, started, milliseconds, message, tries };
+    let attempt = Attempt { key, node, fingerprint, cause, log, started, milliseconds, message, tries, limit };
     Ok(ctx.store.record_attempt(&attempt)?)
 }
 

@@ -176,7 +176,16 @@ fn index_here(ctx: &Context<'_>, job: &Job<'_>, index: NodeId) -> Result<(), Fai
             let (settled, without) = (BTreeMap::new(), BTreeSet::new());
             sources::index(
                 ctx,
-                &Job { graph: job.graph, id: index, again: false, retry: job.retry, tries: 1, settled, without, over: None },
+                &Job {
+                    graph: job.graph,
+                    id: index,
+                    again: false,
+                    retry: job.retry,
+                    tries: 1,
+                    settled,
+                    without,
+                    over: None,
+                },
             )?;
         }
         return Ok(());

@@ -107,8 +107,8 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
     };
     ctx.phase(node, format!("installing {} packages", stored.len()));
     let made = (|| -> Result<(Digest, Outcome, u64), Failure> {
-        let (outcome, log, text) = logged(ctx, &work, &node.name(), &request)?;
-        finished(ctx, &node.name(), outcome, "making the root", &limits, (log, &text))?;
+        let (outcome, log, said) = logged(ctx, &work, &node.name(), &request)?;
+        finished(ctx, &node.name(), outcome, "making the root", &limits, (log, &said))?;
         let owner = super::knowledge::root_owner(Some(&ctx.launcher.map));
         ctx.store.commit_root(key, owner, &work, "root")?;
         Ok((log, outcome, ctx.store.root_bytes(key, owner)))

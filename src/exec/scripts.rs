@@ -83,15 +83,15 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
         _ => "the script".to_owned(),
     };
     ctx.phase(node, "running");
-    let (outcome, log, text) = logged(ctx, &work, &node.name(), &request)?;
+    let (outcome, log, said) = logged(ctx, &work, &node.name(), &request)?;
     job.is_over();
-    let checked = finished(ctx, &node.name(), outcome, &what, &limits, (log, &text));
+    let checked = finished(ctx, &node.name(), outcome, &what, &limits, (log, &said));
     let ran = checked.and_then(|()| {
         ctx.phase(node, "storing outputs");
         let written = ["scratch", OUT].into_iter().filter_map(|name| work.dir().open_dir(name).ok());
         let disk = written.map(disk_bytes).sum();
         let outputs = collect(ctx, &work, task.outputs)?;
-        let ran = Ran { outputs, log, text, outcome, disk };
+        let ran = Ran { outputs, log, text: said.text, outcome, disk };
         (task.check)(&ran).map(|()| ran)
     });
     if ran.as_ref().is_err_and(|failure| failure.cause == Cause::Build) {

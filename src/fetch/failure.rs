@@ -288,7 +288,8 @@ mod tests {
         ] {
             assert_eq!(of(reason).away(), None, "{reason}");
         }
-        let file = |error| FetchError::File { path: HostPath::new("/t"), source: std::io::Error::from_raw_os_error(error) };
+        let file =
+            |error| FetchError::File { path: HostPath::new("/t"), source: std::io::Error::from_raw_os_error(error) };
         assert!(of("Error writing to file - write (28: No space left on device)").is_no_space());
         assert!(file(libc::ENOSPC).is_no_space() && file(libc::EDQUOT).is_no_space());
         assert!(!file(libc::EACCES).is_no_space() && !of("404  Not Found").is_no_space());

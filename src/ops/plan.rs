@@ -85,7 +85,10 @@ pub(super) fn plan_knowing(
     elsewhere: Option<&dyn Elsewhere>,
     known: &Known,
 ) -> Result<Plan, Failure> {
-    let knows = StoreKnowledge::new(store)?.remembering(known.settled()).asking(elsewhere);
+    let knows = StoreKnowledge::new(store)?
+        .remembering(known.settled())
+        .asking(elsewhere)
+        .within(&session.project.settings.limits);
     let knows = knows.of_project(keeping::project_of(&session.project)).retrying(wish.retry_failed);
     let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
     if known.keep(&session.graph, &plan) || !is_listed(&session.project, store) {

@@ -133,7 +133,8 @@ pub(super) fn code_of(
         End::Cancelled => None,
         end => {
             let met = exec::met(set, component, end, limits);
-            return met.map_or(Ok(None), |Met { how, help, cause }| Err(RunError::Limit { how, help, cause }.into()));
+            return met
+                .map_or(Ok(None), |Met { how, help, cause, .. }| Err(RunError::Limit { how, help, cause }.into()));
         }
     })
 }

@@ -35,6 +35,34 @@ pub struct Attempt {
     /// How often it was tried in one run, with this time: more than once where a fault of the environment had to pass.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub tries: u32,
+    /// The limit that it met, where it failed by one that was set for it: with more it may succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<MetLimit>,
+}
+
+/// A limit that a try met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetLimit {
+    /// Which.
+    pub what: Limited,
+    /// What it was: in bytes, in seconds, or a number of processes.
+    pub most: u64,
+}
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limited {
+    /// Memory, in bytes.
+    Memory,
+    /// Processes and threads at once.
+    Processes,
+    /// What is written, in bytes.
+    Disk,
+    /// How long it takes, in seconds.
+    Time,
+    /// How long it says nothing, in seconds.
+    Silence,
 }
 
 fn once() -> u32 {
@@ -70,7 +98,7 @@ impl Store {
     }
 
     /// The latest attempt of `node`, where what it tried has this fingerprint, and was itself at fault: tried once more, it
-    /// would fail once more.
+    /// would fail once more, unless it met a limit that is another now.
     ///
     /// # Errors
     /// As [`Store::last_attempt_of_node`].

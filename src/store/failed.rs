@@ -204,7 +204,18 @@ pub(super) mod tests {
     fn fail(store: &Store, key: ActionKey) {
         let (node, message) = ("build:a".to_owned(), "no".to_owned());
         let (cause, started) = (Cause::Build, 1);
-        let attempt = Attempt { key, node, fingerprint: None, cause, log: None, started, milliseconds: 1, message, tries: 1 };
+        let attempt = Attempt {
+            key,
+            node,
+            fingerprint: None,
+            cause,
+            log: None,
+            started,
+            milliseconds: 1,
+            message,
+            tries: 1,
+            limit: None,
+        };
         store.record_attempt(&attempt).expect("recorded");
     }
 

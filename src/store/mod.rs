@@ -63,7 +63,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-pub use attempts::Attempt;
+pub use attempts::{Attempt, Limited, MetLimit};
 pub use channels::{switch_link, write_atomically};
 pub use error::{Refusal, StoreError};
 pub use export::ExportMode;

@@ -36,7 +36,18 @@ fn builds_that_want_too_much_are_ended_and_told_apart() {
     let log = space.opb(&["log", "build:c-TAG@DISTRO/all"]).fine().out;
     assert!(log.contains("dpkg-buildpackage"), "{log}");
 
-    // What limits are is in no key: with others it is tried again, and what was made stays.
+    // What limits are is in no key. What met one has failed as long as that is not raised.
+    let plan = space.opb(&["plan", "build:*-TAG@DISTRO/all"]).fine().out;
+    assert!(plan.contains("0 nodes will run, 3 failed before"), "{plan}");
+    let again = space.opb(&["build", "-q", "build:c-TAG@DISTRO/all"]).exits(4);
+    assert!(again.err.contains("not tried again: "), "{}", again.err);
+    limits("memory = \"400 MB\"\nprocesses = 300\n[limits.component.c-TAG]\ndisk = \"50 MB\"");
+    let lower = space.opb(&["build", "-q", "build:c-TAG@DISTRO/all"]).exits(4);
+    assert!(lower.err.contains("not tried again: "), "{}", lower.err);
+    let retried = space.opb(&["build", "-q", "--retry-failed", "build:c-TAG@DISTRO/all"]).exits(4);
+    assert!(retried.err.contains("more than 50.0 MB") && !retried.err.contains("not tried again"), "{}", retried.err);
+
+    // With others it is tried again, and what was made stays.
     limits("disk = \"2 GB\"");
     space.opb(&["build", "-q", "build:c-TAG@DISTRO/all"]).fine();
     limits("disk = \"500 MB\"");

@@ -81,7 +81,8 @@ fn a_repository_goes_on_without_what_may_fail() {
     ");
 
     // A known failure that is not known any more, and one that has expired: nothing but the verdict changes.
-    for (may_fail, said) in [("", "error   build:"), (r#"may_fail: "upstream #77", expires: "2026-01-15""#, "expired")] {
+    for (may_fail, said) in [("", "error   build:"), (r#"may_fail: "upstream #77", expires: "2026-01-15""#, "expired")]
+    {
         project(&space, "exit 3", may_fail);
         let failed = space.opb(&["build"]).exits(4);
         assert!(told(&space, &failed).contains(said), "{}", failed.err);

@@ -139,6 +139,7 @@ fn a_failed_attempt_is_remembered_with_its_log() {
         log: Some(log),
         message: "the script failed\nat once".to_owned(),
         tries: 1,
+        limit: None,
     };
     store.record_attempt(&attempt).expect("recorded");
     let why = space.stdout(&["why", INDEX]);

@@ -114,6 +114,7 @@ fn leave(store: &Store, node: &str, bytes: u64, kept: i64) {
         milliseconds: 1,
         message,
         tries: 1,
+        limit: None,
     };
     store.record_attempt(&attempt).expect("recorded");
     let work = store.new_work().expect("made");

@@ -321,6 +321,7 @@ fn the_latest_failure_of_a_projects_node_stays_with_its_log() {
                     milliseconds: 6,
                     message: "it failed".to_owned(),
                     tries: 1,
+                    limit: None,
                 };
                 store.record_attempt(&attempt).expect("recorded");
             }

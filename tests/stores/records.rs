@@ -166,6 +166,7 @@ fn attempts_are_remembered_until_forgotten() {
         milliseconds: 6,
         message: "it failed".to_owned(),
         tries: 1,
+        limit: None,
     };
     let last = || store.last_attempt_of_node("build:hello@debian-12/amd64").expect("reads");
     assert_eq!(last(), None);
@@ -185,7 +186,8 @@ fn only_the_same_step_that_was_itself_at_fault_failed_before() {
     let failed = |cause, fingerprint| {
         let (node, message) = ("build:hello@debian-12/amd64".to_owned(), "it failed".to_owned());
         let (key, log) = (key("a"), None);
-        let attempt = Attempt { key, node, fingerprint, cause, log, started: 5, milliseconds: 6, message, tries: 1 };
+        let attempt =
+            Attempt { key, node, fingerprint, cause, log, started: 5, milliseconds: 6, message, tries: 1, limit: None };
         store.record_attempt(&attempt).expect("written");
         store.failed_before("build:hello@debian-12/amd64", this).expect("reads").is_some()
     };

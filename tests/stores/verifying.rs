@@ -60,6 +60,7 @@ fn filled(space: &Space) {
         milliseconds: 1,
         message: "no".to_owned(),
         tries: 1,
+        limit: None,
     };
     store.record_attempt(&attempt).expect("recorded");
 }
