@@ -1,10 +1,13 @@
 //! What `opb.toml` says and nobody needs.
 
+use super::super::Project;
 use super::super::mistake::{Mistake, RecipeError};
 use super::super::pattern::{Pattern, selects};
+use super::super::weave::repo::no_component;
 use super::{Found, Ground, Lint};
 use crate::diag::did_you_mean;
 use crate::distro::ExtraRepository;
+use crate::name::ComponentName;
 
 pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
     let (settings, Some(table)) = ground.settings else { return };
@@ -45,6 +48,14 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
                 }
             };
             found.at(Lint::MirrorUnused, text, table.of_key(&["mirrors", name]), message, help);
+        }
+    }
+    let Project { components, broken, .. } = ground.project();
+    let known: Vec<&str> = components.keys().chain(broken).map(ComponentName::as_str).collect();
+    for name in settings.limits.component.keys() {
+        if !components.contains_key(name) && !broken.contains(name) {
+            let span = table.of_key(&["limits", "component", name.as_str()]);
+            found.0.push(RecipeError::new(text, span, no_component(name, &known)));
         }
     }
     let all = ground.project().targets();

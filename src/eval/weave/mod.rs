@@ -16,7 +16,7 @@ mod facts;
 mod laid;
 mod needs;
 mod probes;
-mod repo;
+pub(super) mod repo;
 mod rpm;
 mod sources;
 mod stage;
@@ -111,6 +111,7 @@ pub fn weave<'p>(
 ) -> Result<Woven, RecipeErrors> {
     let mut errors = Vec::new();
     let patterns = repo::patterns(project, settings, &mut errors);
+    repo::limits(project, settings, &mut errors);
     let pinned: BTreeMap<&DistroName, Vec<&Arch>> = lock
         .distro
         .iter()

@@ -6,6 +6,7 @@ use super::super::mistake::{Complaint, Mistake};
 use super::super::pattern::{Pattern, selects};
 use super::super::{Project, RecipeError};
 use super::distro::AllMade;
+use crate::diag::did_you_mean;
 use crate::distro::{Repodata, Rpm, SigningDigest, SigningKey};
 use crate::drv::Action;
 use crate::graph::{Builder, NewNode, Origin};
@@ -35,6 +36,23 @@ pub(super) fn patterns(project: &Project, settings: &Settings, errors: &mut Vec<
         }
     }
     patterns
+}
+
+/// Components that have limits in `opb.toml` and do not exist: what was meant would run without them.
+pub(super) fn limits(project: &Project, settings: &Settings, errors: &mut Vec<RecipeError>) {
+    let known: Vec<&str> = project.components.keys().map(ComponentName::as_str).collect();
+    for name in settings.limits.component.keys().filter(|name| !project.components.contains_key(*name)) {
+        errors.push(RecipeError::placeless("opb.toml", no_component(name, &known)));
+    }
+}
+
+/// What is said of limits for `name`, of which there is no component.
+pub(in crate::eval) fn no_component(name: &ComponentName, known: &[&str]) -> Complaint {
+    let message = format!("`limits.component.{name}`: there is no component `{name}`");
+    Complaint::new(Mistake::Name, message).help(match did_you_mean(name.as_str(), known.iter().copied()) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => "name one of the files in `recipes/`, or remove the table".to_owned(),
+    })
 }
 
 /// Adds a node for every channel and every pinned distro that the channel holds targets of.
