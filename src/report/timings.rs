@@ -31,6 +31,7 @@ pub use text::text;
 pub use trace::chrome;
 
 use crate::name::Kind;
+use crate::plan::Lane;
 use crate::store::runs::RunId;
 
 /// A run in time.
@@ -97,6 +98,13 @@ impl Timings {
     /// What all nodes took together.
     pub fn busy(&self) -> u64 {
         sum(self.spans.iter().map(Span::milliseconds))
+    }
+
+    /// What nodes took together that have a job: neither what fetches or assembles, nor what came from a cache.
+    pub fn busy_jobs(&self) -> u64 {
+        let has_job =
+            |span: &&Span| span.kind.is_none_or(|kind| Lane::of(kind) == Lane::Work) && span.outcome != "fetched";
+        sum(self.spans.iter().filter(has_job).map(Span::milliseconds))
     }
 
     /// For how long no node ran, one did, two did, and so on; as many numbers as lanes, and one.

@@ -75,7 +75,7 @@ fn lanes_waits_and_the_critical_path() {
 fn a_run_in_time_as_text() {
     insta::assert_snapshot!(text(&small(), false), @r"
     run 20250111-100000: done, 52.5 s
-      6 nodes ran for 1 min 31 s in all: 1.7 of 2 jobs (87 %) busy on average, at most 2 at once, none for 500 ms
+      6 nodes ran for 1 min 31 s in all: 1.4 of 2 jobs (72 %) busy on average, at most 2 at once, none for 500 ms
       critical path: 3 nodes with 42.0 s, 80 % of the run; for 10.0 s more they were ready and waited for a free job
       source: 1 node, 10.0 s
       index: 1 node, 3.9 s

@@ -17,7 +17,7 @@ pub(super) fn summary(timings: &Timings) -> Vec<String> {
             unknown => format!("{} ran, but its record has no times", count(unknown, "node")),
         }];
     }
-    let (wall, busy, lanes) = (timings.milliseconds, timings.busy(), timings.lanes);
+    let (wall, busy, lanes) = (timings.milliseconds, timings.busy_jobs(), timings.lanes);
     let tenths = busy.saturating_mul(10).checked_div(wall).unwrap_or(0);
     let average = format!("{}.{}", tenths / 10, tenths % 10);
     let of = timings.jobs.map_or_else(String::new, |jobs| {
@@ -26,7 +26,7 @@ pub(super) fn summary(timings: &Timings) -> Vec<String> {
     });
     let side_by_side = timings.side_by_side();
     let idle = duration(side_by_side.first().copied().unwrap_or(0));
-    let ran = format!("{} ran for {} in all", count(timings.spans.len(), "node"), duration(busy));
+    let ran = format!("{} ran for {} in all", count(timings.spans.len(), "node"), duration(timings.busy()));
     let (time, waited) = timings.on_critical();
     let path = count(timings.critical.len(), "node");
     let wait = match waited {
