@@ -46,6 +46,8 @@ mod shell;
 mod sources;
 #[path = "building/stopping.rs"]
 mod stopping;
+#[path = "building/threats.rs"]
+mod threats;
 #[path = "building/user.rs"]
 mod user;
 #[path = "building/vendor.rs"]

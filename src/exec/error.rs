@@ -189,6 +189,22 @@ pub enum NodeError {
         /// The node.
         node: String,
     },
+    /// A build left something that never enters the store.
+    #[error("`/out/{path}` cannot be stored: {why}")]
+    #[diagnostic(
+        code(opb::exec::output),
+        help("remove it, or change what makes it; the whole log: `opb log {node}`{}", or_look(node))
+    )]
+    Output {
+        /// The node.
+        node: String,
+        /// Where it stands, escaped.
+        path: String,
+        /// Why not.
+        why: String,
+        /// The log.
+        log: Digest,
+    },
     /// An input that the graph always gives is missing.
     #[error("node without its input `{role}`")]
     #[diagnostic(code(opb::exec::input))]
@@ -234,7 +250,10 @@ impl NodeError {
     pub fn log(&self) -> Option<Digest> {
         match self {
             Self::Script { log, .. } | Self::FailedBefore { log, .. } => *log,
-            Self::Limit { log, .. } | Self::NoSpace { log, .. } | Self::NoOutput { log, .. } => Some(*log),
+            Self::Limit { log, .. }
+            | Self::NoSpace { log, .. }
+            | Self::NoOutput { log, .. }
+            | Self::Output { log, .. } => Some(*log),
             _ => None,
         }
     }
@@ -253,7 +272,9 @@ impl NodeError {
 impl Caused for NodeError {
     fn fault(&self) -> Cause {
         match self {
-            Self::Script { .. } | Self::NoOutput { .. } | Self::FailedBefore { .. } => Cause::Build,
+            Self::Script { .. } | Self::NoOutput { .. } | Self::Output { .. } | Self::FailedBefore { .. } => {
+                Cause::Build
+            }
             Self::Contradiction { .. } | Self::Rpm { .. } | Self::Variable { .. } => Cause::Input,
             Self::NoInput { .. } => Cause::Bug,
             Self::Limit { cause, .. } => *cause,

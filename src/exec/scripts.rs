@@ -23,7 +23,7 @@ use crate::name::{Kind, OutputName};
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{Bind, GuestUser, Limits, Outcome, Request, RootFs, Step, Upper};
 use crate::store::collect::disk_bytes;
-use crate::store::{ExportMode, ImportRules, WorkDir};
+use crate::store::{ExportMode, ImportRules, StoreError, WorkDir};
 use crate::tree::Tree;
 
 /// The outputs' folder in a work folder.
@@ -90,7 +90,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
         ctx.phase(node, "storing outputs");
         let written = ["scratch", OUT].into_iter().filter_map(|name| work.dir().open_dir(name).ok());
         let disk = written.map(disk_bytes).sum();
-        let outputs = collect(ctx, &work, task.outputs)?;
+        let outputs = collect(ctx, &work, task.outputs, (&node.to_string(), log))?;
         let ran = Ran { outputs, log, text: said.text, outcome, disk };
         (task.check)(&ran).map(|()| ran)
     });
@@ -211,14 +211,31 @@ fn world_readable(work: &WorkDir, name: &str) -> std::io::Result<()> {
     work.dir().set_permissions(name, mode)
 }
 
-fn collect(ctx: &Context<'_>, work: &WorkDir, outputs: &[OutputName]) -> Result<Outputs, Failure> {
+/// Takes the outputs of `node` into the store, whose log is `log`.
+fn collect(
+    ctx: &Context<'_>,
+    work: &WorkDir,
+    outputs: &[OutputName],
+    (node, log): (&str, Digest),
+) -> Result<Outputs, Failure> {
+    let refused = |path: String, why: String| NodeError::Output { node: node.to_owned(), path, why, log };
     let failed = |source| NodeError::File { doing: "read", path: work.path().join(OUT).to_string(), source };
     let out = work.dir().open_dir(OUT).map_err(failed)?;
     let mut stored = Outputs::new();
     for name in outputs {
         let tree = match open_folder(&out, name.as_str()) {
-            Ok(folder) => ctx.store.import_folder(&folder, &ImportRules::default())?,
+            Ok(folder) => match ctx.store.import_folder(&folder, &ImportRules::default()) {
+                Ok(tree) => tree,
+                Err(StoreError::Refused { path, why }) => {
+                    return Err(refused(format!("{name}/{path}"), why.to_string()).into());
+                }
+                Err(error) => return Err(error.into()),
+            },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Tree::default(),
+            // The build put something else in its place.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENOTDIR)) => {
+                return Err(refused(name.to_string(), "it is no folder".to_owned()).into());
+            }
             Err(source) => return Err(failed(source).into()),
         };
         stored.insert(name.clone(), ctx.store.put_tree(&tree)?);
