@@ -55,8 +55,9 @@ pub(super) enum Reach {
     Only(Fallbacks),
 }
 
-/// Packages that are not the preferred ones: name, and the place of the extra repository; `None`: the distribution's.
-pub(super) type Fallbacks = BTreeSet<(String, Option<usize>)>;
+/// Packages that are not the preferred ones: name, version, and the place of the extra repository; `None`: the
+/// distribution's.
+pub(super) type Fallbacks = BTreeSet<(String, String, Option<usize>)>;
 
 /// A package that provides a name, and the version it provides it in.
 type Provider<'a> = (Candidate<'a>, Option<Version>);
@@ -97,23 +98,31 @@ impl<'a> World<'a> {
     pub fn candidates(&self, name: &str) -> Vec<Candidate<'a>> {
         let over = self.over.get(name).copied();
         let candidate = |entry, from| Candidate { entry, from, fallback: false };
-        let newest = || self.universe.versions(name).first().map(|entry| candidate(entry, Maker::Distribution));
-        let own = over.or_else(newest);
+        let of_suites = || self.universe.versions(name).first().map(|entry| candidate(entry, Maker::Distribution));
+        let own = over.or_else(of_suites);
         if self.extras.is_empty() || over.is_some_and(|over| matches!(over.from, Maker::Component(_))) {
             return own.into_iter().collect();
         }
-        let of_extras = |taken: Taken| {
-            let asked = self.extras.iter().enumerate().filter(move |(_, extra)| extra.taken == taken);
-            asked.filter_map(move |(place, extra)| Some((place, extra.packages.versions(name).first()?)))
+        let placed = || self.extras.iter().enumerate();
+        let newest = |taken: Taken| {
+            let asked = placed().filter(move |(_, extra)| extra.taken == taken);
+            asked.filter_map(move |(place, extra)| {
+                Some(candidate(extra.packages.versions(name).first()?, Maker::Extra(place)))
+            })
         };
-        let extras = |taken| of_extras(taken).map(move |(place, entry)| candidate(entry, Maker::Extra(place)));
-        let mut all: Vec<Candidate<'a>> = extras(Taken::First).collect();
-        let mut equals: Vec<Candidate<'a>> = own.into_iter().chain(extras(Taken::WhenNewer)).collect();
+        let mut all: Vec<Candidate<'a>> = newest(Taken::First).collect();
+        let mut equals: Vec<Candidate<'a>> = own.into_iter().chain(newest(Taken::WhenNewer)).collect();
         // A package of the base stays as long as it does. Sorting is stable: of equal versions the distribution's is first.
         equals[usize::from(over.is_some())..].sort_by_key(|one| Reverse(one.entry.version.clone()));
         all.append(&mut equals);
         let preferred = all.len().min(1);
-        let mut needed: Vec<Candidate<'a>> = extras(Taken::WhenNeeded).collect();
+        // A repository may keep versions that somebody needs to be that old.
+        let rest = placed().flat_map(|(place, extra)| {
+            let known = usize::from(extra.taken != Taken::WhenNeeded);
+            let versions = extra.packages.versions(name).iter().skip(known);
+            versions.map(move |entry| candidate(entry, Maker::Extra(place)))
+        });
+        let mut needed: Vec<Candidate<'a>> = rest.collect();
         needed.sort_by_key(|one| Reverse(one.entry.version.clone()));
         all.append(&mut needed);
         all[preferred..].iter_mut().for_each(|one| one.fallback = true);
@@ -239,12 +248,12 @@ impl<'a> World<'a> {
 
 impl Candidate<'_> {
     /// What a fallback is known by.
-    pub fn key(&self) -> (String, Option<usize>) {
+    pub fn key(&self) -> (String, String, Option<usize>) {
         let place = match self.from {
             Maker::Extra(place) => Some(place),
             Maker::Distribution | Maker::Component(_) => None,
         };
-        (self.entry.package.clone(), place)
+        (self.entry.package.clone(), self.entry.version.to_string(), place)
     }
 }
 

@@ -105,6 +105,27 @@ fn several_repositories_are_asked_in_their_order() {
 }
 
 #[test]
+fn older_versions_of_a_repository_serve_who_needs_them() {
+    let universe = universe("x 1");
+    let all = "node 18; Depends: make\nnode 20; Depends: nothing-like-it\nnode 22\nnode 21; Provides: js\nx 3\nx 2";
+    for taken in Taken::ALL {
+        let extras = [extra("vendor", taken, all)];
+        let check = |needs: &[&str], wanted: &str| {
+            assert_eq!(chosen(&universe, &extras, &question(needs)), wanted, "{taken:?} {needs:?}");
+        };
+        check(&["node"], "node 22 of vendor");
+        check(&["node (<< 21)"], "node 18 of vendor");
+        check(&["node (= 21)"], "node 21 of vendor");
+        check(&["x (= 2)"], "x 2 of vendor");
+        check(&["x (<< 2)"], "x 1");
+        // What no longer provides it in its newest version does not.
+        check(&["js"], "cannot meet the need `js` of the root itself: there is no `js`, nor in `vendor`");
+        let clash = chosen(&universe, &extras, &question(&["node (>= 21)", "node (<< 21)"]));
+        assert!(clash.starts_with("cannot install what is needed together: "), "{clash}");
+    }
+}
+
+#[test]
 fn ours_win_over_all() {
     let universe = universe("");
     let extras =
