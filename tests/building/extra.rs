@@ -40,7 +40,8 @@ fn moved(ran: &Ran, space: &Space) -> String {
 /// What failed, and why.
 fn failures(space: &Space, ran: &Ran) -> String {
     let shown = space.shown(&ran.err);
-    let lines = shown.lines().filter(|line| line.starts_with("failed") || line.starts_with("  "));
+    let lines = shown.lines().filter(|line| line.starts_with("error ") || line.starts_with("  "));
+    let lines = lines.filter(|line| !line.starts_with("  not run because of it: "));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -138,13 +139,13 @@ fn what_a_recipe_does_not_name_is_not_looked_at() {
     update(&space).fine();
     let failed = space.opb(&["build", "-j1", "--only", "build:a-TAG"]).exits(2);
     insta::assert_snapshot!(failures(&space, &failed), @r"
-    failed  resolve:a-TAG@test-TAG/all
+    error   resolve:a-TAG@test-TAG/all
       cannot meet the need `tool-TAG` of the root itself: there is no `tool-TAG`
       help: check the name and version; if it was meant to come from a component, add that one to `needs`; `vendor` was not looked at: name in `extra_repositories` what the build may use
     ");
     let failed = space.opb(&["build", "-j1", "--only", "build:d-TAG"]).exits(2);
     insta::assert_snapshot!(failures(&space, &failed), @r"
-    failed  resolve:d-TAG@test-TAG/all
+    error   resolve:d-TAG@test-TAG/all
       cannot meet the need `tool-TAG (>= 2)` of the root itself: `tool-TAG` is there as 1.0 in `vendor`
       help: check the name and version; if it was meant to come from a component, add that one to `needs`
     ");
@@ -211,7 +212,7 @@ fn what_was_fetched_is_built_without_archives() {
     space.write("opb.toml", &settings.replace("[mirrors]\n", away));
     let offline = space.opb(&["build", "--offline"]).exits(3);
     insta::assert_snapshot!(failures(&space, &offline), @r"
-    failed  index:vendor@test-TAG/ARCH
+    error   index:vendor@test-TAG/ARCH
       `http://vendor.invalid/debian/dists/stable/main/binary-ARCH/by-hash/SHA256/DIGEST` is not on this machine, and the network is switched off
       help: run it without `--offline`
     ");
@@ -220,7 +221,7 @@ fn what_was_fetched_is_built_without_archives() {
     space.write("opb.toml", &settings.replace("[mirrors]\n", away));
     let offline = space.opb(&["build", "--offline"]).exits(3);
     insta::assert_snapshot!(failures(&space, &offline), @r"
-    failed  root:a-TAG@test-TAG/all
+    error   root:a-TAG@test-TAG/all
       `tool-TAG` 1.0 is not in the store, and the network is switched off
       help: run `opb fetch` with the network first, or run it without `--offline`
     ");
