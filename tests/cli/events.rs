@@ -169,6 +169,37 @@ fn a_run_goes_on_when_nobody_reads_any_more() {
 }
 
 #[test]
+fn a_reader_that_pauses_holds_no_run_up() {
+    let mut space = Space::two();
+    for number in 0..20 {
+        let name = format!("more{number}");
+        space.file(&format!("recipes/{name}.rhai"), &format!("#{{ source: dsc(\"{name}\") }}\n"));
+        space.dsc(&name, "", &[(name.as_str(), "any", "")]);
+    }
+    let mut build = space.command(&["build", "--format", "jsonl"]);
+    let mut build = build.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
+    let mut stream = build.stdout.take().expect("a pipe");
+    // Less than the run tells.
+    nix::fcntl::fcntl(&stream, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4_096)).expect("set");
+    let began = Instant::now();
+    let is_over = || {
+        let seen = space.seen(&["runs", "last", "--format", "json"]);
+        seen.contains("\"result\": \"failed\"")
+    };
+    while !is_over() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the run waits for its reader");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(build.try_wait().expect("asked").is_none(), "what it told is still to be read");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("read");
+    assert!(text.len() > 4_096, "{}", text.len());
+    let last = lines(&text).pop().expect("a line");
+    assert_eq!((&last["event"], last["code"].as_i64()), (&"ended".into(), Some(3)));
+    assert_eq!(build.wait().expect("ends").code(), Some(3));
+}
+
+#[test]
 fn a_stream_that_cannot_be_written_is_an_error() {
     let space = Space::pinned();
     let mut build = space.command(&["build", "repo:nightly", "--format", "jsonl"]);
