@@ -46,10 +46,11 @@ impl Store {
         self.path.join(place_of(key, uid))
     }
 
-    /// Whether there is a whole root.
+    /// Whether there is a whole root. A link in its place is none, wherever it leads.
     pub fn has_root(&self, key: ActionKey, uid: u32) -> bool {
         let place = place_of(key, uid);
-        self.dir.is_file(format!("{place}.ok")) && self.dir.is_dir(&place)
+        let is_folder = || self.dir.symlink_metadata(&place).is_ok_and(|found| found.is_dir());
+        self.dir.is_file(format!("{place}.ok")) && is_folder()
     }
 
     /// Notes that a root is used now: of those that nobody needs any more, the longest unused goes first.

@@ -54,3 +54,22 @@ fn a_root_is_whole_or_not_there() {
     assert!(!store.withdraw_root(key("a"), 1000, &work, "away").expect("moved"));
     assert_eq!(store.roots().expect("lists"), []);
 }
+
+#[test]
+fn a_root_that_is_a_link_counts_as_absent() {
+    let space = Space::new();
+    let store = space.open();
+    let work = store.new_work().expect("made");
+    work.dir().create_dir("root").expect("made");
+    assert_eq!(store.commit_root(key("a"), 1000, &work, "root").expect("committed"), CommittedRoot::New);
+    assert!(store.has_root(key("a"), 1000));
+    // Put in its place by somebody else: to elsewhere, and to another root.
+    let place = store.root_path(key("a"), 1000);
+    for target in ["/etc", "b"] {
+        let _ = fs::remove_dir(place.as_path()).or_else(|_| fs::remove_file(place.as_path()));
+        symlink(target, place.as_path()).expect("linked");
+        assert!(!store.has_root(key("a"), 1000), "{target} would be the chroot");
+    }
+    fs::create_dir(place.as_path().with_file_name("b")).expect("made");
+    assert!(!store.has_root(key("a"), 1000), "a root of another key would be the chroot");
+}
