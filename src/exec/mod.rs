@@ -24,6 +24,7 @@ mod laid;
 mod limits;
 mod node;
 mod numbering;
+mod outputs;
 mod packages;
 mod probing;
 mod repository;

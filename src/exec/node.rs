@@ -7,6 +7,7 @@ use super::elsewhere::{Brought, compare, take_own};
 use super::error::{NodeError, told};
 use super::knowledge::same_to_readers;
 use super::numbering::{Numbered, equal_before};
+use super::outputs::{self, Left};
 use super::scripts::Task;
 use super::{failed, limits, probing, repository, resolving, roots, scripts, sources};
 use crate::cost::Cost;
@@ -314,14 +315,16 @@ fn make(
         Action::SourcePackage { script: None } => Ok(sources::one("source", job.input("source")?.1).into()),
         Action::SourcePackage { script: Some(script) } => {
             let outputs = [OutputName::new("source").expect("a plain name")];
-            let task = Task { key, script, env: &[], outputs: &outputs, limits: &limits, check: &|_| Ok(()) };
-            Ok(ran(scripts::run(ctx, job, &task)?))
+            let take = |left: &Left<'_>| outputs::folders(ctx, left, &outputs);
+            Ok(ran(scripts::run(ctx, job, &Task { key, script, env: &[], limits: &limits, take: &take })?))
         }
         Action::Build { script, outputs, .. } => {
             let env = scripts::build_env(ctx, number.unwrap_or(1));
-            let check = |ran: &scripts::Ran| check_packages(ctx, job, ran);
-            let task = Task { key, script, env: &env, outputs, limits: &limits, check: &check };
-            Ok(ran(scripts::run(ctx, job, &task)?))
+            let take = |left: &Left<'_>| {
+                let outputs = outputs::folders(ctx, left, outputs)?;
+                check_packages(ctx, &outputs, left).map(|()| outputs)
+            };
+            Ok(ran(scripts::run(ctx, job, &Task { key, script, env: &env, limits: &limits, take: &take })?))
         }
         Action::Repo { .. } => repository::assemble(ctx, job).map(Made::from),
     }
@@ -333,11 +336,11 @@ fn ran(ran: scripts::Ran) -> Made {
 }
 
 /// A build that ends well but makes nothing is a failed one.
-fn check_packages(ctx: &Context<'_>, job: &Job<'_>, ran: &scripts::Ran) -> Result<(), Failure> {
-    for (name, digest) in &ran.outputs {
+fn check_packages(ctx: &Context<'_>, outputs: &Outputs, left: &Left<'_>) -> Result<(), Failure> {
+    for (name, digest) in outputs {
         if ["packages", "udebs"].contains(&name.as_str()) && ctx.store.get_tree(*digest)?.files().next().is_some() {
             return Ok(());
         }
     }
-    Err(NodeError::NoOutput { node: job.node().to_string(), log: ran.log }.into())
+    Err(NodeError::NoOutput { node: left.node.to_owned(), log: left.log }.into())
 }

@@ -3,13 +3,13 @@
 use super::context::{Context, Job};
 use super::error::NodeError;
 use super::guest::telling;
+use super::outputs::{self, Left};
 use super::scripts::{self, Ran, Task};
 use super::sources::{insert, one};
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Script};
 use crate::family::probe::{MAX_VALUE, VALUE, command};
-use crate::name::OutputName;
 use crate::sandbox::Limits;
 use crate::tree::{Entry, Tree};
 
@@ -21,30 +21,21 @@ const LIMITS: Limits = Limits { wall_seconds: Some(300), silence_seconds: None, 
 /// # Errors
 /// Where the command fails, or what it says is no value.
 pub fn probe(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey, script: &Script) -> Result<Ran, Failure> {
-    let outputs = [OutputName::new(VALUE).expect("a plain name")];
-    let of = |ran: &Ran| value_of(ctx, job, script, ran);
-    let check = |ran: &Ran| of(ran).map(drop);
-    let mut ran =
-        scripts::run(ctx, job, &Task { key, script, env: &[], outputs: &outputs, limits: &LIMITS, check: &check })?;
-    let value = of(&ran)?;
-    let mut tree = Tree::default();
-    let (digest, size) = (ctx.store.put_bytes(value.as_bytes())?, value.len() as u64);
-    insert(&mut tree, VALUE, Entry::File { digest, size, executable: false })?;
-    ran.outputs = one(VALUE, ctx.store.put_tree(&tree)?);
-    Ok(ran)
-}
-
-/// What the command has said, if that is a value.
-fn value_of(ctx: &Context<'_>, job: &Job<'_>, script: &Script, ran: &Ran) -> Result<String, Failure> {
-    // Whatever else the command has laid there is dropped.
-    let said = ran.outputs.values().next().map(|tree| said(ctx, *tree)).transpose()?.flatten();
-    let value = value(said.as_deref().unwrap_or_default()).map_err(|why| NodeError::Script {
-        node: job.node().to_string(),
-        how: format!("the probe `{}` {why}", command(script)),
-        telling: telling(&ran.text),
-        log: Some(ran.log),
-    })?;
-    Ok(value.to_owned())
+    let take = |left: &Left<'_>| {
+        // Whatever else the command has laid there is dropped.
+        let said = outputs::beginning(left, VALUE, VALUE, MAX_VALUE as u64 + 1)?;
+        let value = value(said.as_deref()).map_err(|why| NodeError::Script {
+            node: left.node.to_owned(),
+            how: format!("the probe `{}` {why}", command(script)),
+            telling: telling(left.text),
+            log: Some(left.log),
+        })?;
+        let mut tree = Tree::default();
+        let (digest, size) = (ctx.store.put_bytes(value.as_bytes())?, value.len() as u64);
+        insert(&mut tree, VALUE, Entry::File { digest, size, executable: false })?;
+        Ok(one(VALUE, ctx.store.put_tree(&tree)?))
+    };
+    scripts::run(ctx, job, &Task { key, script, env: &[], limits: &LIMITS, take: &take })
 }
 
 /// The bytes of the file with the value, one more than it may have at most; `None` where there is no such file.
@@ -56,7 +47,8 @@ pub fn said(ctx: &Context<'_>, tree: Digest) -> Result<Option<Vec<u8>>, Failure>
 }
 
 /// The value that a command says, or what is wrong with it.
-fn value(said: &[u8]) -> Result<&str, String> {
+fn value(said: Option<&[u8]>) -> Result<&str, String> {
+    let said = said.ok_or("has left no plain file with what it said")?;
     if said.len() > MAX_VALUE {
         return Err(format!("said more than {MAX_VALUE} bytes"));
     }
@@ -76,9 +68,10 @@ mod tests {
 
     #[test]
     fn a_value_is_one_line_of_text() {
-        assert_eq!(value(b"12\n\n"), Ok("12"));
-        assert_eq!(value(" 12 é ".as_bytes()), Ok(" 12 é "));
-        assert_eq!(value(&[b'a'; 4096]).map(str::len), Ok(4096));
+        assert_eq!(value(Some(b"12\n\n")), Ok("12"));
+        assert_eq!(value(Some(" 12 é ".as_bytes())), Ok(" 12 é "));
+        assert_eq!(value(None), Err("has left no plain file with what it said".to_owned()));
+        assert_eq!(value(Some(&[b'a'; 4096])).map(str::len), Ok(4096));
         for (said, why) in [
             (b"" as &[u8], "said nothing"),
             (b"\n", "said nothing"),
@@ -90,7 +83,7 @@ mod tests {
             (b"\xff", "said something that is no UTF-8"),
             (&[b'\n'; 4097], "said more than 4096 bytes"),
         ] {
-            assert_eq!(value(said), Err(why.to_owned()), "{said:?}");
+            assert_eq!(value(Some(said)), Err(why.to_owned()), "{said:?}");
         }
     }
 }

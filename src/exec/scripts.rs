@@ -14,16 +14,17 @@ use super::failed::{self, TREE};
 use super::guest::{clean, finished, logged};
 use super::laid;
 use super::limits;
+use super::outputs::Left;
 use super::roots::layers;
 use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs, Script, Template};
 use crate::family::probe;
-use crate::name::{Kind, OutputName};
+use crate::name::Kind;
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{Bind, GuestUser, Limits, Outcome, Request, RootFs, Step, Upper};
 use crate::store::collect::disk_bytes;
-use crate::store::{ExportMode, ImportRules, StoreError, WorkDir};
+use crate::store::{ExportMode, WorkDir};
 use crate::tree::Tree;
 
 /// The outputs' folder in a work folder.
@@ -44,8 +45,6 @@ pub struct Ran {
     pub outputs: Outputs,
     /// Its log, in the store.
     pub log: Digest,
-    /// The log's last part.
-    pub text: String,
     /// What it took.
     pub outcome: Outcome,
     /// What it took of the disk, in bytes.
@@ -60,12 +59,10 @@ pub struct Task<'a> {
     pub script: &'a Script,
     /// What its environment has besides its own.
     pub env: &'a [(&'a str, String)],
-    /// What it makes.
-    pub outputs: &'a [OutputName],
     /// When to end it.
     pub limits: &'a Limits,
-    /// Whether what has come out is good.
-    pub check: &'a dyn Fn(&Ran) -> Result<(), Failure>,
+    /// Takes its outputs into the store, if they are good.
+    pub take: &'a dyn Fn(&Left<'_>) -> Result<Outputs, Failure>,
 }
 
 /// Runs a script over the root of the input `root`, with the tree of the input `source` unless it is a probe's. Where it fails for
@@ -90,9 +87,11 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
         ctx.phase(node, "storing outputs");
         let written = ["scratch", OUT].into_iter().filter_map(|name| work.dir().open_dir(name).ok());
         let disk = written.map(disk_bytes).sum();
-        let outputs = collect(ctx, &work, task.outputs, (&node.to_string(), log))?;
-        let ran = Ran { outputs, log, text: said.text, outcome, disk };
-        (task.check)(&ran).map(|()| ran)
+        let path = work.path().join(OUT);
+        let failed = |source| NodeError::File { doing: "read", path: path.to_string(), source };
+        let out = work.dir().open_dir(OUT).map_err(failed)?;
+        let outputs = (task.take)(&Left { node: &node.to_string(), out: &out, path: &path, log, text: &said.text })?;
+        Ok(Ran { outputs, log, outcome, disk })
     });
     if ran.as_ref().is_err_and(|failure| failure.cause == Cause::Build) {
         // A build that failed has more to say than that there was no room to keep its tree.
@@ -136,11 +135,17 @@ pub fn ready(
     let mut binds: Vec<Bind> = trees.iter().map(of_tree).collect();
     binds.push(bind(&tree, "opb", "/opb"));
     binds.push(Bind { writable: true, collect: true, ..bind(&tree, "more/out", "/out") });
+    let mut steps = vec![folder("/build"), folder("/out")];
+    if node.kind() == Kind::Probe {
+        // Its script begins with the command itself.
+        steps.push(folder(&format!("/out/{}", probe::VALUE)));
+    }
+    steps.push(run_step(env));
     Ok(Request {
         root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
         scratch: work.path().join("scratch"),
         binds,
-        steps: vec![folder("/build"), folder("/out"), run_step(env)],
+        steps,
         limits,
         cpu,
     })
@@ -209,46 +214,6 @@ fn world_readable(work: &WorkDir, name: &str) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = cap_std::fs::Permissions::from_std(std::fs::Permissions::from_mode(0o755));
     work.dir().set_permissions(name, mode)
-}
-
-/// Takes the outputs of `node` into the store, whose log is `log`.
-fn collect(
-    ctx: &Context<'_>,
-    work: &WorkDir,
-    outputs: &[OutputName],
-    (node, log): (&str, Digest),
-) -> Result<Outputs, Failure> {
-    let refused = |path: String, why: String| NodeError::Output { node: node.to_owned(), path, why, log };
-    let failed = |source| NodeError::File { doing: "read", path: work.path().join(OUT).to_string(), source };
-    let out = work.dir().open_dir(OUT).map_err(failed)?;
-    let mut stored = Outputs::new();
-    for name in outputs {
-        let tree = match open_folder(&out, name.as_str()) {
-            Ok(folder) => match ctx.store.import_folder(&folder, &ImportRules::default()) {
-                Ok(tree) => tree,
-                Err(StoreError::Refused { path, why }) => {
-                    return Err(refused(format!("{name}/{path}"), why.to_string()).into());
-                }
-                Err(error) => return Err(error.into()),
-            },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Tree::default(),
-            // The build put something else in its place.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::ENOTDIR)) => {
-                return Err(refused(name.to_string(), "it is no folder".to_owned()).into());
-            }
-            Err(source) => return Err(failed(source).into()),
-        };
-        stored.insert(name.clone(), ctx.store.put_tree(&tree)?);
-    }
-    Ok(stored)
-}
-
-/// Opens a folder that a build made: a link in its place is refused, not followed.
-fn open_folder(out: &Dir, name: &str) -> std::io::Result<Dir> {
-    use cap_std::fs::OpenOptionsExt as _;
-    let mut options = cap_std::fs::OpenOptions::new();
-    options.read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW);
-    Ok(Dir::from_std_file(out.open_with(name, &options)?.into_std()))
 }
 
 /// A folder of `tree` for the guest to read.

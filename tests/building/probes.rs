@@ -85,7 +85,12 @@ fn hostile_probes_are_bounded_refused_or_harmless() {
         ("printf 'TAG\\377'", "said something that is no UTF-8"),
         ("head -c 5000 /dev/zero | tr '\\0' x; : TAG", "said more than 4096 bytes"),
         (": TAG; head -c 1000000000 /dev/zero", "failed with exit code"),
-        ("rm -rf /out/value; ln -s /etc /out/value; echo TAG", "failed with exit code"),
+        ("rm -rf /out/value; ln -s /etc /out/value; echo TAG", "has left no plain file with what it said"),
+        (
+            "rm /out/value/value; ln -s /etc/passwd /out/value/value; echo TAG",
+            "has left no plain file with what it said",
+        ),
+        ("rm /out/value/value; mkfifo /out/value/value; echo TAG", "has left no plain file with what it said"),
         ("kill -9 $$; echo TAG", "failed with exit code 137"),
         ("head -c 3000000 /dev/zero >&2; echo TAG", "wrote more than 1 MiB of log and was ended"),
         (

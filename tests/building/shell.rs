@@ -119,7 +119,7 @@ fn other_nodes_than_builds_have_shells_too() {
     let probe: serde_json::Value = serde_json::from_str(probe.trim()).expect("one line");
     let probe = probe["name"].as_str().expect("a name");
     space.opb(&["build", "-q", probe]).exits(4).says("said nothing");
-    assert_eq!(space.opb(&["shell", probe, "--", "ls"]).fine().out, space.own("said\nTAG\n"));
+    assert_eq!(space.opb(&["shell", probe, "--", "ls"]).fine().out, space.own("TAG\n"));
     let root = "root:base@DISTRO/ARCH";
     let ran = space.opb(&["shell", root, "--", "sh", "-c", "pwd; id -u; touch /x"]).exits(1);
     assert_eq!(ran.out, "/\n1000\ntouch: cannot touch '/x': Permission denied\n");
