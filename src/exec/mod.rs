@@ -13,6 +13,7 @@ mod again;
 mod archives;
 mod context;
 mod cpus;
+mod debs;
 mod elsewhere;
 mod ending;
 mod error;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Job};
+use super::debs;
 use super::error::NodeError;
 use super::guest::{clean, finished, logged, read_only, root_env};
 use super::limits;
@@ -15,12 +16,10 @@ use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::ActionKey;
 use crate::graph::NodeId;
-use crate::package::deb;
 use crate::package::list::{Layer, PackageList};
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{GuestUser, Launcher, Limits, Outcome, Request, RootFs, Step, Upper};
-use crate::store::{ExportMode, Store, WorkDir};
-use crate::tree::{Entry, Tree};
+use crate::store::{Store, WorkDir};
 
 const SCRIPT: &str = include_str!("root.sh");
 
@@ -74,8 +73,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
     let stored = packages::store(ctx, job, &list, layer)?;
     let batches = batches(&stored);
     let work = ctx.store.new_work()?;
-    let at_hand = if runs.emulator().is_some() { Packages::Plain } else { Packages::AsTheyAre };
-    prepare(ctx, &work, &list, (&stored, at_hand), &batches)?;
+    prepare(ctx, &work, &list, &stored, &batches)?;
     let mut steps = Vec::new();
     let root = match base {
         Some((base, _)) => RootFs::Layers {
@@ -109,6 +107,8 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
     let made = (|| -> Result<(Digest, Outcome, u64), Failure> {
         let (outcome, log, said) = logged(ctx, &work, &node.name(), &request)?;
         finished(ctx, &node.name(), outcome, "making the root", &limits, (log, &said))?;
+        // Before all that was written is made durable, which it need not be; what cannot be removed goes with the rest.
+        let _ = work.dir().remove_dir_all("opb");
         let owner = super::knowledge::root_owner(Some(&ctx.launcher.map));
         ctx.store.commit_root(key, owner, &work, "root")?;
         Ok((log, outcome, ctx.store.root_bytes(key, owner)))
@@ -133,20 +133,11 @@ fn bare_steps(stored: &[Stored], arch: &str) -> Vec<Step> {
     steps
 }
 
-/// In what form dpkg gets packages.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Packages {
-    /// As archives have them.
-    AsTheyAre,
-    /// Uncompressed: undoing that takes an emulated dpkg several times as long as us.
-    Plain,
-}
-
 fn prepare(
     ctx: &Context<'_>,
     work: &WorkDir,
     list: &PackageList,
-    (stored, form): (&[Stored], Packages),
+    stored: &[Stored],
     batches: &[Vec<String>],
 ) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -163,27 +154,7 @@ fn prepare(
     };
     let own = make("opb").map_err(failed("opb"))?;
     let folder = make("opb/debs").map_err(failed("opb/debs"))?;
-    match form {
-        Packages::AsTheyAre => {
-            let mut debs = Tree::default();
-            for package in stored {
-                let entry = Entry::File { digest: package.object, size: package.listed.size, executable: false };
-                super::sources::insert(&mut debs, &package.file_name(), entry)?;
-            }
-            ctx.store.export_tree(&debs, &folder, ExportMode::HardLink)?;
-        }
-        Packages::Plain => {
-            for package in stored {
-                let name = package.file_name();
-                let object = std::io::BufReader::new(ctx.store.open_object(package.object)?);
-                let written = folder.create(&name).and_then(|file| {
-                    file.set_permissions(cap_std::fs::Permissions::from_std(std::fs::Permissions::from_mode(0o644)))?;
-                    deb::plain(object, file)
-                });
-                written.map_err(failed(&format!("opb/debs/{name}")))?;
-            }
-        }
-    }
+    debs::lay_out(ctx, stored, &folder, &work.path().join("opb/debs"))?;
     own.write("script", SCRIPT).map_err(failed("opb/script"))?;
     for (turn, batch) in batches.iter().enumerate() {
         let lines: String = batch.iter().map(|name| format!("/opb/debs/{name}\n")).collect();

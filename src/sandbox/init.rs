@@ -20,7 +20,7 @@ use seccompiler::BpfProgram;
 use super::gauge::{Counted, Gauge};
 use super::supervise::exit_now;
 use super::wire::{self, Doing as _, Ended, Place, Status, Trouble};
-use super::{Cpu, HOST_NAME, Request, Step, binfmt, collect, mounts, rights, step, terminal};
+use super::{Cpu, HOST_NAME, Request, RootFs, Step, binfmt, collect, mounts, rights, step, terminal};
 
 /// The kernel's number for what 32-bit programs expect of it (`personality(2)`).
 const PER_LINUX32: libc::c_ulong = 8;
@@ -55,7 +55,8 @@ pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader)
         let before = unsafe { libc::personality(PER_LINUX32) };
         Errno::result(before).doing(|| "becoming a 32-bit machine".to_owned())?;
     }
-    let filters = rights::filters(narrow)?;
+    let volatile = matches!(request.root, RootFs::Bare { .. });
+    let filters = rights::filters(rights::Filtered { narrow, volatile })?;
     rights::bound_all()?;
     let terminal = request.at_terminal().map(terminal::make).transpose()?;
     let mut ended = Ended { step: 0, status: Status::Exit(0) };

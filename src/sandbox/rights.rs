@@ -86,8 +86,17 @@ fn install(program: &BpfProgram) -> io::Result<()> {
     Ok(())
 }
 
-/// The filters of every step, to be installed in this order. `narrow`: of a guest with 32-bit programs, which have other numbers.
-pub(super) fn filters(narrow: bool) -> Result<Vec<BpfProgram>, Trouble> {
+/// What the filters of a guest's steps depend on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Filtered {
+    /// It has 32-bit programs, whose calls have other numbers.
+    pub narrow: bool,
+    /// What asks for durability is told at once that it has it.
+    pub volatile: bool,
+}
+
+/// The filters of every step, to be installed in this order.
+pub(super) fn filters(Filtered { narrow, volatile }: Filtered) -> Result<Vec<BpfProgram>, Trouble> {
     let compile = |rules, answer: i32| -> Result<BpfProgram, Trouble> {
         let answer = SeccompAction::Errno(answer.unsigned_abs());
         SeccompFilter::new(rules, SeccompAction::Allow, answer, arch())
@@ -98,6 +107,10 @@ pub(super) fn filters(narrow: bool) -> Result<Vec<BpfProgram>, Trouble> {
     // Its flags are behind a pointer, where a filter does not see them. ENOSYS, so that libraries fall back to clone.
     let absent = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
     let mut filters = vec![compile(absent, libc::ENOSYS)?, compile(denied()?, libc::EPERM)?];
+    if volatile {
+        // 32-bit programs wait for the disk, which is only slower.
+        filters.push(compile(SYNCS.iter().map(|call| (*call, Vec::new())).collect(), 0)?);
+    }
     if narrow {
         filters.iter_mut().for_each(narrow::pass_by);
         filters.push(narrow::filter());
@@ -162,6 +175,10 @@ const NAMESPACE_FLAGS: [i32; 8] = [
     CLONE_NEWTIME,
 ];
 
+/// What makes files durable.
+const SYNCS: [i64; 5] =
+    [libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync, libc::SYS_syncfs, libc::SYS_sync_file_range];
+
 /// Newer than the crate's list; the numbers are the same on all architectures.
 const SYS_OPEN_TREE_ATTR: i64 = 467;
 
@@ -217,8 +234,8 @@ mod tests {
 
     #[test]
     fn filters_compile_and_stay_short() {
-        for narrow in [false, true] {
-            let filters = filters(narrow).expect("they compile");
+        for (narrow, volatile) in [(false, false), (true, true)] {
+            let filters = filters(Filtered { narrow, volatile }).expect("they compile");
             // Each call passes all of them; a long one would show in the time of a build.
             assert!(filters.iter().map(Vec::len).sum::<usize>() < 600);
         }

@@ -1,17 +1,20 @@
 //! A package's content without its compression: for a `dpkg` that would take long to undo it.
 
 use std::cell::RefCell;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
 use super::{DATA_LIMITS, DebError, walk};
 use crate::package::member::MemberError;
+
+/// How much is written at once, in bytes.
+const CHUNK: usize = 256 << 10;
 
 /// Writes the package `from` to `to` with the same content in plain archives (deb(5)). Signatures in it are left out.
 ///
 /// # Errors
 /// Where it is no whole package, or cannot be written.
 pub fn plain(from: impl Read, to: impl Write + Seek) -> io::Result<()> {
-    let to = RefCell::new(to);
+    let to = RefCell::new(BufWriter::with_capacity(CHUNK, to));
     to.borrow_mut().write_all(b"!<arch>\n")?;
     member(&mut *to.borrow_mut(), "debian-binary", &mut &b"2.0\n"[..])?;
     let part = |part: &'static str, tar: &mut dyn Read| {
@@ -20,11 +23,12 @@ pub fn plain(from: impl Read, to: impl Write + Seek) -> io::Result<()> {
     };
     let (mut control, mut data) =
         (|tar: &mut dyn Read| part("control.tar", tar), |tar: &mut dyn Read| part("data.tar", tar));
-    walk(from, &mut control, Some(&mut data)).map_err(io::Error::other)
+    walk(from, &mut control, Some(&mut data)).map_err(io::Error::other)?;
+    to.into_inner().flush()
 }
 
 /// Writes one member. How long it is stands in front of it, and is known behind it.
-fn member(to: &mut (impl Write + Seek), name: &str, content: &mut dyn Read) -> io::Result<()> {
+fn member(to: &mut BufWriter<impl Write + Seek>, name: &str, content: &mut dyn Read) -> io::Result<()> {
     let header = |size: u64| format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 100_644);
     let begin = to.stream_position()?;
     to.write_all(header(0).as_bytes())?;
