@@ -24,6 +24,8 @@ mod probe;
 mod space;
 #[path = "sandbox/terminal.rs"]
 mod terminal;
+#[path = "sandbox/zygote.rs"]
+mod zygote;
 
 use space::{NO_LIMITS, bind, command, guest, shell, space};
 
@@ -333,7 +335,9 @@ fn a_killed_supervisor_leaves_no_process() {
             assert!(begun.elapsed() < Duration::from_secs(10), "the guest's shell does not run");
             std::thread::sleep(Duration::from_millis(5));
         };
-        while parent(process).is_some_and(|parent| parent != std::process::id()) {
+        // The supervisor is the one whose parent is the zygote.
+        let zygote = space.launcher.zygote.pid();
+        while parent(process) != zygote {
             process = parent(process).expect("it runs");
         }
         let process = nix::unistd::Pid::from_raw(process.try_into().expect("a pid"));

@@ -1,8 +1,7 @@
 //! The caller's side: starts the supervisor, passes the log on, keeps time, and says stop.
 //!
 //! The supervisor's stdin is one end of a socket: the order goes in, the report comes out, and closing it (or dying) ends
-//! everything. So no descriptor has to be placed by hand between fork and exec, where a program with threads may do next
-//! to nothing.
+//! everything.
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,9 +13,8 @@ use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,15 +25,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::id_map::forbidden;
 use super::terminal;
 use super::wire::{self, Job, Limit, Order, Place, Report, Status, Trouble, Usage};
+use super::zygote::{Supervisor, Zygote};
 use super::{Cgroups, End, HIDDEN_VERB, IdMap, Limits, Outcome, Request, RootFs, SandboxError, Upper};
 
 /// How the supervisor is started, and with which ids.
 #[derive(Debug, Clone)]
 pub struct Launcher {
-    /// The program that calls [`guest_main`](super::guest_main).
-    pub program: PathBuf,
-    /// The arguments that make it do so.
-    pub args: Vec<String>,
+    /// Where supervisors come from.
+    pub zygote: Zygote,
     /// The ids.
     pub map: IdMap,
     /// Where guests get cgroups of their own.
@@ -50,7 +47,7 @@ impl Launcher {
     pub fn this_program() -> Result<Self, SandboxError> {
         let map = IdMap::of_this_process()?;
         let cgroups = Cgroups::of_this_process();
-        Ok(Self { program: "/proc/self/exe".into(), args: vec![HIDDEN_VERB.to_owned()], map, cgroups })
+        Ok(Self { zygote: Zygote::new("/proc/self/exe", vec![HIDDEN_VERB.to_owned()]), map, cgroups })
     }
 }
 
@@ -167,7 +164,12 @@ pub(super) fn order(launcher: &Launcher, job: Job) -> Result<(), SandboxError> {
 }
 
 fn supervisor_failed(launcher: &Launcher, source: io::Error) -> SandboxError {
-    SandboxError::Supervisor { program: launcher.program.clone(), source }
+    SandboxError::Supervisor { program: launcher.zygote.program().to_owned(), source }
+}
+
+fn lost(status: Option<ExitStatus>) -> SandboxError {
+    let status = status.map_or_else(|| "no report".to_owned(), |status| status.to_string());
+    SandboxError::Lost { who: "supervisor", status }
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -213,7 +215,8 @@ impl Watch {
 
 /// A running supervisor.
 struct Guest {
-    child: Child,
+    /// `None` once it was waited for.
+    supervisor: Option<Supervisor>,
     socket: UnixStream,
     log: Option<PipeReader>,
     /// Where init passes the guest's terminal on, until it has.
@@ -232,18 +235,13 @@ impl Guest {
             }
             _ => (None, OwnedFd::from(log_writer.try_clone().map_err(failed)?)),
         };
-        let mut command = Command::new(&launcher.program);
-        command.args(&launcher.args).env_clear().current_dir("/");
-        command.stdin(OwnedFd::from(theirs)).stdout(stdout).stderr(log_writer);
-        // A group of its own: Ctrl-C on the terminal reaches the caller only, who then ends it in order.
-        let child = command.process_group(0).spawn().map_err(failed)?;
-        // The command holds our copies of the other ends; as long as they are open nobody sees the guest's end.
-        drop(command);
-        let mut guest = Self { child, socket, log: Some(log), terminal };
+        let supervisor = launcher.zygote.start(&[theirs.into(), stdout, log_writer.into()]).map_err(failed)?;
+        let mut guest = Self { supervisor: Some(supervisor), socket, log: Some(log), terminal };
         let order = Order { map: launcher.map.clone(), cgroups: launcher.cgroups.clone(), job };
-        if let Err(error) = wire::send(&mut guest.socket, &order) {
-            return Err(guest.lost().unwrap_or_else(|| failed(error)));
-        }
+        wire::send(&mut guest.socket, &order).map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => lost(guest.supervisor.take().and_then(|supervisor| supervisor.wait())),
+            _ => failed(error),
+        })?;
         Ok(guest)
     }
 
@@ -284,12 +282,9 @@ impl Guest {
             }
         }
         let report = wire::receive(&mut self.socket);
-        let status = self.child.wait();
+        let status = self.supervisor.take().and_then(|supervisor| supervisor.wait());
         self.pass_rest(watch, log);
-        report.map_err(|_| SandboxError::Lost {
-            who: "supervisor",
-            status: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
-        })
+        report.map_err(|_| lost(status))
     }
 
     /// Sleeps until something happens or a limit has come.
@@ -345,20 +340,13 @@ impl Guest {
         }
         while self.pass_log(watch, log) {}
     }
-
-    /// Waits for a supervisor that no longer listens.
-    fn lost(&mut self) -> Option<SandboxError> {
-        let _ = self.socket.shutdown(Shutdown::Both);
-        let status = self.child.wait().ok()?;
-        Some(SandboxError::Lost { who: "supervisor", status: status.to_string() })
-    }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        // Only where `log` panicked: end the guest, and leave no zombie.
+        // Where it has not reported: `log` panicked, or it could not be told what to do. Ends the guest.
         let _ = self.socket.shutdown(Shutdown::Both);
-        let _ = self.child.wait();
+        self.supervisor.take().map(|supervisor| supervisor.wait());
     }
 }
 

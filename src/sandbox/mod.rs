@@ -1,9 +1,10 @@
 //! One command in fresh namespaces over stacked layers, safe against what it runs.
 //!
 //! ```text
-//!  run() in opb ──socket, log pipe──► supervisor (`opb __sandbox`) ──clone──► init, pid 1 of the guest ──► a step
-//!  limits, log                        writes the id maps, kills init          mounts, reaps, collects
-//!                                     when the socket closes
+//!  run() in opb ──socket, log pipe──► supervisor ──clone──► init, pid 1 of the guest ──► a step
+//!  limits, log                        writes the id maps, kills init    mounts, reaps, collects
+//!       │                             when the socket closes
+//!       └───────────────────────────► zygote (`opb __sandbox`), of which supervisors are copies
 //! ```
 //! The same as root and as an ordinary user with ranges in `/etc/subuid`: inside, ids are 0 to 65535, `/` is an overlay or
 //! one folder, there is a `/proc` of this guest, a small `/dev`, no `/sys`, and no network but the loopback. Whoever is
@@ -35,6 +36,7 @@ mod init;
 mod landlock;
 mod launch;
 mod mounts;
+mod passing;
 mod remove;
 mod rights;
 mod step;
@@ -44,6 +46,7 @@ mod trial;
 mod unpack;
 mod walk;
 mod wire;
+mod zygote;
 
 pub use cgroup::{Cgroups, Controller};
 pub use cpu::{Cpu, Emulator, NoCpu, Runs, host_arch, how_it_runs};
@@ -52,8 +55,8 @@ pub use id_map::{IdMap, forbidden};
 pub use landlock::landlock_version;
 pub use launch::{Cancel, Launcher, run, run_on_terminal};
 pub use remove::remove;
-pub use supervise::guest_main;
 pub use trial::try_out;
+pub use zygote::{Zygote, guest_main};
 
 /// The hidden verb that [`guest_main`] answers to.
 pub const HIDDEN_VERB: &str = "__sandbox";
@@ -89,7 +92,8 @@ pub enum RootFs {
         /// What becomes of what the steps write.
         upper: Upper,
     },
-    /// This folder itself, writable: for making a base. Made with [`IdMap::make_dir_for_guest`].
+    /// This folder itself, writable: for making a base. Made with [`IdMap::make_dir_for_guest`]. As on an overlay, what asks
+    /// for durability there is told at once that it has it: the caller makes the folder durable, whole.
     Bare {
         /// The folder.
         folder: HostPath,

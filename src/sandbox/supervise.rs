@@ -23,17 +23,16 @@ use super::id_map::{Extent, Writer};
 use super::wire::{self, Doing as _, Ended, Job, Order, Place, Report, Trouble, Usage};
 use super::{IdMap, init, mounts, remove};
 
-/// What the hidden verb does: serves as supervisor for the caller at the other end of stdin. Call it first of all in
-/// `main`, before any thread is started.
-pub fn guest_main() -> ! {
+/// Serves as supervisor for the caller at the other end of stdin; the exit code.
+pub(super) fn serve_caller() -> i32 {
     let caller = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     let answered = caller.and_then(|mut caller| {
         let order = wire::receive(&mut caller)?;
         let report = supervise(&order, &mut caller).unwrap_or_else(Report::Failed);
         wire::send(&mut caller, &report)
     });
-    // Without an order this was started by hand; without a way to answer the caller is gone.
-    std::process::exit(if answered.is_ok() { 0 } else { 2 })
+    // Without an order, or a way to answer, the caller is gone.
+    if answered.is_ok() { 0 } else { 2 }
 }
 
 fn supervise(order: &Order, caller: &mut UnixStream) -> Result<Report, Trouble> {
@@ -133,14 +132,14 @@ pub(super) fn keep_only(kept: &[RawFd]) {
     }
 }
 
-/// Init as the supervisor has it.
-struct Cloned {
-    pid: libc::pid_t,
-    pidfd: OwnedFd,
+/// A process as the one that forked it has it.
+pub(super) struct Cloned {
+    pub pid: libc::pid_t,
+    pub pidfd: OwnedFd,
 }
 
-/// Forks into new namespaces; `None` in the child.
-fn clone_into(namespaces: CloneFlags) -> Result<Option<Cloned>, Trouble> {
+/// Forks, into new namespaces if any are named; `None` in the child.
+pub(super) fn clone_into(namespaces: CloneFlags) -> Result<Option<Cloned>, Trouble> {
     let mut pidfd: RawFd = -1;
     let flags = i64::from(namespaces.bits() | libc::CLONE_PIDFD | libc::SIGCHLD);
     // SAFETY: without CLONE_VM and with no stack given this is a fork: the child has a copy of everything, and as this

@@ -8,15 +8,15 @@
 //! input, change its modes) it can do to this one alone. No step begins before the caller has set it up.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice, IoSliceMut, Read as _};
+use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use nix::unistd::{Uid, dup2_stderr, dup2_stdin, dup2_stdout, fchown};
 
+use super::passing;
 use super::wire::{Doing as _, Trouble};
 use super::{GuestUser, Request, Step};
 
@@ -38,10 +38,9 @@ impl Request {
 pub(super) fn make(user: GuestUser) -> Result<OwnedFd, Trouble> {
     let (outer, inner) = pty(user).doing(|| "making a terminal".to_owned())?;
     let passing = || "passing the terminal on".to_owned();
-    let (stdout, outers) = (io::stdout().as_raw_fd(), [outer.as_raw_fd()]);
-    let message = [ControlMessage::ScmRights(&outers)];
-    sendmsg::<()>(stdout, &[IoSlice::new(b"t")], &message, MsgFlags::empty(), None).doing(passing)?;
+    passing::send(io::stdout(), b"t", &[outer.as_raw_fd()]).doing(passing)?;
     drop(outer);
+    let stdout = io::stdout().as_raw_fd();
     // SAFETY: nothing else in this process of one thread uses stdout, which is replaced below.
     let mut socket = UnixStream::from(unsafe { OwnedFd::from_raw_fd(stdout) });
     let answered = socket.read_exact(&mut [0]).doing(passing);
@@ -81,16 +80,6 @@ pub(super) fn attach(inner: RawFd) -> Result<(), Trouble> {
 
 /// The outer side that init passes through `socket`.
 pub(super) fn receive(socket: &UnixStream) -> io::Result<OwnedFd> {
-    let mut byte = [0];
-    let mut space = nix::cmsg_space!([RawFd; 1]);
-    let mut parts = [IoSliceMut::new(&mut byte)];
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
-    let passed = message.cmsgs()?.find_map(|part| match part {
-        ControlMessageOwned::ScmRights(passed) => passed.first().copied(),
-        _ => None,
-    });
-    let passed = passed.ok_or(io::ErrorKind::UnexpectedEof)?;
-    // SAFETY: the kernel has just made it, and nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(passed) })
+    let passed = passing::receive(socket, &mut [0])?;
+    passed.into_iter().next().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }

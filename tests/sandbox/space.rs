@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use opb::path::{GuestPath, HostPath};
 use opb::sandbox::{
     Bind, Cancel, Cgroups, Cpu, End, GuestUser, HIDDEN_VERB, IdMap, Launcher, Limits, Outcome, Request, RootFs,
-    SandboxError, Step, Upper, remove, run,
+    SandboxError, Step, Upper, Zygote, remove, run,
 };
 
 /// A folder of this test run, a launcher, and a base of busybox.
@@ -59,12 +59,8 @@ fn make_space() -> Option<Space> {
         }
     };
     let program = std::env::var_os("OPB_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_opb").into());
-    let launcher = Launcher {
-        program: program.into(),
-        args: vec![HIDDEN_VERB.to_owned()],
-        map,
-        cgroups: Cgroups::of_this_process(),
-    };
+    let zygote = Zygote::new(program, vec![HIDDEN_VERB.to_owned()]);
+    let launcher = Launcher { zygote, map, cgroups: Cgroups::of_this_process() };
     let folder = make_folder(&launcher);
     let base = HostPath::new(folder.join("base"));
     let space = Space { launcher, folder, base };
