@@ -293,6 +293,20 @@ fn cancelling_ends_a_run_at_once() {
     assert_eq!((outcome.expect("ran").end, log.as_str()), (End::Cancelled, ""));
 }
 
+#[test]
+fn what_makes_a_base_does_not_wait_for_the_disk() {
+    let Some(space) = space() else { return };
+    let layered = space.probe(GuestUser::Root, "syncs");
+    assert!(layered.len() == 4 && layered.values().all(|answer| answer == "EBADF"), "{layered:?}");
+    let folder = space.fresh("bare");
+    let mut request = Request { root: RootFs::Bare { folder }, ..space.probing(GuestUser::Root, "syncs") };
+    let links =
+        ["lib", "lib64"].map(|name| Step::Symlink { path: guest(&format!("/{name}")), target: format!("usr/{name}") });
+    request.steps.splice(0..0, links);
+    let bare = space.answers(&request);
+    assert!(bare.len() == 4 && bare.values().all(|answer| answer == "OK"), "{bare:?}");
+}
+
 /// The caller that `a_killed_caller_leaves_no_process` kills.
 #[test]
 fn caller_to_be_killed() {

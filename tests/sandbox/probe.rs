@@ -30,6 +30,7 @@ pub fn probe(what: &str) {
         Some(("network", name)) => network(name),
         None if what == "memory" => memory(),
         None if what == "processes" => processes(),
+        None if what == "syncs" => syncs(),
         _ => calls(),
     }
 }
@@ -65,6 +66,17 @@ fn processes() {
     }
     sleep();
     say("processes", "ended");
+}
+
+/// Asks for the durability of files that are not there: only who does not look says yes.
+fn syncs() {
+    // SAFETY: numbers only, none of which is a descriptor.
+    unsafe {
+        tell("fsync", libc::syscall(libc::SYS_fsync, -1));
+        tell("fdatasync", libc::syscall(libc::SYS_fdatasync, -1));
+        tell("syncfs", libc::syscall(libc::SYS_syncfs, -1));
+        tell("sync_file_range", libc::syscall(libc::SYS_sync_file_range, -1, 0, 0, 0));
+    }
 }
 
 fn calls() {

@@ -161,7 +161,12 @@ impl Space {
 
     /// What the probe says as `user`, one `name=value` each.
     pub fn probe(&self, user: GuestUser, what: &str) -> BTreeMap<String, String> {
-        let log = self.output(&self.probing(user, what));
+        self.answers(&self.probing(user, what))
+    }
+
+    /// What the probe of `request` says.
+    pub fn answers(&self, request: &Request) -> BTreeMap<String, String> {
+        let log = self.output(request);
         let lines = log.lines().filter_map(|line| line.split_once("probe:")?.1.split_once('='));
         lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }

@@ -73,3 +73,20 @@ fn a_root_that_is_a_link_counts_as_absent() {
     fs::create_dir(place.as_path().with_file_name("b")).expect("made");
     assert!(!store.has_root(key("a"), 1000), "a root of another key would be the chroot");
 }
+
+#[test]
+fn work_folders_are_spread_over_an_ext4() {
+    use std::os::fd::AsRawFd as _;
+    let space = Space::new();
+    drop(space.open().new_work().expect("made"));
+    let folder = fs::File::open(space.path("store/work")).expect("opens");
+    let kind = nix::sys::statfs::fstatfs(&folder).expect("a file system").filesystem_type();
+    if kind != nix::sys::statfs::EXT4_SUPER_MAGIC {
+        println!("skipped: the folder for tests is not on an ext4, which alone knows the wish");
+        return;
+    }
+    let mut flags: libc::c_long = 0;
+    // SAFETY: the call writes one number to `flags`.
+    let asked = unsafe { libc::ioctl(folder.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags) };
+    assert_eq!((asked, flags & 0x0002_0000), (0, 0x0002_0000));
+}
