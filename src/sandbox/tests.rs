@@ -1,9 +1,12 @@
 //! The texts of the errors. What a sandbox does is in `tests/sandbox.rs`.
 
+use std::io;
+
 use miette::Diagnostic as _;
 
 use super::wire::{Place, Trouble};
 use super::*;
+use crate::diag::{Cause, Caused as _};
 
 fn shown(error: &SandboxError) -> String {
     let help = error.help().map(|help| help.to_string()).unwrap_or_default();
