@@ -161,7 +161,7 @@ fn cgroups_called(name: &str) -> Vec<PathBuf> {
 fn cgroup_of(marker: &str) -> Option<String> {
     let began = Instant::now();
     loop {
-        let process = super::marked(marker).first().copied();
+        let process = crate::killed::marked(marker).first().copied();
         let text = process.and_then(|process| fs::read_to_string(format!("/proc/{process}/cgroup")).ok());
         if let Some(text) = text {
             let name = text.lines().find_map(|line| Path::new(line).file_name()?.to_str().map(str::to_owned));
@@ -202,7 +202,7 @@ fn cgroups_are_gone_afterwards() {
     };
     run(&space.launcher, &request(space), kill, &Cancel::new().expect("a pipe")).expect_err("lost");
     let (name, began) = (name.expect("it had one"), Instant::now());
-    while !super::marked(&marker).is_empty() {
+    while !crate::killed::marked(&marker).is_empty() {
         assert!(began.elapsed() < Duration::from_secs(5), "processes are left");
         std::thread::sleep(Duration::from_millis(5));
     }
