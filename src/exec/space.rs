@@ -25,6 +25,8 @@ const OF_PACKAGES: u64 = 4;
 /// Where the store cannot be read.
 pub fn predicted(ctx: &Context<'_>, job: &Job<'_>) -> Result<u64, Failure> {
     let node = job.node();
+    // What is there besides what the node is then said to have taken.
+    let mut beside = 0;
     let guess = match node.action() {
         // Their sizes are those of what comes: known when it is there.
         Action::Source { .. } | Action::Index { .. } | Action::Resolve(_) | Action::Repo { .. } => return Ok(0),
@@ -33,7 +35,10 @@ pub fn predicted(ctx: &Context<'_>, job: &Job<'_>) -> Result<u64, Failure> {
             let (_, list) = job.input("list")?;
             let list = packages::list(ctx, list)?;
             let layer = if job.input("base").is_ok() { Layer::Component } else { Layer::Base };
-            list.layer(layer).map(|listed| listed.size).sum::<u64>().saturating_mul(OF_PACKAGES)
+            let unpacked = list.layer(layer).map(|listed| listed.size).sum::<u64>().saturating_mul(OF_PACKAGES);
+            // The packages themselves, uncompressed.
+            beside = unpacked;
+            unpacked
         }
         Action::Probe { .. } => LEAST,
         Action::SourcePackage { .. } | Action::Build { .. } => {
@@ -43,7 +48,8 @@ pub fn predicted(ctx: &Context<'_>, job: &Job<'_>) -> Result<u64, Failure> {
         }
     };
     let last = ctx.store.last_of_node(&node.to_string())?.map_or(0, |last| last.disk);
-    Ok(if last == 0 { guess } else { last.saturating_add(last / 4) })
+    let own = if last == 0 { guess } else { last.saturating_add(last / 4) };
+    Ok(own.saturating_add(beside))
 }
 
 /// Whether what is predicted for nodes that run and for one more fits.

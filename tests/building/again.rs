@@ -4,15 +4,16 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+use crate::full_disk::on_a_small_disk;
 use crate::space::archive::{Archive, Signed};
 use crate::space::sources::Tiny;
-use crate::space::{Ran, Space, space};
+use crate::space::{Space, space};
 
 const INDEX: &str = "index:base@test-TAG/ARCH";
 
@@ -198,17 +199,7 @@ fn a_failing_build_is_run_once() {
 }
 
 /// Builds two nodes at once on a disk that is too small for both.
-const SCRIPT: &str = "set -e
-shared=$1; disk=$2; shift 2
-mkdir \"$disk\"
-mount -t tmpfs -o size=8g tmpfs \"$disk\"
-mkdir \"$disk/store\" \"$disk/store/roots\"
-for part in format objects trees sha256 realised locks; do cp -R \"$shared/$part\" \"$disk/store/\"; done
-mount --bind \"$shared/roots\" \"$disk/store/roots\"
-\"$@\" --store \"$disk/store\" plan > /dev/null
-used=$(du -sm --one-file-system \"$disk\" | cut -f1)
-mount -o \"remount,size=$((used + 110))m\" \"$disk\"
-code=0; \"$@\" --store \"$disk/store\" build -j2 2>&1 || code=$?
+const SCRIPT: &str = "code=0; \"$@\" --store \"$disk/store\" build -j2 2>&1 || code=$?
 echo \"code: $code\"
 \"$@\" --store \"$disk/store\" runs last --format json";
 
@@ -225,11 +216,7 @@ fn who_found_no_room_is_tried_again_when_others_have_ended() {
         Tiny { name, fill, ..Tiny::PLAIN }.with_recipe(&space, "");
     }
     space.opb(&["build", "--only", "source-package:*-TAG", "root:*-TAG@DISTRO/*"]).fine();
-    let disk = space.folder.join("disk");
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", SCRIPT, "sh"]).arg(&space.store).arg(&disk);
-    command.arg(env!("CARGO_BIN_EXE_opb")).arg("-C").arg(&space.folder);
-    let ran = Ran::from(command.env("NO_COLOR", "1").output().expect("runs"));
+    let ran = on_a_small_disk(&space, 110, SCRIPT);
     let (told, record) = ran.out.split_once("code: 0\n").unwrap_or_else(|| panic!("{}{}", ran.out, ran.err));
     let again: Vec<&str> = told.lines().filter(|line| line.starts_with("again   build:")).collect();
     assert!(

@@ -4,11 +4,11 @@ use std::fs;
 use std::process::Command;
 
 use crate::space::sources::Tiny;
-use crate::space::{Ran, space};
+use crate::space::{Ran, Space, space};
 
-/// Runs a build on a store on a small disk, then gives that space, and builds again. Roots are shown from elsewhere.
-const SCRIPT: &str = "set -e
-shared=$1; disk=$2; shift 2
+/// Puts a copy of a store on a disk that has some megabytes more than that takes. Roots are shown from elsewhere.
+const SMALL_DISK: &str = "set -e
+shared=$1; disk=$2; more=$3; shift 3
 mkdir \"$disk\"
 mount -t tmpfs -o size=8g tmpfs \"$disk\"
 mkdir \"$disk/store\" \"$disk/store/roots\"
@@ -16,12 +16,24 @@ for part in format objects trees sha256 realised locks; do cp -R \"$shared/$part
 mount --bind \"$shared/roots\" \"$disk/store/roots\"
 \"$@\" --store \"$disk/store\" plan > /dev/null
 used=$(du -sm --one-file-system \"$disk\" | cut -f1)
-mount -o \"remount,size=$((used + 12))m\" \"$disk\"
-code=0; \"$@\" --store \"$disk/store\" build -j1 > /dev/null 2> \"$disk.full\" || code=$?
+mount -o \"remount,size=$((used + more))m\" \"$disk\"
+";
+
+/// Runs a build there, then gives it space, and builds again.
+const SCRIPT: &str = "code=0; \"$@\" --store \"$disk/store\" build -j1 > /dev/null 2> \"$disk.full\" || code=$?
 echo \"full: $code\"
 mount -o remount,size=8g \"$disk\"
 code=0; \"$@\" --store \"$disk/store\" build -j1 2>&1 || code=$?
 echo \"space: $code\"";
+
+/// Runs `script` where `$disk`, which is `disk` in the project, has room for so many megabytes, and `"$@"` is the program.
+pub fn on_a_small_disk(space: &Space, megabytes: u32, script: &str) -> Ran {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &format!("{SMALL_DISK}{script}"), "sh"]);
+    command.arg(&space.store).arg(space.folder.join("disk")).arg(megabytes.to_string());
+    command.arg(env!("CARGO_BIN_EXE_opb")).arg("-C").arg(&space.folder);
+    command.env("NO_COLOR", "1").output().expect("runs").into()
+}
 
 #[test]
 fn a_full_disk_is_told_and_space_is_all_that_it_takes() {
@@ -33,11 +45,7 @@ fn a_full_disk_is_told_and_space_is_all_that_it_takes() {
     Tiny::PLAIN.with_recipe(&space, "");
     // More than the disk has, in the source: the store is what cannot be written.
     fs::write(space.folder.join("a/large"), vec![b'x'; 40 << 20]).expect("writes");
-    let disk = space.folder.join("disk");
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", SCRIPT, "sh"]).arg(&space.store).arg(&disk);
-    command.arg(env!("CARGO_BIN_EXE_opb")).arg("-C").arg(&space.folder);
-    let ran = Ran::from(command.env("NO_COLOR", "1").output().expect("runs"));
+    let ran = on_a_small_disk(&space, 12, SCRIPT);
     let full = fs::read_to_string(space.folder.join("disk.full")).unwrap_or_default();
     assert!(ran.out.contains("full: 3\n"), "{full}\n{}{}", ran.out, ran.err);
     let told = space.shown(&full);
