@@ -6,33 +6,68 @@ const MOST: usize = 8;
 /// The most characters of a line to show.
 const WIDTH: usize = 200;
 
-/// The telling lines of a log, control characters made harmless: the first that speak of an error, else the last.
+/// How many lines above the word of a tool that something has failed may say what it was.
+const ABOVE: usize = 10;
+
+/// The telling lines of a log, control characters made harmless: from the first that speaks of an error on, else the last. A line
+/// that came before is left out.
 pub fn telling_lines(log: &str) -> Vec<String> {
     let lines: Vec<&str> = log.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
-    let first = lines.iter().position(|line| tells(line));
-    let from = first.unwrap_or(lines.len().saturating_sub(MOST));
-    lines[from..].iter().take(MOST).map(|line| shown(line)).collect()
+    let from = first(&lines).unwrap_or(lines.len().saturating_sub(MOST));
+    let mut told: Vec<&str> = Vec::new();
+    for line in &lines[from..] {
+        if told.len() < MOST && !told.contains(line) {
+            told.push(line);
+        }
+    }
+    told.into_iter().map(shown).collect()
 }
 
-fn tells(line: &str) -> bool {
+/// Where the telling begins.
+fn first(lines: &[&str]) -> Option<usize> {
+    let find = |sign: Sign| lines.iter().position(|line| sign_of(line) == Some(sign));
+    let (error, failed) = (find(Sign::Error), find(Sign::Failed));
+    match failed {
+        // What make and its like say last is why they ended; what they ended for may have been said more quietly.
+        Some(failed) if error.is_none_or(|error| error > failed) => {
+            let above = failed.saturating_sub(ABOVE);
+            let hint = lines[above..failed].iter().position(|line| sign_of(line) == Some(Sign::Hint));
+            Some(hint.map_or(failed, |place| above + place))
+        }
+        _ => error.or_else(|| find(Sign::Hint)),
+    }
+}
+
+/// What a line speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// An error, in the words of who met it.
+    Error,
+    /// That something which was started has failed.
+    Failed,
+    /// Something that may be the reason of an error, and as often is none.
+    Hint,
+}
+
+fn sign_of(line: &str) -> Option<Sign> {
     // Words of compilers, linkers, make, dpkg, test suites and shells; and what often looks like one but is none.
-    const SIGNS: [&str; 13] = [
+    const FAILED: [&str; 3] = ["*** [", "returned exit status", "returned exit code"];
+    const ERROR: [&str; 9] = [
         " error: ",
         ": error:",
         "error: ",
-        "*** [",
         "E: ",
         "undefined reference",
         "fatal error",
         "FAIL:",
         "FAILED",
-        "not found",
-        "No such file or directory",
-        "cannot ",
         "No space left on device",
     ];
+    const HINT: [&str; 3] = ["not found", "No such file or directory", "cannot "];
     const NOT: [&str; 6] = ["-Werror", "checking ", "warning: ", "# FAIL: ", "XFAIL", "dpkg-architecture: warning"];
-    SIGNS.iter().any(|sign| line.contains(sign)) && !NOT.iter().any(|word| line.contains(word))
+    let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
+    let signs = [(Sign::Failed, &FAILED[..]), (Sign::Error, &ERROR[..]), (Sign::Hint, &HINT[..])];
+    signs.into_iter().find(|(_, words)| has(words)).map(|(sign, _)| sign).filter(|_| !has(&NOT))
 }
 
 fn shown(line: &str) -> String {
@@ -57,6 +92,22 @@ mod tests {
         let log =
             "checking for error: no\ngcc -Werror a.c\na.c:1:2: error: bad\nmake: *** [Makefile:2: a] Error 1\nbye\n";
         assert_eq!(telling_lines(log), ["a.c:1:2: error: bad", "make: *** [Makefile:2: a] Error 1", "bye"]);
+    }
+
+    #[test]
+    fn what_is_said_by_the_way_is_told_where_nobody_speaks_of_an_error() {
+        let told = |log: &str| telling_lines(log).join("\n");
+        let noise = "sh: 1: git-version-gen: not found\n".repeat(12);
+        assert_eq!(
+            told(&format!("{noise}configure: error: no compiler\nmake: *** [x] Error 1\n")).lines().next(),
+            Some("configure: error: no compiler")
+        );
+        let make = "sh: 1: gcc: not found\nrm -f x\nmake: *** [Makefile:3: x] Error 127\ndh_auto_build: error: make returned exit code 2\n";
+        assert_eq!(told(make), make.trim_end());
+        let far = format!("{noise}{}make: *** [x] Error 1\n", "cc x.c\n".repeat(ABOVE));
+        assert_eq!(told(&far), "make: *** [x] Error 1");
+        // Told once, and nothing else.
+        assert_eq!(told(&noise), "sh: 1: git-version-gen: not found");
     }
 
     #[test]
