@@ -40,8 +40,13 @@ pub enum Attached<'a> {
         /// Gets the outer side of the sandbox's own terminal before anything runs there.
         attach: &'a mut dyn FnMut(OwnedFd),
     },
-    /// There is no input; what it writes goes here.
-    Output(&'a mut dyn FnMut(&[u8])),
+    /// To something else.
+    Streams {
+        /// Gets the writing end of the pipe that its input is, before anything runs there. `None`: the input is empty.
+        feed: Option<&'a mut dyn FnMut(OwnedFd)>,
+        /// Gets what it writes.
+        output: &'a mut dyn FnMut(&[u8]),
+    },
 }
 
 /// Why no shell can be opened.
@@ -120,11 +125,7 @@ pub fn open(
                 }
                 Base::Fresh(job) => (shell::ready(ctx, job, &work)?, None),
             };
-            let kind = match &attached {
-                Attached::Terminal { kind, .. } => Some(kind.as_str()),
-                Attached::Output(_) => None,
-            };
-            let place = Place { failed, ..take_place(&mut request, node, wanted, kind) };
+            let place = Place { failed, ..take_place(&mut request, node, wanted, &attached) };
             tell(&place);
             let end = run(ctx, &request, attached)?;
             let component = component_of(name.kind, &name.subject).unwrap_or_default();
@@ -212,7 +213,7 @@ fn roots_below(session: &Session, id: NodeId) -> impl Iterator<Item = NodeId> {
 }
 
 /// Puts what is `wanted` in the place of the script.
-fn take_place(request: &mut Request, node: Node<'_>, wanted: &Wanted, terminal: Option<&str>) -> Place {
+fn take_place(request: &mut Request, node: Node<'_>, wanted: &Wanted, attached: &Attached<'_>) -> Place {
     let mut place = Place {
         node: node.to_string(),
         user: GuestUser::Builder,
@@ -228,12 +229,16 @@ fn take_place(request: &mut Request, node: Node<'_>, wanted: &Wanted, terminal: 
             if wanted.as_root {
                 (*user, *writable) = (GuestUser::Root, None);
             }
-            if let Some(kind) = terminal {
-                env.insert("TERM".to_owned(), kind.to_owned());
+            if let Attached::Terminal { kind, .. } = attached {
+                env.insert("TERM".to_owned(), kind.clone());
             }
             (place.user, place.cwd) = (*user, cwd.clone());
         }
-        request.steps.push(if terminal.is_some() { Step::OnTerminal(Box::new(last)) } else { last });
+        request.steps.push(match attached {
+            Attached::Terminal { .. } => Step::OnTerminal(Box::new(last)),
+            Attached::Streams { feed: Some(_), .. } => Step::WithInput(Box::new(last)),
+            Attached::Streams { feed: None, .. } => last,
+        });
     }
     place
 }
@@ -244,9 +249,12 @@ const SHELL: [&str; 3] = ["/bin/sh", "-c", "if command -v bash > /dev/null; then
 fn run(ctx: &Context<'_>, request: &Request, attached: Attached<'_>) -> Result<End, Failure> {
     let outcome = match attached {
         Attached::Terminal { attach, .. } => {
-            sandbox::run_on_terminal(&ctx.launcher, request, &mut |_| (), attach, &ctx.cancel)
+            sandbox::run_attached(&ctx.launcher, request, &mut |_| (), attach, &ctx.cancel)
         }
-        Attached::Output(output) => sandbox::run(&ctx.launcher, request, output, &ctx.cancel),
+        Attached::Streams { feed: Some(feed), output } => {
+            sandbox::run_attached(&ctx.launcher, request, output, feed, &ctx.cancel)
+        }
+        Attached::Streams { feed: None, output } => sandbox::run(&ctx.launcher, request, output, &ctx.cancel),
     };
     Ok(outcome?.end)
 }

@@ -20,7 +20,7 @@ use seccompiler::BpfProgram;
 use super::gauge::{Counted, Gauge};
 use super::supervise::exit_now;
 use super::wire::{self, Doing as _, Ended, Place, Status, Trouble};
-use super::{Cpu, HOST_NAME, Request, RootFs, Step, binfmt, collect, mounts, rights, step, terminal};
+use super::{Cpu, HOST_NAME, Request, RootFs, Step, attached, binfmt, collect, mounts, rights, step};
 
 /// The kernel's number for what 32-bit programs expect of it (`personality(2)`).
 const PER_LINUX32: libc::c_ulong = 8;
@@ -58,13 +58,13 @@ pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader)
     let volatile = matches!(request.root, RootFs::Bare { .. });
     let filters = rights::filters(rights::Filtered { narrow, volatile })?;
     rights::bound_all()?;
-    let terminal = request.at_terminal().map(terminal::make).transpose()?;
+    let mut attached = request.attached().map(attached::make).transpose()?;
     let mut ended = Ended { step: 0, status: Status::Exit(0) };
     let mut done = Ok(());
     let mut number = 0;
     // Deeds that follow one another are done by one child.
     for steps in request.steps.chunk_by(|one, next| one.is_deed() && next.is_deed()) {
-        let status = perform((number, steps), terminal.as_ref(), request.limits.processes, &filters, &mut gauge);
+        let status = perform((number, steps), &mut attached, request.limits.processes, &filters, &mut gauge);
         end_all_others();
         match status {
             Ok(status) => ended = Ended { step: number, status },
@@ -115,18 +115,19 @@ fn silence_stdin() -> Result<(), Trouble> {
 /// meanwhile.
 fn perform(
     (number, steps): (usize, &[Step]),
-    terminal: Option<&OwnedFd>,
+    attached: &mut Option<OwnedFd>,
     processes: Option<u64>,
     filters: &[BpfProgram],
     gauge: &mut Gauge,
 ) -> Result<Status, Trouble> {
-    let terminal = terminal.map(AsRawFd::as_raw_fd).filter(|_| matches!(steps, [Step::OnTerminal(_)]));
+    let is_its = matches!(steps, [Step::OnTerminal(_) | Step::WithInput(_)]);
+    let inner = attached.as_ref().map(AsRawFd::as_raw_fd).filter(|_| is_its);
     let (mut errors, errors_writer) = io::pipe().doing(|| "making a pipe".to_owned())?;
     // SAFETY: init has one thread, so no lock is held in the copy.
     match unsafe { fork() }.doing(|| "starting a process".to_owned())? {
         ForkResult::Child => {
-            let errors = step::close_in(errors_writer.as_raw_fd(), terminal);
-            let done = step::perform(steps, terminal, processes, filters);
+            let errors = step::close_in(errors_writer.as_raw_fd(), inner);
+            let done = step::perform(steps, inner, processes, filters);
             let failed = done.is_err();
             if let (Err((place, trouble)), Ok(mut errors)) = (done, errors) {
                 let _ = wire::send(&mut errors, &trouble.at(Place::Step(number + place)));
@@ -135,6 +136,10 @@ fn perform(
         }
         ForkResult::Parent { child } => {
             drop(errors_writer);
+            if let [Step::WithInput(_)] = steps {
+                // Else whoever feeds it would not learn that nobody reads any more.
+                *attached = None;
+            }
             let status = wait_for(child, gauge)?;
             let status = gauge.look_at_end().map_or(status, Status::Limit);
             if let Status::Limit(_) = status {

@@ -22,8 +22,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::attached;
 use super::id_map::forbidden;
-use super::terminal;
 use super::wire::{self, Job, Limit, Order, Place, Report, Status, Trouble, Usage};
 use super::zygote::{Supervisor, Zygote};
 use super::{Cgroups, End, HIDDEN_VERB, IdMap, Limits, Outcome, Request, RootFs, SandboxError, Upper};
@@ -103,24 +103,25 @@ pub fn run(
     log: &mut dyn FnMut(&[u8]),
     cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
-    run_on_terminal(launcher, request, log, &mut |_| (), cancel)
+    run_attached(launcher, request, log, &mut |_| (), cancel)
 }
 
-/// As [`run`], where a step is [`Step::OnTerminal`](super::Step::OnTerminal): `terminal` gets the outer side of its terminal
-/// before any step begins, to set it up and to work at it. It is hung up on when this returns.
+/// As [`run`], where a step is [`Step::OnTerminal`](super::Step::OnTerminal) or [`Step::WithInput`](super::Step::WithInput):
+/// `attach` gets the outer side of its terminal, or the writing end of its input, before any step begins, to set it up and to work
+/// at it. Nobody has the inner side any more when this returns.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_on_terminal(
+pub fn run_attached(
     launcher: &Launcher,
     request: &Request,
     log: &mut dyn FnMut(&[u8]),
-    terminal: &mut dyn FnMut(OwnedFd),
+    attach: &mut dyn FnMut(OwnedFd),
     cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
     let mut watch = Watch::new(request.limits);
     let mut guest = Guest::start(launcher, Job::Run(Box::new(request.clone())))?;
-    let report = guest.attend(&mut watch, log, terminal, cancel)?;
+    let report = guest.attend(&mut watch, log, attach, cancel)?;
     let wall_milliseconds = milliseconds(watch.started.elapsed());
     let (end, step, usage) = match report {
         Report::Ended { ended, usage } => match watch.stopped {
@@ -219,8 +220,8 @@ struct Guest {
     supervisor: Option<Supervisor>,
     socket: UnixStream,
     log: Option<PipeReader>,
-    /// Where init passes the guest's terminal on, until it has.
-    terminal: Option<UnixStream>,
+    /// Where init passes the outer side of what is attached on, until it has.
+    attached: Option<UnixStream>,
 }
 
 impl Guest {
@@ -228,15 +229,15 @@ impl Guest {
         let failed = |source| supervisor_failed(launcher, source);
         let (socket, theirs) = UnixStream::pair().map_err(failed)?;
         let (log, log_writer) = io::pipe().map_err(failed)?;
-        let (terminal, stdout) = match &job {
-            Job::Run(request) if request.at_terminal().is_some() => {
+        let (attached, stdout) = match &job {
+            Job::Run(request) if request.attached().is_some() => {
                 let (ours, theirs) = UnixStream::pair().map_err(failed)?;
                 (Some(ours), OwnedFd::from(theirs))
             }
             _ => (None, OwnedFd::from(log_writer.try_clone().map_err(failed)?)),
         };
         let supervisor = launcher.zygote.start(&[theirs.into(), stdout, log_writer.into()]).map_err(failed)?;
-        let mut guest = Self { supervisor: Some(supervisor), socket, log: Some(log), terminal };
+        let mut guest = Self { supervisor: Some(supervisor), socket, log: Some(log), attached };
         let order = Order { map: launcher.map.clone(), cgroups: launcher.cgroups.clone(), job };
         wire::send(&mut guest.socket, &order).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => lost(guest.supervisor.take().and_then(|supervisor| supervisor.wait())),
@@ -250,7 +251,7 @@ impl Guest {
         &mut self,
         watch: &mut Watch,
         log: &mut dyn FnMut(&[u8]),
-        terminal: &mut dyn FnMut(OwnedFd),
+        attach: &mut dyn FnMut(OwnedFd),
         cancel: &Cancel,
     ) -> Result<Report, SandboxError> {
         let mut told = false;
@@ -264,10 +265,10 @@ impl Guest {
             if heard.log {
                 self.pass_log(watch, log);
             }
-            if let Some(mut socket) = self.terminal.take_if(|_| heard.terminal)
-                && let Ok(outer) = terminal::receive(&socket)
+            if let Some(mut socket) = self.attached.take_if(|_| heard.attached)
+                && let Ok(outer) = attached::receive(&socket)
             {
-                terminal(outer);
+                attach(outer);
                 // Where init has ended before it could pass one on, or since, it says why.
                 let _ = socket.write_all(b"g");
             }
@@ -297,7 +298,7 @@ impl Guest {
         let watched: [Option<BorrowedFd<'_>>; 4] = [
             Some(self.socket.as_fd()),
             self.log.as_ref().map(std::os::fd::AsFd::as_fd),
-            self.terminal.as_ref().map(std::os::fd::AsFd::as_fd),
+            self.attached.as_ref().map(std::os::fd::AsFd::as_fd),
             cancel.map(std::os::fd::AsFd::as_fd),
         ];
         let mut asked: Vec<PollFd<'_>> =
@@ -310,7 +311,7 @@ impl Guest {
         Heard {
             report: heard(true),
             log: heard(self.log.is_some()),
-            terminal: heard(self.terminal.is_some()),
+            attached: heard(self.attached.is_some()),
             cancelled: heard(cancel.is_some()),
         }
     }
@@ -355,7 +356,7 @@ impl Drop for Guest {
 struct Heard {
     report: bool,
     log: bool,
-    terminal: bool,
+    attached: bool,
     cancelled: bool,
 }
 

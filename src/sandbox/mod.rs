@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::path::{GuestPath, HostPath};
 
+mod attached;
 mod binfmt;
 mod cgroup;
 mod collect;
@@ -52,7 +53,7 @@ pub use error::SandboxError;
 pub use gauge::host_memory;
 pub use id_map::{IdMap, forbidden};
 pub use landlock::landlock_version;
-pub use launch::{Cancel, Launcher, run, run_on_terminal};
+pub use launch::{Cancel, Launcher, run, run_attached};
 pub use remove::remove;
 pub use trial::try_out;
 pub use zygote::{Zygote, guest_main};
@@ -139,8 +140,10 @@ pub enum Step {
         /// Below which folders it may write at most, where the kernel has Landlock; `None`: wherever modes let it.
         writable: Option<Vec<GuestPath>>,
     },
-    /// Does a [`Step::Run`] at a terminal of its own instead of the log. Only for [`run_on_terminal`], and once.
+    /// Does a [`Step::Run`] at a terminal of its own instead of the log. Only for [`run_attached`].
     OnTerminal(Box<Step>),
+    /// Does a [`Step::Run`] whose stdin is a pipe that is its own. Only for [`run_attached`]; of these two, one and once.
+    WithInput(Box<Step>),
     /// Extracts the files of Debian packages over `/`, in this order, without running anything of them. A folder's place
     /// may be a link to a folder, which is written through (`/bin` as `usr/bin`).
     UnpackDebs {

@@ -20,7 +20,7 @@ use seccompiler::BpfProgram;
 
 use super::supervise::keep_only;
 use super::wire::{Doing as _, Trouble};
-use super::{GuestUser, Step, landlock, rights, terminal, unpack};
+use super::{GuestUser, Step, attached, landlock, rights, terminal, unpack};
 
 /// Processes of one user of one guest unless something else is asked for: far above what builds need, and an end to fork
 /// bombs.
@@ -35,23 +35,23 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 impl Step {
     /// Whether it is done without starting a program of the guest's.
     pub(super) fn is_deed(&self) -> bool {
-        !matches!(self, Self::Run { .. } | Self::OnTerminal(_))
+        !matches!(self, Self::Run { .. } | Self::OnTerminal(_) | Self::WithInput(_))
     }
 }
 
-/// Closes what init has open, but the pipe for errors and a terminal, which exec closes.
-pub(super) fn close_in(errors: RawFd, terminal: Option<RawFd>) -> io::Result<PipeWriter> {
-    keep_only(&[Some(errors), terminal].into_iter().flatten().collect::<Vec<_>>());
+/// Closes what init has open, but the pipe for errors and what is attached, which exec closes.
+pub(super) fn close_in(errors: RawFd, attached: Option<RawFd>) -> io::Result<PipeWriter> {
+    keep_only(&[Some(errors), attached].into_iter().flatten().collect::<Vec<_>>());
     // SAFETY: it was made for this process; the value that owned it is never dropped here.
     let errors = unsafe { OwnedFd::from_raw_fd(errors) };
     Ok(PipeWriter::from(errors))
 }
 
-/// Does one command, at `terminal` if there is one, or several [deeds](Step::is_deed) one after another; an error comes with the
+/// Does one command, at what is `attached` to it, or several [deeds](Step::is_deed) one after another; an error comes with the
 /// step's place among them. A command's only returns if it could not be started.
 pub(super) fn perform(
     steps: &[Step],
-    terminal: Option<RawFd>,
+    attached: Option<RawFd>,
     processes: Option<u64>,
     filters: &[BpfProgram],
 ) -> Result<(), (usize, Trouble)> {
@@ -59,7 +59,12 @@ pub(super) fn perform(
     match steps {
         [Step::OnTerminal(run)] => {
             begin_session().map_err(alone)?;
-            terminal.map_or(Ok(()), terminal::attach).map_err(alone)?;
+            attached.map_or(Ok(()), terminal::attach).map_err(alone)?;
+            execute_as(run, processes, filters).map_err(alone)
+        }
+        [Step::WithInput(run)] => {
+            begin_session().map_err(alone)?;
+            attached.map_or(Ok(()), attached::feed).map_err(alone)?;
             execute_as(run, processes, filters).map_err(alone)
         }
         [run @ Step::Run { .. }] => {
@@ -83,7 +88,7 @@ fn begin_session() -> Result<(), Trouble> {
 /// Does what needs no program.
 fn deed(step: &Step) -> Result<(), Trouble> {
     match step {
-        Step::Run { .. } | Step::OnTerminal(_) => unreachable!("a command stands alone"),
+        Step::Run { .. } | Step::OnTerminal(_) | Step::WithInput(_) => unreachable!("a command stands alone"),
         Step::UnpackDebs { debs } => debs.iter().try_for_each(|deb| {
             let file = File::open(deb.as_path()).doing(|| format!("opening `{deb}`"))?;
             unpack::unpack(file, Path::new("/")).doing(|| format!("unpacking `{deb}`"))

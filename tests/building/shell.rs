@@ -1,9 +1,10 @@
 //! `opb shell`: what is seen inside, what is left of a failed build, and that nothing of the caller's gets in.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
-use std::process::{Child, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStdin, Stdio};
 
 use nix::pty::openpty;
 use nix::sys::termios::{Termios, tcgetattr};
@@ -179,6 +180,100 @@ pub fn has_process(line: &str) -> bool {
     let entries = fs::read_dir("/proc").expect("reads").flatten();
     let mut lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
     lines.any(|found| found.strip_suffix(b"\0") == Some(line.as_bytes()))
+}
+
+/// `opb` with `args`, whose input is what `feed` writes until it returns; whether that could all be written.
+fn fed(space: &Space, args: &[&str], feed: impl FnOnce(&mut ChildStdin) -> io::Result<()> + Send) -> (Ran, bool) {
+    let mut command = space.command(args);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut input = child.stdin.take().expect("piped");
+    std::thread::scope(|scope| {
+        let feeds = scope.spawn(move || feed(&mut input).is_ok());
+        let ran = child.wait_with_output().expect("ends").into();
+        (ran, feeds.join().expect("feeds"))
+    })
+}
+
+#[test]
+fn a_command_reads_what_is_piped_in() {
+    let Some(space) = space("shell-input") else { return };
+    Tiny::PLAIN.with_recipe(&space, "");
+    let echo = |args: &[&str], text: &str| fed(&space, args, |input| input.write_all(text.as_bytes())).0.fine().out;
+    // Numbers, so that nothing can be swapped or lost unseen.
+    let numbers: String = (0..200_000).map(|number| format!("{number}\n")).collect();
+    assert!(numbers.len() > 1_000_000);
+    let command = |words: &[&'static str]| [&["shell", BUILD, "--"], words].concat();
+    assert!(echo(&command(&["cat"]), &numbers) == numbers, "as it went in");
+    assert!(echo(&command(&["cat", "/dev/stdin"]), &numbers) == numbers, "also by its name");
+    assert!(echo(&["shell", "root:base@DISTRO/ARCH", "--as-root", "--", "cat", "/dev/stdin"], &numbers) == numbers);
+    assert_eq!(echo(&command(&["sh"]), "pwd\nexec id -un\n"), "/build\nbuilder\n", "a script");
+    // Also what comes from a file is a pipe there, and nothing else is open.
+    let file = space.folder.join("input");
+    fs::write(&file, "readlink /proc/self/fd/0; ls /proc/$$/fd\n").expect("written");
+    let mut sh = space.command(&command(&["sh"]));
+    let ran: Ran = sh.stdin(File::open(&file).expect("there")).output().expect("runs").into();
+    let out = ran.fine().out;
+    let (link, open) = out.split_once('\n').expect("lines");
+    assert!(link.starts_with("pipe:["), "{out}");
+    assert_eq!(open, "0\n1\n2\n");
+}
+
+#[test]
+fn input_that_nobody_reads_holds_nothing_up() {
+    let Some(space) = space("shell-unread") else { return };
+    Tiny::PLAIN.with_recipe(&space, "");
+    space.opb(&["build", "-q"]).fine();
+    let command = |words: &[&'static str]| [&["shell", BUILD, "--"], words].concat();
+    let endless = |input: &mut ChildStdin| loop {
+        input.write_all(&[b'y'; 65_536])?;
+    };
+    // One that reads nothing, one that has read enough, and one that closes it and goes on.
+    let (ran, written) = fed(&space, &command(&["sh", "-c", "echo done; exit 5"]), endless);
+    assert_eq!((ran.exits(5).out.as_str(), written), ("done\n", false));
+    let (ran, written) = fed(&space, &command(&["head", "-c", "3"]), endless);
+    assert_eq!((ran.fine().out.as_str(), written), ("yyy", false));
+    // All others of it are gone then: what `opb` writes has no reader, and it goes on.
+    let (ran, _) = fed(&space, &command(&["sh", "-c", "exec < /dev/null; sleep 1; echo done"]), endless);
+    assert_eq!(ran.fine().out, "done\n");
+    // One that never comes to its end.
+    let mut waits = space.command(&command(&["true"]));
+    let mut child = waits.stdin(Stdio::piped()).spawn().expect("starts");
+    let input = child.stdin.take();
+    assert_eq!(child.wait().expect("ends").code(), Some(0), "with its input still open");
+    drop(input);
+}
+
+#[test]
+fn an_input_that_ends_or_fails_is_told() {
+    let Some(space) = space("shell-ended") else { return };
+    Tiny::PLAIN.with_recipe(&space, "");
+    space.opb(&["build", "-q"]).fine();
+    let cat = ["shell", BUILD, "--", "sh", "-c", "cat; echo end"];
+    let (ran, _) = fed(&space, &cat, |_| Ok(()));
+    assert_eq!(ran.fine().out, "end\n");
+    let mut closed = space.command(&cat);
+    // SAFETY: it closes a descriptor of the child's own, and touches no memory.
+    unsafe { closed.pre_exec(|| Ok(nix::unistd::close(0)?)) };
+    let ran: Ran = closed.output().expect("runs").into();
+    assert_eq!(ran.fine().out, "end\n");
+    // A folder cannot be read; half of a script may do what the whole would not.
+    let ran: Ran = space.command(&cat).stdin(File::open(&space.folder).expect("there")).output().expect("runs").into();
+    let ran = ran.exits(3);
+    assert_eq!(ran.out, "end\n");
+    insta::assert_snapshot!(space.shown(&ran.err), @r"
+    opb::input
+
+      × cannot read the standard input, so the command had only a part of it
+      ╰─▶ Is a directory (os error 21)
+      help: look at what it comes from
+    ");
+    // Where somebody types, the keys are not for it: it has a terminal, or, as here, no input.
+    let pty = openpty(None, None).expect("a terminal");
+    let (mut outer, inner) = (File::from(pty.master), File::from(pty.slave));
+    outer.write_all(b"typed\n").expect("typed");
+    let ran: Ran = space.command(&cat).stdin(inner).output().expect("runs").into();
+    assert_eq!(ran.fine().out, "end\n");
 }
 
 #[test]

@@ -301,7 +301,8 @@ fn each_verb() {
               The node, such as `libbsd`, which means its build where it has one
 
       [COMMAND]...
-              Run this instead of a shell; its exit code is passed on. It needs no terminal
+              Run this instead of a shell; its exit code is passed on. It needs no terminal, and reads
+              the input of `opb`
 
     Options:
           --fresh

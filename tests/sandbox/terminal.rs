@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::thread::JoinHandle;
 
-use opb::sandbox::{Cancel, End, GuestUser, Step, run_on_terminal};
+use opb::sandbox::{Cancel, End, GuestUser, Step, run_attached};
 
 use super::space::{Space, shell, space};
 
@@ -32,7 +32,7 @@ fn at_terminal(space: &Space, user: GuestUser, script: &str, typed: &'static str
     let cancel = Cancel::new().expect("a pipe");
     let mut log = Vec::new();
     let mut write = |bytes: &[u8]| log.extend_from_slice(bytes);
-    let outcome = run_on_terminal(&space.launcher, &request, &mut write, &mut attach, &cancel).expect("runs");
+    let outcome = run_attached(&space.launcher, &request, &mut write, &mut attach, &cancel).expect("runs");
     assert_eq!(String::from_utf8_lossy(&log), "", "nothing of it is logged");
     (outcome.end, shows.expect("a terminal was handed out").join().expect("shows").replace('\r', ""))
 }
@@ -74,7 +74,25 @@ fn a_command_that_cannot_be_started_leaves_no_terminal_behind() {
     let mut outer = None;
     let mut attach = |handed| outer = Some(File::from(handed));
     let cancel = Cancel::new().expect("a pipe");
-    let outcome = run_on_terminal(&space.launcher, &request, &mut |_| (), &mut attach, &cancel).expect("runs");
+    let outcome = run_attached(&space.launcher, &request, &mut |_| (), &mut attach, &cancel).expect("runs");
     assert_eq!(outcome.end, End::Exit(3), "the step before it has failed");
     assert!(outer.expect("handed out").read(&mut [0]).is_err(), "nobody has its inner side any more");
+}
+
+#[test]
+fn a_command_has_the_input_that_is_fed_to_it_and_no_other_step_has() {
+    let Some(space) = space() else { return };
+    for user in [GuestUser::Root, GuestUser::Builder] {
+        let before = shell(user, "cat; readlink /proc/self/fd/0");
+        let reads = shell(user, "cat; cat /dev/stdin; ls /proc/$$/fd; echo error >&2");
+        let request = space.request(vec![before, Step::WithInput(Box::new(reads))]);
+        let mut feed = |pipe: OwnedFd| File::from(pipe).write_all(b"some words\n").expect("room for a line");
+        let cancel = Cancel::new().expect("a pipe");
+        let mut log = Vec::new();
+        let mut write = |bytes: &[u8]| log.extend_from_slice(bytes);
+        let outcome = run_attached(&space.launcher, &request, &mut write, &mut feed, &cancel).expect("runs");
+        // Both streams go to the log, in their order, as where nothing is fed.
+        assert_eq!(String::from_utf8_lossy(&log), "/dev/null\nsome words\n0\n1\n2\nerror\n");
+        assert_eq!(outcome.end, End::Exit(0));
+    }
 }

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod complete;
 mod exit;
+mod input;
 mod output;
 mod stream;
 mod terminal;

@@ -1,5 +1,6 @@
 //! `opb shell`: a shell where the script of a node would begin.
 
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use opb::report::shell::{Place, place};
 
 use super::{means, open, open_store};
 use crate::cli::Global;
+use crate::input::Input;
 use crate::output::{self, Events};
 use crate::terminal::Terminal;
 use crate::{complete, exit};
@@ -29,7 +31,7 @@ pub struct Shell {
     /// As root of the sandbox, as dpkg wants it, instead of as the user `builder`.
     #[arg(long)]
     as_root: bool,
-    /// Run this instead of a shell; its exit code is passed on. It needs no terminal.
+    /// Run this instead of a shell; its exit code is passed on. It needs no terminal, and reads the input of `opb`.
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
@@ -56,7 +58,8 @@ pub fn run(global: &Global, args: &Shell) -> Result<ExitCode, Failure> {
             output::told(global, &place(at));
         }
     };
-    let (mut show, mut attach);
+    let input = if terminal.is_none() { Input::of_caller() } else { None };
+    let (mut show, mut attach, mut feed);
     let attached = match &terminal {
         Some(terminal) => {
             attach = |outer| terminal.attach(outer);
@@ -64,7 +67,12 @@ pub fn run(global: &Global, args: &Shell) -> Result<ExitCode, Failure> {
         }
         None => {
             show = |bytes: &[u8]| output::bytes(bytes);
-            Attached::Output(&mut show)
+            feed = |pipe: OwnedFd| {
+                if let Some(input) = &input {
+                    input.feed(pipe);
+                }
+            };
+            Attached::Streams { feed: input.is_some().then_some(&mut feed), output: &mut show }
         }
     };
     let ended = shell::open(&session, &store, (id, &wanted), &means(global)?, &sink, &mut tell, attached);
@@ -72,7 +80,10 @@ pub fn run(global: &Global, args: &Shell) -> Result<ExitCode, Failure> {
         terminal.leave(matches!(ended, Ok(Some(_))));
     }
     Ok(match ended? {
-        Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(255)),
+        Some(code) => {
+            input.map_or(Ok(()), Input::ended)?;
+            ExitCode::from(u8::try_from(code).unwrap_or(255))
+        }
         None => ExitCode::from(exit::STOPPED),
     })
 }
