@@ -25,6 +25,7 @@ fn derivation(number: usize) -> Derivation {
         env: env.collect::<Env>(),
         env_with_probes: BTreeMap::new(),
         files: BTreeMap::new(),
+        network: false,
     };
     let input = |role: &str| Input {
         role: role.to_owned(),

@@ -56,6 +56,7 @@ fn script(value: &str) -> Script {
         env,
         env_with_probes: BTreeMap::new(),
         files: BTreeMap::new(),
+        network: false,
     }
 }
 

@@ -30,6 +30,8 @@ mod left;
 mod limits;
 #[path = "building/may_fail.rs"]
 mod may_fail;
+#[path = "building/network.rs"]
+mod network;
 #[path = "building/pins.rs"]
 mod pins;
 #[path = "building/probes.rs"]

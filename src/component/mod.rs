@@ -59,6 +59,8 @@ pub struct Component {
     pub skip: Option<String>,
     /// That its failure here is no failure of the run; `None` where it is one.
     pub may_fail: Option<MayFail>,
+    /// Why its builds have the host's network; `None` where they have none.
+    pub network: Option<String>,
 }
 
 /// A file or folder beside a recipe that is laid into the source.
@@ -155,6 +157,7 @@ impl Component {
             stage: None,
             skip: None,
             may_fail: None,
+            network: None,
         }
     }
 

@@ -161,6 +161,7 @@ fn pairs<K: AsRef<str>, V: AsRef<str>>(
 
 fn put_script(to: &mut Vec<u8>, script: &Script, words: &mut impl Interning) {
     number(to, script.sandbox_contract);
+    to.push(u8::from(script.network));
     number(to, words.text(&script.text));
     pairs(to, script.env.iter(), words);
     pairs(to, script.env_with_probes.iter(), words);
@@ -213,6 +214,7 @@ impl<'a, W: Words> Reading<'a, W> {
 
     fn script(&mut self) -> Result<Script, DamagedAction> {
         let sandbox_contract = self.number()?;
+        let network = self.byte()? != 0;
         let text = self.number().and_then(|number| self.words.text(number).cloned().ok_or(DamagedAction))?;
         let env = self.many(|from| Ok((Cow::from(from.word()?), Cow::from(from.word()?))))?.into_iter().collect();
         let with_probes = self.many(|from| Ok((from.word()?, Template::from_raw(from.word()?))))?;
@@ -223,6 +225,6 @@ impl<'a, W: Words> Reading<'a, W> {
             Ok((name, from.take(length)?.to_vec()))
         })?;
         let env_with_probes = with_probes.into_iter().collect();
-        Ok(Script { sandbox_contract, text, env, env_with_probes, files: files.into_iter().collect() })
+        Ok(Script { sandbox_contract, text, env, env_with_probes, files: files.into_iter().collect(), network })
     }
 }

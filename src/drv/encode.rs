@@ -218,6 +218,9 @@ fn walk_script<S: Sink>(sink: &mut S, script: &Script) {
     if !script.env_with_probes.is_empty() {
         map(sink, "env with probe", script.env_with_probes.iter());
     }
+    if script.network {
+        sink.field(&["network"], b"of the host");
+    }
 }
 
 fn count(sink: &mut impl Sink, name: &[&str], number: usize) {

@@ -11,6 +11,7 @@ fn script() -> Script {
         env: Env::from([("A".into(), "1".into())]),
         env_with_probes: BTreeMap::new(),
         files: BTreeMap::from([("stamps".to_owned(), b"x".to_vec())]),
+        network: false,
     }
 }
 
@@ -107,6 +108,7 @@ fn all_actions() -> Vec<Action> {
         with_script(|script| drop(script.env_with_probes.insert("B".into(), template("probe 2")))),
         with_script(|script| drop(script.env_with_probes.insert("C".into(), template("probe 1")))),
         Action::Probe { script: script() },
+        with_script(|script| script.network = true),
         with_script(|script| script.files.clear()),
         with_script(|script| drop(script.files.insert("stamps".to_owned(), b"y".to_vec()))),
         Action::Build { script: script(), number: None, outputs: vec![output("debug"), output("packages")] },

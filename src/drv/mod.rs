@@ -188,6 +188,8 @@ pub struct Script {
     pub env_with_probes: BTreeMap<String, Template>,
     /// Small files that stand beside the script, by name. Sorted.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Whether it has the host's network, so that what it makes may follow from more than its inputs.
+    pub network: bool,
 }
 
 impl Action {
@@ -279,6 +281,7 @@ mod tests {
             env: Env::from([("V".into(), env.to_owned().into())]),
             env_with_probes: BTreeMap::new(),
             files: BTreeMap::new(),
+            network: false,
         };
         let packages = OutputName::new("packages").expect("plain");
         let source = Derivation { action: Action::Source { tree: Digest::of(b"tree") }, inputs: Vec::new() };

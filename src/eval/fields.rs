@@ -59,6 +59,11 @@ pub const RECIPE: &[Field] = &[
     ),
     field("expires", "\"2027-01-15\"", "The last day, in UTC, on which `may_fail` holds."),
     field(
+        "network",
+        "\"its tests ask a public server\"",
+        "A reason why its builds have the host's network, which they otherwise have not; results are marked.",
+    ),
+    field(
         "aliases",
         "#{ \"grace-devel\": \"hello\" }",
         "Further names for what it makes, for those that ask for another one.",

@@ -20,7 +20,7 @@ use crate::diag::Failure;
 use crate::drv::ActionKey;
 use crate::graph::{Graph, Node};
 use crate::path::HostPath;
-use crate::sandbox::{self, Launcher, Limits, Request, RootFs, Step, Upper};
+use crate::sandbox::{self, Launcher, Limits, Network, Request, RootFs, Step, Upper};
 use crate::store::collect::{Amount, disk_bytes};
 use crate::store::{FailedEntry, FailedTree, HeldTree, Store, TryLock, Used, WorkDir};
 
@@ -190,7 +190,15 @@ pub fn ready(
     binds.push(bind(held.path(), "opb", "/opb"));
     let limits = limits::bounded(&ctx.limits_of(&node.name()), &Limits::NONE);
     let root = RootFs::Layers { lowers: lowers.collect::<Vec<HostPath>>(), upper: Upper::Discard };
-    Ok(Request { root, scratch, binds, steps: vec![run_step(held.tree.env.clone())], limits, cpu })
+    Ok(Request {
+        root,
+        scratch,
+        binds,
+        steps: vec![run_step(held.tree.env.clone())],
+        limits,
+        cpu,
+        network: Network::None,
+    })
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
         cpu_milliseconds: made.cpu_milliseconds,
         peak_memory: made.peak_memory,
         disk: made.disk,
-        backend: backend(ctx, job)?,
+        backend: backend(ctx, job, &derivation.action)?,
         host: nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned()),
         kept: None,
     };
@@ -228,10 +228,13 @@ fn settle_kept(
     Ok(if same { Done::Identical } else { Done::Built })
 }
 
-/// How a node was run: a foreign one by which emulator too.
-fn backend(ctx: &Context<'_>, job: &Job<'_>) -> Result<String, Failure> {
+/// How a node was run: a foreign one by which emulator too, and whether it had the network.
+fn backend(ctx: &Context<'_>, job: &Job<'_>, action: &Action) -> Result<String, Failure> {
     let runs = ctx.runs(job.node(), job.graph)?;
-    Ok(runs.emulator().map_or_else(|| BACKEND.to_owned(), |emulator| format!("{BACKEND} under {emulator}")))
+    let network =
+        if matches!(action, Action::Build { script, .. } if script.network) { " with the network" } else { "" };
+    let emulator = runs.emulator().map_or_else(String::new, |emulator| format!(" under {emulator}"));
+    Ok(format!("{BACKEND}{emulator}{network}"))
 }
 
 fn record(ctx: &Context<'_>, job: &Job<'_>, realisation: &Realisation) -> Result<Outputs, Failure> {

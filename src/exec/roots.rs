@@ -18,7 +18,7 @@ use crate::drv::ActionKey;
 use crate::graph::NodeId;
 use crate::package::list::{Layer, PackageList};
 use crate::path::{GuestPath, HostPath};
-use crate::sandbox::{GuestUser, Launcher, Limits, Outcome, Request, RootFs, Step, Upper};
+use crate::sandbox::{GuestUser, Launcher, Limits, Network, Outcome, Request, RootFs, Step, Upper};
 use crate::store::{Store, WorkDir};
 
 const SCRIPT: &str = include_str!("root.sh");
@@ -102,6 +102,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         steps,
         limits,
         cpu: runs.cpu().clone(),
+        network: Network::None,
     };
     ctx.phase(node, format!("installing {} packages", stored.len()));
     let made = (|| -> Result<(Digest, Outcome, u64), Failure> {

@@ -22,7 +22,7 @@ use crate::drv::{ActionKey, Outputs, Script, Template};
 use crate::family::probe;
 use crate::name::Kind;
 use crate::path::{GuestPath, HostPath};
-use crate::sandbox::{Bind, GuestUser, Limits, Outcome, Request, RootFs, Step, Upper};
+use crate::sandbox::{Bind, GuestUser, Limits, Network, Outcome, Request, RootFs, Step, Upper};
 use crate::store::collect::disk_bytes;
 use crate::store::{ExportMode, WorkDir};
 use crate::tree::Tree;
@@ -32,6 +32,9 @@ const OUT: &str = "tree/more/out";
 
 /// Where a script is inside.
 pub const SCRIPT: &str = "/opb/script";
+
+/// Who answers for names, of a script with the network.
+const RESOLVER: &str = "/etc/resolv.conf";
 
 /// The most bytes of a variable in which probes stand.
 const MAX_VARIABLE: usize = 64 << 10;
@@ -134,6 +137,11 @@ pub fn ready(
     let of_tree = |(name, _): &(&str, Tree)| bind(&tree, &format!("in/{name}"), &format!("/in/{name}"));
     let mut binds: Vec<Bind> = trees.iter().map(of_tree).collect();
     binds.push(bind(&tree, "opb", "/opb"));
+    let network = if script.network { Network::Host } else { Network::None };
+    // A host that asks nobody for names has no such file.
+    if network == Network::Host && nix::unistd::access(RESOLVER, nix::unistd::AccessFlags::R_OK).is_ok() {
+        binds.push(super::guest::read_only(HostPath::new(RESOLVER), RESOLVER));
+    }
     binds.push(Bind { writable: true, collect: true, ..bind(&tree, "more/out", "/out") });
     let mut steps = vec![folder("/build"), folder("/out")];
     if node.kind() == Kind::Probe {
@@ -148,6 +156,7 @@ pub fn ready(
         steps,
         limits,
         cpu,
+        network,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::diag::Failure;
 use crate::drv::Action;
 use crate::name::Kind;
 use crate::path::GuestPath;
-use crate::sandbox::{GuestUser, Limits, Request, RootFs, Step, Upper};
+use crate::sandbox::{GuestUser, Limits, Network, Request, RootFs, Step, Upper};
 use crate::store::WorkDir;
 
 /// What the script of a node is called inside; `None` of a node that runs none over a root.
@@ -58,7 +58,7 @@ pub fn ready(ctx: &Context<'_>, job: &Job<'_>, work: &WorkDir) -> Result<Request
             };
             let root = RootFs::Layers { lowers, upper: Upper::Discard };
             let cpu = ctx.runs(node, job.graph)?.cpu().clone();
-            Ok(Request { root, scratch, binds: Vec::new(), steps: vec![step], limits, cpu })
+            Ok(Request { root, scratch, binds: Vec::new(), steps: vec![step], limits, cpu, network: Network::None })
         }
         _ => Err(NodeError::NoInput { role: "root".to_owned() }.into()),
     }

@@ -70,6 +70,7 @@ pub fn probe(probe: &Probe) -> Action {
         env: super::fixed_env(),
         env_with_probes: BTreeMap::new(),
         files: BTreeMap::from([(COMMAND.to_owned(), format!("{}\n", probe.command).into_bytes())]),
+        network: false,
     };
     Action::Probe { script }
 }

@@ -28,6 +28,7 @@ pub(crate) fn add(graph: &mut Builder, name: &str, detail: &str, inputs: &[NodeI
         env: Env::from([("NAME".into(), name.subject.clone().into()), ("V".into(), detail.to_owned().into())]),
         env_with_probes: BTreeMap::new(),
         files: BTreeMap::new(),
+        network: false,
     };
     let settings = BTreeMap::from([("detail".to_owned(), detail.to_owned())]);
     let action = match name.kind {

@@ -11,7 +11,7 @@ use crate::graph::NodeId;
 use crate::name::Kind;
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{
-    self, Bind, Cancel, Cpu, End, GuestUser, Launcher, Limits, Outcome, Request, RootFs, Step, Upper,
+    self, Bind, Cancel, Cpu, End, GuestUser, Launcher, Limits, Network, Outcome, Request, RootFs, Step, Upper,
 };
 use crate::settings::GuestLimits;
 use crate::store::Store;
@@ -169,6 +169,7 @@ fn start(
         }],
         limits,
         cpu: cpu.clone(),
+        network: Network::None,
     };
     let ended = sandbox::run(launcher, &request, output, cancel);
     exec::clean(launcher, work);

@@ -20,7 +20,9 @@ use seccompiler::BpfProgram;
 use super::gauge::{Counted, Gauge};
 use super::supervise::exit_now;
 use super::wire::{self, Doing as _, Ended, Place, Status, Trouble};
-use super::{Cpu, HOST_NAME, Request, RootFs, Step, attached, binfmt, collect, mounts, rights, step};
+use super::{
+    Cpu, HOST_NAME, Network, Request, RootFs, Step, attached, binfmt, collect, landlock, mounts, rights, step,
+};
 
 /// The kernel's number for what 32-bit programs expect of it (`personality(2)`).
 const PER_LINUX32: libc::c_ulong = 8;
@@ -34,7 +36,9 @@ pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader)
     become_guest_root()?;
     die_with(supervisor)?;
     sethostname(HOST_NAME).doing(|| "setting the host name".to_owned())?;
-    mounts::loopback_up()?;
+    if request.network == Network::None {
+        mounts::loopback_up()?;
+    }
     // Open as long as this process is there, and with it the registration.
     let _registry = match &request.cpu {
         Cpu::Emulated(emulator) => Some(binfmt::register(emulator)?),
@@ -43,6 +47,9 @@ pub(super) fn serve(request: &Request, stage: bool, mut supervisor: &PipeReader)
     let mounts::Held { outputs, written } = mounts::enter(request)?;
     silence_stdin()?;
     hold_back_signals()?;
+    if request.network == Network::Host {
+        landlock::keep_from_nameless_sockets().doing(|| "closing sockets of the host".to_owned())?;
+    }
     // Whoever writes this byte has put us into our cgroup, so that all that starts from here on is in it.
     let mut counted = [0];
     supervisor.read_exact(&mut counted).doing(|| "waiting for the supervisor".to_owned())?;

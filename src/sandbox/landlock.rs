@@ -7,7 +7,7 @@ use std::io;
 
 use landlock::{
     ABI, AccessFs, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _,
+    RulesetCreatedAttr as _, Scope,
 };
 use nix::errno::Errno;
 
@@ -26,6 +26,19 @@ pub(super) fn write_only_below(places: &[GuestPath]) -> io::Result<()> {
     let shut = || -> Result<_, landlock::RulesetError> {
         let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(writes)?;
         ruleset.create()?.add_rules(rules)?.restrict_self()
+    };
+    shut().map(drop).map_err(io::Error::other)
+}
+
+/// Keeps this process and its children from abstract sockets (`unix(7)`) that were made outside of them. For good. A kernel
+/// that has no such rule (before Linux 6.12) does without. `/` must be the guest's own by now.
+pub(super) fn keep_from_nameless_sockets() -> io::Result<()> {
+    let shut = || -> Result<_, landlock::RulesetError> {
+        let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
+        // Whoever is under any rules may move nothing from folder to folder, unless they say otherwise.
+        let ruleset = ruleset.handle_access(AccessFs::Refer)?.scope(Scope::AbstractUnixSocket)?.create()?;
+        let everywhere = PathFd::new("/").map(|root| PathBeneath::new(root, AccessFs::Refer));
+        ruleset.add_rules(everywhere.into_iter().map(Ok::<_, landlock::RulesetError>))?.restrict_self()
     };
     shut().map(drop).map_err(io::Error::other)
 }

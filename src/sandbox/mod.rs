@@ -80,6 +80,19 @@ pub struct Request {
     pub limits: Limits,
     /// What its programs run on.
     pub cpu: Cpu,
+    /// What it reaches of the network.
+    pub network: Network,
+}
+
+/// What a guest reaches of the network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// Its own loopback.
+    #[default]
+    None,
+    /// All that the host does, its loopback included; and where Landlock can say so (from Linux 6.12 on), no socket of the
+    /// host's that has no place in a file system.
+    Host,
 }
 
 /// What `/` is inside.

@@ -21,7 +21,7 @@ use super::cgroup::{Controller, Own};
 use super::gauge::Counted;
 use super::id_map::{Extent, Writer};
 use super::wire::{self, Doing as _, Ended, Job, Order, Place, Report, Trouble, Usage};
-use super::{IdMap, init, mounts, remove};
+use super::{IdMap, Network, init, mounts, remove};
 
 /// Serves as supervisor for the caller at the other end of stdin; the exit code.
 pub(super) fn serve_caller() -> i32 {
@@ -40,6 +40,9 @@ fn supervise(order: &Order, caller: &mut UnixStream) -> Result<Report, Trouble> 
     let mut namespaces = CloneFlags::CLONE_NEWUSER;
     if let Job::Run(request) = &order.job {
         namespaces |= mounts::NAMESPACES;
+        if request.network == Network::Host {
+            namespaces.remove(CloneFlags::CLONE_NEWNET);
+        }
         if is_root {
             // The real root may enter every folder; root of a user namespace, only its own and open ones.
             mounts::stage_in_new_namespace(request)?;

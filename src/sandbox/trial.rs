@@ -10,7 +10,8 @@ use std::path::Path;
 
 use super::cpu::{Cpu, Tried};
 use super::{
-    Bind, Cancel, GuestUser, Launcher, Limits, Outcome, Request, RootFs, SandboxError, Step, Upper, remove, run,
+    Bind, Cancel, GuestUser, Launcher, Limits, Network, Outcome, Request, RootFs, SandboxError, Step, Upper, remove,
+    run,
 };
 use crate::path::{GuestPath, HostPath};
 
@@ -103,6 +104,7 @@ fn prepared(
         steps,
         limits: Limits { wall_seconds: Some(30), ..Limits::NONE },
         cpu,
+        network: Network::None,
     };
     let cancel = Cancel::new().map_err(failed)?;
     run(launcher, &request, &mut |_| (), &cancel)

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use opb::path::{GuestPath, HostPath};
 use opb::sandbox::{
-    Bind, Cancel, Cgroups, Cpu, End, GuestUser, HIDDEN_VERB, IdMap, Launcher, Limits, Outcome, Request, RootFs,
-    SandboxError, Step, Upper, Zygote, remove, run,
+    Bind, Cancel, Cgroups, Cpu, End, GuestUser, HIDDEN_VERB, IdMap, Launcher, Limits, Network, Outcome, Request,
+    RootFs, SandboxError, Step, Upper, Zygote, remove, run,
 };
 
 /// A folder of this test run, a launcher, and a base of busybox.
@@ -85,6 +85,7 @@ fn make_space() -> Option<Space> {
         steps,
         limits: NO_LIMITS,
         cpu: Cpu::Host,
+        network: Network::None,
     };
     let (outcome, log) = space.run(&request);
     assert_eq!(outcome.expect("a base").end, End::Exit(0), "{log}");
@@ -129,7 +130,15 @@ impl Space {
 
     pub fn request(&self, steps: Vec<Step>) -> Request {
         let root = RootFs::Layers { lowers: vec![self.base.clone()], upper: Upper::Discard };
-        Request { root, scratch: self.fresh("scratch"), binds: Vec::new(), steps, limits: NO_LIMITS, cpu: Cpu::Host }
+        Request {
+            root,
+            scratch: self.fresh("scratch"),
+            binds: Vec::new(),
+            steps,
+            limits: NO_LIMITS,
+            cpu: Cpu::Host,
+            network: Network::None,
+        }
     }
 
     /// A request with a collected folder at `/out`.

@@ -12,7 +12,7 @@ use crate::component::Component;
 use crate::name::Target;
 
 /// What `on` may override.
-const OVERRIDES: [&str; 12] = [
+const OVERRIDES: [&str; 13] = [
     "env",
     "profiles",
     "needs",
@@ -23,6 +23,7 @@ const OVERRIDES: [&str; 12] = [
     "area",
     "extra_repositories",
     "may_fail",
+    "network",
     "expires",
     "build",
 ];
@@ -148,6 +149,7 @@ fn view(component: &Component) -> Map {
         ("profiles".into(), texts(&mut component.profiles.iter())),
         ("skip".into(), reason(component.skip.as_ref())),
         ("may_fail".into(), reason(component.may_fail.as_ref().map(|may_fail| &may_fail.why))),
+        ("network".into(), reason(component.network.as_ref())),
     ])
 }
 

@@ -31,7 +31,7 @@ use crate::path::TreePath;
 use line::{Call, Changes, Line};
 use settings::Settings;
 
-pub(super) const FIELDS: [&str; 20] = [
+pub(super) const FIELDS: [&str; 21] = [
     "name",
     "source",
     "sources",
@@ -50,6 +50,7 @@ pub(super) const FIELDS: [&str; 20] = [
     "stage",
     "skip",
     "may_fail",
+    "network",
     "expires",
     "on",
 ];

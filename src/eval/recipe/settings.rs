@@ -31,6 +31,8 @@ pub(super) struct Settings {
     skip: Option<Option<String>>,
     /// The same.
     may_fail: Option<Option<MayFail>>,
+    /// The same.
+    network: Option<Option<String>>,
 }
 
 impl Settings {
@@ -51,6 +53,7 @@ impl Settings {
         set(&self.extra_repositories, &mut to.extra_repositories);
         set(&self.skip, &mut to.skip);
         set(&self.may_fail, &mut to.may_fail);
+        set(&self.network, &mut to.network);
     }
 }
 
@@ -63,7 +66,6 @@ fn set<T: Clone>(value: &Option<T>, to: &mut T) {
 
 /// Reads them from `map`, which stands at `before`.
 pub(super) fn settings(reader: &mut Reader, map: &Map, before: &[Step]) -> Settings {
-    let is_override = !before.is_empty();
     Settings {
         build: present(map, "build").and_then(|value| build(reader, value, &key(before, "build"))),
         env: present(map, "env").and_then(|value| env(reader, value, &key(before, "env"))),
@@ -82,12 +84,17 @@ pub(super) fn settings(reader: &mut Reader, map: &Map, before: &[Step]) -> Setti
         }),
         extra_repositories: present(map, "extra_repositories")
             .and_then(|value| extra_repositories(reader, value, &key(before, "extra_repositories"))),
-        skip: match map.get("skip") {
-            Some(value) if value.is_unit() => is_override.then_some(None),
-            Some(value) => reader.line(value, &key(before, "skip")).map(Some),
-            None => None,
-        },
+        skip: reason(reader, map, before, "skip"),
         may_fail: may_fail(reader, map, before),
+        network: reason(reader, map, before, "network"),
+    }
+}
+
+/// A field that is a reason; an override may take it back.
+fn reason(reader: &mut Reader, map: &Map, before: &[Step], field: &str) -> Option<Option<String>> {
+    match map.get(field)? {
+        value if value.is_unit() => (!before.is_empty()).then_some(None),
+        value => reader.line(value, &key(before, field)).map(Some),
     }
 }
 

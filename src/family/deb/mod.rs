@@ -209,7 +209,8 @@ pub fn build(
     }
     let env_with_probes = probe::environment(component, &mut env);
     let (sandbox_contract, text, files) = (SANDBOX_CONTRACT, BUILD.clone(), BTreeMap::new());
-    let script = Script { sandbox_contract, text, env, env_with_probes, files };
+    let network = component.network.is_some();
+    let script = Script { sandbox_contract, text, env, env_with_probes, files, network };
     let outputs = BUILD_OUTPUTS.map(|name| OutputName::new(name).expect("a plain name")).to_vec();
     Action::Build { script, number: None, outputs }
 }

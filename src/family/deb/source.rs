@@ -51,7 +51,7 @@ pub fn source_package(
         files.insert("stamps".to_owned(), stamps.into_bytes());
     }
     let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, text(component, is_own), BTreeMap::new());
-    let mut script = Script { sandbox_contract, text, env, env_with_probes, files };
+    let mut script = Script { sandbox_contract, text, env, env_with_probes, files, network: false };
     if !is_own {
         let version = changed_version(&script, laid.trees, distro, facts);
         script.env.insert("OPB_VERSION".into(), version.into());

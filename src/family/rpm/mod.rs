@@ -199,7 +199,7 @@ pub fn source_package(
         ("stamps".to_owned(), lines(&mut component.stamp.iter().map(ToString::to_string))),
     ]);
     let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, source_text(component), BTreeMap::new());
-    let script = Script { sandbox_contract, text, env, env_with_probes, files };
+    let script = Script { sandbox_contract, text, env, env_with_probes, files, network: false };
     Action::SourcePackage { script: Some(script) }
 }
 
@@ -244,7 +244,8 @@ pub fn build(
     let env_with_probes = probe::environment(component, &mut env);
     let files = BTreeMap::from([(ARGUMENTS.to_owned(), arguments(component))]);
     let (sandbox_contract, text) = (SANDBOX_CONTRACT, BUILD.clone());
-    let script = Script { sandbox_contract, text, env, env_with_probes, files };
+    let network = component.network.is_some();
+    let script = Script { sandbox_contract, text, env, env_with_probes, files, network };
     let outputs = BUILD_OUTPUTS.map(|name| OutputName::new(name).expect("a plain name")).to_vec();
     Action::Build { script, number: None, outputs }
 }
