@@ -116,7 +116,13 @@ impl Site {
         fs::write(root.join("DEBIAN/control"), control).expect("writes");
         run(Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).arg(&root).arg(&file));
         let control = fields(&run(Command::new("dpkg-deb").arg("-f").arg(&file)));
-        Binary { control, area: "main".to_owned(), file: self.blob(&file), udeb: false }
+        Binary {
+            control,
+            area: "main".to_owned(),
+            file: self.blob(&file),
+            udeb: false,
+            made_by: "build:sample".to_owned(),
+        }
     }
 
     /// A source package made by dpkg-source.
@@ -140,6 +146,7 @@ impl Site {
             files: vec![self.blob(&self.path("work").join("opb-sample_1.0.tar.xz"))],
             dsc_file: self.blob(&dsc),
             area: "main".to_owned(),
+            made_by: "source-package:sample".to_owned(),
         }
     }
 

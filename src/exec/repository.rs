@@ -28,20 +28,23 @@ pub fn assemble(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     };
     let area = |role: &str| area_of(settings, role);
     let settings = settings_of(settings);
+    let made_by = makers(job);
     let mut binaries = Vec::new();
     for (udeb, start) in [(false, "packages "), (true, "udebs ")] {
         for (role, digest) in job.inputs(start)? {
-            for (name, blob) in blobs(ctx, digest)? {
-                ctx.phase(node, format!("reading {name}"));
+            let made_by = made_by.get(format!("{start}{role}").as_str()).cloned().unwrap_or_default();
+            for blob in blobs(ctx, digest)? {
+                ctx.phase(node, format!("reading {}", blob.name));
                 let package = deb::read(std::io::BufReader::new(ctx.store.open_object(blob.blake3)?))?;
                 let control = fields(package.control())?;
-                binaries.push(Binary { control, area: area(role), file: blob, udeb });
+                binaries.push(Binary { control, area: area(role), file: blob, udeb, made_by: made_by.clone() });
             }
         }
     }
     let mut sources = Vec::new();
     for (role, digest) in job.inputs("source ")? {
-        sources.push(source(ctx, digest, &area(role))?);
+        let made_by = made_by.get(format!("source {role}").as_str()).cloned().unwrap_or_default();
+        sources.push(source(ctx, digest, area(role), made_by)?);
     }
     ctx.phase(node, "writing indexes");
     let assembled = repo::assemble(&settings, &binaries, &sources)?;
@@ -105,19 +108,26 @@ pub fn read_listing(text: &str) -> Result<Vec<repo::IndexEntry>, NodeError> {
     text.lines().map(|line| read(line).ok_or_else(|| unreadable(line))).collect()
 }
 
-fn blobs(ctx: &Context<'_>, tree: Digest) -> Result<BTreeMap<String, Blob>, Failure> {
-    let mut blobs = BTreeMap::new();
+/// Who makes the inputs, by their roles.
+fn makers<'a>(job: &Job<'a>) -> BTreeMap<&'a str, String> {
+    job.node().inputs().map(|input| (input.role, job.graph.node(input.node).to_string())).collect()
+}
+
+/// The files of a tree, whatever folder they are in: two may have one name.
+fn blobs(ctx: &Context<'_>, tree: Digest) -> Result<Vec<Blob>, Failure> {
+    let mut blobs = Vec::new();
     for (path, blake3, size) in ctx.store.get_tree(tree)?.files() {
         let name = String::from_utf8_lossy(path.file_name()).into_owned();
         let sha256 = sha256_of(ctx, blake3)?;
-        blobs.insert(name.clone(), Blob { name, size, sha256, blake3 });
+        blobs.push(Blob { name, size, sha256, blake3 });
     }
     Ok(blobs)
 }
 
-fn source(ctx: &Context<'_>, digest: Digest, area: &str) -> Result<SourcePackage, Failure> {
+fn source(ctx: &Context<'_>, digest: Digest, area: String, made_by: String) -> Result<SourcePackage, Failure> {
     let unreadable = |why: &str| NodeError::Unreadable { what: "a source package".to_owned(), why: why.to_owned() };
-    let mut files = blobs(ctx, digest)?;
+    let files = blobs(ctx, digest)?.into_iter().map(|blob| (blob.name.clone(), blob));
+    let mut files: BTreeMap<String, Blob> = files.collect();
     let name = files.keys().find(|name| name.ends_with(".dsc")).cloned().ok_or_else(|| unreadable("it has no .dsc"))?;
     let dsc_file = files.remove(&name).ok_or_else(|| unreadable("it has no .dsc"))?;
     let text = String::from_utf8(ctx.store.read_object(dsc_file.blake3, MAX_DSC)?)
@@ -127,7 +137,7 @@ fn source(ctx: &Context<'_>, digest: Digest, area: &str) -> Result<SourcePackage
     // Only what the .dsc names: a source tree may hold signatures and the like beside it.
     files.retain(|name, _| read.files.contains_key(name));
     let fields = fields(&plain)?;
-    Ok(SourcePackage { dsc: fields, dsc_file, files: files.into_values().collect(), area: area.to_owned() })
+    Ok(SourcePackage { dsc: fields, dsc_file, files: files.into_values().collect(), area, made_by })
 }
 
 fn fields(paragraph: &str) -> Result<Fields, Failure> {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::{Assembled, Binary, Fields, IndexEntry, RepoError, Settings, SourcePackage, compress, field, pool, stanza};
+use super::pool::{self, Pool};
+use super::{
+    Assembled, Binary, Fields, IndexEntry, Makers, RepoError, Settings, SourcePackage, compress, field, stanza,
+};
 use crate::digest::{Digest, Sha256};
 use crate::name::PackageName;
 use crate::package::version::Version;
-use crate::tree::Tree;
 
 /// Assembles a repository of these packages. The order in which they are given does not matter; the same package given
 /// again counts once. Without packages the indexes are there, and empty.
@@ -17,11 +19,11 @@ use crate::tree::Tree;
 /// [`RepoError`]: settings or fields that an index cannot hold, packages that contradict each other.
 pub fn assemble(settings: &Settings, binaries: &[Binary], sources: &[SourcePackage]) -> Result<Assembled, RepoError> {
     pool::check(settings)?;
-    let mut tree = Tree::default();
-    let mut indexes = binary_indexes(settings, binaries, &mut tree)?;
-    indexes.append(&mut source_indexes(settings, sources, &mut tree)?);
+    let mut pool = Pool::default();
+    let mut indexes = binary_indexes(settings, binaries, &mut pool)?;
+    indexes.append(&mut source_indexes(settings, sources, &mut pool)?);
 
-    let mut made = Assembled { tree, contents: BTreeMap::new(), indexes: Vec::new() };
+    let mut made = Assembled { tree: pool.tree, contents: BTreeMap::new(), indexes: Vec::new() };
     let compressed: Vec<_> = indexes
         .into_par_iter()
         .map(|(path, text)| match compress::compress(text.as_bytes()) {
@@ -68,7 +70,7 @@ type Indexes = BTreeMap<String, String>;
 fn binary_indexes(
     settings: &Settings,
     binaries: &[Binary],
-    tree: &mut Tree,
+    pool: &mut Pool,
 ) -> Result<Vec<(String, String)>, RepoError> {
     let mut sorted: BTreeMap<Key, &Binary> = BTreeMap::new();
     for package in binaries {
@@ -80,7 +82,9 @@ fn binary_indexes(
             return Err(RepoError::Arch { package: from.clone(), arch: arch.escape_debug().to_string() });
         }
         let place = if package.udeb { format!("{arch} udeb") } else { arch.to_owned() };
-        insert(&mut sorted, (name, version(&package.control, from)?, place), package)?;
+        insert(&mut sorted, (name, version(&package.control, from)?, place), package, |package| {
+            (&package.made_by, (&package.control, &package.area, &package.file))
+        })?;
     }
 
     let mut indexes = Indexes::new();
@@ -91,7 +95,7 @@ fn binary_indexes(
     }
     for ((name, ..), package) in sorted {
         let folder = pool::folder(&package.area, &source_name(&package.control, &name, &package.file.name)?);
-        pool::put(tree, &folder, &package.file)?;
+        pool::put(pool, &folder, &package.file, &package.made_by)?;
         let text = stanza::binary(package, &folder)?;
         let installer = if package.udeb { "/debian-installer" } else { "" };
         let own = field(&package.control, "Architecture").unwrap_or("all");
@@ -110,21 +114,23 @@ fn binary_indexes(
 fn source_indexes(
     settings: &Settings,
     sources: &[SourcePackage],
-    tree: &mut Tree,
+    pool: &mut Pool,
 ) -> Result<Vec<(String, String)>, RepoError> {
     let mut sorted: BTreeMap<Key, &SourcePackage> = BTreeMap::new();
     for package in sources {
         let from = &package.dsc_file.name;
         check_area(settings, &package.area, from)?;
         let name = package_name(&package.dsc, "Source", from)?;
-        insert(&mut sorted, (name, version(&package.dsc, from)?, "source".to_owned()), package)?;
+        insert(&mut sorted, (name, version(&package.dsc, from)?, "source".to_owned()), package, |package| {
+            (&package.made_by, (&package.dsc, &package.area, &package.dsc_file, &package.files))
+        })?;
     }
     let mut indexes: Indexes =
         settings.areas.iter().map(|area| (format!("{area}/source/Sources"), String::new())).collect();
     for ((name, ..), package) in sorted {
         let folder = pool::folder(&package.area, &name);
         for file in package.files.iter().chain([&package.dsc_file]) {
-            pool::put(tree, &folder, file)?;
+            pool::put(pool, &folder, file, &package.made_by)?;
         }
         let index = indexes.entry(format!("{}/source/Sources", package.area)).or_default();
         index.push_str(&stanza::source(package, &folder)?);
@@ -132,12 +138,19 @@ fn source_indexes(
     Ok(indexes.into_iter().collect())
 }
 
-/// Puts a package in; again is no mistake as long as it is the same.
-fn insert<'a, P: PartialEq>(sorted: &mut BTreeMap<Key, &'a P>, key: Key, package: &'a P) -> Result<(), RepoError> {
-    match sorted.get(&key) {
-        Some(there) if *there != package => {
+/// Puts a package in; again is no mistake as long as it is the same. `told` says who made one, and what of it must be the same.
+fn insert<'a, P, Same: PartialEq>(
+    sorted: &mut BTreeMap<Key, &'a P>,
+    key: Key,
+    package: &'a P,
+    told: impl Fn(&'a P) -> (&'a String, Same),
+) -> Result<(), RepoError> {
+    let (other, content) = told(package);
+    match sorted.get(&key).map(|there| told(there)) {
+        Some((one, there)) if there != content => {
             let (name, version, arch) = key;
-            Err(RepoError::Twice { package: name, version: version.to_string(), arch })
+            let makers = Makers { one: one.clone(), other: other.clone() };
+            Err(RepoError::Twice { package: name, version: version.to_string(), arch, makers })
         }
         _ => {
             sorted.insert(key, package);

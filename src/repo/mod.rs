@@ -73,6 +73,8 @@ pub struct Binary {
     pub file: Blob,
     /// Whether it is for the installer only, and goes to indexes of its own.
     pub udeb: bool,
+    /// Who made it, for messages.
+    pub made_by: String,
 }
 
 /// A source package.
@@ -86,6 +88,8 @@ pub struct SourcePackage {
     pub files: Vec<Blob>,
     /// The area it goes to.
     pub area: String,
+    /// Who made it, for messages.
+    pub made_by: String,
 }
 
 /// A repository without its `Release` files.
@@ -180,10 +184,10 @@ pub enum RepoError {
         name: String,
     },
     /// One name, version and arch with two contents.
-    #[error("`{package}` {version} for `{arch}` is there twice with different content")]
+    #[error("`{package}` {version} for `{arch}` is there twice with different content, {makers}")]
     #[diagnostic(
         code(opb::repo::twice),
-        help("give one of the two builds another version: a published name never gets other bytes")
+        help("let one of the two go, or give it another version: a published name never gets other bytes")
     )]
     Twice {
         /// The package.
@@ -192,9 +196,11 @@ pub enum RepoError {
         version: String,
         /// Its arch, or `source`.
         arch: String,
+        /// Who made the two.
+        makers: Makers,
     },
     /// One file name with two contents.
-    #[error("`{path}` is there twice with different content")]
+    #[error("`{path}` is there twice with different content, {makers}")]
     #[diagnostic(
         code(opb::repo::clash),
         help("give one of the two another version; an epoch alone does not show in file names")
@@ -202,6 +208,8 @@ pub enum RepoError {
     Clash {
         /// The path in the repository.
         path: String,
+        /// Who made the two.
+        makers: Makers,
     },
     /// A `.dsc` that does not agree with its files.
     #[error("`{dsc}` and its file `{file}` do not agree")]
@@ -244,6 +252,22 @@ impl Caused for RepoError {
             Self::Tree(_) => Cause::Bug,
             _ => Cause::Input,
         }
+    }
+}
+
+/// Who made two files that do not go together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Makers {
+    /// Of the one.
+    pub one: String,
+    /// Of the other; it may be the same.
+    pub other: String,
+}
+
+impl std::fmt::Display for Makers {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { one, other } = self;
+        if one == other { write!(to, "both made by `{one}`") } else { write!(to, "made by `{one}` and by `{other}`") }
     }
 }
 

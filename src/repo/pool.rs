@@ -1,6 +1,8 @@
 //! The pool: where a package's files lie, and the checks of what may become part of a path.
 
-use super::{Blob, RepoError, Settings};
+use std::collections::BTreeMap;
+
+use super::{Blob, Makers, RepoError, Settings};
 use crate::digest::Digest;
 use crate::path::TreePath;
 use crate::tree::{Entry, Tree, TreeError};
@@ -18,22 +20,42 @@ pub(super) fn is_plain(name: &str) -> bool {
     starts_well && name.len() <= crate::path::MAX_NAME && name.bytes().all(fits)
 }
 
-/// Puts `blob` into `folder` of the tree; the same file may be put there again.
-pub(super) fn put(tree: &mut Tree, folder: &str, blob: &Blob) -> Result<(), RepoError> {
+/// A repository's files while packages are put there.
+#[derive(Default)]
+pub(super) struct Pool {
+    /// The files.
+    pub tree: Tree,
+    /// Who made each, by path.
+    makers: BTreeMap<String, String>,
+}
+
+/// Puts `blob`, which `made_by` has made, into `folder`; the same file may be put there again.
+pub(super) fn put(pool: &mut Pool, folder: &str, blob: &Blob, made_by: &str) -> Result<(), RepoError> {
     if !is_plain(&blob.name) {
         return Err(RepoError::FileName { name: blob.name.escape_debug().to_string() });
     }
-    put_file(tree, format!("{folder}/{}", blob.name), blob.blake3, blob.size)
+    let path = format!("{folder}/{}", blob.name);
+    let place = TreePath::new(path.as_bytes()).map_err(|_| RepoError::FileName { name: path.clone() })?;
+    let entry = Entry::File { digest: blob.blake3, size: blob.size, executable: false };
+    match (pool.tree.get(&place), pool.makers.get(&path)) {
+        (Some(there), _) if *there == entry => Ok(()),
+        (Some(_), Some(one)) => {
+            Err(RepoError::Clash { path, makers: Makers { one: one.clone(), other: made_by.to_owned() } })
+        }
+        _ => {
+            pool.makers.insert(path, made_by.to_owned());
+            pool.tree.insert_with_folders(place, entry).map_err(RepoError::Tree)
+        }
+    }
 }
 
-/// Puts a file at `path`, which is plain because its parts are.
+/// Puts a file of our own making at `path`, which is plain because its parts are.
 pub(super) fn put_file(tree: &mut Tree, path: String, digest: Digest, size: u64) -> Result<(), RepoError> {
     let place = TreePath::new(path.as_bytes()).map_err(|_| RepoError::FileName { name: path.clone() })?;
     let entry = Entry::File { digest, size, executable: false };
     match tree.get(&place) {
         Some(there) if *there == entry => Ok(()),
-        Some(_) => Err(RepoError::Clash { path }),
-        None => tree.insert_with_folders(place, entry).map_err(|error: TreeError| RepoError::Tree(error)),
+        _ => tree.insert_with_folders(place, entry).map_err(|error: TreeError| RepoError::Tree(error)),
     }
 }
 

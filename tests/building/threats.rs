@@ -39,6 +39,52 @@ fn outputs_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
+fn two_files_of_one_name_do_not_go_into_one_repository() {
+    let Some(space) = space("one-name") else { return };
+    let told = |space: &Space| {
+        let failed = space.opb(&["build", "-q"]).exits(2);
+        let lines = failed.err.lines().filter(|line| !line.contains(" ran ("));
+        space.shown(&lines.collect::<Vec<_>>().join("\n"))
+    };
+    // Of two components, as they say themselves: nothing is built.
+    let packages = &[("x", "all")];
+    Tiny { packages, ..Tiny::PLAIN }.with_recipe(&space, "");
+    Tiny { name: "b", packages, ..Tiny::PLAIN }.with_recipe(&space, "");
+    insta::assert_snapshot!(told(&space), @r#"
+      × evaluating the recipes: 1 mistake
+
+    Error: opb::eval::need
+
+      × `b-TAG` and `a-TAG` both make the package `x-TAG` for DISTRO
+       ╭─[recipes/b-TAG.rhai:1:4]
+     1 │ #{ source: path("b"),  }
+       ·    ───┬──
+       ·       ╰── here
+       ╰────
+      help: leave one of them out of DISTRO with `targets` or `skip`
+    "#);
+    // Of two, without a word before.
+    let fill = "echo one > $d/x; v=$(dpkg-parsechangelog -S Version); mkdir -p /tmp/m/DEBIAN /out/packages/more\n\
+                printf 'Package: %s\\nVersion: %s\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n' a-TAG $v > /tmp/m/DEBIAN/control\n\
+                dpkg-deb -b /tmp/m /out/packages/more/a-TAG_${v}_all.deb > /dev/null";
+    Tiny::PLAIN.with_recipe(&space, "");
+    Tiny { name: "b", fill, ..Tiny::PLAIN }.with_recipe(&space, "");
+    insta::assert_snapshot!(told(&space), @r"
+    error   repo:c-TAG@DISTRO
+      `a-TAG` 1.0-1~SUFFIX+opb1 for `all` is there twice with different content, made by `build:a-TAG@DISTRO/all` and by `build:b-TAG@DISTRO/all`
+      help: let one of the two go, or give it another version: a published name never gets other bytes
+    ");
+    // Of one build, in two folders of an output.
+    fs::remove_file(space.folder.join(space.own("recipes/b-TAG.rhai"))).expect("removed");
+    Tiny { fill, ..Tiny::PLAIN }.with_recipe(&space, "");
+    insta::assert_snapshot!(told(&space), @r"
+    error   repo:c-TAG@DISTRO
+      `a-TAG` 1.0-1~SUFFIX+opb2 for `all` is there twice with different content, both made by `build:a-TAG@DISTRO/all`
+      help: let one of the two go, or give it another version: a published name never gets other bytes
+    ");
+}
+
+#[test]
 fn what_a_failed_build_left_is_not_in_the_next() {
     let Some(space) = space("left-writable") else { return };
     failing(
