@@ -19,8 +19,8 @@ LEAF, BASE = "skerry-mod-dns", "libskerry"
 class Vendor:
     """A project with `targets` targets, with a store and a cache of its own."""
 
-    def __init__(self, root, place, targets, store=None):
-        self.root, self.targets = root, targets
+    def __init__(self, root, place, targets, store=None, components=COMPONENTS):
+        self.root, self.targets, self.components = root, targets, components
         self.folder = place / "vendor" / str(targets)
         self.project = self.folder / "project"
         self.cache = self.folder / "cache"
@@ -42,13 +42,13 @@ class Vendor:
         """Writes the project, where it is not as this generator writes it."""
         generator = self.example("vendor")
         mark = self.folder / "made-by"
-        made_by = f"{os.stat(generator).st_mtime_ns} {newest(self.root / 'distros')}"
+        made_by = f"{self.components} {os.stat(generator).st_mtime_ns} {newest(self.root / 'distros')}"
         if mark.exists() and mark.read_text() == made_by:
             return
         say(f"writing the vendor's project with {self.targets} targets")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        argv = [generator, str(self.project), f"--components={COMPONENTS}", f"--targets={self.targets}"]
+        argv = [generator, str(self.project), f"--components={self.components}", f"--targets={self.targets}"]
         subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
         mark.write_text(made_by)
 
@@ -82,8 +82,9 @@ class Vendor:
                 root = next(each["node"] for each in node["inputs"] if each["role"] == "root")
                 number[node["name"]] = len(found)
                 found.append(Build(node["component"], node["distro"], node["arch"], sorted(set(lists[roots[root]]))))
-        if len(found) < COMPONENTS * self.targets:
-            raise Fault(f"{self.targets} targets should come to {COMPONENTS * self.targets} builds, not {len(found)}")
+        least = self.components * self.targets
+        if len(found) < least:
+            raise Fault(f"{self.targets} targets should come to {least} builds, not {len(found)}")
         return found
 
 
