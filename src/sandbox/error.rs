@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::diag::{Cause, Caused};
 
-/// Why a sandbox could not be made, or not be used to its end. A failing command is none of these but an [`End`].
+/// Why a sandbox could not be made, or not be used to its end. A failing command is none of these but an [`End`](super::End).
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum SandboxError {
     /// A program that ordinary users need is not there.
