@@ -1,5 +1,7 @@
 //! Watching what runs from another process.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::process::Stdio;
 
 use crate::space::sources::Tiny;
@@ -28,5 +30,37 @@ fn a_log_is_followed_to_its_end() {
         assert_eq!(followed.out, stored.out, "{}", built.err);
         let late = space.opb(&["log", "-f", &space.own("a-TAG")]).fine();
         assert_eq!((late.out, late.err), (stored.out, format!("note: {node} does not run; this is its newest log\n")));
+    }
+}
+
+#[test]
+fn a_terminal_shows_what_runs_against_what_is_usual() {
+    let Some(space) = space("live") else { return };
+    let slow = Tiny { fill: "sleep 3; echo made > $d/x", ..Tiny::PLAIN };
+    slow.with_recipe(&space, "");
+    space.opb(&["build"]).fine();
+    slow.with_recipe(&space, "env: #{ X: \"1\" }");
+    let size = nix::pty::Winsize { ws_row: 40, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
+    let pty = nix::pty::openpty(Some(&size), None).expect("a terminal");
+    let (mut outer, inner) = (File::from(pty.master), File::from(pty.slave));
+    let mut command = space.command(&["build"]);
+    let mut child = command.env("TERM", "xterm").stdin(Stdio::null()).stderr(inner).spawn().expect("starts");
+    drop(command);
+    let mut shown = Vec::new();
+    // Ends with an error once nobody has the inner side open any more.
+    let _ = outer.read_to_end(&mut shown);
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
+    let shown = String::from_utf8_lossy(&shown).into_owned();
+    let node = space.own("build:a-TAG@DISTRO/all");
+    // Whole pictures: each ends with the line of counts.
+    let pictures: Vec<&str> =
+        shown.split_inclusive("or fewer nodes done").filter(|part| part.contains(&node)).collect();
+    assert!(pictures.len() > 5, "{shown}");
+    let running = |part: &&&str| part.contains("s of ") && part.contains("running");
+    let with_times = pictures.iter().filter(running).count();
+    assert!(with_times > 5, "elapsed against usual: {shown}");
+    assert!(shown.contains(" left  0 of 2 or fewer nodes done, ") && shown.contains(" clean"), "{shown}");
+    for picture in pictures.iter().filter(running) {
+        assert_eq!(picture.matches(&node).count(), 1, "{picture}");
     }
 }
