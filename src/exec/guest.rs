@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
+use std::time::Instant;
 
 use super::context::Context;
 use super::error::NodeError;
@@ -14,7 +15,7 @@ use crate::digest::Digest;
 use crate::name::{NodeName, component_of};
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{self, Bind, End, Launcher, Limits, Outcome, Request};
-use crate::store::WorkDir;
+use crate::store::{LogTime, MOST_TIMES, WorkDir};
 
 /// The limits of a build: six hours, in which the longest of a distribution's main archive fits; two hours without a line.
 pub const BUILD_LIMITS: Limits =
@@ -45,7 +46,10 @@ pub fn logged(
     let failed = |source| NodeError::File { doing: "write", path: path.to_string(), source };
     let mut file = work.new_log(&node.to_string())?;
     let (mut written, mut full) = (Ok(()), false);
+    let (began, mut times, mut from) = (Instant::now(), Vec::new(), 0);
     let mut write = |bytes: &[u8]| {
+        note_time(&mut times, LogTime { from, milliseconds: milliseconds_since(began) });
+        from += bytes.len() as u64;
         // Looked at just then: once the guest or another has ended there is room again.
         if !full && String::from_utf8_lossy(bytes).contains(NO_SPACE) {
             full = ctx.store.free_bytes().is_ok_and(|free| free < space::RESERVE);
@@ -57,9 +61,23 @@ pub fn logged(
     let outcome = sandbox::run(&ctx.launcher, request, &mut write, &ctx.cancel)?;
     written.map_err(failed)?;
     file.rewind().map_err(failed)?;
-    let log = ctx.store.put_log(&mut file)?;
+    let log = ctx.store.put_log_with_times(&mut file, &times)?;
     let text = String::from_utf8_lossy(&last_part(&mut file).map_err(failed)?).into_owned();
     Ok((outcome, log, Said { text, full }))
+}
+
+fn milliseconds_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Notes when a part of the log came, unless another one came just before.
+fn note_time(times: &mut Vec<LogTime>, time: LogTime) {
+    /// Milliseconds.
+    const JUST_BEFORE: u64 = 100;
+    let is_new = times.last().is_none_or(|last| time.milliseconds >= last.milliseconds + JUST_BEFORE);
+    if is_new && times.len() < MOST_TIMES {
+        times.push(time);
+    }
 }
 
 /// The last megabytes of a log: telling lines are looked for there.

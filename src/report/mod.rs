@@ -18,6 +18,7 @@ pub mod foreign;
 pub mod graph;
 pub mod lines;
 pub mod live;
+pub mod log;
 pub mod picture;
 pub mod plan;
 pub mod query;

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
@@ -114,6 +114,8 @@ impl Running {
         let (control, theirs) = UnixStream::pair()?;
         let mut command = Command::new(program);
         command.args(args).env_clear().current_dir("/").stdin(OwnedFd::from(theirs));
+        // Nothing of the caller's own: not its terminal, nor a pipe whose reader waits for the end.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         // A group of its own: Ctrl-C on the terminal reaches the caller only, who then ends all in order.
         let child = command.process_group(0).spawn()?;
         Ok(Self { child, control: Some(control) })

@@ -75,7 +75,7 @@ pub use keeps::{Pin, ProjectList};
 pub use ledger::{Known, Ledger, Released};
 pub use listed::Listed;
 pub use locks::{Holder, KeyLock, TryLock};
-pub use logs::LogReader;
+pub use logs::{LogReader, LogTime, MOST_TIMES};
 pub use realisations::{Realisation, Recorded};
 pub use rivals::Rival;
 pub use roots::{CommittedRoot, RootEntry};

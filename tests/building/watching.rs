@@ -7,6 +7,12 @@ use std::process::Stdio;
 use crate::space::sources::Tiny;
 use crate::space::{Ran, space, wait_for};
 
+/// The time before a line, in seconds, and the line.
+fn parts(line: &str) -> Option<(f64, &str)> {
+    let (time, line) = line.strip_prefix('[')?.split_once(" s] ")?;
+    Some((time.trim().parse().ok()?, line))
+}
+
 #[test]
 fn a_log_is_followed_to_its_end() {
     let Some(space) = space("followed") else { return };
@@ -28,6 +34,13 @@ fn a_log_is_followed_to_its_end() {
         // All of it, and nothing twice.
         let stored = space.opb(&["log", &space.own("a-TAG")]).fine();
         assert_eq!(followed.out, stored.out, "{}", built.err);
+        // With times each line has one, and is what it was; between these two the script slept.
+        let timed = space.opb(&["log", "--times", &space.own("a-TAG")]).fine().out;
+        let lines: Vec<(f64, &str)> = timed.lines().map(|line| parts(line).expect("a time")).collect();
+        assert_eq!(lines.iter().map(|(_, line)| format!("{line}\n")).collect::<String>(), stored.out);
+        assert!(lines.is_sorted_by_key(|(time, _)| *time), "{timed}");
+        let after = lines.iter().skip_while(|(_, line)| !line.contains("first")).nth(1).expect("more");
+        assert!(after.0 >= 2.0, "{timed}");
         let late = space.opb(&["log", "-f", &space.own("a-TAG")]).fine();
         assert_eq!((late.out, late.err), (stored.out, format!("note: {node} does not run; this is its newest log\n")));
     }

@@ -244,6 +244,9 @@ fn each_verb() {
 
           --raw
               Leave control characters as they are. They are made harmless otherwise
+
+          --times
+              Put before each line when it came, in seconds since the node's script began
     "###);
     insta::assert_snapshot!(verb(&["update", "--help"]), @r###"
     exit 0

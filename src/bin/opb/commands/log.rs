@@ -7,6 +7,7 @@ use clap::Args;
 use opb::diag::{Cause, Failure};
 use opb::ops::follow::{self, Ended, Follow};
 use opb::ops::{self, history};
+use opb::report::log::Stamped;
 
 use super::{open, open_store};
 use crate::cli::Global;
@@ -25,6 +26,9 @@ pub struct Log {
     /// Leave control characters as they are. They are made harmless otherwise.
     #[arg(long)]
     raw: bool,
+    /// Put before each line when it came, in seconds since the node's script began.
+    #[arg(long, conflicts_with = "follow")]
+    times: bool,
 }
 
 pub fn run(global: &Global, args: &Log) -> Result<ExitCode, Failure> {
@@ -46,6 +50,11 @@ pub fn run(global: &Global, args: &Log) -> Result<ExitCode, Failure> {
         ops::cache::bring_log(&session.project, &store, log.digest, global.offline)?;
     }
     let mut reader = store.open_log(log.digest)?;
+    let times = if args.times { store.log_times(log.digest)? } else { Vec::new() };
+    if args.times && times.is_empty() {
+        output::notices(global, &["there are no times on record of this log".to_owned()]);
+    }
+    let mut stamped = (!times.is_empty()).then(|| Stamped::new(times));
     let mut part = vec![0; 1 << 16];
     loop {
         let count = reader.read(&mut part).map_err(|source| opb::exec::NodeError::File {
@@ -57,7 +66,10 @@ pub fn run(global: &Global, args: &Log) -> Result<ExitCode, Failure> {
             shown.end();
             return Ok(ExitCode::SUCCESS);
         }
-        shown.show(&part[..count]);
+        match &mut stamped {
+            Some(stamped) => shown.show(&stamped.part(&part[..count])),
+            None => shown.show(&part[..count]),
+        }
     }
 }
 
