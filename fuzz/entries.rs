@@ -17,7 +17,7 @@ use opb::lock::Lock;
 use opb::name::{Arch, ChannelName, ComponentName, DistroName, NodeName, PackageName, Target};
 use opb::package::relation::{Relations, Variables};
 use opb::package::{
-    changelog, control, deb, dsc, index, list::PackageList, rpm_version, source, sources, spec, version::Version,
+    changelog, control, deb, dsc, index, list::PackageList, rpm, rpm_version, source, sources, spec, version::Version,
 };
 use opb::path::{HostPath, TreePath};
 use opb::settings::{Settings, UserSettings};
@@ -208,6 +208,30 @@ pub fn recipe(data: &[u8]) {
         ("recipes/b.rhai", "#{ source: dsc(\"b\"), needs: [\"a\"] }"),
         ("recipes/lib/x.rhai", shared),
     ]);
+}
+
+/// A package of an RPM distro, up to its payload.
+pub fn rpm(data: &[u8]) {
+    let mut rest = data;
+    let Some(package) = told(rpm::Package::read(&mut rest)) else { return };
+    let (start, end) = package.header_range();
+    assert_eq!(end as usize, data.len() - rest.len(), "it was read up to its payload");
+    assert_eq!(&data[start as usize..end as usize], package.header.bytes());
+    let header = rpm::Header::new(package.header.bytes().to_vec(), rpm::tag::HEADER_IMMUTABLE);
+    assert_eq!(header.as_ref(), Ok(&package.header));
+    for tag in package.header.tags() {
+        let all = (package.header.strings(tag).count(), package.header.ints(tag).count());
+        assert!(all.0 + all.1 == package.header.count(tag) || package.header.binary(tag).is_some());
+    }
+    for kind in rpm::Kind::ALL {
+        for dependency in package.dependencies(kind) {
+            let (epoch, version, release) = dependency.parts();
+            let parts = [epoch, Some(version), release].into_iter().flatten();
+            assert!(parts.map(<[u8]>::len).sum::<usize>() <= dependency.evr.len());
+        }
+    }
+    assert_eq!(package.files().count(), package.header.count(rpm::tag::BASE_NAMES));
+    assert_eq!(package.changelog().count(), package.header.count(rpm::tag::CHANGELOG_TIME));
 }
 
 /// Selectors, names and paths.

@@ -70,7 +70,7 @@ fn tree() -> Tree {
 /// A fuzz target: its name, and what it does with its bytes.
 type FuzzTarget = (&'static str, fn(&[u8]));
 
-const FUZZ_TARGETS: [FuzzTarget; 9] = [
+const FUZZ_TARGETS: [FuzzTarget; 10] = [
     ("cache", entries::cache),
     ("debian", entries::debian),
     ("decoders", entries::decoders),
@@ -78,6 +78,7 @@ const FUZZ_TARGETS: [FuzzTarget; 9] = [
     ("lock", entries::lock),
     ("packages", entries::packages),
     ("recipe", entries::recipe),
+    ("rpm", entries::rpm),
     ("selectors", entries::selectors),
     ("spec", entries::spec),
 ];

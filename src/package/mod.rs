@@ -1,5 +1,5 @@
 //! Packages and the archives that hold them, as their formats define them: control files, relations, versions, `.deb`
-//! files, indexes. Parsing and writing of bytes only; where bytes come from is the world wing's business.
+//! and `.rpm` files, indexes. Parsing and writing of bytes only; where bytes come from is the world wing's business.
 
 pub mod archive;
 pub mod changelog;
@@ -13,6 +13,7 @@ pub mod list;
 mod member;
 pub mod patch;
 pub mod relation;
+pub mod rpm;
 pub mod rpm_version;
 pub mod source;
 pub mod sources;
