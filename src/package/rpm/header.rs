@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use super::tag;
 
 /// What a header begins with: three bytes of its own and the format's version.
-const MAGIC: [u8; 4] = [0x8e, 0xad, 0xe8, 0x01];
+pub(super) const MAGIC: [u8; 4] = [0x8e, 0xad, 0xe8, 0x01];
 
 /// Length of what stands before the index.
 pub(super) const INTRO: usize = 16;
@@ -218,6 +218,13 @@ impl Header {
     /// The bytes of a binary value. `None` where it is missing or not binary.
     pub fn binary(&self, tag: u32) -> Option<&[u8]> {
         self.find(tag).filter(|entry| entry.kind == Type::Binary).map(|entry| self.data(entry))
+    }
+
+    /// A value as it stands: the number of its type, how many values there are, and their bytes. `None` where it is missing.
+    pub(in crate::package) fn value(&self, tag: u32) -> Option<(u32, usize, &[u8])> {
+        let entry = self.find(tag)?;
+        let kind = self.bytes[INTRO..].chunks_exact(16).find(|raw| u32_at(raw, 0) == tag).map(|raw| u32_at(raw, 4))?;
+        Some((kind, entry.count, self.data(entry)))
     }
 
     fn find(&self, tag: u32) -> Option<&Entry> {

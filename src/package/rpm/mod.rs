@@ -10,6 +10,7 @@
 mod dependency;
 mod files;
 mod header;
+mod signature;
 pub mod tag;
 
 use std::io::{self, Read};
@@ -19,6 +20,7 @@ pub use files::{FILE_GHOST, File, FileKind, Files};
 pub use header::{Header, HeaderFault, Ints, Strings};
 use header::{INTRO, Intro};
 use miette::Diagnostic;
+pub use signature::Front;
 
 use crate::diag::{Cause, Caused};
 
