@@ -232,6 +232,13 @@ pub fn rpm(data: &[u8]) {
     }
     assert_eq!(package.files().count(), package.header.count(rpm::tag::BASE_NAMES));
     assert_eq!(package.changelog().count(), package.header.count(rpm::tag::CHANGELOG_TIME));
+    let front = rpm::Front::read(data).expect("it was read before");
+    let signed = front.signed(rpm::tag::SIG_RSA_HEADER, b"signature");
+    let again = rpm::Front::read(&signed[..]).expect("a signed package is a package");
+    assert_eq!(again.package.header, package.header);
+    assert_eq!(again.package.signature.binary(rpm::tag::SIG_RSA_HEADER), Some(&b"signature"[..]));
+    let keys = opb::sign::rpm::Keyring::of([], 0).expect("no file is wrong");
+    assert!(opb::sign::rpm::verify_package(&keys, data).is_err(), "nobody's signature counts");
 }
 
 /// Selectors, names and paths.

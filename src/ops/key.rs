@@ -82,17 +82,30 @@ struct AgentNote {
     fingerprint: String,
 }
 
+/// Kinds of keys that can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewKey {
+    /// Small and quick; every apt checks it, rpm from 4.15 on.
+    Ed25519,
+    /// 3072 bits: every apt and rpm checks it. Takes some seconds to make.
+    Rsa,
+}
+
 /// Makes a key without asking anything; refuses to replace one.
 ///
 /// # Errors
 /// Where there is one of that name, or it cannot be written.
-pub fn init(name: &ChannelName, user_id: &str) -> Result<KeyInfo, Failure> {
+pub fn init(name: &ChannelName, user_id: &str, kind: NewKey) -> Result<KeyInfo, Failure> {
     let folder = folder()?;
     if note_path(&folder, name).as_path().exists() {
         return Err(KeyError::Exists { name: name.to_string() }.into());
     }
     let keys = KeyFolder::open_or_create(folder.as_path(), ambient_authority())?;
-    let key = SecretKey::generate(user_id, seconds(), Some(LASTS), rand::rngs::OsRng)?;
+    let (now, lasts, rng) = (seconds(), Some(LASTS), rand::rngs::OsRng);
+    let key = match kind {
+        NewKey::Ed25519 => SecretKey::generate(user_id, now, lasts, rng)?,
+        NewKey::Rsa => SecretKey::generate_rsa(user_id, now, lasts, rng)?,
+    };
     let path = keys.save(name.as_str(), &key)?;
     info(name, &Signer::File(key), path.display().to_string())
 }

@@ -9,6 +9,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pgp::composed::{Deserializable as _, SignedPublicKey};
@@ -34,6 +35,10 @@ pub struct AgentKey {
     /// Keygrips by fingerprint: what the agent calls the parts of the key.
     grips: BTreeMap<String, String>,
     home: Option<PathBuf>,
+    /// Where the agent listens, once that is known.
+    socket: Mutex<Option<PathBuf>>,
+    /// Conversations that nobody is having: there are as many as threads have signed at a time.
+    idle: Mutex<Vec<Assuan>>,
 }
 
 impl AgentKey {
@@ -58,7 +63,7 @@ impl AgentKey {
         let listed =
             run("gpg", home, &["--batch", "--no-tty", "--with-colons", "--with-keygrip", "--list-keys", &digits])?;
         let grips = read_grips(&String::from_utf8_lossy(&listed));
-        Ok(Self { public, grips, home: home.map(Path::to_owned) })
+        Ok(Self { public, grips, home: home.map(Path::to_owned), socket: Mutex::default(), idle: Mutex::default() })
     }
 
     pub(super) fn public(&self) -> &SignedPublicKey {
@@ -67,10 +72,9 @@ impl AgentKey {
 
     /// The first of `parts` whose secret half the agent has, with its keygrip.
     pub(super) fn first_held<'a>(&self, parts: &[Part<'a>]) -> Result<Option<(Part<'a>, String)>, SignError> {
-        let mut agent = self.connect()?;
         for part in parts {
             let Some(grip) = self.grips.get(&part.fingerprint()) else { continue };
-            match agent.ask(&format!("HAVEKEY {grip}")) {
+            match self.converse(|agent| agent.ask(&format!("HAVEKEY {grip}"))) {
                 Ok(_) => return Ok(Some((*part, grip.clone()))),
                 Err(SignError::Refused { .. }) => {}
                 Err(error) => return Err(error),
@@ -87,27 +91,50 @@ impl AgentKey {
         hash: HashAlgorithm,
         digest: &[u8],
     ) -> Result<SignatureBytes, SignError> {
-        let mut agent = self.connect()?;
         let hash = match hash {
             HashAlgorithm::Sha384 => "sha384",
             HashAlgorithm::Sha512 => "sha512",
             _ => "sha256",
         };
         let digits: String = digest.iter().map(|byte| format!("{byte:02X}")).collect();
-        agent.ask(&format!("SIGKEY {grip}"))?;
-        agent.ask("SETKEYDESC opb+signs+a+repository+with+this+key")?;
-        agent.ask(&format!("SETHASH --hash={hash} {digits}"))?;
-        let answer = agent.ask("PKSIGN")?;
+        let answer = self.converse(|agent| {
+            agent.ask(&format!("SIGKEY {grip}"))?;
+            agent.ask("SETKEYDESC opb+signs+a+repository+with+this+key")?;
+            agent.ask(&format!("SETHASH --hash={hash} {digits}"))?;
+            agent.ask("PKSIGN")
+        })?;
         let names: &[&[u8]] = if algorithm == PublicKeyAlgorithm::RSA { &[b"s"] } else { &[b"r", b"s"] };
         let numbers: Option<Vec<Mpi>> =
             names.iter().map(|name| parameter(&answer, name).map(Mpi::from_slice)).collect();
         numbers.map(SignatureBytes::from).ok_or_else(|| SignError::Refused { said: "not a signature".to_owned() })
     }
 
+    /// Talks to the agent, in a conversation that was had before if there is one: for a thousand signatures it is greeted once.
+    fn converse(&self, talk: impl Fn(&mut Assuan) -> Result<Vec<u8>, SignError>) -> Result<Vec<u8>, SignError> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().pop();
+        if let Some(mut agent) = kept {
+            match talk(&mut agent) {
+                // It has ended since; another may have taken its place.
+                Err(SignError::Agent { source, .. }) if has_ended(&source) => idle().clear(),
+                Err(error @ SignError::Agent { .. }) => return Err(error),
+                answer => {
+                    idle().push(agent);
+                    return answer;
+                }
+            }
+        }
+        let mut agent = self.connect()?;
+        let answer = talk(&mut agent);
+        if !matches!(answer, Err(SignError::Agent { .. })) {
+            idle().push(agent);
+        }
+        answer
+    }
+
     /// Connects to the agent, and starts it where it is not there.
     fn connect(&self) -> Result<Assuan, SignError> {
-        let listed = run("gpgconf", self.home.as_deref(), &["--list-dirs", "agent-socket"])?;
-        let socket = PathBuf::from(String::from_utf8_lossy(&listed).trim_end_matches('\n'));
+        let socket = self.socket()?;
         let stream = match UnixStream::connect(&socket) {
             Ok(stream) => stream,
             Err(_) => {
@@ -121,6 +148,23 @@ impl AgentKey {
         agent.answer()?;
         Ok(agent)
     }
+
+    /// Where the agent listens: asked for once, as each asking runs a program.
+    fn socket(&self) -> Result<PathBuf, SignError> {
+        let mut known = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(socket) = &*known {
+            return Ok(socket.clone());
+        }
+        let listed = run("gpgconf", self.home.as_deref(), &["--list-dirs", "agent-socket"])?;
+        let socket = PathBuf::from(String::from_utf8_lossy(&listed).trim_end_matches('\n'));
+        Ok(known.insert(socket).clone())
+    }
+}
+
+/// Whether there is nobody any more at the other end.
+fn has_ended(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }
 
 impl fmt::Debug for AgentKey {

@@ -45,6 +45,16 @@ impl fmt::Display for Unusable {
     }
 }
 
+/// Whose certificate is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// One that signs here: only what every apt and rpm takes without a warning counts.
+    Ours,
+    /// A distribution's, from a file that is believed as it lies: whoever could forge its signatures of itself by SHA-1, which
+    /// many old ones have, could as well put another key there.
+    Theirs,
+}
+
 /// A part of a key.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part<'a> {
@@ -76,16 +86,11 @@ pub(super) fn fingerprint(key: &dyn KeyDetails) -> String {
 /// The parts that may sign at the time `at`, best first: subkeys, the newest first, then the primary key. Never empty.
 pub(super) fn signing_parts(key: &SignedPublicKey, at: Timestamp) -> Result<Vec<Part<'_>>, Unusable> {
     let primary = &key.primary_key;
-    if key.details.revocation_signatures.iter().any(|signature| signature.verify_key(primary).is_ok()) {
-        return Err(Unusable::Revoked);
-    }
-    let own = self_signature(key, at).ok_or(Unusable::Unbound)?;
-    check_time(primary, own, at)?;
-
+    let own = standing(key, at, Whose::Ours)?;
     let mut refused = Unusable::CannotSign;
     let mut subkeys: Vec<(Timestamp, Part<'_>)> = Vec::new();
     for subkey in &key.public_subkeys {
-        match subkey_may_sign(key, subkey, at) {
+        match subkey_may_sign(key, subkey, at, Whose::Ours) {
             Ok(()) => subkeys.push((subkey.key.created_at(), Part::Subkey(&subkey.key))),
             Err(reason) if refused == Unusable::CannotSign => refused = reason,
             Err(_) => {}
@@ -94,7 +99,7 @@ pub(super) fn signing_parts(key: &SignedPublicKey, at: Timestamp) -> Result<Vec<
     subkeys.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
     let mut parts: Vec<Part<'_>> = subkeys.into_iter().map(|(_, part)| part).collect();
     if own.key_flags().sign() || !has_key_flags(own) {
-        match check_strength(primary) {
+        match check_strength(primary, Whose::Ours) {
             Ok(()) => parts.push(Part::Primary(primary)),
             Err(reason) => refused = reason,
         }
@@ -102,10 +107,60 @@ pub(super) fn signing_parts(key: &SignedPublicKey, at: Timestamp) -> Result<Vec<
     if parts.is_empty() { Err(refused) } else { Ok(parts) }
 }
 
+/// Whether a part of a key may sign at the time `at`: the subkey at that place in the certificate, `None` for the primary key.
+pub(super) fn may_sign(
+    key: &SignedPublicKey,
+    subkey: Option<usize>,
+    at: Timestamp,
+    whose: Whose,
+) -> Result<(), Unusable> {
+    let own = standing(key, at, whose)?;
+    match subkey.map(|place| key.public_subkeys.get(place)) {
+        Some(Some(subkey)) => subkey_may_sign(key, subkey, at, whose),
+        Some(None) => Err(Unusable::Unbound),
+        None if own.key_flags().sign() || !has_key_flags(own) => check_strength(&key.primary_key, whose),
+        None => Err(Unusable::CannotSign),
+    }
+}
+
+/// From when on a part could sign that may do so at the time `at`: when it and all that it needs was made. Known from the
+/// certificate alone, so that a signature of that time comes out the same whenever it is made.
+pub(super) fn signs_since(key: &SignedPublicKey, part: &Part<'_>, at: Timestamp) -> Timestamp {
+    let subkey = match part {
+        Part::Primary(_) => None,
+        Part::Subkey(part) => {
+            let mut subkeys = key.public_subkeys.iter();
+            subkeys.position(|subkey| subkey.key.fingerprint() == part.fingerprint())
+        }
+    };
+    let mut signatures: Vec<&Signature> = key.details.direct_signatures.iter().collect();
+    signatures.extend(key.details.users.iter().flat_map(|user| &user.signatures));
+    let mut times = std::collections::BTreeSet::from([key.primary_key.created_at()]);
+    if let Some(subkey) = subkey.map(|place| &key.public_subkeys[place]) {
+        times.insert(subkey.key.created_at());
+        signatures.extend(&subkey.signatures);
+        signatures.extend(subkey.signatures.iter().filter_map(Signature::embedded_signature));
+    }
+    times.extend(signatures.into_iter().filter_map(Signature::created));
+    let mut times = times.into_iter().filter(|time| *time <= at);
+    times.find(|time| may_sign(key, subkey, *time, Whose::Ours).is_ok()).unwrap_or(at)
+}
+
+/// What a key says of itself, where it is neither revoked nor past its time.
+fn standing(key: &SignedPublicKey, at: Timestamp, whose: Whose) -> Result<&Signature, Unusable> {
+    let primary = &key.primary_key;
+    if key.details.revocation_signatures.iter().any(|signature| signature.verify_key(primary).is_ok()) {
+        return Err(Unusable::Revoked);
+    }
+    let own = self_signature(key, at, whose).ok_or(Unusable::Unbound)?;
+    check_time(primary, own, at)?;
+    Ok(own)
+}
+
 /// Whether the key that has a part with this fingerprint is within its time at `at`. For keys of others, so without a
 /// judgement of their strength, which the program that checked their signature has made.
 pub(super) fn check_validity(key: &SignedPublicKey, part: &str, at: Timestamp) -> Result<(), Unusable> {
-    check_time(&key.primary_key, self_signature(key, at).ok_or(Unusable::Unbound)?, at)?;
+    check_time(&key.primary_key, self_signature(key, at, Whose::Ours).ok_or(Unusable::Unbound)?, at)?;
     if fingerprint(&key.primary_key) == part {
         return Ok(());
     }
@@ -113,7 +168,7 @@ pub(super) fn check_validity(key: &SignedPublicKey, part: &str, at: Timestamp) -
     let binding = subkey.and_then(|subkey| {
         let of_type = subkey.signatures.iter().filter(|binding| binding.typ() == Some(SignatureType::SubkeyBinding));
         let valid = of_type
-            .filter(|binding| counts(binding, at))
+            .filter(|binding| counts(binding, at, Whose::Ours))
             .filter(|binding| binding.verify_subkey_binding(&key.primary_key, &subkey.key).is_ok());
         valid.max_by_key(|binding| binding.created()).map(|binding| (subkey, binding))
     });
@@ -122,25 +177,30 @@ pub(super) fn check_validity(key: &SignedPublicKey, part: &str, at: Timestamp) -
 }
 
 /// The newest signature by which the key says of itself what it is for.
-fn self_signature(key: &SignedPublicKey, at: Timestamp) -> Option<&Signature> {
+fn self_signature(key: &SignedPublicKey, at: Timestamp, whose: Whose) -> Option<&Signature> {
     let primary = &key.primary_key;
     let mut counted: Vec<&Signature> = Vec::new();
     for user in &key.details.users {
         let newest = user
             .signatures
             .iter()
-            .filter(|signature| counts(signature, at))
+            .filter(|signature| counts(signature, at, whose))
             .filter(|signature| signature.verify_certification(primary, Tag::UserId, &user.id).is_ok())
             .max_by_key(|signature| signature.created());
         // A user id that was revoked last says nothing any more.
         counted.extend(newest.filter(|signature| signature.typ() != Some(SignatureType::CertRevocation)));
     }
-    let direct = key.details.direct_signatures.iter().filter(|signature| counts(signature, at));
+    let direct = key.details.direct_signatures.iter().filter(|signature| counts(signature, at, whose));
     counted.extend(direct.filter(|signature| signature.verify_key(primary).is_ok()));
     counted.into_iter().max_by_key(|signature| signature.created())
 }
 
-fn subkey_may_sign(key: &SignedPublicKey, subkey: &SignedPublicSubKey, at: Timestamp) -> Result<(), Unusable> {
+fn subkey_may_sign(
+    key: &SignedPublicKey,
+    subkey: &SignedPublicSubKey,
+    at: Timestamp,
+    whose: Whose,
+) -> Result<(), Unusable> {
     let primary = &key.primary_key;
     let bound = |signature: &&Signature| signature.verify_subkey_binding(primary, &subkey.key).is_ok();
     let of_type = |wanted| subkey.signatures.iter().filter(move |signature| signature.typ() == Some(wanted));
@@ -148,7 +208,7 @@ fn subkey_may_sign(key: &SignedPublicKey, subkey: &SignedPublicSubKey, at: Times
         return Err(Unusable::Revoked);
     }
     let binding = of_type(SignatureType::SubkeyBinding)
-        .filter(|signature| counts(signature, at))
+        .filter(|signature| counts(signature, at, whose))
         .filter(bound)
         .max_by_key(|signature| signature.created())
         .ok_or(Unusable::Unbound)?;
@@ -157,19 +217,24 @@ fn subkey_may_sign(key: &SignedPublicKey, subkey: &SignedPublicSubKey, at: Times
     }
     check_time(&subkey.key, binding, at)?;
     // Without the subkey's own consent anyone could claim somebody else's subkey, and with it old signatures.
-    let consent = binding.embedded_signature().filter(|signature| counts(signature, at));
+    let consent = binding.embedded_signature().filter(|signature| counts(signature, at, whose));
     match consent.map(|signature| signature.verify_primary_key_binding(&subkey.key, primary)) {
-        Some(Ok(())) => check_strength(&subkey.key),
+        Some(Ok(())) => check_strength(&subkey.key, whose),
         _ => Err(Unusable::Unbound),
     }
 }
 
-/// Whether a signature inside a certificate is made by then, with a hash that is still worth something.
-fn counts(signature: &Signature, at: Timestamp) -> bool {
-    let strong = !matches!(
+/// Whether a signature is made with a hash that nobody can forge.
+pub(super) fn is_strong(signature: &Signature) -> bool {
+    !matches!(
         signature.hash_alg(),
         None | Some(HashAlgorithm::None | HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160)
-    );
+    )
+}
+
+/// Whether a signature inside a certificate is made by then, with a hash that is still worth something.
+fn counts(signature: &Signature, at: Timestamp, whose: Whose) -> bool {
+    let strong = is_strong(signature) || whose == Whose::Theirs && signature.hash_alg() == Some(HashAlgorithm::Sha1);
     let Some(made) = signature.created() else { return false };
     let over = signature.signature_expiration_time().is_some_and(|lasts| {
         lasts.as_secs() > 0 && u64::from(made.as_secs()) + u64::from(lasts.as_secs()) <= u64::from(at.as_secs())
@@ -191,9 +256,10 @@ fn check_time(key: &dyn KeyDetails, signature: &Signature, at: Timestamp) -> Res
     }
 }
 
-/// Only kinds of key that gpgv 2.2, sqv and every apt since Debian 12 accept without a warning.
-fn check_strength(key: &dyn KeyDetails) -> Result<(), Unusable> {
-    if key.version() != KeyVersion::V4 {
+/// Of ours only kinds of key that gpgv 2.2, sqv and every apt since Debian 12 accept without a warning; of others whatever is
+/// strong.
+fn check_strength(key: &dyn KeyDetails, whose: Whose) -> Result<(), Unusable> {
+    if key.version() != KeyVersion::V4 && whose == Whose::Ours {
         return Err(Unusable::Weak("not a version 4 key, which apt of Debian 12 does not read".to_owned()));
     }
     match key.public_params() {
@@ -210,6 +276,8 @@ fn check_strength(key: &dyn KeyDetails) -> Result<(), Unusable> {
         | PublicParams::ECDSA(
             EcdsaPublicParams::P256 { .. } | EcdsaPublicParams::P384 { .. } | EcdsaPublicParams::P521 { .. },
         ) => Ok(()),
+        PublicParams::Ed25519(_) | PublicParams::Ed448(_) if whose == Whose::Theirs => Ok(()),
+        _ if whose == Whose::Theirs => Err(Unusable::Weak(format!("of the weak kind {:?}", key.algorithm()))),
         _ => Err(Unusable::Weak(format!("of the kind {:?}, which not every apt reads", key.algorithm()))),
     }
 }

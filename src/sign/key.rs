@@ -11,7 +11,7 @@ use cap_std::AmbientAuthority;
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _, Permissions, PermissionsExt as _};
 use pgp::composed::{ArmorOptions, Deserializable as _, SignedKeyDetails, SignedPublicKey, SignedSecretKey};
 use pgp::crypto::ed25519::{self, Mode};
-use pgp::crypto::{eddsa_legacy, hash::HashAlgorithm, public_key::PublicKeyAlgorithm};
+use pgp::crypto::{eddsa_legacy, hash::HashAlgorithm, public_key::PublicKeyAlgorithm, rsa};
 use pgp::packet::{
     self, Features, KeyFlags, PacketTrait as _, PubKeyInner, SignatureConfig, SignatureType, Subpacket, SubpacketData,
     UserId,
@@ -26,6 +26,9 @@ use crate::name::ChannelName;
 
 /// No key is longer; a longer file is none.
 const MAX_KEY_FILE: u64 = 1 << 20;
+
+/// Bits of a new RSA key: as strong as AES-128 until after 2030 (NIST SP 800-57), and what GnuPG makes.
+const RSA_BITS: usize = 3072;
 
 /// A secret key.
 pub struct SecretKey {
@@ -142,11 +145,29 @@ impl SecretKey {
     ///
     /// # Errors
     /// [`SignError::UserId`], [`SignError::Time`].
-    pub fn generate(
+    pub fn generate(user_id: &str, now: u64, lasts: Option<u64>, rng: impl Rng + CryptoRng) -> Result<Self, SignError> {
+        Self::generate_with(user_id, now, lasts, rng, ed25519_parts)
+    }
+
+    /// Makes an RSA key of 3072 bits instead, which every rpm checks too. That takes some seconds.
+    ///
+    /// # Errors
+    /// As [`SecretKey::generate`].
+    pub fn generate_rsa(
         user_id: &str,
         now: u64,
         lasts: Option<u64>,
-        mut rng: impl Rng + CryptoRng,
+        rng: impl Rng + CryptoRng,
+    ) -> Result<Self, SignError> {
+        Self::generate_with(user_id, now, lasts, rng, rsa_parts)
+    }
+
+    fn generate_with<R: Rng + CryptoRng>(
+        user_id: &str,
+        now: u64,
+        lasts: Option<u64>,
+        mut rng: R,
+        parts: fn(&mut R) -> pgp::errors::Result<Parts>,
     ) -> Result<Self, SignError> {
         let user_id = user_id.trim();
         if user_id.is_empty() || user_id.len() > 200 || user_id.chars().any(char::is_control) {
@@ -161,7 +182,8 @@ impl SecretKey {
                 Some(Duration::from_secs(timestamp(lasts)?.as_secs()))
             }
         };
-        build(user_id, created, lasts, &mut rng).map_err(|source| SignError::Library {
+        let made = parts(&mut rng).and_then(|parts| build(user_id, created, lasts, parts));
+        made.map_err(|source| SignError::Library {
             fingerprint: "that is being made".to_owned(),
             source: Box::new(source),
         })
@@ -216,24 +238,31 @@ fn file_name(name: &str) -> Result<String, SignError> {
     }
 }
 
+/// Kind, public and secret parameters of a new key.
+type Parts = (PublicKeyAlgorithm, PublicParams, PlainSecretParams);
+
+fn ed25519_parts(rng: &mut (impl Rng + CryptoRng)) -> pgp::errors::Result<Parts> {
+    let secret = ed25519::SecretKey::generate(rng, Mode::EdDSALegacy);
+    let public = PublicParams::EdDSALegacy((&secret).into());
+    let secret = PlainSecretParams::EdDSALegacy(eddsa_legacy::SecretKey::Ed25519(secret));
+    Ok((PublicKeyAlgorithm::EdDSALegacy, public, secret))
+}
+
+fn rsa_parts(rng: &mut (impl Rng + CryptoRng)) -> pgp::errors::Result<Parts> {
+    let secret = rsa::SecretKey::generate(rng, RSA_BITS)?;
+    Ok((PublicKeyAlgorithm::RSA, PublicParams::RSA((&secret).into()), PlainSecretParams::RSA(secret)))
+}
+
 /// By hand instead of by rPGP's builder, which takes the time from the clock and sets no expiry.
 fn build(
     user_id: &str,
     created: Timestamp,
     lasts: Option<Duration>,
-    rng: &mut (impl Rng + CryptoRng),
+    (algorithm, public, secret): Parts,
 ) -> pgp::errors::Result<SecretKey> {
-    let secret = ed25519::SecretKey::generate(rng, Mode::EdDSALegacy);
-    let inner = PubKeyInner::new(
-        KeyVersion::V4,
-        PublicKeyAlgorithm::EdDSALegacy,
-        created,
-        None,
-        PublicParams::EdDSALegacy((&secret).into()),
-    )?;
+    let inner = PubKeyInner::new(KeyVersion::V4, algorithm, created, None, public)?;
     let public = packet::PublicKey::from_inner(inner)?;
-    let params = PlainSecretParams::EdDSALegacy(eddsa_legacy::SecretKey::Ed25519(secret));
-    let key = packet::SecretKey::new(public.clone(), SecretParams::Plain(params))?;
+    let key = packet::SecretKey::new(public.clone(), SecretParams::Plain(secret))?;
 
     let mut flags = KeyFlags::default();
     flags.set_certify(true);
@@ -247,7 +276,7 @@ fn build(
         SubpacketData::PreferredHashAlgorithms([HashAlgorithm::Sha512, HashAlgorithm::Sha256].into_iter().collect()),
     ];
     hashed.extend(lasts.map(SubpacketData::KeyExpirationTime));
-    let mut config = SignatureConfig::v4(SignatureType::CertPositive, key.algorithm(), HashAlgorithm::Sha512);
+    let mut config = SignatureConfig::v4(SignatureType::CertPositive, algorithm, HashAlgorithm::Sha512);
     config.hashed_subpackets = hashed.into_iter().map(Subpacket::regular).collect::<Result<_, _>>()?;
     config.unhashed_subpackets = vec![Subpacket::regular(SubpacketData::IssuerKeyId(public.legacy_key_id()))?];
     let user = UserId::from_str(pgp::types::PacketHeaderVersion::New, user_id)?;

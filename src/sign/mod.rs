@@ -7,7 +7,8 @@
 //! ```text
 //! key.rs: key files   agent.rs: gpg-agent        certificate.rs: which part of a key may sign, at a time
 //!          └──────────► Signer ◄─────┘           verify.rs: other people's clear-signed texts, by gpgv or sqv
-//!                                                keyring.rs: the keys that these are checked with
+//!          │                                     keyring.rs: the keys that these are checked with
+//!          └► rpm: signatures of packages of RPM distros
 //! ```
 //!
 //! Keys are Ed25519 in the older v4 form (RFC 4880 with EdDSA), because gpgv 2.2 of Debian 12 reads no other.
@@ -16,6 +17,7 @@ mod agent;
 mod certificate;
 mod key;
 mod keyring;
+pub mod rpm;
 mod signer;
 mod split;
 mod status;
@@ -138,6 +140,24 @@ pub enum SignError {
         /// Why not.
         reason: Unusable,
     },
+    /// A key of a kind that a distro's rpm does not check.
+    #[error(
+        "packages of the distro are to be signed with a key of the kind {wanted}, and the key {fingerprint} is of the kind {kind}"
+    )]
+    #[diagnostic(
+        code(opb::sign::kind),
+        help(
+            "make one with `opb key init --kind rsa --name NAME`, which every rpm and apt checks, and name it in `opb.toml` as the channel's `key`"
+        )
+    )]
+    WrongKind {
+        /// The key.
+        fingerprint: String,
+        /// Of the key.
+        kind: &'static str,
+        /// As the distro has it.
+        wanted: &'static str,
+    },
     /// What came out is no signature of that text by that key.
     #[error("the signature that the key {fingerprint} made does not verify")]
     #[diagnostic(
@@ -207,7 +227,11 @@ pub enum SignError {
 impl Caused for SignError {
     fn fault(&self) -> Cause {
         match self {
-            Self::Exists { .. } | Self::Name { .. } | Self::UserId { .. } | Self::Fingerprint { .. } => Cause::Input,
+            Self::Exists { .. }
+            | Self::Name { .. }
+            | Self::UserId { .. }
+            | Self::Fingerprint { .. }
+            | Self::WrongKind { .. } => Cause::Input,
             Self::Library { .. } => Cause::Bug,
             _ => Cause::Environment,
         }

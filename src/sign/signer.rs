@@ -111,33 +111,68 @@ impl Signer {
         time: Timestamp,
         sign: impl FnOnce(&Hand<'_>) -> pgp::errors::Result<T>,
     ) -> Result<(T, Part<'_>), SignError> {
-        let parts = self.parts(time)?;
-        let absent = || SignError::Absent { fingerprint: self.fingerprint() };
-        let failure = RefCell::new(None);
-        let (part, holder) = match self {
-            Self::File(key) => {
-                let part = parts.into_iter().next().ok_or_else(absent)?;
-                (part, file_holder(key, &part).ok_or_else(absent)?)
-            }
-            Self::Agent(key) => {
-                let (part, grip) = key.first_held(&parts)?.ok_or_else(absent)?;
-                (part, Holder::Agent { key, grip, failure: &failure })
-            }
-        };
-        let made = sign(&Hand { part, holder });
-        match (made, failure.take()) {
-            (Ok(made), _) => Ok((made, part)),
-            (Err(_), Some(error)) => Err(error),
-            (Err(error), None) => Err(self.library(error)),
+        let ready = self.ready(time, |_| true)?.ok_or_else(|| self.absent())?;
+        Ok((ready.sign(sign)?, ready.part))
+    }
+
+    /// The best of the parts that may sign at `time` and are `wanted`, with its secret half; `None` where none is wanted.
+    ///
+    /// # Errors
+    /// [`SignError::Absent`] where the secret halves of all of these are elsewhere; otherwise as [`Signer::check`].
+    pub(super) fn ready(
+        &self,
+        time: Timestamp,
+        wanted: impl Fn(&Part<'_>) -> bool,
+    ) -> Result<Option<Ready<'_>>, SignError> {
+        let parts: Vec<Part<'_>> = self.parts(time)?.into_iter().filter(wanted).collect();
+        if parts.is_empty() {
+            return Ok(None);
         }
+        let (part, grip) = match self {
+            Self::File(key) => {
+                let held = parts.into_iter().find(|part| file_holder(key, part).is_some());
+                (held.ok_or_else(|| self.absent())?, String::new())
+            }
+            Self::Agent(key) => key.first_held(&parts)?.ok_or_else(|| self.absent())?,
+        };
+        Ok(Some(Ready { signer: self, part, grip }))
+    }
+
+    fn absent(&self) -> SignError {
+        SignError::Absent { fingerprint: self.fingerprint() }
     }
 
     fn library(&self, source: pgp::errors::Error) -> SignError {
         SignError::Library { fingerprint: self.fingerprint(), source: Box::new(source) }
     }
 
-    fn unverified(&self) -> SignError {
+    pub(super) fn unverified(&self) -> SignError {
         SignError::Unverified { fingerprint: self.fingerprint() }
+    }
+}
+
+/// A part that may sign, and where its secret half is. Threads may share it.
+pub(super) struct Ready<'a> {
+    signer: &'a Signer,
+    pub(super) part: Part<'a>,
+    /// What the agent calls it; empty for a key in a file.
+    grip: String,
+}
+
+impl Ready<'_> {
+    /// Lends the secret half to `sign`.
+    pub(super) fn sign<T>(&self, sign: impl FnOnce(&Hand<'_>) -> pgp::errors::Result<T>) -> Result<T, SignError> {
+        let failure = RefCell::new(None);
+        let holder = match self.signer {
+            Signer::File(key) => file_holder(key, &self.part).ok_or_else(|| self.signer.absent())?,
+            Signer::Agent(key) => Holder::Agent { key, grip: &self.grip, failure: &failure },
+        };
+        let made = sign(&Hand { part: self.part, holder });
+        match (made, failure.take()) {
+            (Ok(made), _) => Ok(made),
+            (Err(_), Some(error)) => Err(error),
+            (Err(error), None) => Err(self.signer.library(error)),
+        }
     }
 }
 
@@ -159,13 +194,13 @@ enum Holder<'a> {
     /// `failure` carries the agent's error past rPGP, whose own error type has no place for it.
     Agent {
         key: &'a AgentKey,
-        grip: String,
+        grip: &'a str,
         failure: &'a RefCell<Option<SignError>>,
     },
 }
 
 /// One part of a key together with its secret half, as rPGP wants it.
-struct Hand<'a> {
+pub(super) struct Hand<'a> {
     part: Part<'a>,
     holder: Holder<'a>,
 }
@@ -178,9 +213,18 @@ impl Hand<'_> {
         }
     }
 
-    /// A version 4 signature with nothing random in it: the same text, key and time give the same bytes (Ed25519, RSA).
     fn config(&self, typ: SignatureType, time: Timestamp) -> pgp::errors::Result<SignatureConfig> {
-        let mut config = SignatureConfig::v4(typ, self.algorithm(), self.hash_alg());
+        self.config_with(self.hash_alg(), typ, time)
+    }
+
+    /// A version 4 signature with nothing random in it: the same text, key and time give the same bytes (Ed25519, RSA).
+    pub(super) fn config_with(
+        &self,
+        hash: HashAlgorithm,
+        typ: SignatureType,
+        time: Timestamp,
+    ) -> pgp::errors::Result<SignatureConfig> {
+        let mut config = SignatureConfig::v4(typ, self.algorithm(), hash);
         config.hashed_subpackets = vec![
             Subpacket::regular(SubpacketData::SignatureCreationTime(time))?,
             Subpacket::regular(SubpacketData::IssuerFingerprint(self.fingerprint()))?,

@@ -38,6 +38,19 @@ fn a_key_is_made_once_and_listed_and_exported() {
 }
 
 #[test]
+fn an_rsa_key_is_made_for_rpm() {
+    let space = Space::two();
+    insta::assert_snapshot!(space.seen(&["key", "init", "--kind", "rsa", "--name", "vendor"]), @r###"
+    exit 0
+    --- stdout
+    key vendor [DIGEST] in [HERE]/home/.config/opb/keys/vendor.key
+    "###);
+    let public = space.stdout(&["key", "export", "vendor"]);
+    // The armor of 3072 bits is longer than that of an Ed25519 key by far.
+    assert!(public.lines().count() > 15, "{public}");
+}
+
+#[test]
 fn keys_lie_where_the_environment_says() {
     let space = Space::two();
     let config = space.folder.path().join("config");
@@ -226,6 +239,16 @@ fn their_help() {
               Who signs: stands in the public key
 
               [default: "opb package signing"]
+
+          --kind <KIND>
+              Its kind. Packages for RPM distros whose `signing` says `rsa` want `rsa`, which every apt
+              and rpm checks
+
+              Possible values:
+              - ed25519: Small and quick
+              - rsa:     3072 bits; takes some seconds to make
+
+              [default: ed25519]
 
           --agent <FINGERPRINT>
               Use the key with this fingerprint (40 hexadecimal digits) from gpg-agent instead of making

@@ -6,10 +6,10 @@ use std::process::Command;
 use super::*;
 
 /// A folder of GnuPG's, whose agent ends with it.
-struct Home(tempfile::TempDir);
+pub(super) struct Home(tempfile::TempDir);
 
 impl Home {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let home = tempfile::tempdir().expect("temporary folder");
         std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o700)).expect("sets");
         // Nobody is there to answer: a question is a refusal.
@@ -17,7 +17,11 @@ impl Home {
         Self(home)
     }
 
-    fn gpg(&self, arguments: &[&str]) {
+    pub(super) fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+
+    pub(super) fn gpg(&self, arguments: &[&str]) {
         let run = Command::new("gpg")
             .arg("--homedir")
             .arg(self.0.path())
@@ -28,7 +32,7 @@ impl Home {
         assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
     }
 
-    fn make(&self, user: &str, kind: &str, passphrase: &str) -> String {
+    pub(super) fn make(&self, user: &str, kind: &str, passphrase: &str) -> String {
         self.gpg(&[
             "--pinentry-mode",
             "loopback",
@@ -50,7 +54,7 @@ impl Home {
         line.split(':').nth(9).expect("field").to_owned()
     }
 
-    fn end_agent(&self) {
+    pub(super) fn end_agent(&self) {
         let _ = Command::new("gpgconf").arg("--homedir").arg(self.0.path()).args(["--kill", "gpg-agent"]).output();
     }
 }

@@ -95,24 +95,9 @@ fn keys_that_may_not_sign() {
         "signing with the key KEY, which has no valid signature of its own (SHA-1 and MD5 do not count)"
     );
 
-    let mut revoked = key(1, 1_700_000_000, None);
-    let primary = &revoked.secret.primary_key;
-    let mut config = SignatureConfig::v4(SignatureType::KeyRevocation, primary.algorithm(), HashAlgorithm::Sha512);
-    config.hashed_subpackets = [
-        SubpacketData::SignatureCreationTime(Timestamp::from_secs(1_700_000_001)),
-        SubpacketData::IssuerFingerprint(primary.fingerprint()),
-        SubpacketData::RevocationReason(RevocationCode::KeyCompromised, b"lost"[..].into()),
-    ]
-    .into_iter()
-    .map(|data| Subpacket::regular(data).expect("fits"))
-    .collect();
-    config.unhashed_subpackets =
-        vec![Subpacket::regular(SubpacketData::IssuerKeyId(primary.legacy_key_id())).expect("fits")];
-    let signature = config.sign_key(primary, &Password::empty(), primary.public_key()).expect("signs");
-    revoked.secret.details.revocation_signatures.push(signature);
-    let text = signed_by(&[(&revoked, SIGNED)]);
-    revoked.public = revoked.secret.to_public_key();
-    let owner = Signer::File(revoked);
+    let key = key(1, 1_700_000_000, None);
+    let text = signed_by(&[(&key, SIGNED)]);
+    let owner = Signer::File(revoked(key));
     for tool in tools() {
         let error = verify_with(tool, text.as_bytes(), keyring(&[&owner]).path(), NOW + 2).expect_err(tool.as_str());
         let said = format!("the text is signed by the key {}, which is revoked", &owner.fingerprint()[24..]);
@@ -190,8 +175,28 @@ fn a_subkey_is_bound_both_ways() {
     }
 }
 
+/// A key that its owner revoked.
+pub(super) fn revoked(mut revoked: SecretKey) -> SecretKey {
+    let primary = &revoked.secret.primary_key;
+    let mut config = SignatureConfig::v4(SignatureType::KeyRevocation, primary.algorithm(), HashAlgorithm::Sha512);
+    config.hashed_subpackets = [
+        SubpacketData::SignatureCreationTime(Timestamp::from_secs(1_700_000_001)),
+        SubpacketData::IssuerFingerprint(primary.fingerprint()),
+        SubpacketData::RevocationReason(RevocationCode::KeyCompromised, b"lost"[..].into()),
+    ]
+    .into_iter()
+    .map(|data| Subpacket::regular(data).expect("fits"))
+    .collect();
+    config.unhashed_subpackets =
+        vec![Subpacket::regular(SubpacketData::IssuerKeyId(primary.legacy_key_id())).expect("fits")];
+    let signature = config.sign_key(primary, &Password::empty(), primary.public_key()).expect("signs");
+    revoked.secret.details.revocation_signatures.push(signature);
+    revoked.public = revoked.secret.to_public_key();
+    revoked
+}
+
 /// An RSA key whose own signature uses `hash`.
-fn rsa(bits: usize, hash: HashAlgorithm, signs: bool) -> SecretKey {
+pub(super) fn rsa(bits: usize, hash: HashAlgorithm, signs: bool) -> SecretKey {
     let secret = pgp::crypto::rsa::SecretKey::generate(StdRng::seed_from_u64(7), bits).expect("makes a key");
     let algorithm = pgp::crypto::public_key::PublicKeyAlgorithm::RSA;
     let created = Timestamp::from_secs(NOW as u32);

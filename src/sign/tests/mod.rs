@@ -2,6 +2,8 @@
 
 mod agent;
 mod keys;
+mod rpm;
+mod rpm_agent;
 mod verify;
 
 use std::process::Command;

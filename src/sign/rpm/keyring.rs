@@ -1,0 +1,177 @@
+//! Public keys that packages of a distribution are signed with, each looked at once.
+
+use pgp::composed::{Deserializable as _, DetachedSignature, SignedPublicKey};
+use pgp::packet::{Signature, SignatureType};
+use pgp::types::{KeyDetails as _, Timestamp};
+
+use super::super::certificate::{self, Part, Unusable, Whose};
+use super::super::{Signer, key};
+use super::{RpmSignatureError, Signed};
+
+/// The most signatures that are looked at: a package has one, or one of each of few kinds.
+const MOST_SIGNATURES: usize = 16;
+
+/// Public keys, and which of their parts may sign now. Threads may share it.
+#[derive(Debug)]
+pub struct Keyring {
+    keys: Vec<SignedPublicKey>,
+    parts: Vec<Known>,
+    now: Timestamp,
+}
+
+/// A part of a key: the primary key, or the subkey at a place.
+#[derive(Debug)]
+struct Known {
+    key: usize,
+    subkey: Option<usize>,
+    standing: Result<(), Unusable>,
+}
+
+impl Keyring {
+    /// The keys in several files: the name of each, for messages, with its bytes, armored or binary, one certificate or many.
+    /// `now` is in seconds since 1970: which keys are past their time depends on it.
+    ///
+    /// A certificate of a kind that cannot be read is passed over, since files hold keys of all times.
+    ///
+    /// # Errors
+    /// [`RpmSignatureError::Keys`] for a file without any key.
+    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>, now: u64) -> Result<Self, RpmSignatureError> {
+        let mut keys = Vec::new();
+        for (name, bytes) in files {
+            let wrong = |why: String| RpmSignatureError::Keys { name: name.escape_debug().to_string(), why };
+            let ring = super::super::Keyring::of(bytes.to_vec()).map_err(|error| wrong(error.to_string()))?;
+            let read = SignedPublicKey::from_bytes_many(ring.bytes());
+            let before = keys.len();
+            keys.extend(read.into_iter().flatten().flatten());
+            if keys.len() == before {
+                return Err(wrong("it holds no public key".to_owned()));
+            }
+        }
+        Ok(Self::with(keys, now, Whose::Theirs))
+    }
+
+    /// The key of one of our own signers alone.
+    pub fn of_signer(signer: &Signer, now: u64) -> Self {
+        Self::with(vec![signer.public().clone()], now, Whose::Ours)
+    }
+
+    fn with(keys: Vec<SignedPublicKey>, now: u64, whose: Whose) -> Self {
+        // Later than OpenPGP has numbers for, every key with an end is past it.
+        let now = key::timestamp(now).unwrap_or(Timestamp::from_secs(u32::MAX));
+        let mut parts = Vec::new();
+        for (place, key) in keys.iter().enumerate() {
+            let subkeys = (0..key.public_subkeys.len()).map(Some);
+            parts.extend(std::iter::once(None).chain(subkeys).map(|subkey| Known {
+                key: place,
+                subkey,
+                standing: certificate::may_sign(key, subkey, now, whose),
+            }));
+        }
+        Self { keys, parts, now }
+    }
+
+    /// Checks a signature that stands beside a text, such as `repomd.xml.asc`, armored or binary. Gives the fingerprint of
+    /// the primary key that signed.
+    ///
+    /// # Errors
+    /// [`RpmSignatureError`].
+    pub fn verify_detached(&self, text: &[u8], signature: &[u8]) -> Result<String, RpmSignatureError> {
+        let malformed = || RpmSignatureError::Malformed(Signed::Text);
+        let signatures = if signature.first().is_some_and(|byte| byte & 0x80 != 0) {
+            read(signature).ok_or_else(malformed)?
+        } else {
+            let (read, _) = DetachedSignature::from_armor_many(signature).map_err(|_| malformed())?;
+            collect(read).ok_or_else(malformed)?
+        };
+        self.check(&signatures, text, Signed::Text)
+    }
+
+    /// The fingerprint of the key with a good signature: none may be bad, and one must count.
+    pub(super) fn check(
+        &self,
+        signatures: &[Signature],
+        bytes: &[u8],
+        what: Signed,
+    ) -> Result<String, RpmSignatureError> {
+        let (mut good, mut refused, mut unknown) = (None, None, Vec::new());
+        for signature in signatures {
+            match self.check_one(signature, bytes, what) {
+                Ok(key) => good = good.or(Some(key)),
+                Err(RpmSignatureError::Unknown { keys, .. }) => unknown.extend(keys),
+                Err(error @ RpmSignatureError::Bad { .. }) => return Err(error),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        match (good, refused) {
+            (Some(key), _) => Ok(key),
+            (None, Some(error)) => Err(error),
+            (None, None) if unknown.is_empty() => Err(RpmSignatureError::Unsigned(what)),
+            (None, None) => Err(RpmSignatureError::Unknown { what, keys: unknown }),
+        }
+    }
+
+    fn check_one(&self, signature: &Signature, bytes: &[u8], what: Signed) -> Result<String, RpmSignatureError> {
+        let (fingerprints, ids) = (signature.issuer_fingerprint(), signature.issuer_key_id());
+        let named = fingerprints.iter().map(|fingerprint| format!("{fingerprint:X}"));
+        let Some(name) = ids.first().map(|id| id.to_string().to_uppercase()).or_else(|| named.into_iter().next())
+        else {
+            return Err(RpmSignatureError::Malformed(what));
+        };
+        if signature.typ() != Some(SignatureType::Binary) {
+            return Err(RpmSignatureError::Malformed(what));
+        }
+        let is_named = |part: &Part<'_>| match part {
+            Part::Primary(key) => fingerprints.contains(&&key.fingerprint()) || ids.contains(&&key.legacy_key_id()),
+            Part::Subkey(key) => fingerprints.contains(&&key.fingerprint()) || ids.contains(&&key.legacy_key_id()),
+        };
+        let candidates: Vec<&Known> = self.parts.iter().filter(|known| is_named(&self.part(known))).collect();
+        if candidates.is_empty() {
+            return Err(RpmSignatureError::Unknown { what, keys: vec![name] });
+        }
+        // Before it is verified: what does not fit any more was not weakened by whoever changed it.
+        let hash = signature.hash_alg().map_or_else(|| "no hash".to_owned(), |hash| hash.to_string());
+        let mut fitting = candidates.into_iter().filter(|known| self.part(known).verify(signature, bytes));
+        let Some(known) = fitting.next() else {
+            return Err(match certificate::is_strong(signature) {
+                true => RpmSignatureError::Bad { what, key: name },
+                // The library does not look at all of these.
+                false => RpmSignatureError::Weak { what, key: name, hash },
+            });
+        };
+        if !certificate::is_strong(signature) {
+            return Err(RpmSignatureError::Weak { what, key: name, hash });
+        }
+        let key = certificate::fingerprint(&self.keys[known.key].primary_key);
+        if let Err(reason) = &known.standing {
+            return Err(RpmSignatureError::Unusable { what, key, reason: reason.clone() });
+        }
+        let made = signature.created().unwrap_or_default();
+        let lasts = signature.signature_expiration_time().map_or(0, |lasts| u64::from(lasts.as_secs()));
+        if made > self.now {
+            return Err(RpmSignatureError::Untimely { key, why: "was made later" });
+        }
+        if lasts > 0 && u64::from(made.as_secs()) + lasts <= u64::from(self.now.as_secs()) {
+            return Err(RpmSignatureError::Untimely { key, why: "is past its time" });
+        }
+        Ok(key)
+    }
+
+    fn part(&self, known: &Known) -> Part<'_> {
+        let key = &self.keys[known.key];
+        match known.subkey {
+            None => Part::Primary(&key.primary_key),
+            Some(place) => Part::Subkey(&key.public_subkeys[place].key),
+        }
+    }
+}
+
+/// The signatures in packets one after the other; `None` where these are something else, or too many.
+pub(super) fn read(packets: &[u8]) -> Option<Vec<Signature>> {
+    collect(DetachedSignature::from_bytes_many(packets).ok()?)
+}
+
+fn collect(read: impl Iterator<Item = pgp::errors::Result<DetachedSignature>>) -> Option<Vec<Signature>> {
+    let read: Vec<_> = read.take(MOST_SIGNATURES + 1).collect::<Result<_, _>>().ok()?;
+    let usable = !read.is_empty() && read.len() <= MOST_SIGNATURES;
+    usable.then(|| read.into_iter().map(|one| one.signature).collect())
+}
