@@ -9,7 +9,7 @@ use opb::distro::{Distro, Family};
 use opb::eval::{MemoryFiles, Project, evaluate};
 
 /// All releases that the project has data of, with their arches.
-const RELEASES: [(&str, &str); 12] = [
+const RELEASES: [(&str, &str); 13] = [
     ("debian-11", "amd64 arm64 i386"),
     ("debian-12", "amd64 arm64 i386"),
     ("debian-13", "amd64 arm64"),
@@ -18,6 +18,7 @@ const RELEASES: [(&str, &str); 12] = [
     ("el-9", "amd64 arm64"),
     ("fedora-44", "amd64 arm64"),
     ("fedora-45", "amd64 arm64"),
+    ("mini-1", "amd64"),
     ("opensuse-leap-16.0", "amd64 arm64"),
     ("ubuntu-22.04", "amd64"),
     ("ubuntu-24.04", "amd64"),
@@ -65,7 +66,7 @@ fn every_file_says_where_its_facts_come_from_and_what_was_not_tried() {
     for (name, text) in texts() {
         let head: String =
             text.lines().take_while(|line| line.starts_with("//")).map(|line| line[2..].to_lowercase()).collect();
-        let source = ["distro-info-data", "mock-core-configs"];
+        let source = ["distro-info-data", "mock-core-configs", "scripts/mini-rpm"];
         assert!(source.iter().any(|source| head.contains(source)), "{name} does not say where its facts come from");
         assert!(head.contains("not tried") || head.contains("could be tried"), "{name} does not say what was tried");
     }
@@ -83,7 +84,7 @@ fn what_versions_carry_differs_between_releases() {
         let old = rpm.macros.get("rhel").is_some_and(|release| release == "8");
         assert_eq!(rpm.caret, !old, "{}", distro.name);
     }
-    assert_eq!(project.distros.values().filter(|distro| distro.family() == Family::Rpm).count(), 6);
+    assert_eq!(project.distros.values().filter(|distro| distro.family() == Family::Rpm).count(), 7);
 }
 
 /// The column of `distro-info-data` that says when support ends, by vendor: long term support where there is one.
