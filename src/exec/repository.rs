@@ -1,5 +1,7 @@
 //! Nodes that assemble a repository's content from what builds made.
 
+mod yum;
+
 use std::collections::BTreeMap;
 
 use super::context::{Context, Job};
@@ -26,6 +28,9 @@ pub fn assemble(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     let Action::Repo { settings } = &node.action() else {
         return Err(NodeError::NoInput { role: "settings".to_owned() }.into());
     };
+    if yum::is_meant(settings) {
+        return yum::assemble(ctx, job, settings);
+    }
     let area = |role: &str| area_of(settings, role);
     let settings = settings_of(settings);
     let made_by = makers(job);

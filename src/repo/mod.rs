@@ -1,4 +1,4 @@
-//! Repositories: packages in, the tree of an APT repository out.
+//! Repositories: packages in, the tree of an APT repository out; [`yum`] has those of RPM packages.
 //!
 //! Knows how an archive is laid out and what its indexes say. Does not know where bytes come from (it gets names, sizes
 //! and digests), what the time is (the tree holds no date) or how anything is signed: `Release` is text made by
@@ -15,6 +15,7 @@ mod compress;
 mod pool;
 mod release;
 mod stanza;
+pub mod yum;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,7 @@ pub use release::{release_text, sources_entry};
 use crate::diag::{Cause, Caused};
 use crate::digest::{Digest, Sha256};
 use crate::name::Arch;
+use crate::package::rpm::RpmError;
 use crate::tree::{Tree, TreeError};
 
 /// What a repository calls itself, and what it may hold.
@@ -223,6 +225,15 @@ pub enum RepoError {
         /// The file that is missing, not listed, or other than listed.
         file: String,
     },
+    /// A package that is none.
+    #[error("putting `{package}` into a repository")]
+    #[diagnostic(code(opb::repo::rpm), help("build it again; `rpm -qp` says what it holds"))]
+    NotRpm {
+        /// The file.
+        package: String,
+        /// Why.
+        source: RpmError,
+    },
     /// A time outside the years that a `Release` file can hold.
     #[error("writing a release file for the time {seconds}, which no date stands for")]
     #[diagnostic(code(opb::repo::date), help("set the machine's clock"))]
@@ -249,6 +260,7 @@ impl Caused for RepoError {
     fn fault(&self) -> Cause {
         match self {
             Self::Date { .. } | Self::Compress { .. } => Cause::Environment,
+            Self::NotRpm { source, .. } => source.fault(),
             Self::Tree(_) => Cause::Bug,
             _ => Cause::Input,
         }
