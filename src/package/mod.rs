@@ -14,6 +14,7 @@ mod member;
 pub mod patch;
 pub mod relation;
 pub mod rpm;
+pub mod repodata;
 pub mod rpm_version;
 pub mod source;
 pub mod sources;
