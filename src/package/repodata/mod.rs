@@ -12,6 +12,7 @@
 
 pub mod filelists;
 pub mod groups;
+pub mod plain;
 pub mod primary;
 pub mod repomd;
 #[cfg(test)]

@@ -31,8 +31,7 @@ const KEPT: [(&str, &[&str]); 17] = [
 ];
 
 /// Elements of the namespace of rpm.
-const OF_RPM: [&str; 7] =
-    ["provides", "requires", "conflicts", "obsoletes", "recommends", "supplements", "entry"];
+const OF_RPM: [&str; 7] = ["provides", "requires", "conflicts", "obsoletes", "recommends", "supplements", "entry"];
 
 /// Elements whose text counts.
 const WITH_TEXT: [&str; 4] = ["name", "arch", "checksum", "file"];
@@ -186,7 +185,9 @@ impl Package {
     fn check(&self) -> Result<(), RepodataError> {
         let what = if self.digest.is_empty() { "digest" } else { "place" };
         if self.digest.is_empty() || !self.is_placed {
-            return Err(RepodataError::Missing { what: format!("{what} of the package `{}`", self.name.escape_debug()) });
+            return Err(RepodataError::Missing {
+                what: format!("{what} of the package `{}`", self.name.escape_debug()),
+            });
         }
         Ok(())
     }

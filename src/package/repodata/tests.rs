@@ -136,3 +136,21 @@ fn groups_have_what_is_installed_with_them() {
     assert_eq!(groups::encode(&groups), "buildsys-build bash gcc make\nempty \n");
     assert_eq!(groups::decode(&groups::encode(&groups)), groups);
 }
+
+#[test]
+fn a_question_is_a_package_that_needs_all_of_it() {
+    let parse = |text: &str| crate::package::spec::dependency::parse(text).expect("good");
+    let needs = parse("pkgconfig(libmd) >= 1.0, gcc, (a or b), /usr/bin/x, bash = 1:5.2-3");
+    let text = plain::of(&[plain::question("q", "x86_64", &needs, &parse("vim < 2"))]);
+    let requires = "<rpm:requires><rpm:entry name=\"pkgconfig(libmd)\" flags=\"GE\" epoch=\"0\" ver=\"1.0\"></rpm:entry>\
+                    <rpm:entry name=\"gcc\"></rpm:entry><rpm:entry name=\"(a or b)\"></rpm:entry>\
+                    <rpm:entry name=\"/usr/bin/x\"></rpm:entry>\
+                    <rpm:entry name=\"bash\" flags=\"EQ\" epoch=\"1\" ver=\"5.2\" rel=\"3\"></rpm:entry></rpm:requires>";
+    assert!(text.contains(requires), "{text}");
+    let conflicts =
+        "<rpm:conflicts><rpm:entry name=\"vim\" flags=\"LT\" epoch=\"0\" ver=\"2\"></rpm:entry></rpm:conflicts>";
+    assert!(text.contains(conflicts), "{text}");
+    let read = primary::files(&text).expect("as its own form");
+    assert_eq!((read.len(), read[0].name.as_str()), (1, "q"));
+    assert_eq!(primary::slim(&text, &BTreeMap::new()).expect("good"), text, "in the slim form already");
+}
