@@ -10,7 +10,8 @@ fn demo() -> Space {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut space = Space { folder: tempfile::tempdir().expect("made"), lock: Lock::default() };
     fs::create_dir_all(space.folder.path().join("home")).expect("made");
-    for file in fs::read_dir(root.join("recipes")).expect("the demo's recipes").flatten() {
+    let recipes = fs::read_dir(root.join("recipes")).expect("the demo's recipes").flatten();
+    for file in recipes.filter(|file| file.path().is_file()) {
         let text = fs::read_to_string(file.path()).expect("a recipe");
         space.file(&format!("recipes/{}", file.file_name().to_string_lossy()), &text);
     }
