@@ -6,7 +6,6 @@
 
 mod begin;
 mod files;
-mod keys;
 mod local;
 mod packaging;
 mod revision;

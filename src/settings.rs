@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! maintainer = "Vendor packages <packages@example.org>"   # stands in changelog entries that opb makes
+//! source_distro = "debian-12"     # whose source packages distros of RPM packages take; default: the only one that is pinned
 //!
 //! [mirrors]                       # where the host's own apt configuration does not say
 //! debian = "https://mirror.example.org/debian"
@@ -42,7 +43,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::diag::{Cause, Caused};
-use crate::name::{ChannelName, ComponentName};
+use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::quantity::{Age, Size};
 
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
@@ -53,6 +54,9 @@ pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 pub struct Settings {
     /// Who makes the packages: name and address, for changelog entries.
     pub maintainer: String,
+    /// The distro of `.deb` packages whose source packages `dsc(…)` means on distros of RPM packages; `None`: the only one
+    /// that is pinned.
+    pub source_distro: Option<DistroName>,
     /// Addresses of archives, by vendor (`debian`) or distro (`debian-12`), with `-security` or `/` and an extra repository.
     pub mirrors: BTreeMap<String, String>,
     /// How far a collection goes.
@@ -201,6 +205,7 @@ impl Default for Settings {
         let nightly = ChannelName::new("nightly").expect("a plain name");
         Self {
             maintainer: "opb <opb@localhost>".to_owned(),
+            source_distro: None,
             mirrors: BTreeMap::new(),
             store: Collection::default(),
             limits: Limits::default(),
@@ -324,7 +329,7 @@ mod tests {
         let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
         assert_eq!(
             error("mirors = 1"),
-            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `mirrors`, `store`, `limits`, `channel`, `cache`"
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `store`, `limits`, `channel`, `cache`"
         );
         assert_eq!(
             error("maintainer = \"a\\nb\""),

@@ -11,7 +11,7 @@ use super::lint::{Ground, allow, look};
 use super::mistake::{Complaint, Mistake, RecipeError, RecipeErrors};
 use super::scan::Text;
 use super::survey::{Survey, survey};
-use super::weave::{Asked, LookAt, Looked, Sources, are_pinned, weave};
+use super::weave::{Asked, LookAt, Looked, Sources, are_pinned, source_distro, weave};
 use super::{Files, FilesError, Project, Watch, Work, tables};
 use crate::component::Component;
 use crate::lock::{LOCK_VERSION, Lock};
@@ -127,8 +127,8 @@ pub fn check(question: Question<'_>) -> Answer {
     }
     let seen = RefCell::new(Looked::new());
     let look_once = |asked: &BTreeMap<String, Asked>| look_once(&seen, look_at, asked);
-    let sources = Sources::new(&survey.project, &built, &lock_value, &look_once);
-    let whole = without_unpinned(&survey.project, &lock_value, is_damaged);
+    let sources = Sources::new(&survey.project, &built, (&lock_value, &settings_value), &look_once);
+    let whole = without_unpinned(&survey.project, (&lock_value, &settings_value), is_damaged);
     if let Err(errors) = weave(whole.as_ref().unwrap_or(&survey.project), &lock_value, &settings_value, &look_once) {
         // What it says of channels is said below, at its place.
         findings.extend(errors.iter().filter(|error| error.file() != SETTINGS).cloned());
@@ -165,11 +165,14 @@ pub fn check(question: Question<'_>) -> Answer {
 
 /// Where the lock is damaged, a source that is not pinned may be one whose pin was damaged: the project without what is
 /// made of such sources. `None` where nothing has to be left out.
-fn without_unpinned(project: &Project, lock: &Lock, is_damaged: bool) -> Option<Project> {
+fn without_unpinned(project: &Project, (lock, settings): (&Lock, &Settings), is_damaged: bool) -> Option<Project> {
     if !is_damaged {
         return None;
     }
+    let of_rpm = source_distro(&project.distros, lock, settings).ok();
     let pinned = |distro: &DistroName, component: &Component| {
+        let is_rpm = project.distros.get(distro).is_some_and(|distro| distro.rpm().is_some());
+        let distro = of_rpm.filter(|_| is_rpm).unwrap_or(distro);
         component.source_packages().all(|name| lock.dsc.get(distro).is_some_and(|pins| pins.contains_key(name)))
     };
     let is_pinned = |work: &Work| pinned(&work.target.distro, &work.component) && are_pinned(project, lock, work);

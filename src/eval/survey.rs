@@ -136,6 +136,7 @@ impl<'a> Evaluation<'a> {
         let (beside, warnings) = (FilesBeside::new(), Vec::new());
         let mut project = Project { distros, components, work, beside, warnings, broken };
         recipe::read_contents(&mut project, self.files, &mut self.errors);
+        recipe::read_specs(&mut project, self.files, &mut self.errors);
         Survey {
             project,
             errors: self.errors,

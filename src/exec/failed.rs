@@ -198,7 +198,6 @@ pub fn ready(
         limits,
         cpu,
         network: Network::None,
-        inner: None,
     })
 }
 

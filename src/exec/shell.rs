@@ -58,8 +58,7 @@ pub fn ready(ctx: &Context<'_>, job: &Job<'_>, work: &WorkDir) -> Result<Request
             };
             let root = RootFs::Layers { lowers, upper: Upper::Discard };
             let cpu = ctx.runs(node, job.graph)?.cpu().clone();
-            let (binds, steps, network, inner) = (Vec::new(), vec![step], Network::None, None);
-            Ok(Request { root, scratch, binds, steps, limits, cpu, network, inner })
+            Ok(Request { root, scratch, binds: Vec::new(), steps: vec![step], limits, cpu, network: Network::None })
         }
         _ => Err(NodeError::NoInput { role: "root".to_owned() }.into()),
     }

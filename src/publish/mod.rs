@@ -15,7 +15,6 @@
 
 mod generation;
 mod names;
-pub mod signed;
 
 use std::collections::BTreeMap;
 

@@ -71,7 +71,6 @@ fn question(needs: &[&str]) -> Resolve {
         first_alternative: true,
         ours: SharedTable::default(),
         extra: Vec::new(),
-        asks: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Distros of RPM packages: evaluated, planned and shown, and what is said where they cannot be pinned or built.
+//! Distros of RPM packages: evaluated, planned and shown; not built yet, and that is said.
 
 use opb::lock::RepositoryPin;
 
@@ -82,56 +82,22 @@ fn a_spec_that_cannot_be_told() {
 }
 
 #[test]
-fn building_needs_to_know_where_the_repositories_are() {
-    let seen = space().seen(&["build", "@mirror-9", "--offline"]);
-    let told = "error   index:base@mirror-9/amd64\n  no place is known for the repository `base` of `mirror-9`\n  help: add its address \
-                to `opb.toml`, below `[mirrors]`: \"mirror-9/base\" = \"…\", with `$basearch` where the arch stands\n";
-    assert!(seen.starts_with("exit 3\n") && seen.contains(told), "{seen}");
+fn building_says_that_it_cannot() {
+    let seen = space().seen(&["build", "@mirror-9"]);
+    assert!(seen.starts_with("exit 2\n"), "{seen}");
+    let told = "cannot run `index:base@mirror-9/amd64`: RPM packages can be evaluated and looked at, but not built yet";
+    assert!(seen.contains(told), "{seen}");
+    assert!(seen.contains("leave distros of the family `rpm` out"), "{seen}");
 }
 
 #[test]
-fn a_pin_that_cannot_be_moved_stays() {
+fn updating_leaves_its_pins_alone() {
     let space = space();
     let before = fs::read_to_string(space.path("opb.lock")).expect("a lock");
-    insta::assert_snapshot!(space.seen(&["update", "--offline"]), @r###"
-    exit 3
-    --- stderr
-    opb::project::key_file
-
-      × the key file `RPM-GPG-KEY-mirror` of mirror-9 is not on this machine
-      help: put it into `distros/keyrings/`, from the distribution's own pages or its release package; it is looked for in `/etc/pki/rpm-gpg`, `/usr/share/distribution-gpg-keys/mirror` too
-    "###);
-    space.file("distros/keyrings/RPM-GPG-KEY-mirror", "not a key\n");
-    insta::assert_snapshot!(space.seen(&["update", "--offline"]), @r###"
-    exit 2
-    --- stderr
-    opb::sign::rpm::keys
-
-      × reading the keys in `RPM-GPG-KEY-mirror`: it holds no public key
-      help: put there the public keys that the distribution signs with, armored or binary
-    "###);
-    space.file("distros/keyrings/RPM-GPG-KEY-mirror", KEY);
-    insta::assert_snapshot!(space.seen(&["update", "--offline"]), @r###"
-    exit 3
-    --- stderr
-    opb::fetch::no_repository
-
-      × no place is known for the repository `base` of `mirror-9`
-      help: add its address to `opb.toml`, below `[mirrors]`: "mirror-9/base" = "…", with `$basearch` where the arch stands
-    "###);
+    let seen = space.seen(&["update", "--offline"]);
+    assert!(seen.contains("the pins of mirror-9 stay as they are: RPM repositories cannot be pinned yet"), "{seen}");
     assert_eq!(before, fs::read_to_string(space.path("opb.lock")).expect("a lock"));
 }
-
-/// A public key, of nobody.
-const KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\
-             \n\
-             mDMEawvbfhYJKwYBBAHaRw8BAQdAXK6aNZB9GyZ05wwmM/C4d28mEv++mTS6iwlX\n\
-             RC5IYs+0G21pcnJvciA8bWlycm9yQGV4YW1wbGUub3JnPoiQBBMWCAA4FiEENhAY\n\
-             e54kjuBXtlvTDt7bHPG628oFAmsL234CGwMFCwkIBwIGFQoJCAsCBBYCAwECHgEC\n\
-             F4AACgkQDt7bHPG628qrzwD+LUd3EKcojZRMwxZaHRoc2U7Uvf6VBaWyxO7rIR1d\n\
-             VvoBAOuwq4H0VqfpdZ4WCCzCh4bgxa44NymsM8/mnAXycGgE\n\
-             =5+4I\n\
-             -----END PGP PUBLIC KEY BLOCK-----\n\n";
 
 #[test]
 fn a_new_recipe_says_which_package_is_meant() {
@@ -181,4 +147,83 @@ fn a_new_recipe_says_which_package_is_meant() {
         seen.contains("note: viewer asks for libmd-devel: if libmd-dev or md-devel is meant, add it to `aliases`\n"),
         "{seen}"
     );
+}
+
+/// The same component, whose source has no spec.
+fn beside() -> Space {
+    let space = space();
+    space.file("recipes/logax.rhai", "#{\n    source: path(\"sources/logax\"),\n    build: spec(),\n}\n");
+    fs::remove_file(space.path("sources/logax/rpm/logax.spec")).expect("removed");
+    space.file("sources/logax/logax.c", "int main(void) { return 0; }\n");
+    space
+}
+
+#[test]
+fn a_spec_may_stand_beside_the_recipe() {
+    let space = beside();
+    insta::assert_snapshot!(space.seen(&["eval", "--quiet"]), @r#"
+    exit 2
+    --- stderr
+      × evaluating the recipes: 1 mistake
+
+    Error: opb::eval::need
+
+      × `sources/logax` for mirror-9/amd64: the source has no spec, and there is none in `recipes/logax/`
+       ╭─[recipes/logax.rhai:2:5]
+     1 │ #{
+     2 │     source: path("sources/logax"),
+       ·     ───┬──
+       ·        ╰── here
+     3 │     build: spec(),
+       ╰────
+      help: add a spec to the source or to `recipes/logax/`, name it as in `build: spec("rpm/tool.spec")`, or leave these distros out with `targets`
+    "#);
+    space.file("recipes/logax/logax.spec", SPEC);
+    let ids = |space: &Space| space.stdout(&["eval", "--quiet", "--format", "json"]);
+    let first = ids(&space);
+    assert_eq!(ids(&space), first);
+    // What the spec does not name is no input; the spec is.
+    space.file("recipes/logax/notes", "not named\n");
+    assert_eq!(ids(&space), first);
+    space.file("recipes/logax/logax.spec", &SPEC.replace("make", "gcc"));
+    let second = ids(&space);
+    assert_ne!(second, first);
+    // So is what it names.
+    let with_patch = SPEC.replace("BuildRequires", "Patch0: fix.patch\nBuildRequires");
+    space.file("recipes/logax/logax.spec", &with_patch);
+    space.file("recipes/logax/fix.patch", "+\n");
+    let third = ids(&space);
+    space.file("recipes/logax/fix.patch", "-\n");
+    let fourth = ids(&space);
+    assert!(second != third && third != fourth);
+}
+
+#[test]
+fn what_cannot_be_read_beside_a_recipe_is_told() {
+    let space = beside();
+    space.file("recipes/logax/logax.spec", &"#".repeat(2 << 20));
+    insta::assert_snapshot!(space.seen(&["eval", "--quiet"]), @r"
+    exit 2
+    --- stderr
+      × evaluating the recipes: 1 mistake
+
+    Error: opb::eval::file
+
+      × `recipes/logax/logax.spec` is larger than 1048576 bytes
+      help: a spec is never that long: move what is not packaging into files beside it
+    ");
+    space.file("recipes/logax/logax.spec", SPEC);
+    for turn in 0..9 {
+        space.file(&format!("recipes/logax/data-{turn}"), &"x".repeat(1 << 20));
+    }
+    insta::assert_snapshot!(space.seen(&["eval", "--quiet"]), @r"
+    exit 2
+    --- stderr
+      × evaluating the recipes: 1 mistake
+
+    Error: opb::eval::file
+
+      × the files in `recipes/logax` have more than 8388608 bytes
+      help: move what the spec does not name elsewhere
+    ");
 }

@@ -86,7 +86,6 @@ fn make_space() -> Option<Space> {
         limits: NO_LIMITS,
         cpu: Cpu::Host,
         network: Network::None,
-        inner: None,
     };
     let (outcome, log) = space.run(&request);
     assert_eq!(outcome.expect("a base").end, End::Exit(0), "{log}");
@@ -139,7 +138,6 @@ impl Space {
             limits: NO_LIMITS,
             cpu: Cpu::Host,
             network: Network::None,
-            inner: None,
         }
     }
 

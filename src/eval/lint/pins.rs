@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::super::Work;
+use super::super::weave::takes_sources;
 use super::{Found, Ground, Lint};
 use crate::distro::{Distro, ExtraRepository};
 use crate::family::deb::extra::seen;
@@ -94,7 +96,9 @@ fn is_seen(ground: &Ground<'_>, distro: &DistroName, extra: &ExtraRepository) ->
 
 /// Sources that recipes take from a distro.
 fn used<'a>(ground: &Ground<'a>, distro: &DistroName) -> BTreeSet<&'a PackageName> {
-    let of_distro = ground.survey.project.work.iter().filter(|work| work.target.distro == *distro);
+    let (project, pins) = (&ground.survey.project, (ground.lock.0, ground.settings.0));
+    let takes = |work: &&Work| takes_sources(&project.distros, pins, distro, &work.target.distro);
+    let of_distro = project.work.iter().filter(takes);
     of_distro.filter(|work| work.component.skip.is_none()).flat_map(|work| work.component.source_packages()).collect()
 }
 

@@ -6,6 +6,9 @@ use super::super::RECIPES;
 use super::super::{DISTROS, Files};
 use super::{Found, Ground, Lint};
 use crate::diag::did_you_mean;
+use crate::family::rpm::{macros, named};
+use crate::name::Arch;
+use crate::package::spec;
 
 /// Folders that are looked into below `recipes/`, and how many names are.
 const DEEPEST: usize = 8;
@@ -87,6 +90,7 @@ fn beside(ground: &Ground<'_>, path: &str, folder: &str, found: &mut Found) {
         .find(|name| *name == format!("recipes/{own}/recipe.rhai") || *name == format!("recipes/{own}.rhai"));
     match recipe {
         Some(recipe) if ground.is_broken(recipe) || ground.names_file(recipe, &format!("recipes/{own}"), path) => {}
+        Some(_) if is_of_spec(ground, &format!("recipes/{own}/"), path) => {}
         Some(recipe) => {
             let message = format!("`{path}` is used by nothing in `{recipe}`");
             found.of(Lint::UnusedFile, path, message, "name it in `patches` or `files`, or remove it");
@@ -98,6 +102,26 @@ fn beside(ground: &Ground<'_>, path: &str, folder: &str, found: &mut Found) {
             "put it into the folder of a recipe that names it, or remove it",
         ),
     }
+}
+
+/// Whether `path` is a spec that may be what a recipe is built with on some distro, or a source or patch that such a one names.
+/// `folder` is that beside the recipe, with `/` at its end.
+fn is_of_spec(ground: &Ground<'_>, folder: &str, path: &str) -> bool {
+    let project = &ground.survey.project;
+    let Some(name) = path.strip_prefix(folder).filter(|name| !name.contains('/')) else { return false };
+    let of_folder = project.work.iter().filter(|work| folder.strip_suffix('/') == Some(work.component.folder.as_str()));
+    let rpms: BTreeSet<_> = of_folder.map(|work| &work.target.distro).collect();
+    let mut rpms = rpms.into_iter().filter_map(|name| project.distros.get(name)).filter_map(|distro| distro.rpm());
+    let files = || project.beside.range(folder.to_owned()..).take_while(|(path, _)| path.starts_with(folder));
+    rpms.any(|distro| {
+        let macros = macros(distro, &Arch::new("amd64").expect("an arch"));
+        let mut specs = files().filter(|(path, _)| path.ends_with(".spec"));
+        specs.any(|(of, file)| {
+            // What cannot be read may name it.
+            let read = std::str::from_utf8(&file.bytes).ok().and_then(|text| spec::read(text, macros.clone()).ok());
+            of == path || read.is_none_or(|spec| named(&spec).any(|other| other == name))
+        })
+    })
 }
 
 /// Files of the language outside of the two folders that are read.

@@ -7,19 +7,20 @@ use std::collections::BTreeSet;
 
 use rhai::Dynamic;
 
-use super::super::Project;
 use super::super::files::{Files, FilesError, MAX_FILE};
 use super::super::mistake::{Complaint, Mistake, RecipeError, is_harmful};
 use super::super::places::{Step, key};
 use super::super::read::{Beside, Reader};
-use crate::component::{Component, LaidFile};
+use super::super::{Project, Work};
+use crate::component::{Component, FilesBeside, LaidFile};
 use crate::diag::did_you_mean;
 use crate::path::TreePath;
 
 /// The most bytes of all patches and single files of a component.
 const MAX_ALL: usize = 8 << 20;
 
-/// Reads the patches and the single files beside recipes that the components of `project` name.
+/// Reads the patches and the single files beside recipes that the components of `project` name, and what stands beside specs
+/// there.
 pub(in super::super) fn read_contents(project: &mut Project, files: &dyn Files, errors: &mut Vec<RecipeError>) {
     let mut seen: BTreeSet<*const Component> = BTreeSet::new();
     let mut wrong: BTreeSet<(String, String)> = BTreeSet::new();
@@ -51,6 +52,59 @@ pub(in super::super) fn read_contents(project: &mut Project, files: &dyn Files, 
             }
         }
     }
+}
+
+/// Reads what stands in folders beside recipes in which there is a spec: what the spec may name is not known before it is read
+/// for a distro. Folders, and what is too large for a patch, are passed over.
+pub(in super::super) fn read_specs(project: &mut Project, files: &dyn Files, errors: &mut Vec<RecipeError>) {
+    let is_rpm = |work: &&Work| {
+        let distro = project.distros.get(&work.target.distro);
+        work.component.skip.is_none() && distro.is_some_and(|distro| distro.rpm().is_some())
+    };
+    let folders: BTreeSet<&str> =
+        project.work.iter().filter(is_rpm).map(|work| work.component.folder.as_str()).collect();
+    let mut found = FilesBeside::new();
+    for folder in folders {
+        let names = match files.list(folder) {
+            Ok(names) => names,
+            Err(FilesError::Missing { .. }) => continue,
+            Err(error) => {
+                errors.push(RecipeError::of_files(folder, &error));
+                continue;
+            }
+        };
+        let is_spec = |name: &String| name.ends_with(".spec");
+        if !names.iter().any(is_spec) {
+            continue;
+        }
+        let is_file = |name: &&String| !name.ends_with('/') && !name.ends_with(".rhai") && !name.starts_with('.');
+        let mut all = 0;
+        for name in names.iter().filter(is_file) {
+            let path = format!("{folder}/{name}");
+            match files.content(&path) {
+                Ok(content) => {
+                    all += content.bytes.len();
+                    found.insert(path, content);
+                }
+                Err(FilesError::TooLarge { .. }) if is_spec(name) => {
+                    let complaint = Complaint::new(Mistake::File, format!("`{path}` is larger than {MAX_FILE} bytes"));
+                    let help = "a spec is never that long: move what is not packaging into files beside it";
+                    errors.push(RecipeError::placeless(&path, complaint.help(help)));
+                }
+                Err(error) if is_spec(name) => errors.push(RecipeError::of_files(&path, &error)),
+                // Whether the spec names it, is seen when that is read.
+                Err(_) => {}
+            }
+            if all > MAX_ALL {
+                let message = format!("the files in `{folder}` have more than {MAX_ALL} bytes");
+                let complaint = Complaint::new(Mistake::File, message);
+                errors
+                    .push(RecipeError::placeless(folder, complaint.help("move what the spec does not name elsewhere")));
+                break;
+            }
+        }
+    }
+    project.beside.append(&mut found);
 }
 
 fn unusable(project: &Project, component: &Component, place: (&str, &TreePath), error: &FilesError) -> RecipeError {

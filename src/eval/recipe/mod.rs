@@ -11,7 +11,7 @@ mod whole;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(super) use beside::read_contents;
+pub(super) use beside::{read_contents, read_specs};
 pub(super) use line::Stopped;
 use rhai::{Array, Dynamic, Map};
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::{Project, Work};
 use super::before::{Before, Variant};
 use super::sources::{LocalSource, Looked, folder_of, local, place_of};
-use crate::component::{Component, SourceSpec};
+use crate::component::{Component, FilesBeside, SourceSpec};
 use crate::distro::{Distro, Packaging};
 use crate::drv::Action;
 use crate::family::deb::needs::Source;
@@ -112,7 +112,8 @@ pub fn amend(
                 };
                 let first = project.work.partition_point(|work| place(work).is_lt());
                 let arches = project.work[first..].iter().take_while(|work| place(work).is_eq()).count();
-                amend_rpm(&mut amendment, distro, (looked, &specs), (of_distro, arches), &nodes, settings)?;
+                let read = (looked, &project.beside, &specs);
+                amend_rpm(&mut amendment, distro, read, (of_distro, arches), &nodes, settings)?;
             }
         }
     }
@@ -210,7 +211,7 @@ fn amend_deb(
 fn amend_rpm(
     amendment: &mut Amendment,
     distro: &Distro,
-    (looked, specs): (&Looked, &rpm::Specs),
+    (looked, beside, specs): (&Looked, &FilesBeside, &rpm::Specs),
     (changes, arches): (&BTreeMap<&Arch, Change<'_>>, usize),
     nodes: &Nodes,
     settings: &Settings,
@@ -221,7 +222,8 @@ fn amend_rpm(
         let SourceSpec::Path { folder } = &change.now.source else { return None };
         let texts = &looked.get(&folder_of(folder.as_ref()))?.as_ref().ok()?.texts;
         let macros = rpm::macros(of_rpm, arch);
-        let read = |component: &Component| rpm::source(component, (of_rpm, &macros), texts, specs).ok();
+        let places = rpm::Places { texts, beside, upstream: None };
+        let read = |component: &Component| rpm::source(component, (of_rpm, &macros), places, specs).ok();
         let now = read(change.now)?;
         if read(&change.before.in_place_of(change.now))? != now {
             return None;

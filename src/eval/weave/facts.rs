@@ -7,6 +7,7 @@ use super::sources::{LookAt, Sources};
 use super::{by_distro, pinned_arches};
 use crate::lock::{Lock, SourceFacts};
 use crate::name::{ComponentName, DistroName};
+use crate::settings::Settings;
 
 /// What is known of the source of each component, by distro. Those whose source is not known are left out.
 pub fn facts(
@@ -19,7 +20,7 @@ pub fn facts(
         Some((name, pinned_arches(distro, pin)))
     });
     let work = by_distro(project, &pinned.collect());
-    let sources = Sources::new(project, &work, lock, look_at);
+    let sources = Sources::new(project, &work, (lock, &Settings::default()), look_at);
     let mut facts = BTreeMap::new();
     for (distro, work) in &work {
         for component in work.iter().map(|work| &*work.component) {

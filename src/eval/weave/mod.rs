@@ -18,6 +18,7 @@ mod needs;
 mod probes;
 pub(super) mod repo;
 mod rpm;
+mod source_distro;
 mod sources;
 mod stage;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use amend::{Earlier, amend};
 pub use before::Before;
 pub(super) use extra::are_pinned;
 pub use facts::facts;
+pub use source_distro::{source_distro, takes_sources};
 pub(super) use sources::Sources;
 pub use sources::{Asked, LocalError, LocalSource, LookAt, Looked};
 
@@ -121,7 +123,7 @@ pub fn weave<'p>(
         })
         .collect();
     let work = by_distro(project, &pinned);
-    let sources = Sources::new(project, &work, lock, look_at);
+    let sources = Sources::new(project, &work, (lock, settings), look_at);
     let stages = stage::Stages::new(project, &work);
     let mut weaver = distro::Weaver::default();
     let mut orders = needs::Orders::default();

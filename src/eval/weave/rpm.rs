@@ -7,6 +7,7 @@ mod needs;
 pub(super) mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use self::actions::{Actions, tools};
 use self::needs::Order;
@@ -14,14 +15,14 @@ use super::super::{Project, RecipeError, Work};
 use super::distro::{Made, packages_of};
 use super::laid::LaidTrees;
 use super::probes;
-use super::sources::{LocalError, LocalSource, Sources, source_node};
+use super::sources::{LocalError, LocalSource, Sources, pin_origin, source_node};
 use super::stage::Stages;
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::digest::Digest;
 use crate::distro::{Distro, Rpm};
 use crate::drv::Action;
 use crate::family::Part;
-use crate::family::rpm::{self, RpmSource, RpmSourceError};
+use crate::family::rpm::{self, Places, RpmSource, RpmSourceError, Upstream};
 use crate::graph::{self, Builder, NewNode, NodeId, Origin, Ready, Word};
 use crate::lock::DistroPin;
 use crate::name::{Arch, ComponentName, Kind};
@@ -46,11 +47,17 @@ struct Member<'a> {
     name: &'a ComponentName,
     /// For each pinned arch that it is built for, by place in the scene's arches, what its recipe and its spec come to.
     on: BTreeMap<usize, (&'a Component, RpmSource)>,
-    folder: String,
-    tree: Digest,
+    tree: Tree,
     laid: LaidTrees,
     /// The place of the member that this is the stage of.
     stage_of: Option<usize>,
+}
+
+/// What its source node gives, where that is from, and the place in the node's name.
+struct Tree {
+    digest: Digest,
+    origin: Origin,
+    place: String,
 }
 
 struct Base {
@@ -161,31 +168,52 @@ fn member<'a>(
     of: &dyn Fn(&'a Work) -> Option<&'a Component>,
 ) -> Result<Member<'a>, LocalError> {
     let distro = &scene.distro.name;
-    let (SourceSpec::Path { folder }, None) = (&first.source, first.source_packages().next()) else {
+    if first.sources.values().any(|source| matches!(source, SourceSpec::Dsc { .. })) {
         return Err(LocalError {
-            message: format!("a source of `{}` is one of Debian's, and {distro} has RPM packages", first.name),
-            help: format!("leave {distro} out with `targets`, as in `targets: [\"@debian-*\"]`"),
+            message: format!("a further source of `{}` is a source package, and {distro} has RPM packages", first.name),
+            help: format!(
+                "lay a folder of the project, or leave {distro} out with `targets`, as in `targets: [\"@debian-*\"]`"
+            ),
         });
+    }
+    let (tree, upstream) = match &first.source {
+        SourceSpec::Path { folder } => {
+            let LocalSource { tree, .. } = sources.folder(folder.as_ref())?;
+            let origin = Origin::Folder(folder.clone().unwrap_or_else(|| ".".to_owned()));
+            (Tree { digest: *tree, origin, place: String::new() }, None)
+        }
+        SourceSpec::Dsc { name } => {
+            let (of, pin) = sources.of_other(name, &first.name)?;
+            let upstream = Upstream::of(pin).ok_or_else(|| LocalError {
+                message: format!("the source package `{name}` of {of} has no upstream archive, or several that it could be"),
+                help: format!("leave {distro} out with `targets`, as in `targets: [\"@debian-*\"]`, or take the source from a folder"),
+            })?;
+            (Tree { digest: pin.tree, origin: pin_origin(of, pin), place: of.to_string() }, Some(Arc::new(upstream)))
+        }
     };
-    let LocalSource { tree, .. } = sources.folder(folder.as_ref())?;
-    let texts = sources.texts(first, folder.as_ref())?;
-    let folder = folder.clone().unwrap_or_else(|| ".".to_owned());
+    let shown = match (&tree.origin, &first.source) {
+        (Origin::Folder(folder), _) => folder.clone(),
+        (_, SourceSpec::Dsc { name }) => name.to_string(),
+        _ => first.name.to_string(),
+    };
+    let texts = sources.texts(first)?;
+    let places = Places { texts: &texts, beside: sources.beside(), upstream: upstream.as_ref() };
     let mut on = BTreeMap::new();
     for work in works {
         let arch = scene.arches.iter().position(|arch| **arch == work.target.arch).expect("work is of pinned arches");
         let Some(component) = of(work) else { continue };
         let source =
-            rpm::source(component, (scene.rpm, &scene.macros[arch]), &texts, sources.specs()).map_err(|error| {
+            rpm::source(component, (scene.rpm, &scene.macros[arch]), places, sources.specs()).map_err(|error| {
                 let closest: &dyn miette::Diagnostic = match &error {
                     RpmSourceError::Spec { source, .. } => source,
                     other => other,
                 };
                 let help = closest.help().map(|help| help.to_string()).unwrap_or_default();
-                LocalError { message: format!("`{folder}` for {}: {}", work.target, crate::diag::chain(&error)), help }
+                LocalError { message: format!("`{shown}` for {}: {}", work.target, crate::diag::chain(&error)), help }
             })?;
         on.insert(arch, (component, source));
     }
-    Ok(Member { name: &first.name, on, folder, tree: *tree, laid: LaidTrees::default(), stage_of: None })
+    Ok(Member { name: &first.name, on, tree, laid: LaidTrees::default(), stage_of: None })
 }
 
 fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Builder) -> Base {
@@ -202,7 +230,7 @@ fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Builder) -> Base {
     let origin = Origin::Index { distro: distro.clone(), extra: None, files: places };
     let of_index = Action::Index { files: files.into_values().map(|(file, ..)| file).collect() };
     let index = add(Kind::Index, &of_index, &[], origin);
-    let of_list = rpm::resolve_base((scene.distro, scene.rpm), arch);
+    let of_list = rpm::resolve_base(scene.rpm, arch);
     let list = add(Kind::Resolve, &of_list, &[("index", index, "packages")], Origin::Made);
     let root = add(Kind::Root, &rpm::root(scene.rpm), &[("list", list, "list")], Origin::Made);
     Base { place, index, list, root }
@@ -275,11 +303,6 @@ fn component(
                 needs.push(graph.need_as(*role, *node, "packages"));
             }
         }
-        if one.source.spec.asks {
-            // What the source itself asks for is found out in a root, with its source package.
-            needs.push(graph.need("root", base.root, "root"));
-            needs.push(graph.need("source", source_package, "source"));
-        }
         let action = graph.ready(ready);
         lists.push(add(graph, Kind::Resolve, one, action, &mut needs));
     }
@@ -325,8 +348,8 @@ fn source_package(
     if let Some(known) = graph.find(kind, subject, place) {
         return Some(known);
     }
-    let origin = Origin::Folder(member.folder.clone());
-    let source = source_node(graph, subject, (member.tree, origin), ["", distro.as_str()]);
+    let Tree { digest, origin, place: of } = &member.tree;
+    let source = source_node(graph, subject, (*digest, origin.clone()), [of, distro.as_str()]);
     let action = graph.ready(action);
     let mut needs = member.laid.needs(scene.project, first, graph);
     needs.extend([graph.need("source", source, "tree"), graph.need("root", bases[tools].root, "root")]);

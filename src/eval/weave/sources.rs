@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Project, Work};
 use super::laid::{Layer, layers};
+use super::source_distro;
 use crate::component::{BuildSpec, Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::drv::Action;
@@ -16,6 +17,7 @@ use crate::family::rpm::Specs;
 use crate::graph::{Builder, NewNode, NodeId, Origin, Word};
 use crate::lock::{DscPin, Lock};
 use crate::name::{ComponentName, DistroName, Kind, PackageName};
+use crate::settings::Settings;
 
 /// What is asked of a folder with a source: the texts in it that say how packages are made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -57,6 +59,8 @@ pub(in super::super) struct Sources<'a> {
     lock: &'a Lock,
     local: BTreeMap<Place, Result<(Source<'a>, Digest), LocalError>>,
     pinned: BTreeMap<&'a DistroName, BTreeMap<&'a PackageName, Source<'a>>>,
+    /// Whose source packages distros of RPM packages take.
+    source_distro: Result<&'a DistroName, LocalError>,
     specs: Specs,
 }
 
@@ -78,7 +82,7 @@ impl<'a> Sources<'a> {
     pub fn new(
         project: &'a Project,
         work: &BTreeMap<&'a DistroName, Vec<&'a Work>>,
-        lock: &'a Lock,
+        (lock, settings): (&'a Lock, &Settings),
         look_at: &LookAt<'_>,
     ) -> Self {
         let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
@@ -125,7 +129,26 @@ impl<'a> Sources<'a> {
             (distro, read.collect())
         });
         let local = local.collect();
-        Self { pinned: pinned.collect(), local, looked, beside, lock, specs: Specs::default() }
+        let source_distro = source_distro(&project.distros, lock, settings);
+        Self { pinned: pinned.collect(), local, looked, beside, lock, source_distro, specs: Specs::default() }
+    }
+
+    /// The source package that `component` is made of on a distro of RPM packages, and whose it is.
+    ///
+    /// # Errors
+    /// Where nothing says whose, or it is not pinned.
+    pub fn of_other(
+        &self,
+        name: &PackageName,
+        component: &ComponentName,
+    ) -> Result<(&'a DistroName, &DscPin), LocalError> {
+        let distro = self.source_distro.clone()?;
+        Ok((distro, self.pin(distro, name, component)?))
+    }
+
+    /// What is in files beside recipes.
+    pub fn beside(&self) -> &'a FilesBeside {
+        self.beside
     }
 
     /// Specs that have been read.
@@ -160,16 +183,16 @@ impl<'a> Sources<'a> {
         pin.ok_or_else(|| unpinned(distro, name, component))
     }
 
-    /// The texts of a local source for which it was asked, by path, with what is laid over them.
+    /// The texts of a source for which it was asked, by path, with what is laid over them; of a source package of a
+    /// distribution these alone.
     ///
     /// # Errors
     /// Where its folder, or what is laid over it, cannot be read.
-    pub fn texts(
-        &self,
-        component: &Component,
-        folder: Option<&String>,
-    ) -> Result<Cow<'_, BTreeMap<String, String>>, LocalError> {
-        let mut texts = Cow::Borrowed(&self.folder(folder)?.texts);
+    pub fn texts(&self, component: &Component) -> Result<Cow<'_, BTreeMap<String, String>>, LocalError> {
+        let mut texts = match &component.source {
+            SourceSpec::Path { folder } => Cow::Borrowed(&self.folder(folder.as_ref())?.texts),
+            SourceSpec::Dsc { .. } => Cow::Owned(BTreeMap::new()),
+        };
         let named = component.build.file().map(ToString::to_string);
         let is_wanted = |path: &str| match &named {
             Some(file) => path == file,

@@ -114,7 +114,6 @@ pub fn resolve_base(distro: &ListRules<'_>, arch: &Arch) -> Action {
         first_alternative: distro.options.first_alternative,
         ours: SharedTable::default(),
         extra: Vec::new(),
-        asks: None,
     })
 }
 
@@ -165,7 +164,6 @@ pub fn resolve(
         first_alternative: distro.options.first_alternative,
         ours,
         extra: extra::told(distro.extra, component, arch),
-        asks: None,
     })
 }
 

@@ -7,23 +7,26 @@
 //! Versions. The number of a rebuild enters the release, before what the distro adds to it: `Release: 1%{?dist}` of a spec
 //! comes out as `1.1.el9`, then `1.2.el9`. One source package serves all numbers.
 
+#[cfg(test)]
+mod beside_tests;
 pub mod needs;
-mod resolve;
 pub mod source;
+mod source_package;
 #[cfg(test)]
 mod tests;
+pub mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-pub use resolve::{resolve, resolve_base};
-pub use source::{RpmSource, RpmSourceError, Specs, macros, source};
+pub use source::{Places, RpmSource, RpmSourceError, Specs, macros, named, source};
+pub use source_package::source_package;
+pub use upstream::Upstream;
 
-use super::laid::{self, Laid};
 use super::{Part, probe};
 use crate::component::{BuildSpec, Component, Need};
-use crate::distro::{Bootstrap, DbBackend, Distro, Rpm};
-use crate::drv::{Action, Env, IndexFile, Script, SharedText};
+use crate::distro::{Bootstrap, DbBackend, Distro, Family, Rpm};
+use crate::drv::{Action, Env, IndexFile, Resolve, Script, SharedTable, SharedText};
 use crate::lock::RepositoryPin;
 use crate::name::{Arch, OutputName};
 use crate::package::spec::Spec;
@@ -38,11 +41,6 @@ pub const LAYER_FORMAT: u32 = 1;
 const NO_DATE: i64 = 315_532_800;
 
 static BUILD: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("build.sh")));
-/// The source package of a source with nothing laid into it.
-static SOURCE_PACKAGE: LazyLock<SharedText> = LazyLock::new(|| SharedText::new([COPY, laid::STAMP, PACK].concat()));
-
-const COPY: &str = include_str!("source/copy.sh");
-const PACK: &str = include_str!("source/pack.sh");
 
 /// The outputs of a build: packages, and their debug symbols with the sources of those.
 pub const BUILD_OUTPUTS: [&str; 2] = ["debug", "packages"];
@@ -60,30 +58,7 @@ pub fn arch_name(arch: &str) -> &str {
     }
 }
 
-/// An arch in Debian's spelling, from rpm's: `amd64` for `x86_64`.
-pub fn debian_arch(arch: &str) -> &str {
-    match arch {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "i386" | "i486" | "i586" | "i686" => "i386",
-        "armv7hl" => "armhf",
-        "ppc64le" => "ppc64el",
-        "noarch" => "all",
-        other => other,
-    }
-}
-
-/// The kinds of metadata files that a pin names.
-pub const INDEX_KINDS: [&str; 4] = ["primary", "filelists", "group", "modules"];
-
-/// The kind of the metadata file at `path`, as distributions name those files; what has no other name of its own is groups.
-fn kind_of(path: &str) -> &'static str {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let is_kind = |kind: &&&str| name.split(['-', '.']).any(|part| part == **kind);
-    INDEX_KINDS.iter().find(is_kind).copied().unwrap_or("group")
-}
-
-/// The pinned index of `arch` in a distro: every repository. Labels are `<place>/<repository>/<arch>/<kind>`.
+/// The pinned index of `arch` in a distro: every repository. Labels are `<place>/<repository>/<arch>`.
 ///
 /// Empty where the pin does not hold that arch.
 pub fn index_files(distro: &Rpm, pins: &[RepositoryPin], arch: &Arch) -> BTreeMap<String, (IndexFile, String, String)> {
@@ -92,7 +67,9 @@ pub fn index_files(distro: &Rpm, pins: &[RepositoryPin], arch: &Arch) -> BTreeMa
         let pin = pins.iter().find(|pin| pin.name == *repository && pin.arch == *arch);
         for (path, sha256) in pin.into_iter().flat_map(|pin| &pin.index) {
             // The repository's place keeps the order of the distro's file, which decides between equal versions.
-            let label = format!("{place:02}/{repository}/{arch}/{}", kind_of(path));
+            let kind = path.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
+            let kind = kind.rsplit('-').next().unwrap_or_default();
+            let label = format!("{place:02}/{repository}/{arch}/{kind}");
             let file = IndexFile { label: label.clone(), sha256: *sha256 };
             files.insert(label, (file, repository.clone(), path.clone()));
         }
@@ -105,6 +82,49 @@ pub fn is_pinned(distro: &Rpm, pins: &[RepositoryPin], arch: &Arch) -> bool {
     pins.iter().any(|pin| pin.arch == *arch && distro.repositories.contains(&pin.name) && !pin.index.is_empty())
 }
 
+/// The package list of a distro's base root: its groups (`@buildsys-build`) and packages.
+pub fn resolve_base(distro: &Rpm, arch: &Arch) -> Action {
+    choose(distro, arch, Vec::new(), Vec::new(), SharedTable::default())
+}
+
+/// The package list of the root that a component is built in.
+///
+/// `ours` names every package and capability that the project makes for the distro, with its component; `aliases` the names
+/// that specs ask for in place of a package of the project's.
+pub fn resolve(
+    component: &Component,
+    distro: &Rpm,
+    spec: &Spec,
+    arch: &Arch,
+    aliases: &BTreeMap<String, String>,
+    ours: SharedTable,
+) -> Action {
+    // A stream of a module is enabled by a need that begins with `@`, as a group is installed by one.
+    let streams = distro.modules.enable.iter().chain(&component.modules).map(|stream| format!("@{stream}"));
+    let mut needs: Vec<String> = streams.collect();
+    let mut push = |text: String, name: Option<&str>| {
+        let renamed = name.and_then(|name| Some((name, aliases.get(name)?)));
+        needs.push(match renamed {
+            Some((name, package)) => format!("{package}{}", &text[name.len()..]),
+            None => text,
+        });
+    };
+    for need in &spec.build_requires {
+        let name = match need {
+            crate::package::spec::dependency::Dependency::Plain { name, .. } => Some(name.as_str()),
+            crate::package::spec::dependency::Dependency::Joined { .. } => None,
+        };
+        push(need.to_string(), name);
+    }
+    for need in &component.needs {
+        if let Some((name, version)) = recipe_need(need) {
+            push(format!("{name}{version}"), Some(&name));
+        }
+    }
+    let conflicts = spec.build_conflicts.iter().map(ToString::to_string).collect();
+    choose(distro, arch, needs, conflicts, ours)
+}
+
 /// What a recipe asks for besides components: the capability, and its limit with a blank before it.
 fn recipe_need(need: &Need) -> Option<(String, String)> {
     let (name, version) = match need {
@@ -113,6 +133,22 @@ fn recipe_need(need: &Need) -> Option<(String, String)> {
         Need::Capability { capability, version } => (capability.rpm(), version),
     };
     Some((name, version.as_ref().map_or(String::new(), |bound| format!(" {}", bound.rpm()))))
+}
+
+fn choose(distro: &Rpm, arch: &Arch, needs: Vec<String>, conflicts: Vec<String>, ours: SharedTable) -> Action {
+    let groups = distro.base.groups.iter().map(|group| format!("@{group}"));
+    Action::Resolve(Resolve {
+        family: Family::Rpm.as_str().to_owned(),
+        arch: arch_name(arch.as_str()).to_owned(),
+        needs,
+        conflicts,
+        variant: if distro.base.weak { "weak" } else { "strong" }.to_owned(),
+        add: groups.chain(distro.base.add.iter().cloned()).collect(),
+        profiles: Vec::new(),
+        first_alternative: false,
+        ours,
+        extra: Vec::new(),
+    })
 }
 
 /// A chroot, or a layer of one: the input `list` says of what, and `base`, where there is one, on what it is stacked.
@@ -139,52 +175,6 @@ pub fn root(distro: &Rpm) -> Action {
         layer_format: LAYER_FORMAT,
         settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
     }
-}
-
-/// The source package of a component for a distro.
-pub fn source_package(
-    component: &Component,
-    distro: &Distro,
-    rpm: &Rpm,
-    source: &RpmSource,
-    laid: &Laid<'_>,
-    maintainer: &str,
-) -> Action {
-    let spec = &source.spec;
-    let mut env = base_env(distro, rpm, source, maintainer);
-    env.insert("OPB_ARCHIVE".into(), source.archive().unwrap_or_default().to_owned().into());
-    env.insert("OPB_FOLDER".into(), spec.folder.clone().into());
-    let lines =
-        |names: &mut dyn Iterator<Item = String>| names.map(|name| name + "\n").collect::<String>().into_bytes();
-    let mut files = laid::script_files(component, laid.beside);
-    files.extend([
-        (ARGUMENTS.to_owned(), arguments(component)),
-        ("sources".to_owned(), lines(&mut source.others().map(str::to_owned))),
-        ("stamps".to_owned(), lines(&mut component.stamp.iter().map(ToString::to_string))),
-    ]);
-    let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, source_text(component), BTreeMap::new());
-    let script = Script { sandbox_contract, text, env, env_with_probes, files, network: false };
-    Action::SourcePackage { script: Some(script) }
-}
-
-/// Only the steps that the component needs, as for `.deb`.
-fn source_text(component: &Component) -> SharedText {
-    let Component { sources, files, patches, .. } = component;
-    if sources.is_empty() && files.is_empty() && patches.is_empty() {
-        return SOURCE_PACKAGE.clone();
-    }
-    let [packages, sources] = laid::source_steps(component);
-    let steps = [
-        (true, COPY),
-        packages,
-        sources,
-        (true, laid::STAMP),
-        (!files.is_empty(), laid::LAY_FILES),
-        (!patches.is_empty(), laid::APPLY_PATCHES),
-        (true, PACK),
-    ];
-    let text: String = steps.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, step)| step).collect();
-    SharedText::new(text)
 }
 
 /// The build of a component's packages: those of one arch, or those that are independent of it.
@@ -254,7 +244,7 @@ pub fn arguments(component: &Component) -> Vec<u8> {
 }
 
 fn base_env(distro: &Distro, rpm: &Rpm, source: &RpmSource, maintainer: &str) -> Env {
-    let mut env = super::base_env(source.spec.date.unwrap_or(NO_DATE));
+    let mut env = super::base_env(source.date().unwrap_or(NO_DATE));
     let dist = rpm.macros.get("dist").cloned().unwrap_or_else(|| format!(".{}", distro.suffix));
     env.insert("OPB_SPEC".into(), source.file.clone().into());
     env.insert("OPB_SOURCE".into(), source.spec.name.to_string().into());

@@ -1,25 +1,42 @@
-//! What evaluation must know of a source with a spec, from the specs in it.
+//! What evaluation must know of a source with a spec: from the specs in it, or from those beside the recipe.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::arch_name;
-use crate::component::{BuildSpec, Component};
+use super::upstream::{Upstream, packing};
+use crate::component::{BuildSpec, Component, FileBeside, FilesBeside};
 use crate::diag::{Cause, Caused};
 use crate::distro::Rpm;
 use crate::name::Arch;
 use crate::package::rpm_version::Evr;
-use crate::package::spec::{Macros, Readings, Spec, SpecError};
+use crate::package::spec::{Macros, Readings, Spec, SpecError, with_version};
 
 /// A source's spec, read for one arch of one distro under the switches of one recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RpmSource {
-    /// The spec's file, from the source's root.
+    /// The spec's file: from the source's root, or its name beside the recipe.
     pub file: String,
+    /// Its text where it stands beside the recipe, as it is built from; `None` where it is in the source.
+    pub beside: Option<Arc<str>>,
     /// What it says but for the release, which mostly differs between distros.
     pub spec: Arc<Spec>,
     /// Its release.
     pub release: String,
+    /// The archive that it is built from, where that is one of a source package; `None` where it is made of the source.
+    pub upstream: Option<Arc<Upstream>>,
+}
+
+/// Where the spec of a component may stand.
+#[derive(Clone, Copy)]
+pub struct Places<'t> {
+    /// Texts in the source, by path.
+    pub texts: &'t BTreeMap<String, String>,
+    /// What is in files beside recipes.
+    pub beside: &'t FilesBeside,
+    /// The upstream archive, for a source package of a distribution of `.deb` packages.
+    pub upstream: Option<&'t Arc<Upstream>>,
 }
 
 /// Specs, each with what it came to for the distros that it has been read for.
@@ -42,19 +59,66 @@ impl Specs {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum RpmSourceError {
     /// No spec where the recipe says, or where they usually stand.
-    #[error("the source has no {what}")]
+    #[error("the source has no {what}, and there is none in `{folder}/`")]
     #[diagnostic(
         code(opb::rpm::no_spec),
         help(
-            "add a spec to the source, name it as in `build: spec(\"rpm/tool.spec\")`, or leave these distros out with `targets`"
+            "add a spec to the source or to `{folder}/`, name it as in `build: spec(\"rpm/tool.spec\")`, or leave these distros \
+             out with `targets`"
         )
     )]
     NoSpec {
         /// Such as `` `rpm/tool.spec` ``.
         what: String,
+        /// The folder beside the recipe.
+        folder: String,
+    },
+    /// The same where the source cannot have one.
+    #[error("there is no {what} in `{folder}/`")]
+    #[diagnostic(
+        code(opb::rpm::no_spec_beside),
+        help("put it there, since a source package of Debian's has none, or leave these distros out with `targets`")
+    )]
+    NoSpecBeside {
+        /// Such as `` `tool.spec` ``.
+        what: String,
+        /// The folder beside the recipe.
+        folder: String,
+    },
+    /// A spec beside the recipe that is no text.
+    #[error("`{file}` is not UTF-8 text")]
+    #[diagnostic(code(opb::rpm::not_text), help("save the spec as UTF-8"))]
+    NotText {
+        /// The file below the project's root.
+        file: String,
+    },
+    /// A source or patch that is nowhere.
+    #[error("`{file}` names `{name}`, which is not in `{folder}/`")]
+    #[diagnostic(code(opb::rpm::no_file), help("put the file there (1 MiB at most), or take the line out of the spec"))]
+    NoFile {
+        /// The spec.
+        file: String,
+        /// Source or patch.
+        name: String,
+        /// The folder beside the recipe.
+        folder: String,
+    },
+    /// A name for the upstream archive that is none of an archive.
+    #[error("`{file}` calls its first source `{name}`, and the source package has `{upstream}`")]
+    #[diagnostic(
+        code(opb::rpm::archive),
+        help("give it the name of a tar archive, as in `Source0: %{{name}}-%{{version}}.tar.xz`")
+    )]
+    Archive {
+        /// The spec.
+        file: String,
+        /// What it calls it.
+        name: String,
+        /// The file of the source package.
+        upstream: String,
     },
     /// Several specs and nothing that chooses among them.
-    #[error("the source has several specs: {list}")]
+    #[error("there are several specs: {list}")]
     #[diagnostic(code(opb::rpm::specs), help("name one, as in `build: spec(\"{first}\")`"))]
     Several {
         /// All of them.
@@ -114,10 +178,21 @@ impl RpmSource {
         self.spec.sources.values().next().map(|address| base_name(address))
     }
 
+    /// When it was made, in seconds since 1970: as the newest entry of a changelog says, the spec's or the source
+    /// package's; `None` where there is none.
+    pub fn date(&self) -> Option<i64> {
+        self.spec.date.max(self.upstream.as_ref().map(|upstream| upstream.date))
+    }
+
     /// File names of further sources and of patches, which stand beside the spec or in the source's root.
     pub fn others(&self) -> impl Iterator<Item = &str> {
         self.spec.sources.values().skip(1).chain(self.spec.patches.values()).map(|address| base_name(address))
     }
+}
+
+/// File names of all sources and patches that a spec names.
+pub fn named(spec: &Spec) -> impl Iterator<Item = &str> {
+    spec.sources.values().chain(spec.patches.values()).map(|address| base_name(address))
 }
 
 /// The macros of an arch of a distro.
@@ -143,55 +218,140 @@ fn macros_for(component: &Component, macros: &Macros) -> Macros {
     macros
 }
 
-/// The source of a component for an arch of a distro, whose macros are `macros`, from the texts that are in it, by path.
+/// The source of a component for an arch of a distro, whose macros are `macros`, from what stands at `places`.
+///
+/// A spec for a source package of a distribution gets the version of that.
 ///
 /// # Errors
-/// Where there is no spec, or more than one, or it cannot be read.
+/// Where there is no spec, or more than one, or it cannot be read, or something that it names is not there.
 pub fn source(
     component: &Component,
     (distro, macros): (&Rpm, &Macros),
-    texts: &BTreeMap<String, String>,
+    places: Places<'_>,
     specs: &Specs,
 ) -> Result<RpmSource, RpmSourceError> {
-    let (file, text) = choose(component, texts)?;
-    let read = specs.of(text).read(&macros_for(component, macros));
-    let (spec, release) = read.map_err(|source| RpmSourceError::Spec { file: file.clone(), source })?;
-    let source = RpmSource { file: file.clone(), spec, release };
-    let named = source.archive().into_iter().chain(source.others()).map(|name| ("source or patch", name));
-    for (what, name) in named.chain([("folder", source.spec.folder.as_str())]) {
+    let Chosen { file, text, is_beside } = choose(component, places)?;
+    let text = match places.upstream {
+        Some(upstream) => Cow::Owned(with_version(text, &upstream.version)),
+        None => Cow::Borrowed(text),
+    };
+    let shown = if is_beside { format!("{}/{file}", component.folder) } else { file.clone() };
+    let read = specs.of(&text).read(&macros_for(component, macros));
+    let (spec, release) = read.map_err(|source| RpmSourceError::Spec { file: shown.clone(), source })?;
+    let beside = is_beside.then(|| Arc::from(text));
+    let source = RpmSource { file, beside, spec, release, upstream: places.upstream.cloned() };
+    let files = named(&source.spec).map(|name| ("source or patch", name));
+    for (what, name) in files.chain([("folder", source.spec.folder.as_str())]) {
         if !is_file_name(name) {
             let name = name.chars().take(80).collect();
-            return Err(RpmSourceError::FileName { file, what, name });
+            return Err(RpmSourceError::FileName { file: shown, what, name });
         }
     }
     let version = &source.spec.evr.version;
     if version.contains('^') && !distro.caret {
-        return Err(RpmSourceError::Caret { file, version: version.clone() });
+        return Err(RpmSourceError::Caret { file: shown, version: version.clone() });
+    }
+    if let Some(upstream) = &source.upstream {
+        check_files(component, (&source, upstream), places.beside, &shown)?;
     }
     Ok(source)
 }
 
-/// The spec that a recipe names; else the only one in `rpm/`, else the only one in the root or in `packaging/`.
-fn choose<'t>(
+/// Whether all that the spec of a source package names is there: with a folder of the project, only its own build can tell.
+fn check_files(
     component: &Component,
-    texts: &'t BTreeMap<String, String>,
-) -> Result<(String, &'t String), RpmSourceError> {
-    if let BuildSpec::Spec { file: Some(file), .. } = &component.build {
-        let file = file.to_string();
-        let text = texts.get(&file).ok_or_else(|| RpmSourceError::NoSpec { what: format!("`{file}`") })?;
-        return Ok((file, text));
+    (source, upstream): (&RpmSource, &Upstream),
+    beside: &FilesBeside,
+    shown: &str,
+) -> Result<(), RpmSourceError> {
+    if let Some(name) = source.archive().filter(|name| packing(name).is_none()) {
+        let (file, name, upstream) = (shown.to_owned(), name.to_owned(), upstream.file.clone());
+        return Err(RpmSourceError::Archive { file, name, upstream });
     }
-    let specs = || texts.iter().filter(|(path, _)| path.ends_with(".spec"));
-    let mut found: Vec<(&String, &String)> = specs().filter(|(path, _)| path.starts_with("rpm/")).collect();
-    if found.is_empty() {
-        found = specs().collect();
+    // What the recipe lays into the source may bring it.
+    let is_laid = changes(component);
+    let is_there = |name: &str| {
+        beside.contains_key(&format!("{}/{name}", component.folder))
+            || upstream.file_for(name, source.archive()).is_some()
+            || is_laid
+    };
+    match source.others().find(|name| !is_there(name)) {
+        None => Ok(()),
+        Some(name) => Err(RpmSourceError::NoFile {
+            file: shown.to_owned(),
+            name: name.to_owned(),
+            folder: component.folder.clone(),
+        }),
+    }
+}
+
+/// Whether the recipe changes the source before its source package is made.
+pub(super) fn changes(component: &Component) -> bool {
+    let Component { sources, files, patches, stamp, .. } = component;
+    !sources.is_empty() || !files.is_empty() || !patches.is_empty() || !stamp.is_empty()
+}
+
+/// A spec.
+struct Chosen<'t> {
+    file: String,
+    text: &'t str,
+    is_beside: bool,
+}
+
+/// The spec that a recipe names; else the only one in `rpm/`, else the only one in the root or in `packaging/`. Where the
+/// source has none, those beside the recipe count in the same way, and of several the one that is called as the component.
+fn choose<'t>(component: &Component, places: Places<'t>) -> Result<Chosen<'t>, RpmSourceError> {
+    let named = match &component.build {
+        BuildSpec::Spec { file, .. } => file.as_ref().map(ToString::to_string),
+        _ => None,
+    };
+    let specs = places.texts.iter().filter(|(path, _)| path.ends_with(".spec"));
+    let mut found: Vec<(&String, &String)> = match &named {
+        Some(file) => places.texts.get_key_value(file).into_iter().collect(),
+        None => specs.clone().filter(|(path, _)| path.starts_with("rpm/")).collect(),
+    };
+    if found.is_empty() && named.is_none() {
+        found = specs.collect();
     }
     match found.as_slice() {
-        [] => Err(RpmSourceError::NoSpec { what: "spec".to_owned() }),
-        [(path, text)] => Ok(((*path).clone(), text)),
+        [] => beside(component, named, places),
+        [(path, text)] => Ok(Chosen { file: (*path).clone(), text, is_beside: false }),
         several => Err(RpmSourceError::Several {
             list: several.iter().map(|(path, _)| format!("`{path}`")).collect::<Vec<_>>().join(", "),
             first: several[0].0.clone(),
+        }),
+    }
+}
+
+fn beside<'t>(component: &Component, named: Option<String>, places: Places<'t>) -> Result<Chosen<'t>, RpmSourceError> {
+    let folder = format!("{}/", component.folder);
+    let files = places.beside.range(folder.clone()..).take_while(|(path, _)| path.starts_with(&folder));
+    let mut specs: Vec<(&str, &FileBeside)> = files.map(|(path, file)| (&path[folder.len()..], file)).collect();
+    specs.retain(|(name, _)| match &named {
+        Some(named) => name == named,
+        None => name.ends_with(".spec") && !name.contains('/'),
+    });
+    let own = format!("{}.spec", component.name);
+    if specs.len() > 1 && specs.iter().any(|(name, _)| *name == own) {
+        specs.retain(|(name, _)| *name == own);
+    }
+    match specs.as_slice() {
+        [] => {
+            let what = named.map_or_else(|| "spec".to_owned(), |named| format!("`{named}`"));
+            let folder = component.folder.clone();
+            Err(match places.upstream {
+                Some(_) => RpmSourceError::NoSpecBeside { what, folder },
+                None => RpmSourceError::NoSpec { what, folder },
+            })
+        }
+        [(name, file)] => {
+            let not_text = |_| RpmSourceError::NotText { file: format!("{folder}{name}") };
+            let text = std::str::from_utf8(&file.bytes).map_err(not_text)?;
+            Ok(Chosen { file: (*name).to_owned(), text, is_beside: true })
+        }
+        several => Err(RpmSourceError::Several {
+            list: several.iter().map(|(name, _)| format!("`{folder}{name}`")).collect::<Vec<_>>().join(", "),
+            first: several[0].0.to_owned(),
         }),
     }
 }

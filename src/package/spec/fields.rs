@@ -151,7 +151,6 @@ impl Reader {
             sources: self.sources,
             patches: self.patches,
             date: self.date,
-            asks: self.asks,
             packages,
             name,
         };

@@ -14,12 +14,14 @@ mod macros;
 mod read;
 mod readings;
 mod table;
+mod version;
 
 use std::collections::BTreeMap;
 
 pub use macros::Macros;
 pub use read::read;
 pub use readings::Readings;
+pub use version::with_version;
 
 use self::dependency::{Dependency, NoDependency};
 use super::rpm_version::Evr;
@@ -55,8 +57,6 @@ pub struct Spec {
     pub folder: String,
     /// Noon of the newest entry of the changelog (or its time), in seconds since 1970; `None` where there is none.
     pub date: Option<i64>,
-    /// Whether it asks for more needs when it runs (`%generate_buildrequires`).
-    pub asks: bool,
     /// The packages that are made: those with a list of files.
     pub packages: BTreeMap<PackageName, Package>,
 }

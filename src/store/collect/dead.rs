@@ -84,7 +84,6 @@ impl Store {
                 }
             }
         }
-        self.find_dead_signed(&mut dead.since)?;
         Ok(dead)
     }
 

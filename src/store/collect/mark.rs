@@ -186,7 +186,6 @@ impl Store {
             let _gate = self.close_gate()?;
             self.mark_uses(&mut marked, downloads)?;
         }
-        self.mark_signed(&mut marked.objects)?;
         Ok(marked)
     }
 

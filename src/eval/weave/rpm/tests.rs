@@ -1,5 +1,6 @@
 //! Both families from one project: which nodes there are, and what reads what.
 
+mod dsc;
 pub(in super::super) mod fixture;
 
 use fixture::{RECIPES, lock, looked, project};
@@ -242,16 +243,12 @@ fn a_stage_is_there_only_where_it_breaks_a_circle() {
 fn mistakes_are_said_at_the_recipe() {
     let said = |recipe: (&str, &str)| woven(&[recipe]).expect_err("a mistake");
     assert_eq!(
-        said(("logax", "#{ source: dsc(\"logax\"), targets: [\"@mirror-9\"] }")),
-        [
-            "a source of `logax` is one of Debian's, and mirror-9 has RPM packages / leave mirror-9 out with `targets`, as in \
-         `targets: [\"@debian-*\"]`"
-        ]
-    );
-    assert_eq!(
         said(("logax", "#{ source: path(\"logax\"), build: spec(\"rpm/logx.spec\") }")),
-        ["`logax` for mirror-9/amd64: the source has no `rpm/logx.spec` / add a spec to the source, name it as in \
-         `build: spec(\"rpm/tool.spec\")`, or leave these distros out with `targets`"]
+        [
+            "`logax` for mirror-9/amd64: the source has no `rpm/logx.spec`, and there is none in `recipes/logax/` / add a spec to \
+         the source or to `recipes/logax/`, name it as in `build: spec(\"rpm/tool.spec\")`, or leave these distros out with \
+         `targets`"
+        ]
     );
     assert_eq!(
         said(("logax", "#{ source: path(\"logax\"), needs: [\"tol\"], targets: [\"@mirror-9\"] }")),

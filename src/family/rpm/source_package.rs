@@ -1,0 +1,113 @@
+//! The source package of a component for a distro: a spec, its files, and the upstream archive.
+
+use std::sync::LazyLock;
+
+use super::source::changes;
+use super::upstream::packing;
+use super::{ARGUMENTS, RpmSource, SANDBOX_CONTRACT, arguments, base_env};
+use crate::component::Component;
+use crate::distro::{Distro, Rpm};
+use crate::drv::{Action, Script, SharedText};
+use crate::family::laid::{self, Laid};
+
+/// The file beside the script with a spec that stands beside the recipe.
+const SPEC: &str = "spec";
+
+/// How files beside the script are called that stand beside the recipe; their names follow.
+const BESIDE: &str = "beside-";
+
+const COPY: &str = include_str!("source/copy.sh");
+const UNPACK: &str = include_str!("source/unpack.sh");
+const BEGIN: &str = include_str!("source/begin.sh");
+const INSIDE: &str = include_str!("source/inside.sh");
+const BESIDE_RECIPE: &str = include_str!("source/beside.sh");
+const OTHERS: &str = include_str!("source/others.sh");
+const PACKER: &str = include_str!("source/packer.sh");
+const PACK: &str = include_str!("source/pack.sh");
+const PRISTINE: &str = include_str!("source/pristine.sh");
+const REPACK: &str = include_str!("source/repack.sh");
+const SOURCE_PACKAGE: &str = include_str!("source/srpm.sh");
+
+/// The source package of a component for a distro.
+pub fn source_package(
+    component: &Component,
+    distro: &Distro,
+    rpm: &Rpm,
+    source: &RpmSource,
+    laid: &Laid<'_>,
+    maintainer: &str,
+) -> Action {
+    let spec = &source.spec;
+    let mut env = base_env(distro, rpm, source, maintainer);
+    env.insert("OPB_ARCHIVE".into(), source.archive().unwrap_or_default().to_owned().into());
+    env.insert("OPB_FOLDER".into(), spec.folder.clone().into());
+    if let Some(upstream) = &source.upstream {
+        env.insert("OPB_UPSTREAM".into(), upstream.file.clone().into());
+    }
+    let lines =
+        |names: &mut dyn Iterator<Item = String>| names.map(|name| name + "\n").collect::<String>().into_bytes();
+    let mut files = laid::script_files(component, laid.beside);
+    let other = |name: &str| {
+        // A source package may have the file by a name of its own.
+        let by = source.upstream.as_ref().and_then(|upstream| upstream.file_for(name, source.archive()));
+        by.filter(|by| *by != name).map_or_else(|| name.to_owned(), |by| format!("{name} {by}"))
+    };
+    files.extend([
+        (ARGUMENTS.to_owned(), arguments(component)),
+        ("sources".to_owned(), lines(&mut source.others().map(other))),
+        ("stamps".to_owned(), lines(&mut component.stamp.iter().map(ToString::to_string))),
+    ]);
+    if let Some(text) = &source.beside {
+        files.insert(SPEC.to_owned(), text.as_bytes().to_vec());
+        for name in source.others() {
+            let content = laid.beside.get(&format!("{}/{name}", component.folder));
+            files.extend(content.map(|content| (format!("{BESIDE}{name}"), content.bytes.clone())));
+        }
+    }
+    let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, text(component, source), Default::default());
+    let script = Script { sandbox_contract, text, env, env_with_probes, files, network: false };
+    Action::SourcePackage { script: Some(script) }
+}
+
+/// Only the steps that the component needs, as for `.deb`.
+fn text(component: &Component, source: &RpmSource) -> SharedText {
+    /// What most have: a folder with a spec in it, and nothing laid into it.
+    static USUAL: LazyLock<SharedText> =
+        LazyLock::new(|| SharedText::new([COPY, laid::STAMP, INSIDE, OTHERS, PACKER, PACK, SOURCE_PACKAGE].concat()));
+    let Component { sources, files, patches, .. } = component;
+    let has_archive = source.archive().is_some();
+    let is_laid = !sources.is_empty() || !files.is_empty() || !patches.is_empty();
+    if source.upstream.is_none() && source.beside.is_none() && has_archive && !is_laid {
+        return USUAL.clone();
+    }
+    let [packages, further] = laid::source_steps(component);
+    let same = |file: &str| source.archive().and_then(packing) == packing(file);
+    let spec = if source.beside.is_some() { BESIDE_RECIPE } else { INSIDE };
+    // An archive stays as its author made it, unless the recipe changes what is in it.
+    let pristine = source.upstream.as_ref().filter(|_| !changes(component));
+    let begin = match (&source.upstream, pristine) {
+        (_, Some(_)) => BEGIN,
+        (Some(_), None) => UNPACK,
+        (None, None) => COPY,
+    };
+    let is_made = pristine.is_none() && has_archive;
+    let is_same = pristine.is_some_and(|upstream| same(&upstream.file));
+    let is_other = pristine.is_some() && has_archive && !is_same;
+    let steps = [
+        (true, begin),
+        packages,
+        further,
+        (pristine.is_none(), laid::STAMP),
+        (!files.is_empty(), laid::LAY_FILES),
+        (!patches.is_empty(), laid::APPLY_PATCHES),
+        (true, spec),
+        (true, OTHERS),
+        (is_made || is_other, PACKER),
+        (is_made, PACK),
+        (is_same, PRISTINE),
+        (is_other, REPACK),
+        (true, SOURCE_PACKAGE),
+    ];
+    let text: String = steps.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, step)| step).collect();
+    SharedText::new(text)
+}
