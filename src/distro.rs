@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 
+mod archive;
 mod extra;
 pub mod known;
 
+pub use archive::{Archive, Repository};
 pub use extra::{ArchiveSuite, ExtraRepository, Taken};
 
 use serde::Serialize;
@@ -154,13 +156,13 @@ pub struct Base {
     pub add: Vec<String>,
 }
 
-/// What to do with a release file past its `Valid-Until`.
+/// What to do with a release file past its `Valid-Until`, or with metadata and packages whose key's time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Expired {
     /// Refuse it, unless the host's own apt is set to accept such files.
     Refuse,
-    /// Accept it: the release is archived and its release files are no longer renewed.
+    /// Accept it: the release is archived and nothing of it is renewed any more. Keys must have been good at its end.
     Accept,
 }
 
@@ -192,6 +194,8 @@ pub struct Rpm {
     pub payload: String,
     /// Whether its rpm knows `^` in versions (from rpm 4.15 on).
     pub caret: bool,
+    /// What to do where the time of the keys that it is signed with is over.
+    pub expired_metadata: Expired,
     /// Macros that specs ask of the distribution, such as `dist`, `rhel`, `fedora`, `el8`. Sorted.
     pub macros: BTreeMap<String, String>,
 }
@@ -290,4 +294,43 @@ pub enum Repodata {
     Xz,
     /// Zstandard: from createrepo_c 1.0 and libsolv 0.7 on.
     Zst,
+}
+
+#[cfg(test)]
+pub mod tests {
+    //! A distro of `.rpm` packages, for tests of others.
+
+    use super::*;
+
+    /// One of that name, distribution and release.
+    pub fn rpm_distro(name: &str, vendor: &str, release: &str) -> Distro {
+        let amd64: Arch = "amd64".parse().expect("an arch");
+        Distro {
+            name: name.parse().expect("a name"),
+            vendor: vendor.into(),
+            release: release.into(),
+            suffix: "mr9".into(),
+            arches: vec![amd64.clone()],
+            indep_on: amd64,
+            lifecycle: Lifecycle { end: "2032-05-31".into(), archived: false },
+            packaging: Packaging::Rpm(Rpm {
+                repositories: vec!["base".into()],
+                keys: vec!["key".into()],
+                base: RpmBase {
+                    groups: vec!["buildsys-build".into()],
+                    add: Vec::new(),
+                    bootstrap: Bootstrap::TwoStage,
+                    db: RpmDb { backend: DbBackend::Sqlite, path: "/var/lib/rpm".into() },
+                    weak: false,
+                },
+                modules: Modules { enable: Vec::new(), hotfixes: true },
+                signing: Signing { key: SigningKey::Rsa, digest: SigningDigest::Sha256 },
+                repodata: Repodata::Gz,
+                payload: "w19.zstdio".into(),
+                caret: false,
+                expired_metadata: Expired::Refuse,
+                macros: BTreeMap::from([("dist".to_owned(), ".mr9".to_owned()), ("rhel".to_owned(), "9".to_owned())]),
+            }),
+        }
+    }
 }

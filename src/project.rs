@@ -6,6 +6,7 @@
 
 mod begin;
 mod files;
+mod keys;
 mod local;
 mod packaging;
 mod revision;

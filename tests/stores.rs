@@ -21,6 +21,8 @@ mod places;
 mod processes;
 #[path = "stores/records.rs"]
 mod records;
+#[path = "stores/signed.rs"]
+mod signed;
 #[path = "stores/verifying.rs"]
 mod verifying;
 

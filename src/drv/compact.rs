@@ -67,6 +67,8 @@ impl Action {
                 }
                 number(to, words.table(&resolve.ours));
                 pairs(to, resolve.extra.iter().map(|extra| (&extra.name, &extra.taken)), words);
+                put(to, resolve.asks.iter().count());
+                resolve.asks.iter().for_each(|script| put_script(to, script, words));
             }
             Self::Root { layer_format, settings } => {
                 to.push(3);
@@ -122,6 +124,7 @@ impl Compact<'_> {
                 profiles: from.many(Reading::word)?,
                 ours: from.number().and_then(|number| words.table(number).cloned().ok_or(DamagedAction))?,
                 extra: from.many(|from| Ok(Extra { name: from.word()?, taken: from.word()? }))?,
+                asks: from.many(Reading::script)?.pop().map(Box::new),
             }),
             3 => Action::Root { layer_format: from.number()?, settings: from.settings()? },
             4 => Action::SourcePackage { script: None },

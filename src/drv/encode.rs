@@ -185,6 +185,8 @@ fn walk<S: Sink>(action: &Action, sink: &mut S) {
                 let extra = resolve.extra.iter().map(|extra| (&extra.name, &extra.taken));
                 map(sink, "extra repository", extra);
             }
+            // No other field begins as a script's do.
+            resolve.asks.iter().for_each(|script| walk_script(sink, script));
         }
         Action::Root { layer_format, settings } => {
             sink.field(&["layer format"], layer_format.to_string().as_bytes());

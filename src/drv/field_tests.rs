@@ -28,6 +28,7 @@ fn resolve() -> Resolve {
         first_alternative: true,
         ours: ours("e"),
         extra: vec![extra("f", "when-needed")],
+        asks: None,
     }
 }
 
@@ -92,6 +93,8 @@ fn all_actions() -> Vec<Action> {
         with_resolve(|resolve| resolve.extra.push(extra("g", "first"))),
         with_resolve(|resolve| resolve.extra.insert(0, extra("g", "first"))),
         with_resolve(|resolve| resolve.extra[0].taken = "first".to_owned()),
+        with_resolve(|resolve| resolve.asks = Some(Box::new(script()))),
+        with_resolve(|resolve| resolve.asks = Some(Box::new(Script { text: SharedText::new("ask\n"), ..script() }))),
         Action::Root { layer_format: 1, settings: settings("1") },
         Action::Root { layer_format: 2, settings: settings("1") },
         Action::Root { layer_format: 1, settings: settings("2") },

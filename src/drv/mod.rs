@@ -164,6 +164,9 @@ pub struct Resolve {
     pub ours: SharedTable,
     /// Extra repositories that packages may be taken from, in the order in which they are asked. Mostly empty.
     pub extra: Vec<Extra>,
+    /// Says what more the source itself asks for, once what it has asked for so far is installed: `%generate_buildrequires` of a
+    /// spec. Run over the base root with the source package until it says nothing new. Mostly `None`.
+    pub asks: Option<Box<Script>>,
 }
 
 /// An extra repository whose index is an input of a `resolve`.

@@ -4,6 +4,7 @@
 //! wanted that the store lacks, so that a run that lacks none works on a host without any.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
@@ -11,7 +12,7 @@ use super::error::NodeError;
 use crate::address::Address;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::distro::ArchiveSuite;
+use crate::distro::{Archive, ArchiveSuite, Repository};
 use crate::fetch::{self, Access, Came, FetchError, HostApt, Mirror, Wanted};
 use crate::store::{Store, WorkDir};
 
@@ -84,12 +85,15 @@ impl<'a> Archives<'a> {
         Ok(self.host.get_or_init(|| read))
     }
 
-    /// The archives that may hold a suite, best first.
+    /// The places that may hold an archive, best first.
     ///
     /// # Errors
     /// Where none is known.
-    pub fn mirrors(&self, of: ArchiveSuite<'_>, scratch: &WorkDir) -> Result<Vec<Mirror>, Failure> {
-        let mirrors = fetch::mirrors(of, self.overrides, self.host()?)?;
+    fn mirrors(&self, of: Archive<'_>, scratch: &WorkDir) -> Result<Vec<Mirror>, Failure> {
+        let mirrors = match of {
+            Archive::Suite(suite) => fetch::mirrors(suite, self.overrides, self.host()?)?,
+            Archive::Repository(repository) => vec![fetch::repository(repository, self.overrides)?],
+        };
         Ok(fetch::bases(&mirrors, &scratch.path().join("lists"), &self.access)?)
     }
 
@@ -99,7 +103,7 @@ impl<'a> Archives<'a> {
     /// Where it cannot be fetched.
     pub fn release(&self, of: ArchiveSuite<'_>) -> Result<(Vec<u8>, Mirror), Failure> {
         let scratch = self.store.new_work()?;
-        let mirrors = self.mirrors(of, &scratch)?;
+        let mirrors = self.mirrors(of.into(), &scratch)?;
         let suite = &of.suite.name;
         let places =
             mirrors.iter().map(|mirror| fetch::suite_address(&mirror.address, suite).join("InRelease")).collect();
@@ -110,27 +114,50 @@ impl<'a> Archives<'a> {
         Ok((bytes, first.ok_or_else(|| NodeError::NoInput { role: "mirror".to_owned() })?))
     }
 
+    /// The file at `path` of a repository as it is now, at most so many bytes of it; not verified. `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be fetched.
+    pub fn now(&self, of: Repository<'_>, path: &str, most: u64) -> Result<Option<Vec<u8>>, Failure> {
+        let scratch = self.store.new_work()?;
+        let places = self.mirrors(of.into(), &scratch)?.iter().map(|mirror| mirror.address.join(path)).collect();
+        let wanted = Wanted { places, name: "file".to_owned(), sha256: None, size: None };
+        match fetch::download(&[wanted], &scratch.path().join("now"), &self.access) {
+            Err(FetchError::Gone { .. }) => return Ok(None),
+            fetched => fetched?,
+        };
+        let failed = || read_error(&scratch, "now/file");
+        let mut bytes = Vec::new();
+        let file = scratch.dir().open("now/file").map_err(failed())?;
+        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed())?;
+        if bytes.len() as u64 > most {
+            let why = format!("it is longer than {most} bytes");
+            return Err(NodeError::Unreadable { what: format!("`{path}` of the repository `{}`", of.name), why }.into());
+        }
+        Ok(Some(bytes))
+    }
+
     /// Index files of a suite, each by path below the suite, into the store.
     ///
     /// # Errors
     /// Where one cannot be fetched.
     pub fn indexes(&self, of: ArchiveSuite<'_>, files: &[ArchiveFile]) -> Result<BTreeMap<Sha256, Digest>, Failure> {
-        self.files(of, files, |base, file| {
+        self.files(of.into(), files, |base, file| {
             fetch::by_hash(&fetch::suite_address(base, &of.suite.name), &file.path, file.sha256)
         })
     }
 
-    /// Files of the pool, into the store.
+    /// Files of an archive's pool, or of a repository, into the store.
     ///
     /// # Errors
     /// Where one cannot be fetched.
-    pub fn pool(&self, of: ArchiveSuite<'_>, files: &[ArchiveFile]) -> Result<BTreeMap<Sha256, Digest>, Failure> {
+    pub fn pool(&self, of: Archive<'_>, files: &[ArchiveFile]) -> Result<BTreeMap<Sha256, Digest>, Failure> {
         self.files(of, files, |base, file| vec![base.join(&file.path)])
     }
 
     fn files(
         &self,
-        of: ArchiveSuite<'_>,
+        of: Archive<'_>,
         files: &[ArchiveFile],
         places: impl Fn(&Address, &ArchiveFile) -> Vec<Address>,
     ) -> Result<BTreeMap<Sha256, Digest>, Failure> {
@@ -152,7 +179,7 @@ impl<'a> Archives<'a> {
     ///
     /// # Errors
     /// Where no archive is known, or the store cannot be read or written.
-    pub fn pool_each(&self, of: ArchiveSuite<'_>, files: &[ArchiveFile]) -> Result<Pooled, Failure> {
+    pub fn pool_each(&self, of: Archive<'_>, files: &[ArchiveFile]) -> Result<Pooled, Failure> {
         let (_, lacking) = self.split(files)?;
         let Some(first) = lacking.values().next() else { return Ok(Pooled::default()) };
         if self.closed {
@@ -187,7 +214,7 @@ impl<'a> Archives<'a> {
     /// What to download, in the order of `lacking`.
     fn wanted(
         &self,
-        of: ArchiveSuite<'_>,
+        of: Archive<'_>,
         lacking: &BTreeMap<Sha256, &ArchiveFile>,
         scratch: &WorkDir,
         places: impl Fn(&Address, &ArchiveFile) -> Vec<Address>,

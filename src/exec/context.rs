@@ -8,18 +8,23 @@ use super::archives::Archives;
 use super::cpus::Cpus;
 use super::elsewhere::Elsewhere;
 use super::error::NodeError;
+use super::rpm::Universes;
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::distro::Distro;
+use crate::distro::{Distro, Rpm};
 use crate::drv::{ActionKey, Outputs, absent};
 use crate::event::{Event, Sink};
 use crate::graph::{Graph, Node, NodeId};
 use crate::name::{DistroName, NodeName, component_of};
 use crate::sandbox::{Cancel, Launcher};
 use crate::settings::{GuestLimits, Limits};
+use crate::sign::rpm::Keyring;
 use crate::solve::Universe;
 use crate::store::Store;
 use crate::tree::Tree;
+
+/// The public keys of a distro.
+pub type Keys<'a> = dyn Fn(&Distro, &Rpm) -> Result<Keyring, Failure> + Sync + 'a;
 
 /// Puts a local source into the store.
 pub type Import<'a> = dyn Fn(&str) -> Result<Tree, Failure> + Sync + 'a;
@@ -56,6 +61,10 @@ pub struct Context<'a> {
     pub sink: &'a Sink<'a>,
     /// Parsed indexes by the digest of their tree: read once, used by every `resolve`.
     pub universes: Mutex<BTreeMap<Digest, Arc<Universe>>>,
+    /// The same of distros of `.rpm` packages, as dnf reads them.
+    pub rpm_universes: Universes,
+    /// Public keys that packages of a distro of `.rpm` packages are signed with.
+    pub keys: &'a Keys<'a>,
 }
 
 impl Context<'_> {

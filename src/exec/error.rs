@@ -112,18 +112,6 @@ pub enum NodeError {
         /// What differs.
         what: String,
     },
-    /// A step of a distro whose packages this program cannot make yet.
-    #[error("cannot run `{node}`: RPM packages can be evaluated and looked at, but not built yet")]
-    #[diagnostic(
-        code(opb::exec::rpm),
-        help(
-            "leave distros of the family `rpm` out, as in `opb build '@debian-*'`; `opb eval` and `opb plan` show their steps"
-        )
-    )]
-    Rpm {
-        /// The node.
-        node: String,
-    },
     /// A step of an arch whose programs do not run here.
     #[error("programs of {arch} do not run on this machine: {why}")]
     #[diagnostic(code(opb::exec::foreign_arch), help("{}", why.help()))]
@@ -275,7 +263,7 @@ impl Caused for NodeError {
             Self::Script { .. } | Self::NoOutput { .. } | Self::Output { .. } | Self::FailedBefore { .. } => {
                 Cause::Build
             }
-            Self::Contradiction { .. } | Self::Rpm { .. } | Self::Variable { .. } => Cause::Input,
+            Self::Contradiction { .. } | Self::Variable { .. } => Cause::Input,
             Self::NoInput { .. } => Cause::Bug,
             Self::Limit { cause, .. } => *cause,
             _ => Cause::Environment,

@@ -198,6 +198,7 @@ pub fn ready(
         limits,
         cpu,
         network: Network::None,
+        inner: None,
     })
 }
 

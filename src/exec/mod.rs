@@ -31,6 +31,7 @@ mod probing;
 mod repository;
 mod resolving;
 mod roots;
+mod rpm;
 mod schedule;
 mod scripts;
 pub mod shell;
@@ -55,6 +56,7 @@ pub use node::is_rpm;
 pub use numbering::{Numbered, number_of};
 pub use repository::{read_listing, settings_of};
 pub use roots::layers;
+pub use rpm::RpmError;
 use schedule::{Schedule, Stage};
 use working::{Tally, work_off};
 

@@ -9,11 +9,11 @@ use super::knowledge::same_to_readers;
 use super::numbering::{Numbered, equal_before};
 use super::outputs::{self, Left};
 use super::scripts::Task;
-use super::{failed, limits, probing, repository, resolving, roots, scripts, sources};
+use super::{failed, limits, probing, repository, resolving, roots, rpm, scripts, sources};
 use crate::cost::Cost;
 use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
-use crate::distro::Distro;
+use crate::distro::{Distro, Family};
 use crate::drv::{Action, ActionKey, Derivation, Fingerprint, Outputs, text_of};
 use crate::event::{Done, Event};
 use crate::family::numbered_version;
@@ -60,9 +60,6 @@ impl From<Outputs> for Made {
 /// Whatever its runner says. A build's own failure is remembered as an attempt.
 pub fn run(ctx: &Context<'_>, job: &Job<'_>) -> Result<Ran, Failure> {
     let node = job.node();
-    if node.kind() != Kind::Source && is_rpm(ctx.distros, node) {
-        return Err(NodeError::Rpm { node: node.to_string() }.into());
-    }
     let contents = job.contents()?;
     let numbered = Numbered::of(node);
     let fingerprint = node.fingerprint(&contents);
@@ -307,9 +304,13 @@ fn make(
     match &derivation.action {
         Action::Source { .. } => sources::source(ctx, job).map(Made::from),
         Action::Index { .. } => sources::index(ctx, job).map(Made::from),
+        Action::Resolve(resolve) if resolve.family == Family::Rpm.as_str() => {
+            rpm::resolve(ctx, job, resolve, key).map(Made::from)
+        }
         Action::Resolve(resolve) => resolving::resolve(ctx, job, resolve).map(Made::from),
         Action::Root { .. } => {
-            let (log, outcome, disk) = roots::make(ctx, job, key)?;
+            let make = if is_rpm(ctx.distros, job.node()) { rpm::make } else { roots::make };
+            let (log, outcome, disk) = make(ctx, job, key)?;
             let outputs = derivation.known_outputs(key).unwrap_or_default();
             let (cpu_milliseconds, peak_memory) = (outcome.cpu_milliseconds, outcome.peak_memory);
             Ok(Made { outputs, log: Some(log), cpu_milliseconds, peak_memory, disk })
@@ -319,7 +320,11 @@ fn make(
         Action::SourcePackage { script: Some(script) } => {
             let outputs = [OutputName::new("source").expect("a plain name")];
             let take = |left: &Left<'_>| outputs::folders(ctx, left, &outputs);
-            Ok(ran(scripts::run(ctx, job, &Task { key, script, env: &[], limits: &limits, take: &take })?))
+            Ok(ran(scripts::run(
+                ctx,
+                job,
+                &Task { key, script, env: &[], before: None, limits: &limits, take: &take },
+            )?))
         }
         Action::Build { script, outputs, .. } => {
             let env = scripts::build_env(ctx, number.unwrap_or(1));
@@ -327,7 +332,11 @@ fn make(
                 let outputs = outputs::folders(ctx, left, outputs)?;
                 check_packages(ctx, &outputs, left).map(|()| outputs)
             };
-            Ok(ran(scripts::run(ctx, job, &Task { key, script, env: &env, limits: &limits, take: &take })?))
+            Ok(ran(scripts::run(
+                ctx,
+                job,
+                &Task { key, script, env: &env, before: None, limits: &limits, take: &take },
+            )?))
         }
         Action::Repo { .. } => repository::assemble(ctx, job).map(Made::from),
     }

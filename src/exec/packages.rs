@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::archives::ArchiveFile;
 use super::context::{Context, Job};
 use super::error::NodeError;
+use super::rpm;
 use super::sources::{self, suite_of};
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::distro::ArchiveSuite;
+use crate::distro::Archive;
 use crate::fetch::FetchError;
 use crate::graph::{Graph, NodeId, Origin};
 use crate::name::RepositoryName;
@@ -66,7 +67,12 @@ fn file(ctx: &Context<'_>, digest: Digest, name: &str) -> Result<String, Failure
 ///
 /// # Errors
 /// Where one can no longer be had.
-pub fn store(ctx: &Context<'_>, job: &Job<'_>, list: &PackageList, layer: Layer) -> Result<Vec<Stored>, Failure> {
+pub fn objects(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    list: &PackageList,
+    layer: Layer,
+) -> Result<Vec<(Listed, Digest)>, Failure> {
     let wanted: Vec<&Listed> = list.iter().filter(|listed| listed.layer == layer).collect();
     let mut objects: BTreeMap<Sha256, Digest> = BTreeMap::new();
     let mut lacking: BTreeMap<Sha256, &Listed> = BTreeMap::new();
@@ -80,12 +86,24 @@ pub fn store(ctx: &Context<'_>, job: &Job<'_>, list: &PackageList, layer: Layer)
         ctx.phase(job.node(), format!("fetching {} packages", lacking.len()));
         objects.extend(fetch(ctx, job, &lacking)?);
     }
+    let found = wanted.into_iter().map(|listed| {
+        let object = objects.get(&listed.sha256).copied().ok_or_else(|| no_package(listed))?;
+        Ok((listed.clone(), object))
+    });
+    found.collect::<Result<_, NodeError>>().map_err(Failure::from)
+}
+
+/// The `.deb` packages of one layer of `list`, with what is asked of them before they are installed.
+///
+/// # Errors
+/// Where one can no longer be had, or not be read.
+pub fn store(ctx: &Context<'_>, job: &Job<'_>, list: &PackageList, layer: Layer) -> Result<Vec<Stored>, Failure> {
+    let wanted = objects(ctx, job, list, layer)?;
     let essential: BTreeSet<&str> =
         list.iter().filter(|listed| listed.essential).map(|listed| listed.name.as_str()).collect();
     let mut stored = Vec::with_capacity(wanted.len());
     let mut needed_by_essential: BTreeSet<String> = BTreeSet::new();
-    for listed in wanted {
-        let object = objects.get(&listed.sha256).copied().ok_or_else(|| no_package(listed))?;
+    for (listed, object) in wanted {
         let read = std::io::BufReader::new(ctx.store.open_object(object)?);
         let control = deb::read(read)?;
         let paragraph = control.paragraph();
@@ -95,7 +113,7 @@ pub fn store(ctx: &Context<'_>, job: &Job<'_>, list: &PackageList, layer: Layer)
             needed_by_essential.extend(pre_depends.iter().cloned());
             needed_by_essential.extend(names("Depends"));
         }
-        stored.push(Stored { listed: listed.clone(), object, pre_depends, bootstrap: false });
+        stored.push(Stored { listed, object, pre_depends, bootstrap: false });
     }
     // What essential packages need, they need for their scripts: all of it is unpacked first, as far as it reaches.
     spread(ctx, &mut stored, needed_by_essential)?;
@@ -131,8 +149,8 @@ fn fetch(
     lacking: &BTreeMap<Sha256, &Listed>,
 ) -> Result<BTreeMap<Sha256, Digest>, Failure> {
     let mut found = BTreeMap::new();
-    let (resolve, _) = job.input("list")?;
-    let resolve_node = job.graph.node(resolve);
+    // A list that is being chosen wants packages too, of what it reads itself.
+    let resolve_node = job.input("list").map_or_else(|_| job.node(), |(resolve, _)| job.graph.node(resolve));
     for input in resolve_node.inputs() {
         let Some((_, outputs)) = job.settled.get(&input.node) else { continue };
         let Some(digest) = outputs.get(input.output).copied() else { continue };
@@ -252,8 +270,8 @@ fn named(failure: Failure, files: &[ArchiveFile], lacking: &BTreeMap<Sha256, &Li
     }
 }
 
-/// The files of some packages in the pool of one suite.
-pub type InPool<'a> = (ArchiveSuite<'a>, Vec<ArchiveFile>);
+/// The files of some packages in the pool of one suite, or in one repository.
+pub type InPool<'a> = (Archive<'a>, Vec<ArchiveFile>);
 
 /// Where the packages are whose SHA-256 `is_wanted`, by the index of that node and tree; each once.
 ///
@@ -266,6 +284,9 @@ pub fn places<'a>(
     is_wanted: &dyn Fn(&Sha256) -> bool,
 ) -> Result<Vec<InPool<'a>>, Failure> {
     let Origin::Index { distro, extra, files } = graph.node(index_node).origin() else { return Ok(Vec::new()) };
+    if ctx.distros.get(distro).is_some_and(|distro| distro.rpm().is_some()) {
+        return rpm::places(ctx, distro, &mut files.keys(), index_tree, is_wanted);
+    }
     let (mut places, mut seen) = (Vec::new(), BTreeSet::new());
     let tree = ctx.store.get_tree(index_tree)?;
     for (label, (suite, _)) in files {
@@ -278,7 +299,7 @@ pub fn places<'a>(
             .map(|entry| ArchiveFile { path: entry.filename, sha256: entry.sha256, size: Some(entry.size) })
             .collect();
         if !wanted.is_empty() {
-            places.push((suite_of(ctx, distro, extra.as_ref(), suite)?, wanted));
+            places.push((suite_of(ctx, distro, extra.as_ref(), suite)?.into(), wanted));
         }
     }
     Ok(places)

@@ -15,7 +15,7 @@ use super::packages::{self, Stored};
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::ActionKey;
-use crate::graph::NodeId;
+use crate::graph::{Node, NodeId};
 use crate::package::list::{Layer, PackageList};
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{GuestUser, Launcher, Limits, Network, Outcome, Request, RootFs, Step, Upper};
@@ -73,7 +73,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
     let stored = packages::store(ctx, job, &list, layer)?;
     let batches = batches(&stored);
     let work = ctx.store.new_work()?;
-    prepare(ctx, &work, &list, &stored, &batches)?;
+    prepare(ctx, &work, (&list, layer), &stored, &batches)?;
     let mut steps = Vec::new();
     let root = match base {
         Some((base, _)) => RootFs::Layers {
@@ -93,21 +93,50 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
         user: GuestUser::Root,
         writable: None,
     });
-    // How large a root becomes is known from its list: a limit for what builds write would only be in the way.
-    let limits = Limits { disk_bytes: None, ..limits::bounded(&ctx.limits_of(&node.name()), &LIMITS) };
     let request = Request {
         root,
         scratch: work.path().join("scratch"),
         binds: vec![read_only(work.path().join("opb"), "/opb")],
         steps,
-        limits,
+        limits: limits(ctx, node),
         cpu: runs.cpu().clone(),
         network: Network::None,
+        inner: None,
     };
     ctx.phase(node, format!("installing {} packages", stored.len()));
+    made(ctx, node, key, work, &[request])
+}
+
+/// Runs `requests` one after another, and keeps what they leave in the folder `root` of `work` as the root whose key is `key`;
+/// returns the last one's log, what they took, and the root's size in bytes.
+///
+/// # Errors
+/// Where one fails, or the root cannot be kept.
+pub fn made(
+    ctx: &Context<'_>,
+    node: Node<'_>,
+    key: ActionKey,
+    work: WorkDir,
+    requests: &[Request],
+) -> Result<(Digest, Outcome, u64), Failure> {
     let made = (|| -> Result<(Digest, Outcome, u64), Failure> {
-        let (outcome, log, said) = logged(ctx, &work, &node.name(), &request)?;
-        finished(ctx, &node.name(), outcome, "making the root", &limits, (log, &said))?;
+        let mut last: Option<(Digest, Outcome)> = None;
+        for request in requests {
+            if last.is_some() {
+                // Each has a log of its own; that of one that succeeded is of no more use.
+                let failed =
+                    |source| NodeError::File { doing: "remove", path: work.path().join("log").to_string(), source };
+                work.dir().remove_file("log").map_err(failed)?;
+            }
+            let (mut outcome, log, said) = logged(ctx, &work, &node.name(), request)?;
+            finished(ctx, &node.name(), outcome, "making the root", &request.limits, (log, &said))?;
+            if let Some((_, before)) = last {
+                outcome.cpu_milliseconds += before.cpu_milliseconds;
+                outcome.peak_memory = outcome.peak_memory.max(before.peak_memory);
+            }
+            last = Some((log, outcome));
+        }
+        let (log, outcome) = last.ok_or_else(|| NodeError::NoInput { role: "request".to_owned() })?;
         // Before all that was written is made durable, which it need not be; what cannot be removed goes with the rest.
         let _ = work.dir().remove_dir_all("opb");
         let owner = super::knowledge::root_owner(Some(&ctx.launcher.map));
@@ -116,6 +145,12 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
     })();
     clean(&ctx.launcher, work);
     made
+}
+
+/// The limits of a root's making.
+pub fn limits(ctx: &Context<'_>, node: Node<'_>) -> Limits {
+    // How large a root becomes is known from its list: a limit for what builds write would only be in the way.
+    Limits { disk_bytes: None, ..limits::bounded(&ctx.limits_of(&node.name()), &LIMITS) }
 }
 
 /// Unpacks what dpkg itself needs to run, as debootstrap does.
@@ -137,7 +172,7 @@ fn bare_steps(stored: &[Stored], arch: &str) -> Vec<Step> {
 fn prepare(
     ctx: &Context<'_>,
     work: &WorkDir,
-    list: &PackageList,
+    (list, layer): (&PackageList, Layer),
     stored: &[Stored],
     batches: &[Vec<String>],
 ) -> Result<(), Failure> {
@@ -161,17 +196,22 @@ fn prepare(
         let lines: String = batch.iter().map(|name| format!("/opb/debs/{name}\n")).collect();
         own.write(format!("batch-{turn:03}"), lines).map_err(failed("opb/batch"))?;
     }
+    own.write("expected", expected(list, layer, |arch| arch)).map_err(failed("opb/expected"))?;
+    Ok(())
+}
+
+/// What a root holds whose layer on top is `layer`: name, version and arch of each package, as `arch_name` writes the arch;
+/// a line each, sorted.
+pub fn expected(list: &PackageList, layer: Layer, arch_name: impl Fn(&str) -> &str) -> String {
     // With ours in place of the distribution's where both are listed: a layer upgrades what its base has.
     let mut expected: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    let layers: BTreeSet<Layer> = stored.iter().map(|package| package.listed.layer).collect();
-    for listed in list.iter().filter(|listed| listed.layer == Layer::Base || layers.contains(&listed.layer)) {
+    for listed in list.iter().filter(|listed| listed.layer == Layer::Base || listed.layer == layer) {
         expected.insert((listed.name.as_str(), listed.arch.as_str()), listed.version.as_str());
     }
-    let mut lines: Vec<String> =
-        expected.into_iter().map(|((name, arch), version)| format!("{name} {version} {arch}\n")).collect();
+    let lines = expected.into_iter().map(|((name, arch), version)| format!("{name} {version} {}\n", arch_name(arch)));
+    let mut lines: Vec<String> = lines.collect();
     lines.sort();
-    own.write("expected", lines.concat()).map_err(failed("opb/expected"))?;
-    Ok(())
+    lines.concat()
 }
 
 /// File names in the batches in which dpkg installs them.

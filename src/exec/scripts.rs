@@ -54,6 +54,14 @@ pub struct Ran {
     pub disk: u64,
 }
 
+/// What is done in a script's root before the script.
+pub struct Before {
+    /// What is seen for it.
+    pub binds: Vec<Bind>,
+    /// What is done.
+    pub steps: Vec<Step>,
+}
+
 /// What is to be run.
 pub struct Task<'a> {
     /// The action key.
@@ -62,6 +70,8 @@ pub struct Task<'a> {
     pub script: &'a Script,
     /// What its environment has besides its own.
     pub env: &'a [(&'a str, String)],
+    /// What is done in its root before it, if anything.
+    pub before: Option<&'a Before>,
     /// When to end it.
     pub limits: &'a Limits,
     /// Takes its outputs into the store, if they are good.
@@ -77,7 +87,11 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
     let node = job.node();
     let limits = limits::bounded(&ctx.limits_of(&node.name()), task.limits);
     let work = ctx.store.new_work()?;
-    let request = ready(ctx, job, task.script, task.env, (&work, limits))?;
+    let mut request = ready(ctx, job, task.script, task.env, (&work, limits))?;
+    if let Some(before) = task.before {
+        request.binds.extend(before.binds.iter().cloned());
+        request.steps.splice(0..0, before.steps.iter().cloned());
+    }
     let what = match node.kind() {
         Kind::Probe => format!("the probe `{}`", probe::command(task.script)),
         _ => "the script".to_owned(),
@@ -157,6 +171,7 @@ pub fn ready(
         limits,
         cpu,
         network,
+        inner: None,
     })
 }
 

@@ -58,7 +58,8 @@ pub fn ready(ctx: &Context<'_>, job: &Job<'_>, work: &WorkDir) -> Result<Request
             };
             let root = RootFs::Layers { lowers, upper: Upper::Discard };
             let cpu = ctx.runs(node, job.graph)?.cpu().clone();
-            Ok(Request { root, scratch, binds: Vec::new(), steps: vec![step], limits, cpu, network: Network::None })
+            let (binds, steps, network, inner) = (Vec::new(), vec![step], Network::None, None);
+            Ok(Request { root, scratch, binds, steps, limits, cpu, network, inner })
         }
         _ => Err(NodeError::NoInput { role: "root".to_owned() }.into()),
     }

@@ -5,6 +5,8 @@ use std::io::Read as _;
 use super::archives::ArchiveFile;
 use super::context::{Context, Job};
 use super::error::NodeError;
+use super::node::is_rpm;
+use super::rpm;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::distro::ArchiveSuite;
@@ -68,7 +70,7 @@ fn dsc(
             size: Some(file.size),
         })
         .collect();
-    let objects = ctx.archives.pool(of, &wanted)?;
+    let objects = ctx.archives.pool(of.into(), &wanted)?;
     let mut tree = Tree::default();
     for (name, file) in files {
         let digest = objects.get(&file.sha256).copied().ok_or_else(|| NodeError::NoInput { role: name.clone() })?;
@@ -87,6 +89,9 @@ pub fn index(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     else {
         return Err(NodeError::NoInput { role: "index".to_owned() }.into());
     };
+    if is_rpm(ctx.distros, node) {
+        return rpm::index(ctx, job);
+    }
     let mut tree = Tree::default();
     for (turn, file) in files.iter().enumerate() {
         let (suite, path) = places.get(&file.label).ok_or_else(|| NodeError::NoInput { role: file.label.clone() })?;

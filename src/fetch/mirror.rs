@@ -14,7 +14,7 @@ use crate::distro::{ArchiveSuite, Distro, Suite};
 use crate::path::HostPath;
 
 /// `[mirrors]` of `opb.toml`: archives by distribution (`debian`) or distro (`debian-12`); `-security` appended for the
-/// archive of security updates, and `/NAME` for that of an extra repository.
+/// archive of security updates, and `/NAME` for that of an extra repository or of a repository of `.rpm` packages.
 pub type Overrides = BTreeMap<String, String>;
 
 /// An archive that may hold a suite.
@@ -51,6 +51,24 @@ pub enum MirrorError {
         /// The key to add.
         key: String,
     },
+    /// `opb.toml` does not say where a repository of `.rpm` packages is.
+    #[error("no place is known for the repository `{repository}` of `{distro}`{old}")]
+    #[diagnostic(
+        code(opb::fetch::no_repository),
+        help(
+            "add its address to `opb.toml`, below `[mirrors]`: \"{key}\" = \"…\", with `$basearch` where the arch stands"
+        )
+    )]
+    NoRepository {
+        /// The distro.
+        distro: String,
+        /// The repository.
+        repository: String,
+        /// Empty, or ` in the archive of old releases`.
+        old: &'static str,
+        /// The key to add.
+        key: String,
+    },
     /// `opb.toml` names something that is no address.
     #[error("cannot use the archive that `opb.toml` names for `{key}`")]
     #[diagnostic(
@@ -69,7 +87,7 @@ pub enum MirrorError {
 impl crate::diag::Caused for MirrorError {
     fn fault(&self) -> crate::diag::Cause {
         match self {
-            Self::None { .. } => crate::diag::Cause::Environment,
+            Self::None { .. } | Self::NoRepository { .. } => crate::diag::Cause::Environment,
             Self::Address { .. } => crate::diag::Cause::Input,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! apt_config, sources   what this machine's apt is set to        ─┐
-//! mirror                where the archive of a suite is          ─┤
+//! mirror, repository    where the archive of a suite is          ─┤
 //! bases                 lists of mirrors replaced by their lines ─┤
 //! release, index        what a (verified) Release file promises  ─┤
 //! download, helper,     files by address and digest, checked     ─┘
@@ -30,6 +30,7 @@ mod index;
 mod local_folder;
 mod mirror;
 mod release;
+mod repository;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -44,4 +45,5 @@ pub use index::{Index, by_hash, indexes, suite_address};
 pub use local_folder::{LocalEntry, LocalError, LocalKind, Visited, local_tree_paths, local_tree_paths_without};
 pub use mirror::{Mirror, MirrorError, Overrides, mirrors};
 pub use release::{Notice, Release, ReleaseError, check_dates, parse_release};
+pub use repository::repository;
 pub use sources::{SignedBy, Source, SourcesError};

@@ -269,6 +269,8 @@ pub(super) fn with_context<T>(
         cores: means.cores.unwrap_or_else(cores),
         sink,
         universes: Mutex::new(BTreeMap::new()),
+        rpm_universes: Mutex::new(BTreeMap::new()),
+        keys: &|distro, rpm| session.project.rpm_keys(distro, rpm),
     })
 }
 

@@ -19,6 +19,9 @@ const MAX_LIST: u64 = 64 << 20;
 /// What trees of failed steps are called among what there is.
 const FAILED: &str = "failed trees";
 
+/// What packages with signatures are called among what there is, apart from other objects.
+const SIGNED: &str = "signed";
+
 /// What to collect.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Order {
@@ -53,9 +56,12 @@ impl Survey {
         let marked = mark(store)?;
         let dead = store.find_dead(&marked)?;
         let (mut all, mut kept, mut dead_bytes) = (Amounts::new(), Amounts::new(), BTreeMap::<i64, u64>::new());
+        let (signed, mut amount_signed) = (store.signed_objects()?, Amount::default());
         for kind in Kind::FILES {
             let amount = all.entry(kind.plural().to_owned()).or_default();
             store.each_file(kind, &mut |stored| {
+                let is_signed = kind == Kind::Object && signed.contains(&stored.digest);
+                let amount = if is_signed { &mut amount_signed } else { &mut *amount };
                 amount.add(stored.bytes);
                 match (dead.since(&marked, stored), reason_of(&marked, stored)) {
                     (Some(since), _) => *dead_bytes.entry(since).or_default() += stored.bytes,
@@ -64,6 +70,9 @@ impl Survey {
                 }
                 Ok(())
             })?;
+        }
+        if amount_signed.count > 0 {
+            all.insert(SIGNED.to_owned(), amount_signed);
         }
         let (mut roots, mut amount) = (Vec::new(), Amount::default());
         for root in store.roots()? {

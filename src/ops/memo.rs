@@ -19,7 +19,7 @@ use crate::path::HostPath;
 use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamps};
 
 /// Raised when the file is laid out differently.
-const FORMAT: &str = "opb evaluation 6";
+const FORMAT: &str = "opb evaluation 7";
 
 /// The cache of a project's evaluation.
 pub struct Memo(Kept);

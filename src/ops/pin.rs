@@ -1,6 +1,7 @@
 //! One pin: a distro's index, or a source package.
 
 pub(super) mod extra;
+pub(super) mod repositories;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -183,7 +184,7 @@ impl Pinner<'_> {
                 size: Some(file.size),
             })
             .collect();
-        let objects = self.archives.pool(ArchiveSuite::own(distro, suite), &wanted)?;
+        let objects = self.archives.pool(ArchiveSuite::own(distro, suite).into(), &wanted)?;
         let mut tree = Tree::default();
         let mut texts = BTreeMap::new();
         for (name, file) in &entry.files {

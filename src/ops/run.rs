@@ -170,6 +170,7 @@ fn start(
         limits,
         cpu: cpu.clone(),
         network: Network::None,
+        inner: None,
     };
     let ended = sandbox::run(launcher, &request, output, cancel);
     exec::clean(launcher, work);

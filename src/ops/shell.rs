@@ -12,7 +12,7 @@ use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::Action;
 use crate::event::{Event, Sink};
-use crate::exec::{self, Context, Elsewhere, Job, NodeError, Order, failed, shell};
+use crate::exec::{self, Context, Elsewhere, Job, Order, failed, shell};
 use crate::graph::{Node, NodeId};
 use crate::name::{Kind, component_of};
 use crate::path::GuestPath;
@@ -108,9 +108,6 @@ pub fn open(
     let node = session.graph.node(id);
     if !shell::can_be_entered(&node.action()) {
         return Err(ShellError::NoSandbox { node: node.to_string(), help: instead_of(node) }.into());
-    }
-    if exec::is_rpm(&session.evaluated()?.distros, node) {
-        return Err(NodeError::Rpm { node: node.to_string() }.into());
     }
     let Some(base) = base(session, store, id, wanted, means, sink)? else { return Ok(None) };
     let archives = build::archives(session, store, means);

@@ -1,7 +1,7 @@
 //! Moving pins: what each distro's index and each distribution source is pinned to.
 //!
-//! A distro's pin is the digest of each suite's verified `InRelease` file, with the digests of the index files that it
-//! names. A source package's pin follows from the pinned index of sources; its files are fetched once, to record what
+//! A distro's pin is the digest of each suite's verified `InRelease` file, or of each repository's `repomd.xml`, with the digests
+//! of the index files that it names. A source package's pin follows from the pinned index of sources; its files are fetched once, to record what
 //! evaluation must know of them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::pin::{Pinner, SourceIndex, extra};
 use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Sha256;
-use crate::distro::Family;
+use crate::distro::Packaging;
 use crate::eval;
 use crate::exec::Archives;
 use crate::lock::{DistroPin, Lock};
@@ -84,16 +84,6 @@ pub enum UpdateError {
         arch: String,
         /// Those that it has.
         known: String,
-    },
-    /// A distro whose repositories this program cannot pin.
-    #[error("cannot pin `{distro}`: pinning RPM repositories is not supported yet")]
-    #[diagnostic(
-        code(opb::update::rpm),
-        help("name a distro of the family `deb`; what `opb.lock` says of `{distro}` already stays as it is")
-    )]
-    Rpm {
-        /// The distro.
-        distro: String,
     },
     /// The keyring that a distribution signs with is not on this machine.
     #[error("the keyring `{keyring}` of {distro} is not on this machine")]
@@ -203,9 +193,6 @@ pub fn selection(words: &[String], evaluated: &eval::Project) -> Result<Selectio
                 selector: word.clone(),
                 close: close(evaluated.distros.keys().map(DistroName::as_str).collect()),
             })?;
-            if distro.family() == Family::Rpm {
-                return Err(UpdateError::Rpm { distro: distro.name.to_string() });
-            }
             let arches = selection.distros.entry(distro.name.clone()).or_default();
             if arch != "*" {
                 let found = distro.arches.iter().find(|known| known.as_str() == arch);
@@ -246,13 +233,15 @@ pub fn update(
     let distros = wanted_distros(&selection, evaluated, &before, archives)?;
     for (name, arches) in &distros {
         let Some(distro) = evaluated.distros.get(name) else { continue };
-        let Some(deb) = distro.deb() else {
-            pinner.notices.push(format!("the pins of {name} stay as they are: RPM repositories cannot be pinned yet"));
-            continue;
-        };
-        let suite = pinner.pin_distro(distro, deb, arches)?;
         let before = lock.distro.remove(name).unwrap_or_default();
-        lock.distro.insert(name.clone(), DistroPin { suite, ..before });
+        let pin = match &distro.packaging {
+            Packaging::Deb(deb) => DistroPin { suite: pinner.pin_distro(distro, deb, arches)?, ..before },
+            Packaging::Rpm(rpm) => {
+                let repository = pinner.pin_repositories(distro, rpm, arches, &before.repository)?;
+                DistroPin { repository, ..before }
+            }
+        };
+        lock.distro.insert(name.clone(), pin);
     }
     for name in lock.distro.keys().cloned().collect::<Vec<_>>() {
         let Some(distro) = evaluated.distros.get(&name) else { continue };
@@ -363,6 +352,10 @@ fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
             for suite in &pin.suite {
                 let identity = identity(&suite.release, &suite.index);
                 facts.insert(format!("{name} {}", suite.name), (suite.date.clone(), identity));
+            }
+            for pin in &pin.repository {
+                let identity = identity(&pin.repomd, &pin.index);
+                facts.insert(format!("{name} {}/{}", pin.name, pin.arch), (pin.revision.clone(), identity));
             }
             for (extra, pin) in &pin.extra {
                 let identity = identity(&pin.release, &pin.index);

@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 use miette::Diagnostic;
 
-use super::version::{Version, VersionError};
+use super::version::{MAX_VERSION, Version, VersionError};
 use crate::diag::{Cause, Caused};
 use crate::digest::{DigestError, Sha256};
 use crate::name::{Arch, ComponentName, NameError, PackageName, RepositoryName};
@@ -32,10 +32,10 @@ pub struct Listed {
     /// The package.
     pub name: PackageName,
     /// Its version.
-    pub version: Version,
-    /// Its arch, or `all`.
+    pub version: ListedVersion,
+    /// Its arch in Debian's spelling, or `all`.
     pub arch: Arch,
-    /// SHA-256 of the `.deb`.
+    /// SHA-256 of the `.deb` or `.rpm`.
     pub sha256: Sha256,
     /// Its length in bytes.
     pub size: u64,
@@ -45,6 +45,43 @@ pub struct Listed {
     pub layer: Layer,
     /// Whether a system cannot do without it.
     pub essential: bool,
+}
+
+/// A version as a list has it: of either family, whose orders differ, so that this has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedVersion(Box<str>);
+
+impl ListedVersion {
+    /// Checks `text`: letters, digits and what else stands in versions of either family.
+    ///
+    /// # Errors
+    /// [`VersionError`] with the rule that it breaks.
+    pub fn new(text: &str) -> Result<Self, VersionError> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+~-:_^".contains(&byte);
+        let rule = match text.bytes().next() {
+            _ if text.len() > MAX_VERSION => "it is longer than 300 bytes",
+            Some(first) if first.is_ascii_alphanumeric() && text.bytes().all(is_plain) => return Ok(Self(text.into())),
+            _ => "versions have letters, digits and `.`, `+`, `~`, `-`, `:`, `_`, `^` only",
+        };
+        Err(VersionError { text: text.chars().take(80).collect(), rule })
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ListedVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&Version> for ListedVersion {
+    fn from(version: &Version) -> Self {
+        Self(version.as_str().into())
+    }
 }
 
 /// Who made a package.
@@ -234,7 +271,7 @@ fn decode_line(line: usize, text: &str) -> Result<Listed, ListError> {
     let &[name, version, arch, sha256, size, from, layer] = words else { return Err(ListError::Line { line }) };
     Ok(Listed {
         name: PackageName::new(name).map_err(name_error)?,
-        version: Version::new(version).map_err(|source| ListError::Version { line, source })?,
+        version: ListedVersion::new(version).map_err(|source| ListError::Version { line, source })?,
         arch: Arch::new(arch).map_err(name_error)?,
         sha256: sha256.parse().map_err(|source| ListError::Digest { line, source })?,
         size: size.parse().map_err(|_| ListError::Line { line })?,
@@ -262,7 +299,7 @@ mod tests {
     fn sample() -> PackageList {
         let one = |name: &str, from, layer, essential| Listed {
             name: name.parse().expect(name),
-            version: "1:2.0-1".parse().expect("good"),
+            version: ListedVersion::new("1:2.0-1").expect("good"),
             arch: "amd64".parse().expect("good"),
             sha256: Sha256::of(name.as_bytes()),
             size: name.len() as u64,
@@ -320,7 +357,7 @@ libmd0 1:2.0-1 amd64 a157d982af29f963c317d5fbaf5f6bd52423cb9cb6b6648845f1db76412
             "cannot make a package list: `bash` of amd64 is there twice"
         );
         assert_eq!(error(&text.replace("bash", "b/sh")), "cannot read line 2 of a package list");
-        assert_eq!(error(&text.replacen("1:2.0-1", "x_", 1)), "cannot read line 2 of a package list");
+        assert_eq!(error(&text.replacen("1:2.0-1", "x%", 1)), "cannot read line 2 of a package list");
     }
 
     proptest! {

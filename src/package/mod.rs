@@ -13,6 +13,7 @@ pub mod list;
 mod member;
 pub mod patch;
 pub mod relation;
+pub mod repodata;
 pub mod rpm;
 pub mod rpm_version;
 pub mod source;

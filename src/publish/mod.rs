@@ -15,6 +15,7 @@
 
 mod generation;
 mod names;
+pub mod signed;
 
 use std::collections::BTreeMap;
 

@@ -82,6 +82,9 @@ pub struct Request {
     pub cpu: Cpu,
     /// What it reaches of the network.
     pub network: Network,
+    /// A folder that programs make their root: it has the guest's `/dev` and `/proc` too. The folders of these are left there,
+    /// empty.
+    pub inner: Option<GuestPath>,
 }
 
 /// What a guest reaches of the network.

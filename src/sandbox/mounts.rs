@@ -133,6 +133,15 @@ pub(super) fn enter(request: &Request) -> Result<Held, Trouble> {
             }
         }
     }
+    if let Some(inner) = &request.inner {
+        for name in ["dev", "proc"] {
+            let doing = || format!("mounting `/{name}` in `{inner}`");
+            let place = inner.as_path().join(name);
+            clone_mount(&Path::new("/").join(name), AT_RECURSIVE)
+                .and_then(|copy| attach(&copy, &place))
+                .doing(doing)?;
+        }
+    }
     Ok(Held { outputs, written })
 }
 

@@ -105,6 +105,7 @@ fn prepared(
         limits: Limits { wall_seconds: Some(30), ..Limits::NONE },
         cpu,
         network: Network::None,
+        inner: None,
     };
     let cancel = Cancel::new().map_err(failed)?;
     run(launcher, &request, &mut |_| (), &cancel)

@@ -363,7 +363,7 @@ fn list(world: &World<'_>, solution: &Solution<'_>, layer: impl Fn(&str) -> Laye
         let wrong = |source| SolveError::Name { package: entry.package.clone(), source };
         packages.push(Listed {
             name: entry.package.parse().map_err(wrong)?,
-            version: entry.version.clone(),
+            version: (&entry.version).into(),
             arch: entry.arch.parse().map_err(wrong)?,
             sha256: entry.sha256,
             size: entry.size,

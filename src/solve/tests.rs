@@ -71,6 +71,7 @@ fn question(needs: &[&str]) -> Resolve {
         first_alternative: true,
         ours: SharedTable::default(),
         extra: Vec::new(),
+        asks: None,
     }
 }
 

@@ -88,6 +88,7 @@ pub(super) fn work(folder: &std::path::Path) {
     work.dir().create_dir("root").expect("made");
     store.commit_root(key(), 0, &work, "root").expect("committed");
     failed::tests::come_and_go(&store);
+    signed::tests::sign(&store);
     let channel = "nightly".parse().expect("a name");
     let (dir, path) = (store.channel_dir(&channel).expect("made"), store.channel_path(&channel));
     let _ = dir.create_dir("generation");
@@ -122,6 +123,7 @@ pub(super) fn check_nothing_half(folder: &std::path::Path, at: u64) {
         assert!(store.root_path(key(), 0).as_path().is_dir());
     }
     failed::tests::check_whole(&store);
+    signed::tests::check_whole(&store);
     if let Some((object, size)) = store.find_sha256(Sha256::of(b"fetched")).expect("reads") {
         assert_eq!(store.read_object(object, size).expect("whole"), b"fetched");
     }
@@ -207,6 +209,7 @@ fn killed_at_every_point() {
         "work-made",
         "work-locked",
         "collected",
+        "signed-recorded",
     ] {
         assert!(points.iter().any(|point| point == name), "no crash at `{name}`");
     }

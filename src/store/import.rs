@@ -33,7 +33,7 @@ const SMALL: u64 = 1 << 20;
 const TOGETHER: usize = 16;
 
 /// From this many new files on, one `syncfs` is cheaper than an `fsync` for each.
-const MANY: usize = 16;
+pub(super) const MANY: usize = 16;
 
 /// What may be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

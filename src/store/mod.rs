@@ -11,6 +11,7 @@
 //! roots/<uid>/<key>    chroots, disposable     channels/<c>/  keep/    for publishing and for garbage collection
 //! rivals/ab/cdef…/  other results of a key          owed/<key>             keys whose bytes are to come
 //! runs/<id>.jsonl  what runs did, and why (append-only)
+//! signed/ab/cdef….json  packages with signatures: which objects they are
 //! work/<id>/       what is under way           locks/                  one file for each lock that is held
 //! failed/<uid>/<id>/   what failed steps left, disposable
 //! index.sqlite     an accelerator over `realised/`, rebuilt from it whenever it is lost or damaged
@@ -51,6 +52,7 @@ mod roots;
 mod running;
 pub mod runs;
 mod sealed;
+mod signed;
 mod stamps;
 mod trees;
 mod uses;
@@ -80,6 +82,7 @@ pub use realisations::{Realisation, Recorded};
 pub use rivals::Rival;
 pub use roots::{CommittedRoot, RootEntry};
 pub use running::RunningLog;
+pub use signed::{NewlySigned, Signed};
 pub use stamps::{FolderStamp, put_folder_stamps, read_folder_stamps};
 pub use uses::{CollectionLock, Used};
 pub use work::WorkDir;
@@ -96,9 +99,9 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 16] = [
+const FOLDERS: [&str; 17] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
-    "locks", "owed", "rivals", "runs", "failed",
+    "locks", "owed", "rivals", "runs", "failed", "signed",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.

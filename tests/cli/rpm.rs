@@ -1,4 +1,4 @@
-//! Distros of RPM packages: evaluated, planned and shown; not built yet, and that is said.
+//! Distros of RPM packages: evaluated, planned and shown, and what is said where they cannot be pinned or built.
 
 use opb::lock::RepositoryPin;
 
@@ -82,22 +82,56 @@ fn a_spec_that_cannot_be_told() {
 }
 
 #[test]
-fn building_says_that_it_cannot() {
-    let seen = space().seen(&["build", "@mirror-9"]);
-    assert!(seen.starts_with("exit 2\n"), "{seen}");
-    let told = "cannot run `index:base@mirror-9/amd64`: RPM packages can be evaluated and looked at, but not built yet";
-    assert!(seen.contains(told), "{seen}");
-    assert!(seen.contains("leave distros of the family `rpm` out"), "{seen}");
+fn building_needs_to_know_where_the_repositories_are() {
+    let seen = space().seen(&["build", "@mirror-9", "--offline"]);
+    let told = "error   index:base@mirror-9/amd64\n  no place is known for the repository `base` of `mirror-9`\n  help: add its address \
+                to `opb.toml`, below `[mirrors]`: \"mirror-9/base\" = \"…\", with `$basearch` where the arch stands\n";
+    assert!(seen.starts_with("exit 3\n") && seen.contains(told), "{seen}");
 }
 
 #[test]
-fn updating_leaves_its_pins_alone() {
+fn a_pin_that_cannot_be_moved_stays() {
     let space = space();
     let before = fs::read_to_string(space.path("opb.lock")).expect("a lock");
-    let seen = space.seen(&["update", "--offline"]);
-    assert!(seen.contains("the pins of mirror-9 stay as they are: RPM repositories cannot be pinned yet"), "{seen}");
+    insta::assert_snapshot!(space.seen(&["update", "--offline"]), @r###"
+    exit 3
+    --- stderr
+    opb::project::key_file
+
+      × the key file `RPM-GPG-KEY-mirror` of mirror-9 is not on this machine
+      help: put it into `distros/keyrings/`, from the distribution's own pages or its release package; it is looked for in `/etc/pki/rpm-gpg`, `/usr/share/distribution-gpg-keys/mirror` too
+    "###);
+    space.file("distros/keyrings/RPM-GPG-KEY-mirror", "not a key\n");
+    insta::assert_snapshot!(space.seen(&["update", "--offline"]), @r###"
+    exit 2
+    --- stderr
+    opb::sign::rpm::keys
+
+      × reading the keys in `RPM-GPG-KEY-mirror`: it holds no public key
+      help: put there the public keys that the distribution signs with, armored or binary
+    "###);
+    space.file("distros/keyrings/RPM-GPG-KEY-mirror", KEY);
+    insta::assert_snapshot!(space.seen(&["update", "--offline"]), @r###"
+    exit 3
+    --- stderr
+    opb::fetch::no_repository
+
+      × no place is known for the repository `base` of `mirror-9`
+      help: add its address to `opb.toml`, below `[mirrors]`: "mirror-9/base" = "…", with `$basearch` where the arch stands
+    "###);
     assert_eq!(before, fs::read_to_string(space.path("opb.lock")).expect("a lock"));
 }
+
+/// A public key, of nobody.
+const KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\
+             \n\
+             mDMEawvbfhYJKwYBBAHaRw8BAQdAXK6aNZB9GyZ05wwmM/C4d28mEv++mTS6iwlX\n\
+             RC5IYs+0G21pcnJvciA8bWlycm9yQGV4YW1wbGUub3JnPoiQBBMWCAA4FiEENhAY\n\
+             e54kjuBXtlvTDt7bHPG628oFAmsL234CGwMFCwkIBwIGFQoJCAsCBBYCAwECHgEC\n\
+             F4AACgkQDt7bHPG628qrzwD+LUd3EKcojZRMwxZaHRoc2U7Uvf6VBaWyxO7rIR1d\n\
+             VvoBAOuwq4H0VqfpdZ4WCCzCh4bgxa44NymsM8/mnAXycGgE\n\
+             =5+4I\n\
+             -----END PGP PUBLIC KEY BLOCK-----\n\n";
 
 #[test]
 fn a_new_recipe_says_which_package_is_meant() {

@@ -129,12 +129,12 @@ fn a_distro_of_rpm_packages() {
     let space = Space::bare();
     space.file("distros/mirror-9.rhai", RPM);
     insta::assert_snapshot!(space.seen(&["update", "@mirror-9"]), @r###"
-    exit 2
+    exit 3
     --- stderr
-    opb::update::rpm
+    opb::project::key_file
 
-      × cannot pin `mirror-9`: pinning RPM repositories is not supported yet
-      help: name a distro of the family `deb`; what `opb.lock` says of `mirror-9` already stays as it is
+      × the key file `RPM-GPG-KEY-mirror` of mirror-9 is not on this machine
+      help: put it into `distros/keyrings/`, from the distribution's own pages or its release package; it is looked for in `/etc/pki/rpm-gpg`, `/usr/share/distribution-gpg-keys/mirror` too
     "###);
     assert!(!space.path("opb.lock").exists());
 }

@@ -86,6 +86,7 @@ fn make_space() -> Option<Space> {
         limits: NO_LIMITS,
         cpu: Cpu::Host,
         network: Network::None,
+        inner: None,
     };
     let (outcome, log) = space.run(&request);
     assert_eq!(outcome.expect("a base").end, End::Exit(0), "{log}");
@@ -138,6 +139,7 @@ impl Space {
             limits: NO_LIMITS,
             cpu: Cpu::Host,
             network: Network::None,
+            inner: None,
         }
     }
 

@@ -173,7 +173,7 @@ fn arches(reader: &mut Reader, map: &Map) -> Option<Vec<Arch>> {
 }
 
 fn lifecycle(reader: &mut Reader, map: &Map, family: Family) -> Option<Lifecycle> {
-    let more: &[&str] = if family == Family::Deb { &["expired_release_files"] } else { &[] };
+    let more: &[&str] = if family == Family::Deb { &["expired_release_files"] } else { &["expired_metadata"] };
     let lifecycle = section(reader, map, "lifecycle", &[&["end", "archived"], more].concat())?;
     let before = way("lifecycle");
     let end = reader.required(&lifecycle, &before, "end", "\"2028-06-30\"").and_then(|value| {

@@ -8,7 +8,9 @@ use super::super::mistake::{Complaint, Mistake};
 use super::super::places::{Step, key};
 use super::super::read::{Reader, present};
 use super::{choice, flag, packages, plain, section, way};
-use crate::distro::{Bootstrap, DbBackend, Modules, Repodata, Rpm, RpmBase, RpmDb, Signing, SigningDigest, SigningKey};
+use crate::distro::{
+    Bootstrap, DbBackend, Expired, Modules, Repodata, Rpm, RpmBase, RpmDb, Signing, SigningDigest, SigningKey,
+};
 
 pub(super) const FIELDS: [&str; 9] =
     ["repositories", "keys", "base", "modules", "signing", "repodata", "payload", "version", "macros"];
@@ -47,6 +49,7 @@ pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Rpm> {
     let caret = section(reader, map, "version", &["caret"])
         .and_then(|version| flag(reader, &version, &way("version"), "caret", "true"));
     let macros = macros(reader, map);
+    let expired_metadata = expired(reader, map);
     Some(Rpm {
         repositories: repositories?,
         keys: keys?,
@@ -56,6 +59,7 @@ pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Rpm> {
         repodata: repodata?,
         payload: payload?,
         caret: caret?,
+        expired_metadata: expired_metadata?,
         macros: macros?,
     })
 }
@@ -167,6 +171,17 @@ fn stream(text: &str) -> Result<String, String> {
         Some((module, stream)) if is_plain(module) && is_plain(stream) => Ok(text.to_owned()),
         _ => Err(format!("`{text}` is not a stream of a module")),
     }
+}
+
+/// Refused where nothing is said: only a release that nobody renews any more has reason to say otherwise.
+fn expired(reader: &mut Reader, map: &Map) -> Option<Expired> {
+    let lifecycle =
+        reader.required(map, &[], "lifecycle", "#{ … }").and_then(|value| reader.map(value, &way("lifecycle")))?;
+    if present(&lifecycle, "expired_metadata").is_none() {
+        return Some(Expired::Refuse);
+    }
+    let known = [("refuse", Expired::Refuse), ("accept", Expired::Accept)];
+    choice(reader, &lifecycle, &way("lifecycle"), "expired_metadata", &known)
 }
 
 fn signing(reader: &mut Reader, map: &Map) -> Option<Signing> {

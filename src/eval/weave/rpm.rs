@@ -230,7 +230,7 @@ fn base(scene: &Scene<'_>, arch: &Arch, graph: &mut Builder) -> Base {
     let origin = Origin::Index { distro: distro.clone(), extra: None, files: places };
     let of_index = Action::Index { files: files.into_values().map(|(file, ..)| file).collect() };
     let index = add(Kind::Index, &of_index, &[], origin);
-    let of_list = rpm::resolve_base(scene.rpm, arch);
+    let of_list = rpm::resolve_base((scene.distro, scene.rpm), arch);
     let list = add(Kind::Resolve, &of_list, &[("index", index, "packages")], Origin::Made);
     let root = add(Kind::Root, &rpm::root(scene.rpm), &[("list", list, "list")], Origin::Made);
     Base { place, index, list, root }
@@ -302,6 +302,11 @@ fn component(
             for (_, node, role) in others[*other].builds.iter().filter(|(built, ..)| built.is_all() || built == arch) {
                 needs.push(graph.need_as(*role, *node, "packages"));
             }
+        }
+        if one.source.spec.asks {
+            // What the source itself asks for is found out in a root, with its source package.
+            needs.push(graph.need("root", base.root, "root"));
+            needs.push(graph.need("source", source_package, "source"));
         }
         let action = graph.ready(ready);
         lists.push(add(graph, Kind::Resolve, one, action, &mut needs));

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::lists::RootList;
 use crate::diag::{Failure, chain};
 use crate::digest::{Digest, Sha256};
-use crate::distro::ArchiveSuite;
+use crate::distro::Archive;
 use crate::event::{Event, Passing};
 use crate::exec::again::{MOST, WAITS};
 use crate::exec::packages::{InPool, places};
@@ -179,11 +179,7 @@ fn of_pool(
 }
 
 /// Fetches some files of one suite; what a host keeps away that does not answer just now is tried again after a while.
-fn pooled(
-    (ctx, index): (&Context<'_>, Node<'_>),
-    of: ArchiveSuite<'_>,
-    files: &[ArchiveFile],
-) -> Result<Pooled, Failure> {
+fn pooled((ctx, index): (&Context<'_>, Node<'_>), of: Archive<'_>, files: &[ArchiveFile]) -> Result<Pooled, Failure> {
     let mut waits = WAITS.iter();
     loop {
         let pooled = ctx.archives.pool_each(of, files)?;

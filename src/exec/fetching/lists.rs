@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::reach::Reach;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
+use crate::distro::Family;
 use crate::drv::{Action, Resolve};
 use crate::exec::{Context, NodeError, packages, resolving};
 use crate::family::deb::stand_in::{Unbuilt, at_run_time, controls};
@@ -189,6 +190,10 @@ impl Guesser<'_, '_> {
     /// The list of a node that waits for builds, as far as it can be told before them.
     fn guess(&self, list: Node<'_>) -> Result<Option<Vec<Listed>>, Failure> {
         let Action::Resolve(question) = list.action() else { return Ok(None) };
+        // What a build of `.rpm` packages will need and provide stands in no source.
+        if question.family != Family::Deb.as_str() {
+            return Ok(None);
+        }
         let tree = input(list, "index").and_then(|index| self.content(index, "packages"));
         let base = input(list, "base").and_then(|base| self.list(base));
         let (Some(tree), Some(base)) = (tree, base) else { return Ok(None) };

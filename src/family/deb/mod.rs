@@ -114,6 +114,7 @@ pub fn resolve_base(distro: &ListRules<'_>, arch: &Arch) -> Action {
         first_alternative: distro.options.first_alternative,
         ours: SharedTable::default(),
         extra: Vec::new(),
+        asks: None,
     })
 }
 
@@ -164,6 +165,7 @@ pub fn resolve(
         first_alternative: distro.options.first_alternative,
         ours,
         extra: extra::told(distro.extra, component, arch),
+        asks: None,
     })
 }
 

@@ -10,6 +10,7 @@
 #[cfg(test)]
 mod beside_tests;
 pub mod needs;
+mod resolve;
 pub mod source;
 mod source_package;
 #[cfg(test)]
@@ -19,14 +20,15 @@ pub mod upstream;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+pub use resolve::{resolve, resolve_base};
 pub use source::{Places, RpmSource, RpmSourceError, Specs, macros, named, source};
 pub use source_package::source_package;
 pub use upstream::Upstream;
 
 use super::{Part, probe};
 use crate::component::{BuildSpec, Component, Need};
-use crate::distro::{Bootstrap, DbBackend, Distro, Family, Rpm};
-use crate::drv::{Action, Env, IndexFile, Resolve, Script, SharedTable, SharedText};
+use crate::distro::{Bootstrap, DbBackend, Distro, Rpm};
+use crate::drv::{Action, Env, IndexFile, Script, SharedText};
 use crate::lock::RepositoryPin;
 use crate::name::{Arch, OutputName};
 use crate::package::spec::Spec;
@@ -58,7 +60,30 @@ pub fn arch_name(arch: &str) -> &str {
     }
 }
 
-/// The pinned index of `arch` in a distro: every repository. Labels are `<place>/<repository>/<arch>`.
+/// An arch in Debian's spelling, from rpm's: `amd64` for `x86_64`.
+pub fn debian_arch(arch: &str) -> &str {
+    match arch {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "i386" | "i486" | "i586" | "i686" => "i386",
+        "armv7hl" => "armhf",
+        "ppc64le" => "ppc64el",
+        "noarch" => "all",
+        other => other,
+    }
+}
+
+/// The kinds of metadata files that a pin names.
+pub const INDEX_KINDS: [&str; 4] = ["primary", "filelists", "group", "modules"];
+
+/// The kind of the metadata file at `path`, as distributions name those files; what has no other name of its own is groups.
+fn kind_of(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_kind = |kind: &&&str| name.split(['-', '.']).any(|part| part == **kind);
+    INDEX_KINDS.iter().find(is_kind).copied().unwrap_or("group")
+}
+
+/// The pinned index of `arch` in a distro: every repository. Labels are `<place>/<repository>/<arch>/<kind>`.
 ///
 /// Empty where the pin does not hold that arch.
 pub fn index_files(distro: &Rpm, pins: &[RepositoryPin], arch: &Arch) -> BTreeMap<String, (IndexFile, String, String)> {
@@ -67,9 +92,7 @@ pub fn index_files(distro: &Rpm, pins: &[RepositoryPin], arch: &Arch) -> BTreeMa
         let pin = pins.iter().find(|pin| pin.name == *repository && pin.arch == *arch);
         for (path, sha256) in pin.into_iter().flat_map(|pin| &pin.index) {
             // The repository's place keeps the order of the distro's file, which decides between equal versions.
-            let kind = path.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
-            let kind = kind.rsplit('-').next().unwrap_or_default();
-            let label = format!("{place:02}/{repository}/{arch}/{kind}");
+            let label = format!("{place:02}/{repository}/{arch}/{}", kind_of(path));
             let file = IndexFile { label: label.clone(), sha256: *sha256 };
             files.insert(label, (file, repository.clone(), path.clone()));
         }
@@ -82,49 +105,6 @@ pub fn is_pinned(distro: &Rpm, pins: &[RepositoryPin], arch: &Arch) -> bool {
     pins.iter().any(|pin| pin.arch == *arch && distro.repositories.contains(&pin.name) && !pin.index.is_empty())
 }
 
-/// The package list of a distro's base root: its groups (`@buildsys-build`) and packages.
-pub fn resolve_base(distro: &Rpm, arch: &Arch) -> Action {
-    choose(distro, arch, Vec::new(), Vec::new(), SharedTable::default())
-}
-
-/// The package list of the root that a component is built in.
-///
-/// `ours` names every package and capability that the project makes for the distro, with its component; `aliases` the names
-/// that specs ask for in place of a package of the project's.
-pub fn resolve(
-    component: &Component,
-    distro: &Rpm,
-    spec: &Spec,
-    arch: &Arch,
-    aliases: &BTreeMap<String, String>,
-    ours: SharedTable,
-) -> Action {
-    // A stream of a module is enabled by a need that begins with `@`, as a group is installed by one.
-    let streams = distro.modules.enable.iter().chain(&component.modules).map(|stream| format!("@{stream}"));
-    let mut needs: Vec<String> = streams.collect();
-    let mut push = |text: String, name: Option<&str>| {
-        let renamed = name.and_then(|name| Some((name, aliases.get(name)?)));
-        needs.push(match renamed {
-            Some((name, package)) => format!("{package}{}", &text[name.len()..]),
-            None => text,
-        });
-    };
-    for need in &spec.build_requires {
-        let name = match need {
-            crate::package::spec::dependency::Dependency::Plain { name, .. } => Some(name.as_str()),
-            crate::package::spec::dependency::Dependency::Joined { .. } => None,
-        };
-        push(need.to_string(), name);
-    }
-    for need in &component.needs {
-        if let Some((name, version)) = recipe_need(need) {
-            push(format!("{name}{version}"), Some(&name));
-        }
-    }
-    let conflicts = spec.build_conflicts.iter().map(ToString::to_string).collect();
-    choose(distro, arch, needs, conflicts, ours)
-}
-
 /// What a recipe asks for besides components: the capability, and its limit with a blank before it.
 fn recipe_need(need: &Need) -> Option<(String, String)> {
     let (name, version) = match need {
@@ -133,22 +113,6 @@ fn recipe_need(need: &Need) -> Option<(String, String)> {
         Need::Capability { capability, version } => (capability.rpm(), version),
     };
     Some((name, version.as_ref().map_or(String::new(), |bound| format!(" {}", bound.rpm()))))
-}
-
-fn choose(distro: &Rpm, arch: &Arch, needs: Vec<String>, conflicts: Vec<String>, ours: SharedTable) -> Action {
-    let groups = distro.base.groups.iter().map(|group| format!("@{group}"));
-    Action::Resolve(Resolve {
-        family: Family::Rpm.as_str().to_owned(),
-        arch: arch_name(arch.as_str()).to_owned(),
-        needs,
-        conflicts,
-        variant: if distro.base.weak { "weak" } else { "strong" }.to_owned(),
-        add: groups.chain(distro.base.add.iter().cloned()).collect(),
-        profiles: Vec::new(),
-        first_alternative: false,
-        ours,
-        extra: Vec::new(),
-    })
 }
 
 /// A chroot, or a layer of one: the input `list` says of what, and `base`, where there is one, on what it is stacked.

@@ -2,42 +2,17 @@
 
 use super::*;
 use crate::component::{FileBeside, FilesBeside, LaidFile, SourceSpec};
-use crate::distro::{Lifecycle, Modules, Packaging, Repodata, RpmBase, RpmDb, Signing, SigningDigest, SigningKey};
+use crate::distro::tests::rpm_distro;
 use crate::family::laid::Laid;
 use crate::family::numbered_version;
 use crate::package::rpm_version::Evr;
 
 pub(super) fn rpm() -> Rpm {
-    Rpm {
-        repositories: vec!["base".into()],
-        keys: vec!["key".into()],
-        base: RpmBase {
-            groups: vec!["buildsys-build".into()],
-            add: Vec::new(),
-            bootstrap: Bootstrap::TwoStage,
-            db: RpmDb { backend: DbBackend::Sqlite, path: "/var/lib/rpm".into() },
-            weak: false,
-        },
-        modules: Modules { enable: Vec::new(), hotfixes: true },
-        signing: Signing { key: SigningKey::Rsa, digest: SigningDigest::Sha256 },
-        repodata: Repodata::Gz,
-        payload: "w19.zstdio".into(),
-        caret: false,
-        macros: BTreeMap::from([("dist".to_owned(), ".mr9".to_owned()), ("rhel".to_owned(), "9".to_owned())]),
-    }
+    distro().rpm().expect("of the family").clone()
 }
 
 pub(super) fn distro() -> Distro {
-    Distro {
-        name: "mirror-9".parse().expect("a name"),
-        vendor: "mirror".into(),
-        release: "9".into(),
-        suffix: "mr9".into(),
-        arches: vec![amd64()],
-        indep_on: amd64(),
-        lifecycle: Lifecycle { end: "2032-05-31".into(), archived: false },
-        packaging: Packaging::Rpm(rpm()),
-    }
+    rpm_distro("mirror-9", "mirror", "9")
 }
 
 pub(super) fn amd64() -> Arch {
@@ -208,4 +183,42 @@ fn indexes_are_those_that_are_pinned() {
     assert_eq!(labels, ["00/base/amd64/primary"]);
     let arm64 = "arm64".parse().expect("an arch");
     assert!(is_pinned(&rpm(), &pins, &amd64()) && !is_pinned(&rpm(), &pins, &arm64));
+}
+
+#[test]
+fn questions_say_all_that_a_choice_follows_from() {
+    let distro = distro();
+    let rpm = distro.rpm().expect("of the family");
+    let Action::Resolve(base) = resolve_base((&distro, rpm), &amd64()) else { panic!("no question") };
+    assert_eq!((base.variant.as_str(), base.arch.as_str()), ("strong hotfixes mr9", "x86_64"));
+    assert_eq!((base.add.as_slice(), base.needs.len()), (&["@buildsys-build".to_owned()][..], 0));
+    let of = |more: &str| {
+        let aliases = BTreeMap::from([("grace-devel".to_owned(), "libgrace-devel".to_owned())]);
+        let source = spec(more);
+        match resolve(&component(), (&distro, rpm), (&source, &amd64()), &aliases, Default::default(), "M") {
+            Action::Resolve(question) => question,
+            other => panic!("{other:?}"),
+        }
+    };
+    let plain = of("Release: 1\nBuildRequires: grace-devel >= 1, (a or b)\nBuildConflicts: vim\n%files\n");
+    assert_eq!(plain.needs, ["libgrace-devel >= 1", "(a or b)"]);
+    assert_eq!((plain.conflicts.as_slice(), plain.asks.is_none()), (&["vim".to_owned()][..], true));
+    let asking = of("Release: 1\n%files\n%generate_buildrequires\necho gcc\n").asks.expect("it asks");
+    assert!(asking.text.contains("rpmbuild -br") && asking.files.contains_key("arguments"));
+    assert_eq!((&*asking.env["OPB_TARGET"], &*asking.env["OPB_DIST"]), ("x86_64", ".mr9"));
+}
+
+#[test]
+fn metadata_is_known_by_its_names() {
+    let kinds = [
+        ("repodata/0a-primary.xml.gz", "primary"),
+        ("repodata/primary.xml.zst", "primary"),
+        ("repodata/0a-filelists.xml.gz", "filelists"),
+        ("repodata/0a-modules.yaml.gz", "modules"),
+        ("repodata/0a-comps-Everything.x86_64.xml.gz", "group"),
+        ("repodata/0a-comps.xml", "group"),
+    ];
+    for (path, kind) in kinds {
+        assert_eq!(kind_of(path), kind, "{path}");
+    }
 }

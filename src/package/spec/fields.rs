@@ -151,6 +151,7 @@ impl Reader {
             sources: self.sources,
             patches: self.patches,
             date: self.date,
+            asks: self.asks,
             packages,
             name,
         };

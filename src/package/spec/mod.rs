@@ -57,6 +57,8 @@ pub struct Spec {
     pub folder: String,
     /// Noon of the newest entry of the changelog (or its time), in seconds since 1970; `None` where there is none.
     pub date: Option<i64>,
+    /// Whether it asks for more needs when it runs (`%generate_buildrequires`).
+    pub asks: bool,
     /// The packages that are made: those with a list of files.
     pub packages: BTreeMap<PackageName, Package>,
 }

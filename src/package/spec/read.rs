@@ -87,6 +87,7 @@ pub(super) struct Open {
 pub(super) struct Reader {
     pub expander: Expander,
     pub open: Vec<Open>,
+    pub asks: bool,
     pub section: Section,
     pub drafts: Vec<Draft>,
     pub places: BTreeMap<PackageName, usize>,
@@ -120,6 +121,7 @@ pub(super) fn noted(text: &str, macros: Macros) -> Result<(Spec, Table), SpecErr
     let mut reader = Reader {
         expander: Expander::new(macros),
         open: Vec::new(),
+        asks: false,
         section: Section::Fields(0),
         drafts: vec![Draft::default()],
         places: BTreeMap::new(),
@@ -320,6 +322,10 @@ impl Reader {
                 let place = self.package(number, word, arguments)?;
                 self.drafts[place].has_files = true;
                 Section::Files(place)
+            }
+            "generate_buildrequires" => {
+                self.asks = true;
+                Section::Other
             }
             "prep" => Section::Prep,
             "changelog" => Section::Changelog,

@@ -29,6 +29,17 @@ pub fn verify_package(keyring: &Keyring, mut from: impl Read) -> Result<String, 
     Ok(key)
 }
 
+/// As [`verify_package`], of the headers alone: their digests and the signature. Nothing of the payload is read.
+///
+/// # Errors
+/// [`RpmSignatureError`].
+pub fn verify_signature(keyring: &Keyring, from: impl Read) -> Result<String, RpmSignatureError> {
+    let package = Package::read(from)?;
+    let key = keyring.check(&signatures(&package)?, package.header.bytes(), Signed::Package)?;
+    check_header(&package)?;
+    Ok(key)
+}
+
 /// All signatures of the main header that a package bears; none where it bears none.
 pub(super) fn signatures(package: &Package) -> Result<Vec<Signature>, RpmSignatureError> {
     let malformed = || RpmSignatureError::Malformed(Signed::Package);

@@ -10,8 +10,7 @@ use pgp::types::{KeyDetails as _, Password, PublicParams, Timestamp};
 use super::super::certificate::{self, Part};
 use super::super::signer::Ready;
 use super::super::{SignError, Signer, key};
-use super::{RpmSignatureError, check};
-use crate::diag::Failure;
+use super::{RpmSignatureError, SigningError, check};
 use crate::distro::{Signing, SigningDigest, SigningKey};
 use crate::package::rpm::{Front, tag};
 
@@ -83,7 +82,7 @@ impl<'a> PackageSigner<'a> {
     /// # Errors
     /// [`RpmSignatureError`] for what is no package or a damaged one; [`SignError`] where the key does not sign, or where what
     /// it gives is no signature of the package.
-    pub fn sign(&self, mut from: impl Read, into: &mut impl Write) -> Result<(), Failure> {
+    pub fn sign(&self, mut from: impl Read, into: &mut (impl Write + ?Sized)) -> Result<(), SigningError> {
         let front = Front::read(&mut from).map_err(RpmSignatureError::from)?;
         check::check_header(&front.package)?;
         let bytes = self.sign_front(&front)?;
@@ -92,7 +91,7 @@ impl<'a> PackageSigner<'a> {
         Ok(())
     }
 
-    fn sign_front(&self, front: &Front) -> Result<Vec<u8>, Failure> {
+    fn sign_front(&self, front: &Front) -> Result<Vec<u8>, SigningError> {
         let main = front.package.header.bytes();
         let signature = self.ready.sign(|hand| {
             let config = hand.config_with(self.hash, SignatureType::Binary, self.time)?;

@@ -15,10 +15,11 @@ mod make;
 use std::fmt;
 use std::io;
 
-pub use check::verify_package;
+pub use check::{verify_package, verify_signature};
 pub use keyring::Keyring;
 pub use make::PackageSigner;
 
+use super::SignError;
 use super::certificate::Unusable;
 use crate::diag::{Cause, Caused};
 use crate::package::rpm::RpmError;
@@ -157,6 +158,28 @@ pub enum RpmSignatureError {
     #[error("the package's header has no digest of its payload that can be checked")]
     #[diagnostic(code(opb::sign::rpm::no_payload_digest), help("build it with rpm 4.14 or newer, which writes one"))]
     NoPayloadDigest,
+}
+
+/// Why a package is not signed.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum SigningError {
+    /// The key's fault.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Key(#[from] SignError),
+    /// The package's.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Package(#[from] RpmSignatureError),
+}
+
+impl Caused for SigningError {
+    fn fault(&self) -> Cause {
+        match self {
+            Self::Key(error) => error.fault(),
+            Self::Package(error) => error.fault(),
+        }
+    }
 }
 
 impl Caused for RpmSignatureError {

@@ -84,6 +84,7 @@ impl Store {
                 }
             }
         }
+        self.find_dead_signed(&mut dead.since)?;
         Ok(dead)
     }
 

@@ -186,6 +186,7 @@ impl Store {
             let _gate = self.close_gate()?;
             self.mark_uses(&mut marked, downloads)?;
         }
+        self.mark_signed(&mut marked.objects)?;
         Ok(marked)
     }
 

@@ -66,6 +66,8 @@ pub enum Part {
     Pin,
     /// What was fetched for a project.
     FetchedFiles,
+    /// What a package with a signature is known by.
+    Signed,
     /// The index over the realisations.
     Index,
 }
@@ -83,6 +85,7 @@ impl Part {
             Self::ProjectList => "list of a project",
             Self::Pin => "pin",
             Self::FetchedFiles => "list of fetched files",
+            Self::Signed => "signed package",
             Self::Index => "index",
         }
     }

@@ -56,6 +56,7 @@ impl Store {
         self.verify_index(&keys, &mut affected)?;
         self.verify_attempts(&mut affected)?;
         self.verify_keeps(&mut affected)?;
+        self.verify_signed(&mut affected)?;
         let finding = |((part, flaw, place), affects)| Finding { part, flaw, place, affects };
         verified.findings.extend(affected.into_iter().map(finding));
         Ok(bearers)
@@ -129,6 +130,18 @@ impl Store {
             affected.insert((Part::Attempt, Flaw::Damaged, place), Vec::new());
         }
         Ok(())
+    }
+
+    /// Whether packages with signatures are there, where those are that they were made from.
+    fn verify_signed(&self, affected: &mut Affected) -> Result<(), StoreError> {
+        self.each_signed(&mut |place, record| {
+            let flaw = match record {
+                None => Flaw::Damaged,
+                Some(record) if self.has_object(record.signed) || !self.has_object(record.unsigned) => return,
+                Some(_) => Flaw::Missing,
+            };
+            affected.insert((Part::Signed, flaw, place), Vec::new());
+        })
     }
 
     fn verify_keeps(&self, affected: &mut Affected) -> Result<(), StoreError> {

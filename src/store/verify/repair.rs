@@ -62,6 +62,8 @@ impl Store {
                 *only_log &= finding.part == Part::Log;
             }
         }
+        // They are made again when they are published next.
+        repaired.removed.extend(self.forget_signed(true)?);
         for (key, (node, only_log)) in affected {
             self.repair_result(key, node, only_log, restore, &mut repaired)?;
         }

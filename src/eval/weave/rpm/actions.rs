@@ -24,7 +24,9 @@ impl Actions {
         let wanted = wanted(scene, member);
         let list = |one: &Wanted<'_>| {
             let (on, arch) = (&order.on_arches[one.arch], scene.arches[one.arch]);
-            rpm::resolve(one.component, scene.rpm, &one.source.spec, arch, &on.makers.aliases, on.ours.clone())
+            let of = (scene.distro, scene.rpm);
+            let aliases = &on.makers.aliases;
+            rpm::resolve(one.component, of, (one.source, arch), aliases, on.ours.clone(), maintainer)
         };
         let build = |one: &Wanted<'_>| {
             let part = (one.part, scene.arches[one.arch]);

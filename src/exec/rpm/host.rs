@@ -1,0 +1,245 @@
+//! Programs of the host: dnf's solver, asked for a choice.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::RpmError;
+use crate::diag::Failure;
+use crate::exec::context::Context;
+use crate::exec::error::NodeError;
+use crate::path::HostPath;
+
+/// The interpreter that the distribution's dnf is written for.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// What fills an empty root.
+const DNF: &str = "/usr/bin/dnf";
+
+const SCRIPT: &str = include_str!("choose.py");
+
+/// No choice takes longer.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
+
+/// The most bytes of an answer.
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// What dnf is asked.
+#[derive(Serialize)]
+pub struct Asked<'a> {
+    /// Where it may write.
+    pub folder: &'a str,
+    /// The arch, in rpm's spelling.
+    pub arch: &'a str,
+    /// The platform of modules, such as `el9`.
+    pub platform: &'a str,
+    /// Whether weak dependencies are installed.
+    pub weak: bool,
+    /// Modular streams to enable.
+    pub streams: &'a [String],
+    /// The repositories.
+    pub repositories: Vec<AskedRepository>,
+    /// The package that needs what is asked for.
+    pub root: &'a str,
+    /// Its repository.
+    pub root_repository: &'a str,
+}
+
+/// A repository that dnf chooses from.
+#[derive(Serialize)]
+pub struct AskedRepository {
+    /// What it is called in the answer.
+    pub id: String,
+    /// Where its `repodata` is.
+    pub folder: String,
+    /// Its place, which decides between equal packages: the lowest first.
+    pub place: usize,
+    /// Of one name, packages of the lowest count alone.
+    pub priority: u32,
+    /// Whether modules hide nothing of it.
+    pub hotfixes: bool,
+    /// Whether it stays as it is while this program runs.
+    pub stays: bool,
+}
+
+/// What dnf answers.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// A choice.
+    Chosen {
+        /// The packages, in any order.
+        packages: Vec<Chosen>,
+    },
+    /// None.
+    Failed {
+        /// What kind of failure.
+        failed: String,
+        /// What it says.
+        text: String,
+    },
+}
+
+/// A package that was chosen.
+#[derive(Deserialize)]
+pub struct Chosen {
+    /// Its name.
+    pub name: String,
+    /// Its epoch; 0 where it has none.
+    pub epoch: u32,
+    /// Its version.
+    pub version: String,
+    /// Its release.
+    pub release: String,
+    /// Its arch, in rpm's spelling.
+    pub arch: String,
+    /// Its SHA-256; empty where the repository states another digest.
+    pub digest: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The repository that it is of.
+    pub repository: String,
+}
+
+impl Chosen {
+    /// Its version as package lists write it.
+    pub fn evr(&self) -> String {
+        let Self { epoch, version, release, .. } = self;
+        if *epoch == 0 { format!("{version}-{release}") } else { format!("{epoch}:{version}-{release}") }
+    }
+}
+
+/// Asks dnf, which works in `home`.
+///
+/// # Errors
+/// Where there is no dnf, or it gives no answer.
+pub fn ask(ctx: &Context<'_>, asked: &Asked<'_>, home: &HostPath) -> Result<Answer, Failure> {
+    let no_program = |source| RpmError::NoProgram {
+        program: PYTHON,
+        what: "asks dnf which packages a root consists of",
+        package: "python3-dnf",
+        source,
+    };
+    let question = serde_json::to_vec(asked).expect("plain fields");
+    // Without the user's modules and environment; `-B` keeps it from writing where root could.
+    let mut child = Command::new(PYTHON)
+        .args(["-I", "-B", "-c", SCRIPT])
+        .env_clear()
+        .envs([("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")])
+        .env("HOME", home.as_path())
+        .current_dir(home.as_path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(no_program)?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        // One that ends before it has read everything says why on stderr.
+        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(&question)));
+        let read = |mut from: Box<dyn std::io::Read + Send>| {
+            move || {
+                let mut bytes = Vec::new();
+                let _ = (&mut from).take(MAX_ANSWER).read_to_end(&mut bytes);
+                // What is longer is dropped, so that nobody waits for a full pipe.
+                let _ = std::io::copy(&mut from, &mut std::io::sink());
+                bytes
+            }
+        };
+        let answer = stdout.map(|from| scope.spawn(read(Box::new(from))));
+        let said = stderr.map(|from| scope.spawn(read(Box::new(from))));
+        let ended = wait(ctx, &mut child);
+        let take = |thread: Option<std::thread::ScopedJoinHandle<'_, Vec<u8>>>| {
+            thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
+        };
+        let (answer, said) = (take(answer), take(said));
+        ended?;
+        serde_json::from_slice(&answer).map_err(|_| not_understood(&String::from_utf8_lossy(&said)).into())
+    })
+}
+
+/// Whether there is a dnf, which makes roots from nothing.
+///
+/// # Errors
+/// [`RpmError::NoProgram`].
+pub fn check_dnf() -> Result<(), RpmError> {
+    let what = "installs the first packages into an empty root";
+    nix::unistd::access(DNF, nix::unistd::AccessFlags::X_OK).map_err(|source| RpmError::NoProgram {
+        program: DNF,
+        what,
+        package: "dnf",
+        source: source.into(),
+    })
+}
+
+/// Waits for the end of `child`, and sees to it.
+fn wait(ctx: &Context<'_>, child: &mut std::process::Child) -> Result<(), Failure> {
+    let began = Instant::now();
+    let failed = |source| NodeError::File { doing: "wait for", path: PYTHON.to_owned(), source };
+    loop {
+        if child.try_wait().map_err(failed)?.is_some() {
+            return Ok(());
+        }
+        let is_late = began.elapsed() > PATIENCE;
+        if ctx.stopped() || is_late {
+            let _ = child.kill();
+            child.wait().map_err(failed)?;
+            let late = RpmError::Slow { minutes: PATIENCE.as_secs() / 60 };
+            return Err(if is_late { late.into() } else { NodeError::Stopped.into() });
+        }
+        ctx.cancel.wait(Duration::from_millis(10));
+    }
+}
+
+/// What is made of a failure of dnf or of its interpreter.
+fn not_understood(said: &str) -> RpmError {
+    if said.contains("No module named 'dnf'") {
+        let source = std::io::Error::new(std::io::ErrorKind::NotFound, "it has no module `dnf`");
+        let what = "asks dnf which packages a root consists of";
+        return RpmError::NoProgram { program: PYTHON, what, package: "python3-dnf", source };
+    }
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = match lines.as_slice() {
+        [] => "it has ended without a word".to_owned(),
+        lines => lines[lines.len().saturating_sub(3)..].join("; "),
+    };
+    RpmError::Dnf { said: last.chars().filter(|char| !char.is_control()).take(600).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_the_interpreter_are_told_by_their_cause() {
+        let said = "Traceback (most recent call last):\n  File \"<string>\", line 7, in <module>\n\
+                    ModuleNotFoundError: No module named 'dnf'\n";
+        let error = not_understood(said);
+        assert_eq!(
+            error.to_string(),
+            "cannot run `/usr/bin/python3`, which asks dnf which packages a root consists of"
+        );
+        let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
+        assert_eq!(help.as_deref(), Some("install `python3-dnf` on this machine: `apt-get install python3-dnf`"));
+        let error = not_understood("one\n\ntwo\nthree\nOSError: no space\u{7}\n");
+        assert_eq!(error.to_string(), "dnf cannot choose packages: two; three; OSError: no space");
+        assert_eq!(not_understood("").to_string(), "dnf cannot choose packages: it has ended without a word");
+    }
+
+    #[test]
+    fn an_epoch_of_none_is_not_written() {
+        let one = |epoch| Chosen {
+            name: "a".into(),
+            epoch,
+            version: "1.0".into(),
+            release: "2".into(),
+            arch: "noarch".into(),
+            digest: String::new(),
+            size: 1,
+            repository: "r".into(),
+        };
+        assert_eq!((one(0).evr().as_str(), one(3).evr().as_str()), ("1.0-2", "3:1.0-2"));
+    }
+}

@@ -1,0 +1,24 @@
+//! What running a node means where packages are `.rpm`: indexes, choices, roots.
+//!
+//! ```text
+//! repomd's files ── index ──► slim index ─┐
+//! packages of components ─────────────────┼─ choosing (the host's dnf decides) ──► package list
+//! question, base list ────────────────────┘
+//! package list ── roots (the host's dnf, or the root's own rpm, in a sandbox) ──► a root
+//! ```
+//! Scripts run as everywhere (`exec::scripts`). Nothing here reads the host's own packages or settings of dnf.
+
+mod asking;
+mod choosing;
+mod error;
+mod host;
+mod index;
+mod question;
+mod roots;
+mod trust;
+
+pub use choosing::resolve;
+pub use error::RpmError;
+pub use index::{index, places};
+pub use question::Universes;
+pub use roots::make;

@@ -1,0 +1,108 @@
+//! Questions for package lists: of a distro's base, and of what a component is built with.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::{ARGUMENTS, RpmSource, SANDBOX_CONTRACT, arch_name, arguments, base_env, recipe_need};
+use crate::component::Component;
+use crate::distro::{Distro, Family, Rpm};
+use crate::drv::{Action, Resolve, Script, SharedTable, SharedText};
+use crate::name::Arch;
+use crate::package::spec::dependency::Dependency;
+
+static ASKS: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("asks.sh")));
+
+/// The package list of a distro's base root: its groups (`@buildsys-build`) and packages.
+pub fn resolve_base(of: (&Distro, &Rpm), arch: &Arch) -> Action {
+    Action::Resolve(question(of, arch))
+}
+
+/// The package list of the root that a component is built in.
+///
+/// `ours` names every package and capability that the project makes for the distro, with its component; `aliases` the names
+/// that specs ask for in place of a package of the project's.
+pub fn resolve(
+    component: &Component,
+    (distro, rpm): (&Distro, &Rpm),
+    (source, arch): (&RpmSource, &Arch),
+    aliases: &BTreeMap<String, String>,
+    ours: SharedTable,
+    maintainer: &str,
+) -> Action {
+    let base = question((distro, rpm), arch);
+    let mut needs = base.needs.clone();
+    needs.extend(component.modules.iter().map(|stream| format!("@{stream}")));
+    let mut push = |text: String, name: Option<&str>| {
+        let renamed = name.and_then(|name| Some((name, aliases.get(name)?)));
+        needs.push(match renamed {
+            Some((name, package)) => format!("{package}{}", &text[name.len()..]),
+            None => text,
+        });
+    };
+    let spec = &source.spec;
+    for need in &spec.build_requires {
+        let name = match need {
+            Dependency::Plain { name, .. } => Some(name.as_str()),
+            Dependency::Joined { .. } => None,
+        };
+        push(need.to_string(), name);
+    }
+    for need in &component.needs {
+        if let Some((name, version)) = recipe_need(need) {
+            push(format!("{name}{version}"), Some(&name));
+        }
+    }
+    let conflicts = spec.build_conflicts.iter().map(ToString::to_string).collect();
+    let asks = spec.asks.then(|| Box::new(asks(component, (distro, rpm), (source, arch), maintainer)));
+    Action::Resolve(Resolve { needs, conflicts, ours, asks, ..base })
+}
+
+/// What decides a choice beside needs, as words: whether weak dependencies count, whether modules hide what a repository of
+/// this project has, and the platform that modules are for.
+fn variant(distro: &Distro, rpm: &Rpm) -> String {
+    let weak = if rpm.base.weak { "weak" } else { "strong" };
+    let hotfixes = if rpm.modules.hotfixes { "hotfixes" } else { "modular" };
+    // Fedora's packages carry `fc45`, its modules are for `f45`.
+    let platform =
+        distro.suffix.strip_prefix("fc").map_or_else(|| distro.suffix.clone(), |release| format!("f{release}"));
+    format!("{weak} {hotfixes} {platform}")
+}
+
+/// The question of a base.
+fn question((distro, rpm): (&Distro, &Rpm), arch: &Arch) -> Resolve {
+    let groups = rpm.base.groups.iter().map(|group| format!("@{group}"));
+    Resolve {
+        family: Family::Rpm.as_str().to_owned(),
+        arch: arch_name(arch.as_str()).to_owned(),
+        // A stream of a module is enabled by a need that begins so.
+        needs: rpm.modules.enable.iter().map(|stream| format!("@{stream}")).collect(),
+        conflicts: Vec::new(),
+        variant: variant(distro, rpm),
+        add: groups.chain(rpm.base.add.iter().cloned()).collect(),
+        profiles: Vec::new(),
+        first_alternative: false,
+        ours: SharedTable::default(),
+        extra: Vec::new(),
+        asks: None,
+    }
+}
+
+/// What finds out what a spec asks for when it runs. It may read the environment that builds have.
+fn asks(
+    component: &Component,
+    (distro, rpm): (&Distro, &Rpm),
+    (source, arch): (&RpmSource, &Arch),
+    maintainer: &str,
+) -> Script {
+    let mut env = base_env(distro, rpm, source, maintainer);
+    env.insert("OPB_TARGET".into(), arch_name(arch.as_str()).to_owned().into());
+    for (name, text) in &component.env {
+        // Not those in which probes stand: a list waits for none.
+        if let Some(plain) = text.plain() {
+            env.insert(name.clone().into(), plain.to_owned().into());
+        }
+    }
+    let files = BTreeMap::from([(ARGUMENTS.to_owned(), arguments(component))]);
+    let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, ASKS.clone(), BTreeMap::new());
+    Script { sandbox_contract, text, env, env_with_probes, files, network: false }
+}

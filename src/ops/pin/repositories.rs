@@ -1,0 +1,179 @@
+//! Pins of repositories of `.rpm` packages.
+//!
+//! The metadata of one is believed by its own signature where it has one; many distributions sign their packages alone, and
+//! each of these is checked before it is installed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Pinner;
+use crate::diag::{Cause, Caused, Failure};
+use crate::digest::Sha256;
+use crate::distro::{Distro, Repository, Rpm};
+use crate::exec::{ArchiveFile, NodeError};
+use crate::family::rpm::INDEX_KINDS;
+use crate::lock::RepositoryPin;
+use crate::name::Arch;
+use crate::package::repodata::RepodataError;
+use crate::package::repodata::repomd::{MAX_REPOMD, read};
+use crate::sign::rpm::{Keyring, RpmSignatureError};
+
+/// The most bytes of a signature.
+const MAX_SIGNATURE: u64 = 1 << 20;
+
+/// Why a repository cannot be pinned. All pins stay as they are then.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum RepositoryError {
+    /// There is no repository at that place.
+    #[error("there is no repository `{repository}` of {distro} at its mirror: it has no `repodata/repomd.xml`")]
+    #[diagnostic(
+        code(opb::update::no_repository),
+        help("correct its address below `[mirrors]` of `opb.toml`; `$basearch` stands for the arch")
+    )]
+    None {
+        /// The distro.
+        distro: String,
+        /// The repository.
+        repository: String,
+    },
+    /// Its metadata is not signed as it must be.
+    #[error("the metadata of the repository `{repository}` of {distro} is not to be trusted")]
+    #[diagnostic(
+        code(opb::update::repository_signature),
+        help(
+            "check the mirror; if the distribution has a new key, put its file into `distros/keyrings/` and name it in `keys`"
+        )
+    )]
+    Signature {
+        /// The distro.
+        distro: String,
+        /// The repository.
+        repository: String,
+        /// What is wrong.
+        #[source]
+        source: Box<RpmSignatureError>,
+    },
+    /// Its metadata cannot be read.
+    #[error("cannot read `repomd.xml` of the repository `{repository}` of {distro}")]
+    #[diagnostic(code(opb::update::repomd), help("check the mirror, or name another one in `opb.toml`"))]
+    Metadata {
+        /// The distro.
+        distro: String,
+        /// The repository.
+        repository: String,
+        /// What is wrong with it.
+        #[source]
+        source: RepodataError,
+    },
+    /// Digests of another kind.
+    #[error("`{file}` of the repository `{repository}` of {distro} has no SHA-256 in `repomd.xml`")]
+    #[diagnostic(
+        code(opb::update::repository_digest),
+        help("use a mirror whose metadata is made with SHA-256, as `createrepo_c --checksum sha256` does")
+    )]
+    Digest {
+        /// The distro.
+        distro: String,
+        /// The repository.
+        repository: String,
+        /// The file.
+        file: String,
+    },
+    /// It is older than what was pinned.
+    #[error(
+        "the repository `{repository}` of {distro} is older than what `opb.lock` pins: revision {now}, and {before} is pinned"
+    )]
+    #[diagnostic(
+        code(opb::update::older),
+        help(
+            "use another mirror, or try again later; if the distribution itself went back, remove that `[[distro.{distro}.repository]]` from `opb.lock`"
+        )
+    )]
+    Older {
+        /// The distro.
+        distro: String,
+        /// The repository.
+        repository: String,
+        /// Its revision.
+        now: u64,
+        /// That of the pin.
+        before: u64,
+    },
+}
+
+impl Caused for RepositoryError {
+    fn fault(&self) -> Cause {
+        Cause::Environment
+    }
+}
+
+impl Pinner<'_> {
+    /// Pins a distro's repositories as their mirrors have them now.
+    ///
+    /// # Errors
+    /// [`RepositoryError`], or where something cannot be fetched.
+    pub fn pin_repositories(
+        &mut self,
+        distro: &Distro,
+        rpm: &Rpm,
+        arches: &BTreeSet<Arch>,
+        before: &[RepositoryPin],
+    ) -> Result<Vec<RepositoryPin>, Failure> {
+        let keys = self.project.rpm_keys(distro, rpm)?;
+        let mut pins = Vec::new();
+        for name in &rpm.repositories {
+            for arch in arches {
+                let known = before.iter().find(|pin| pin.name == *name && pin.arch == *arch);
+                pins.push(self.pin_repository(Repository { distro, name, arch }, &keys, known)?);
+            }
+        }
+        Ok(pins)
+    }
+
+    fn pin_repository(
+        &mut self,
+        of: Repository<'_>,
+        keys: &Keyring,
+        known: Option<&RepositoryPin>,
+    ) -> Result<RepositoryPin, Failure> {
+        let (distro, repository) = (of.distro.name.to_string(), of.name.to_owned());
+        let names = || (distro.clone(), repository.clone());
+        let bytes = self.archives.now(of, "repodata/repomd.xml", MAX_REPOMD)?.ok_or_else(|| {
+            let (distro, repository) = names();
+            RepositoryError::None { distro, repository }
+        })?;
+        if let Some(signature) = self.archives.now(of, "repodata/repomd.xml.asc", MAX_SIGNATURE)? {
+            keys.verify_detached(&bytes, &signature).map_err(|source| {
+                let (distro, repository) = names();
+                RepositoryError::Signature { distro, repository, source: Box::new(source) }
+            })?;
+        }
+        let text = String::from_utf8(bytes.clone()).map_err(|_| NodeError::Unreadable {
+            what: format!("`repomd.xml` of the repository `{repository}`"),
+            why: "it is not UTF-8".to_owned(),
+        })?;
+        let repomd = read(&text).map_err(|source| {
+            let (distro, repository) = names();
+            RepositoryError::Metadata { distro, repository, source }
+        })?;
+        let number = |text: &str| text.parse::<u64>().ok();
+        if let (Some(now), Some(before)) = (number(&repomd.revision), known.and_then(|pin| number(&pin.revision)))
+            && now < before
+        {
+            return Err(RepositoryError::Older { distro, repository, now, before }.into());
+        }
+        let mut index = BTreeMap::new();
+        for file in INDEX_KINDS.iter().filter_map(|kind| repomd.of_kind(kind)) {
+            let sha256 = file.sha256.ok_or_else(|| {
+                let (distro, repository) = names();
+                RepositoryError::Digest { distro, repository, file: file.path.clone() }
+            })?;
+            index.insert(file.path.clone(), sha256);
+        }
+        // What was pinned without being there is of no use; mirrors that are being updated have such states.
+        let wanted =
+            |(path, sha256): (&String, &Sha256)| ArchiveFile { path: path.clone(), sha256: *sha256, size: None };
+        self.archives.pool(of.into(), &index.iter().map(wanted).collect::<Vec<_>>())?;
+        let (name, arch) = (repository, of.arch.clone());
+        Ok(RepositoryPin { name, arch, repomd: Sha256::of(&bytes), revision: repomd.revision, index })
+    }
+}
