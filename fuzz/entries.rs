@@ -232,6 +232,7 @@ pub fn rpm(data: &[u8]) {
     }
     assert_eq!(package.files().count(), package.header.count(rpm::tag::BASE_NAMES));
     assert_eq!(package.changelog().count(), package.header.count(rpm::tag::CHANGELOG_TIME));
+    told(opb::package::equivalent::essence(data, "1:1-1"));
     let front = rpm::Front::read(data).expect("it was read before");
     let signed = front.signed(rpm::tag::SIG_RSA_HEADER, b"signature");
     let again = rpm::Front::read(&signed[..]).expect("a signed package is a package");

@@ -1,9 +1,11 @@
 //! Whether two builds of a package are the same but for the number in their version.
 //!
 //! A rebuild gets a new number before it is known whether anything else changes. If nothing does, the packages of before
-//! stay. Compared is all that gets installed: names, modes, owners, links and contents of files, and the control files, with the
-//! version replaced by one word on both sides; changelogs are looked into. Not compared is what only follows from the
-//! rest: `md5sums`, `Installed-Size`, times of files.
+//! stay. Compared is all that gets installed, with the version replaced by one word on both sides: of a `.deb` names, modes,
+//! owners, links and contents of files, and the control files, and changelogs are looked into; of an `.rpm` its header. Not
+//! compared is what only follows from the rest: `md5sums`, `Installed-Size`, times of files, digests of payloads.
+
+mod rpm;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -28,11 +30,18 @@ pub struct Thing {
     content: Digest,
 }
 
-/// What the `.deb` in `from` comes to without `version`.
+/// What the package in `from` comes to without `version`: a `.deb` or an `.rpm`, as its first bytes say.
 ///
 /// # Errors
-/// Where it is no `.deb`, or larger than 4 GiB.
-pub fn essence(from: impl Read, version: &str) -> io::Result<Essence> {
+/// Where it is neither, or a `.deb` larger than 4 GiB.
+pub fn essence(mut from: impl Read, version: &str) -> io::Result<Essence> {
+    let mut magic = [0; 4];
+    from.read_exact(&mut magic)?;
+    let whole = magic.chain(from);
+    if magic == crate::package::rpm::MAGIC { rpm::essence(whole, version) } else { of_deb(whole, version) }
+}
+
+fn of_deb(from: impl Read, version: &str) -> io::Result<Essence> {
     let mut essence = Essence::new();
     let mut outer = ar::Archive::new(from);
     while let Some(member) = outer.next_entry() {

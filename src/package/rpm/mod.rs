@@ -21,11 +21,16 @@ pub use header::{Header, HeaderFault, Ints, Strings};
 use header::{INTRO, Intro};
 use miette::Diagnostic;
 pub use signature::Front;
+#[cfg(test)]
+pub(in crate::package) use signature::altered;
 
 use crate::diag::{Cause, Caused};
 
 /// Length of the lead.
 pub const LEAD: usize = 96;
+
+/// What a package begins with.
+pub const MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
 
 /// Why some bytes are no RPM package.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -94,7 +99,7 @@ impl Package {
         })?;
         let (lead, intro) = head.split_first_chunk::<LEAD>().expect("it is longer");
         // The magic, a format of 3 or 4 (they do not differ here), and signatures in a header.
-        if lead[..4] != [0xed, 0xab, 0xee, 0xdb] || !matches!(lead[4], 3 | 4) || lead[78..80] != [0, 5] {
+        if lead[..4] != MAGIC || !matches!(lead[4], 3 | 4) || lead[78..80] != [0, 5] {
             return Err(RpmError::Lead);
         }
         let in_signature = |fault| RpmError::Header { part: "signature header", fault };

@@ -88,6 +88,7 @@ fn signature_header(before: &Header, main: &[u8], tag: u32, signature: &[u8]) ->
         Value { kind: STRING, count: 1, bytes: digits.into_bytes() }
     });
     values.insert(tag, Value { kind: BINARY, count: signature.len(), bytes: signature.to_vec() });
+    let header = |values: &BTreeMap<u32, Value>| header(values, tag::HEADER_SIGNATURES);
     if before.has(tag::SIG_RESERVED) {
         let wanted = before.bytes().len().next_multiple_of(8);
         // One more entry, and the bytes that it reserves: at least one, as an entry without any is none.
@@ -102,7 +103,7 @@ fn signature_header(before: &Header, main: &[u8], tag: u32, signature: &[u8]) ->
 }
 
 /// A header of `values` within a region that spans all of them.
-fn header(values: &BTreeMap<u32, Value>) -> Vec<u8> {
+fn header(values: &BTreeMap<u32, Value>, region: u32) -> Vec<u8> {
     let count = values.len() + 1;
     let (mut index, mut data) = (Vec::new(), Vec::new());
     for (tag, value) in values {
@@ -116,15 +117,15 @@ fn header(values: &BTreeMap<u32, Value>) -> Vec<u8> {
         index.extend(entry(*tag, value.kind, number(data.len()), number(value.count)));
         data.extend_from_slice(&value.bytes);
     }
-    let region = entry(tag::HEADER_SIGNATURES, BINARY, number(data.len()), 16);
+    let first = entry(region, BINARY, number(data.len()), 16);
     // At the end an entry again, which says by a negative offset where the index began.
-    data.extend(entry(tag::HEADER_SIGNATURES, BINARY, number(16 * count).wrapping_neg(), 16));
+    data.extend(entry(region, BINARY, number(16 * count).wrapping_neg(), 16));
     let mut bytes = Vec::with_capacity(INTRO + 16 * count + data.len());
     bytes.extend(MAGIC);
     bytes.extend([0; 4]);
     bytes.extend(number(count).to_be_bytes());
     bytes.extend(number(data.len()).to_be_bytes());
-    bytes.extend(region);
+    bytes.extend(first);
     bytes.extend(index);
     bytes.extend(data);
     bytes
@@ -140,6 +141,27 @@ fn entry(tag: u32, kind: u32, offset: u32, count: u32) -> [u8; 16] {
 
 fn number(length: usize) -> u32 {
     u32::try_from(length).expect("a header that was read has at most 256 MiB, and a signature is small")
+}
+
+/// A package whose main header has other values, each with its type and count as `change` gives it by tag; its digests are no
+/// longer right.
+#[cfg(test)]
+pub(in crate::package) fn altered(
+    package: &[u8],
+    mut change: impl FnMut(u32, u32, usize, Vec<u8>) -> Option<(usize, Vec<u8>)>,
+) -> Vec<u8> {
+    let front = Front::read(package).expect("reads");
+    let before = &front.package.header;
+    let mut values = BTreeMap::new();
+    for tag in before.tags().filter(|tag| *tag != tag::HEADER_IMMUTABLE) {
+        let (kind, count, bytes) = before.value(tag).expect("has it");
+        if let Some((count, bytes)) = change(tag, kind, count, bytes.to_vec()) {
+            values.insert(tag, Value { kind, count, bytes });
+        }
+    }
+    let start = usize::try_from(front.package.header_range().0).expect("short");
+    let end = usize::try_from(front.package.header_range().1).expect("short");
+    [&package[..start], &header(&values, tag::HEADER_IMMUTABLE), &package[end..]].concat()
 }
 
 #[cfg(test)]
@@ -193,7 +215,7 @@ mod tests {
         let front = Front::read(PACKAGE).expect("reads");
         let (kind, count, bytes) = front.package.signature.value(tag::SIG_SIZE).expect("has one");
         let values = BTreeMap::from([(tag::SIG_SIZE, Value { kind, count, bytes: bytes.to_vec() })]);
-        let before = Header::new(header(&values), tag::HEADER_SIGNATURES).expect("is a header");
+        let before = Header::new(header(&values, tag::HEADER_SIGNATURES), tag::HEADER_SIGNATURES).expect("is a header");
         let main = front.package.header.bytes();
         let made = signature_header(&before, main, tag::SIG_RSA_HEADER, b"signature");
         let length = made.len() - (made.len() - INTRO - 4 * 16 - number_at(&made, 12));
