@@ -124,6 +124,18 @@ fn both_families_are_built_of_one_source() {
 }
 
 #[test]
+fn what_a_development_package_needs_at_run_time_is_built_before_even_if_no_spec_says_so() {
+    let libbsd = OWN[1].1;
+    let silent: String =
+        libbsd.lines().filter(|line| !line.contains("libmd-devel")).map(|line| format!("{line}\n")).collect();
+    assert_ne!(silent, libbsd);
+    let graph = woven(&own(&[("libbsd/libbsd.spec", &silent)]), &pinned()).expect("sound");
+    // rpm finds such needs in what is built: a .pc file that names another's.
+    let needs = reads(&graph, "resolve:signify-openbsd@mirror-9/amd64");
+    assert!(needs.contains(&"packages of libmd/amd64: build:libmd@mirror-9/amd64".to_owned()), "{needs:?}");
+}
+
+#[test]
 fn nodes_of_deb_packages_are_what_they_were() {
     let (both, whole) = (own(&[]), pinned());
     let mut alone = whole.clone();
