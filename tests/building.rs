@@ -40,6 +40,10 @@ mod probes;
 mod publishing;
 #[path = "building/real.rs"]
 mod real;
+#[path = "building/rpm.rs"]
+mod rpm;
+#[path = "building/rpm_roots.rs"]
+mod rpm_roots;
 #[path = "building/sharing.rs"]
 mod sharing;
 #[path = "building/shell.rs"]

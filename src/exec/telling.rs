@@ -9,6 +9,9 @@ const WIDTH: usize = 200;
 /// How many lines above the word of a tool that something has failed may say what it was.
 const ABOVE: usize = 10;
 
+/// What rpmbuild says last of a script that failed.
+const BAD_STATUS: &str = "error: Bad exit status from ";
+
 /// The telling lines of a log, control characters made harmless: from the first that speaks of an error on, else the last. A line
 /// that came before is left out.
 pub fn telling_lines(log: &str) -> Vec<String> {
@@ -32,7 +35,9 @@ fn first(lines: &[&str]) -> Option<usize> {
         Some(failed) if error.is_none_or(|error| error > failed) => {
             let above = failed.saturating_sub(ABOVE);
             let hint = lines[above..failed].iter().position(|line| sign_of(line) == Some(Sign::Hint));
-            Some(hint.map_or(failed, |place| above + place))
+            // The shell of a spec traces its commands, so the last ones say most.
+            let traced = if lines[failed].contains(BAD_STATUS) { 2 } else { 0 };
+            Some(hint.map_or(failed.saturating_sub(traced), |place| above + place))
         }
         _ => error.or_else(|| find(Sign::Hint)),
     }
@@ -51,7 +56,7 @@ enum Sign {
 
 fn sign_of(line: &str) -> Option<Sign> {
     // Words of compilers, linkers, make, dpkg, test suites and shells; and what often looks like one but is none.
-    const FAILED: [&str; 3] = ["*** [", "returned exit status", "returned exit code"];
+    const FAILED: [&str; 4] = ["*** [", "returned exit status", "returned exit code", BAD_STATUS];
     const ERROR: [&str; 9] = [
         " error: ",
         ": error:",
@@ -108,6 +113,16 @@ mod tests {
         assert_eq!(told(&far), "make: *** [x] Error 1");
         // Told once, and nothing else.
         assert_eq!(told(&noise), "sh: 1: git-version-gen: not found");
+    }
+
+    #[test]
+    fn of_a_spec_the_command_that_failed_is_told() {
+        let end = "error: Bad exit status from /var/tmp/x (%build)\n\nRPM build errors:\n";
+        let told = |log: &str| telling_lines(&format!("+ cd tool\n{log}{end}")).join("\n");
+        let whole = format!("cat: x: No such file or directory\n{}", end.replace("\n\n", "\n").trim_end());
+        assert_eq!(told("+ cat x\ncat: x: No such file or directory\n"), whole);
+        assert_eq!(told("+ make\n+ test 1 = 2\n").lines().take(2).collect::<Vec<_>>(), ["+ make", "+ test 1 = 2"]);
+        assert_eq!(told("a.c:1:2: error: bad\n").lines().next(), Some("a.c:1:2: error: bad"));
     }
 
     #[test]

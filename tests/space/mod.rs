@@ -5,6 +5,7 @@
 //! or realisations.
 
 pub mod archive;
+pub mod mini;
 pub mod sources;
 
 use std::fs;

@@ -12,7 +12,7 @@ use super::host::{self, Answer, Asked, AskedRepository, Chosen};
 use super::question::{self, Universe, universe};
 use crate::diag::{Failure, did_you_mean};
 use crate::digest::{Digest, Sha256};
-use crate::drv::{ActionKey, Outputs, Resolve};
+use crate::drv::{ActionKey, Outputs, Resolve, Script};
 use crate::exec::context::{Context, Job};
 use crate::exec::error::NodeError;
 use crate::exec::packages::{self, sha256_of};
@@ -63,30 +63,45 @@ pub fn resolve(ctx: &Context<'_>, job: &Job<'_>, question: &Resolve, key: Action
         ours.extend(our_packages(ctx, &component, digest, &question.arch)?);
     }
     check_twice(&mut ours)?;
-    ctx.phase(job.node(), "choosing packages");
-    let mut list = choose(ctx, question, &universe, base.as_ref(), &ours)?;
-    if let Some(script) = &question.asks {
-        let mut question = question.clone();
-        let mut rounds = 0;
-        loop {
-            ctx.phase(job.node(), "asking the spec what it needs");
-            let mut asked = asking::asked(ctx, job, script, &list, key)?;
-            asked.retain(|need| !question.needs.contains(need));
-            let Some(last) = asked.last().cloned() else { break };
-            rounds += 1;
-            if rounds > MAX_ROUNDS {
-                return Err(RpmError::Unstable { rounds: MAX_ROUNDS, last }.into());
-            }
-            question.needs.extend(asked);
+    let list = settled(
+        question.clone(),
+        |question| {
             ctx.phase(job.node(), "choosing packages");
-            list = choose(ctx, &question, &universe, base.as_ref(), &ours)?;
-        }
-    }
+            choose(ctx, question, &universe, base.as_ref(), &ours)
+        },
+        |script, list| {
+            ctx.phase(job.node(), "asking the spec what it needs");
+            asking::asked(ctx, job, script, list, key)
+        },
+    )?;
     let text = list.encode();
     let digest = ctx.store.put_bytes(text.as_bytes())?;
     let mut tree = Tree::default();
     insert(&mut tree, "list", Entry::File { digest, size: text.len() as u64, executable: false })?;
     Ok(one("list", ctx.store.put_tree(&tree)?))
+}
+
+/// The list that answers `question` once nobody asks for more: a source that says what it needs when it runs is asked anew with
+/// each list.
+fn settled(
+    mut question: Resolve,
+    mut choose: impl FnMut(&Resolve) -> Result<PackageList, Failure>,
+    mut ask: impl FnMut(&Script, &PackageList) -> Result<Vec<String>, Failure>,
+) -> Result<PackageList, Failure> {
+    let mut list = choose(&question)?;
+    let Some(script) = question.asks.take() else { return Ok(list) };
+    let mut rounds = 0;
+    loop {
+        let mut asked = ask(&script, &list)?;
+        asked.retain(|need| !question.needs.contains(need));
+        let Some(last) = asked.last().cloned() else { return Ok(list) };
+        rounds += 1;
+        if rounds > MAX_ROUNDS {
+            return Err(RpmError::Unstable { rounds: MAX_ROUNDS, last }.into());
+        }
+        question.needs.extend(asked);
+        list = choose(&question)?;
+    }
 }
 
 /// The packages in the tree `digest` that can be installed on `arch`.
@@ -246,7 +261,8 @@ fn listed(
 /// What the solver says, a line for each of its reasons, without the names that only this program knows.
 fn problems(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
-    for line in text.lines().map(plainly).filter(|line| !line.is_empty()) {
+    // The solver's own head of a list of reasons says nothing.
+    for line in text.lines().map(plainly).filter(|line| !line.is_empty() && line != "conflicting requests") {
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -265,12 +281,59 @@ fn plainly(line: &str) -> String {
 
 fn one_line(text: &str) -> String {
     let text: Vec<String> = text.lines().map(plainly).filter(|line| !line.is_empty()).collect();
-    text.join("; ")
+    text.join("; ").replace(":; ", ": ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drv::SharedText;
+
+    fn question(asks: bool) -> Resolve {
+        let script = Script {
+            sandbox_contract: 1,
+            text: SharedText::new(""),
+            env: Default::default(),
+            env_with_probes: BTreeMap::new(),
+            files: BTreeMap::new(),
+            network: false,
+        };
+        Resolve {
+            family: "rpm".into(),
+            arch: "x86_64".into(),
+            needs: vec!["a".into()],
+            conflicts: Vec::new(),
+            variant: String::new(),
+            add: Vec::new(),
+            profiles: Vec::new(),
+            first_alternative: false,
+            ours: Default::default(),
+            extra: Vec::new(),
+            asks: asks.then(|| Box::new(script)),
+        }
+    }
+
+    /// The needs of each choice that is made where a source asks for these, one after another.
+    fn choices(asks: bool, mut said: Vec<&str>) -> Result<Vec<String>, String> {
+        let mut choices = Vec::new();
+        said.reverse();
+        let choose = |question: &Resolve| {
+            choices.push(question.needs.join(" "));
+            Ok(PackageList::default())
+        };
+        let ended = settled(question(asks), choose, |_, _| Ok(said.pop().into_iter().map(str::to_owned).collect()));
+        ended.map(|_| choices).map_err(|failure| failure.report.to_string())
+    }
+
+    #[test]
+    fn a_source_is_asked_until_it_says_nothing_new() {
+        assert_eq!(choices(false, vec!["b"]), Ok(vec!["a".to_owned()]));
+        assert_eq!(choices(true, vec!["a"]), Ok(vec!["a".to_owned()]), "what it has already is nothing new");
+        assert_eq!(choices(true, vec!["b", "c", "b"]), Ok(["a", "a b", "a b c"].map(str::to_owned).to_vec()));
+        let many: Vec<String> = (0..20).map(|number| format!("n{number}")).collect();
+        let told = "the spec asks for more each time it runs, 10 times over; last for `n10`";
+        assert_eq!(choices(true, many.iter().map(String::as_str).collect()), Err(told.to_owned()));
+    }
 
     #[test]
     fn what_the_solver_says_is_told_without_our_names() {
@@ -279,10 +342,10 @@ mod tests {
                     package opb-root-1-1.x86_64 from opb-root requires zlib, but none of the providers can be installed";
         assert_eq!(
             problems(said),
-            "\n    conflicting requests\n    nothing provides gcx needed by the build\n    \
+            "\n    nothing provides gcx needed by the build\n    \
              the build requires zlib, but none of the providers can be installed"
         );
-        assert_eq!(one_line("a\n\nb\u{1b}[1m"), "a; b[1m");
+        assert_eq!(one_line("a:\nb\n\nc\u{1b}[1m"), "a: b; c[1m");
         assert_eq!(problems(&"x y\n".repeat(50)).lines().count(), 2, "each once");
         let many: String = (0..100).map(|number| format!("{number}\n")).collect();
         assert_eq!(problems(&many).lines().count(), MAX_REASONS + 1);
