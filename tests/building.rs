@@ -42,6 +42,8 @@ mod publishing;
 mod real;
 #[path = "building/rpm.rs"]
 mod rpm;
+#[path = "building/rpm_dsc.rs"]
+mod rpm_dsc;
 #[path = "building/rpm_roots.rs"]
 mod rpm_roots;
 #[path = "building/sharing.rs"]
