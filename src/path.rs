@@ -86,11 +86,11 @@ impl TreePath {
 
 impl Ord for TreePath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let names = |path: &'_ Self| path.0.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
-        if self.0.contains(&b'/') || other.0.contains(&b'/') {
-            names(self).cmp(&names(other))
-        } else {
-            self.0.cmp(&other.0)
+        // Name by name: a `/` ends one, so it comes before every other byte. (There is no NUL in a path.)
+        let rank = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+        match self.0.iter().zip(&other.0).find(|(one, other)| one != other) {
+            Some((one, other)) => rank(one).cmp(&rank(other)),
+            None => self.0.len().cmp(&other.0.len()),
         }
     }
 }
@@ -186,5 +186,15 @@ mod tests {
         paths.sort();
         let shown: Vec<String> = paths.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["a", "a/b", "a-b", "a.c"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_order_is_that_of_the_names(one in "[!a./-]{1,6}", other in "[!a./-]{1,6}") {
+            if let (Ok(one), Ok(other)) = (one.parse::<TreePath>(), other.parse::<TreePath>()) {
+                let names = |path: &TreePath| path.to_string().split('/').map(str::to_owned).collect::<Vec<_>>();
+                proptest::prop_assert_eq!(one.cmp(&other), names(&one).cmp(&names(&other)));
+            }
+        }
     }
 }
