@@ -8,10 +8,10 @@ use crate::diag::{Cause, Caused, Failure};
 use crate::drv::{Action, Outputs};
 use crate::exec::{read_listing, settings_of};
 use crate::graph::NodeId;
-use crate::name::{ChannelName, Kind, NodeName};
+use crate::name::{ChannelName, DistroName, Kind, NodeName};
 use crate::plan::{Plan, State, contents_without, without};
 use crate::project::{now, today};
-use crate::publish::{self, Part, Published};
+use crate::publish::{self, Content, Part, Published, YumSettings};
 use crate::sign::Signer;
 use crate::store::Store;
 
@@ -114,13 +114,19 @@ pub fn publish(
         let Action::Repo { settings } = &node.action() else { continue };
         let output = |name: &str| outputs.get(name).copied().ok_or_else(not_built);
         let tree = output("tree")?;
-        let listing = store.get_tree(output("listing")?)?;
-        let (_, object, _) = listing.files().next().ok_or_else(not_built)?;
-        let text = String::from_utf8_lossy(&store.read_object(object, MAX_LISTING)?).into_owned();
+        let of = match DistroName::new(node.place()).ok().and_then(|distro| YumSettings::of(&distro, settings)) {
+            Some(settings) => Content::Yum(settings),
+            None => {
+                let listing = store.get_tree(output("listing")?)?;
+                let (_, object, _) = listing.files().next().ok_or_else(not_built)?;
+                let text = String::from_utf8_lossy(&store.read_object(object, MAX_LISTING)?).into_owned();
+                Content::Apt { settings: settings_of(settings), indexes: read_listing(&text)? }
+            }
+        };
         if !store.hold(tree)? {
             return Err(not_built().into());
         }
-        content.push(Part { settings: settings_of(settings), tree, indexes: read_listing(&text)? });
+        content.push(Part { tree, content: of });
     }
     let url = session.project.settings.channel.get(channel).and_then(|settings| settings.url.as_deref());
     let published = publish::publish(store, channel, &content, signer, url, now())?;

@@ -24,11 +24,11 @@ pub struct Generation {
     pub number: u64,
     /// Digest of its tree without signatures, and without what it keeps of the one before.
     pub content: Digest,
-    /// Digest of what its `Release` and `.sources` files say beside that: origin, label, address and the like.
+    /// Digest of what its lists and `.sources` and `.repo` files say beside that: origin, label, address and the like.
     pub about: Digest,
     /// Fingerprint of the key that signed it.
     pub key: String,
-    /// The `Date` of its `Release` files, in seconds since 1970.
+    /// The date of its lists, in seconds since 1970: `Date` in `Release`, `revision` in `repomd.xml`.
     pub date: i64,
 }
 

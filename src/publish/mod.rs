@@ -2,25 +2,28 @@
 //!
 //! A generation is a folder that never changes. `current` is a link to the newest one, switched by a rename, so a client
 //! sees the old repository or the new one. A generation also holds the pool files and by-hash indexes of the one before,
-//! so that a client which read the old `InRelease` can still fetch what that names. `names.jsonl` remembers every file
-//! name that was ever published with its content: a name never gets other bytes.
+//! so that a client which read the old `InRelease` can still fetch what that names; so it does packages and metadata of YUM
+//! repositories. `names.jsonl` remembers every file name that was ever published with its content: a name never gets other bytes.
 //!
 //! ```text
 //! channels/<channel>/lock                      one publisher at a time
 //!                    names.jsonl               pool path → content, of all generations
-//!                    generations/<n>/          pool/, dists/, the key, a .sources file
+//!                    generations/<n>/          pool/, dists/, rpm/, the key, .sources and .repo files
 //!                    generations/<n>.json      what it was made from
+//!                    pieces/                   metadata of RPM packages, to be put together again; see `yum.rs`
 //!                    current -> generations/<n>
 //! ```
 
 mod generation;
 mod names;
 pub mod signed;
+pub mod yum;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cap_std::fs::Dir;
 pub use generation::{Generation, kept};
+pub use yum::YumSettings;
 
 use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;
@@ -34,12 +37,24 @@ use crate::tree::{Entry, Tree};
 /// The content of one distro's part of a channel.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// What it says of itself.
-    pub settings: Settings,
-    /// Its tree: `pool/` and `dists/<codename>/` without `Release` files.
+    /// Its tree: as [`Content`] says.
     pub tree: Digest,
-    /// What its `Release` lists.
-    pub indexes: Vec<IndexEntry>,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// What a distro's part of a channel holds.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// An APT repository: `pool/` and `dists/<codename>/` without `Release` files.
+    Apt {
+        /// What it says of itself.
+        settings: Settings,
+        /// What its `Release` lists.
+        indexes: Vec<IndexEntry>,
+    },
+    /// YUM repositories: unsigned packages at the places that [`crate::repo::yum::lay_out`] gave them.
+    Yum(YumSettings),
 }
 
 /// What publishing came to.
@@ -73,6 +88,13 @@ pub enum PublishError {
     #[diagnostic(code(opb::publish::clash), help("give each distro its own suffix, or its own channel"))]
     Clash {
         /// The path below the repository.
+        path: String,
+    },
+    /// A package of which nobody made a signed one.
+    #[error("`{path}` was not signed")]
+    #[diagnostic(code(opb::publish::not_signed), help("report this; nothing was published"))]
+    NotSigned {
+        /// Its path in the unsigned tree.
         path: String,
     },
     /// There is nothing to publish.
@@ -116,6 +138,7 @@ impl Caused for PublishError {
         match self {
             Self::OtherBytes { .. } | Self::Clash { .. } | Self::Nothing { .. } => Cause::Input,
             Self::File { .. } | Self::Record { .. } => Cause::Environment,
+            Self::NotSigned { .. } => Cause::Bug,
         }
     }
 }
@@ -141,12 +164,16 @@ pub fn publish(
     let dir = store.channel_dir(channel)?;
     let _lock = lock(&dir, &path)?;
     generation::sweep(&dir, &path)?;
-    let content = merged(store, parts)?;
-    let digest = store.put_tree(&content)?;
     let before = generation::current(&dir, &path)?;
     let fingerprint = signer.fingerprint();
+    let place = yum::Place { store, dir: &dir, path: &path };
+    let mut pieces = BTreeSet::new();
+    let made = parts.iter().map(|part| make(&place, part, signer, now, &mut pieces));
+    let made = made.collect::<Result<Vec<Made<'_>>, Failure>>()?;
+    let content = merged(&made)?;
+    let digest = store.put_tree(&content)?;
     let packages = count_packages(&content);
-    let about = about(parts, url)?;
+    let about = about(&made, url)?;
     let same = |before: &&Generation| before.content == digest && before.about == about && before.key == fingerprint;
     if let Some(before) = before.as_ref().filter(same) {
         let place = path.join("current");
@@ -154,32 +181,105 @@ pub fn publish(
     }
     let mut names = names::Names::load(&dir, &path)?;
     names.check(&content)?;
+    let earlier = before.as_ref().map(|before| store.get_tree(before.content)).transpose()?;
+    // What the generation before has was looked at then, and is the same bytes at the same place.
+    let new = content.iter().filter(|(path, entry)| {
+        is_package_of_rpm(path) && earlier.as_ref().and_then(|earlier| earlier.get(path)) != Some(*entry)
+    });
+    let new = new.filter_map(|(path, entry)| match entry {
+        Entry::File { digest, .. } => Some((path.to_string(), *digest)),
+        _ => None,
+    });
+    signed::refuse_unsigned(store, signer, new, seconds(now))?;
     let number = before.as_ref().map_or(1, |before| before.number + 1);
     // A client must never see the date go back, whatever the clock does.
     let date = before.as_ref().map_or(now, |before| now.max(before.date + 1));
     let record = Generation { number, content: digest, about, key: fingerprint, date };
     let mut tree = content.clone();
-    if let Some(before) = &before {
-        keep_for_late_clients(store, &mut tree, before.content)?;
+    if let Some(earlier) = &earlier {
+        keep_for_late_clients(&mut tree, earlier)?;
     }
-    let time = u64::try_from(date).unwrap_or(0);
-    let mut written: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for part in parts {
-        let folder = format!("dists/{}", part.settings.codename);
-        let release = release_text(&part.settings, &part.indexes, date, None)?;
-        written.insert(format!("{folder}/InRelease"), signer.clear_sign(&release, time)?.into_bytes());
-        written.insert(format!("{folder}/Release.gpg"), signer.detached(&release, time)?.into_bytes());
-        written.insert(format!("{folder}/Release"), release.into_bytes());
-        let uri = url.map_or_else(|| format!("file:{}", path.join("current")), str::to_owned);
-        let entry = sources_entry(&part.settings, &uri, &format!("/etc/apt/keyrings/opb-{channel}.asc"))?;
-        written.insert(format!("opb-{channel}-{}.sources", part.settings.codename), entry.into_bytes());
-    }
-    written.insert(format!("opb-{channel}.asc"), signer.public_key_armored()?.into_bytes());
+    let written = texts(&made, channel, &path, signer, url, date)?;
     generation::write(store, &dir, &path, &record, &tree, &written)?;
     // From here on somebody may see the names, so they are remembered first.
     names.add(&dir, &path, &content)?;
     switch_link(&dir, &path, "current", &format!("generations/{number}"))?;
+    yum::sweep_pieces(&place, &pieces)?;
     Ok(Published { generation: number, new: true, path: path.join("current"), packages })
+}
+
+/// A part as it is published, without what is signed anew each time.
+enum Made<'a> {
+    Apt { tree: Tree, settings: &'a Settings, indexes: &'a [IndexEntry] },
+    Yum { settings: &'a YumSettings, made: yum::Assembled },
+}
+
+fn make<'a>(
+    place: &yum::Place<'_>,
+    part: &'a Part,
+    signer: &Signer,
+    now: i64,
+    pieces: &mut BTreeSet<Digest>,
+) -> Result<Made<'a>, Failure> {
+    let tree = place.store.get_tree(part.tree)?;
+    Ok(match &part.content {
+        Content::Apt { settings, indexes } => Made::Apt { tree, settings, indexes },
+        Content::Yum(settings) => {
+            let unsigned: BTreeSet<Digest> = tree.files().map(|(_, digest, _)| digest).collect();
+            let unsigned: Vec<Digest> = unsigned.into_iter().collect();
+            let signed = signed::packages(place.store, signer, &settings.signing, &unsigned, seconds(now))?;
+            let made = yum::assemble(place, settings, &tree, &signed, &key_id(signer), pieces)?;
+            Made::Yum { settings, made }
+        }
+    })
+}
+
+/// The id of the key that signs, as a folder's name: the end of its fingerprint.
+fn key_id(signer: &Signer) -> String {
+    let fingerprint = signer.fingerprint().to_ascii_lowercase();
+    fingerprint[fingerprint.len().saturating_sub(16)..].to_owned()
+}
+
+fn seconds(time: i64) -> u64 {
+    u64::try_from(time).unwrap_or(0)
+}
+
+/// All that is written beside the tree: lists with their signatures, entries for package managers, and the key.
+fn texts(
+    made: &[Made<'_>],
+    channel: &ChannelName,
+    path: &HostPath,
+    signer: &Signer,
+    url: Option<&str>,
+    date: i64,
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let (time, current) = (seconds(date), path.join("current"));
+    let mut written: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for part in made {
+        match part {
+            Made::Apt { settings, indexes, .. } => {
+                let folder = format!("dists/{}", settings.codename);
+                let release = release_text(settings, indexes, date, None)?;
+                written.insert(format!("{folder}/InRelease"), signer.clear_sign(&release, time)?.into_bytes());
+                written.insert(format!("{folder}/Release.gpg"), signer.detached(&release, time)?.into_bytes());
+                written.insert(format!("{folder}/Release"), release.into_bytes());
+                let uri = url.map_or_else(|| format!("file:{current}"), str::to_owned);
+                let entry = sources_entry(settings, &uri, &format!("/etc/apt/keyrings/opb-{channel}.asc"))?;
+                written.insert(format!("opb-{channel}-{}.sources", settings.codename), entry.into_bytes());
+            }
+            Made::Yum { settings, made } => {
+                for (list, text) in made.lists(&settings.distro, date) {
+                    written.insert(format!("{list}.asc"), signer.detached(&text, time)?.into_bytes());
+                    written.insert(list, text.into_bytes());
+                }
+                let root = url.map_or_else(|| format!("file://{current}"), str::to_owned);
+                let entry = yum::repo_file(settings, channel, &root)?;
+                written.insert(format!("opb-{channel}-{}.repo", settings.distro), entry.into_bytes());
+            }
+        }
+    }
+    written.insert(format!("opb-{channel}.asc"), signer.public_key_armored()?.into_bytes());
+    Ok(written)
 }
 
 fn lock(dir: &Dir, path: &HostPath) -> Result<nix::fcntl::Flock<std::fs::File>, PublishError> {
@@ -189,10 +289,11 @@ fn lock(dir: &Dir, path: &HostPath) -> Result<nix::fcntl::Flock<std::fs::File>, 
     nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusive).map_err(|(_, errno)| failed(errno.into()))
 }
 
-fn merged(store: &Store, parts: &[Part]) -> Result<Tree, Failure> {
+fn merged(parts: &[Made<'_>]) -> Result<Tree, Failure> {
     let mut merged = Tree::default();
     for part in parts {
-        for (path, entry) in store.get_tree(part.tree)?.iter() {
+        let (Made::Apt { tree, .. } | Made::Yum { made: yum::Assembled { tree, .. }, .. }) = part;
+        for (path, entry) in tree.iter() {
             match merged.get(path) {
                 None => put(&mut merged, path, entry)?,
                 Some(there) if there == entry => {}
@@ -203,12 +304,18 @@ fn merged(store: &Store, parts: &[Part]) -> Result<Tree, Failure> {
     Ok(merged)
 }
 
-/// Digest of what a generation says beside its content: its `Release` files but for their date, and its address.
-fn about(parts: &[Part], url: Option<&str>) -> Result<Digest, Failure> {
+/// Digest of what a generation says beside its content: its signed lists but for their date, descriptions, and its address.
+fn about(parts: &[Made<'_>], url: Option<&str>) -> Result<Digest, Failure> {
     let mut text = url.unwrap_or_default().to_owned();
     for part in parts {
         text.push('\n');
-        text.push_str(&release_text(&part.settings, &part.indexes, 0, None)?);
+        match part {
+            Made::Apt { settings, indexes, .. } => text.push_str(&release_text(settings, indexes, 0, None)?),
+            Made::Yum { settings, made } => {
+                text.push_str(&settings.description);
+                made.lists(&settings.distro, 0).into_values().for_each(|list| text.push_str(&list));
+            }
+        }
     }
     Ok(Digest::of(text.as_bytes()))
 }
@@ -217,11 +324,12 @@ fn put(tree: &mut Tree, path: &TreePath, entry: &Entry) -> Result<(), PublishErr
     tree.insert_with_folders(path.clone(), entry.clone()).map_err(|_| PublishError::Clash { path: path.to_string() })
 }
 
-/// Adds what a client that read the generation before may still ask for: pool files, and indexes by their digest.
-fn keep_for_late_clients(store: &Store, tree: &mut Tree, before: Digest) -> Result<(), Failure> {
-    for (path, entry) in store.get_tree(before)?.iter() {
+/// Adds what a client that read the generation before may still ask for: packages, indexes by their digest, and metadata of
+/// YUM repositories, whose names have theirs.
+fn keep_for_late_clients(tree: &mut Tree, earlier: &Tree) -> Result<(), Failure> {
+    for (path, entry) in earlier.iter() {
         let text = path.to_string();
-        let wanted = text.starts_with("pool/") || text.contains("/by-hash/");
+        let wanted = text.starts_with("pool/") || text.contains("/by-hash/") || is_of_rpm(&text);
         if wanted && matches!(entry, Entry::File { .. }) && tree.get(path).is_none() {
             put(tree, path, entry)?;
         }
@@ -229,6 +337,20 @@ fn keep_for_late_clients(store: &Store, tree: &mut Tree, before: Digest) -> Resu
     Ok(())
 }
 
+fn is_of_rpm(path: &str) -> bool {
+    path.strip_prefix(yum::FOLDER).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Whether it is the place of a package in a YUM repository.
+fn is_package_of_rpm(path: &TreePath) -> bool {
+    let path = path.as_bytes();
+    path.starts_with(b"rpm/") && path.ends_with(b".rpm")
+}
+
 fn count_packages(tree: &Tree) -> usize {
-    tree.files().filter(|(path, ..)| path.to_string().ends_with("deb")).count()
+    let sources = format!("/{}/", crate::repo::yum::SOURCES);
+    let debs = tree.files().filter(|(path, ..)| path.to_string().ends_with("deb")).count();
+    let rpms = tree.files().filter(|(path, ..)| is_package_of_rpm(path) && !path.to_string().contains(&sources));
+    // One for every arch lies in several folders.
+    debs + rpms.map(|(_, digest, _)| digest).collect::<BTreeSet<_>>().len()
 }

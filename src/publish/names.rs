@@ -13,7 +13,7 @@ use crate::tree::Tree;
 
 const FILE: &str = "names.jsonl";
 
-/// Pool paths with the content that they were published with.
+/// Paths of packages with the content that they were published with.
 pub struct Names(BTreeMap<String, Digest>);
 
 #[derive(Serialize, Deserialize)]
@@ -65,7 +65,7 @@ impl Names {
         Ok(())
     }
 
-    /// Remembers the pool files of `tree`, durably.
+    /// Remembers the packages in `tree`, durably.
     ///
     /// # Errors
     /// Where they cannot be written.
@@ -74,7 +74,8 @@ impl Names {
         let mut lines = String::new();
         for (path, content, _) in tree.files() {
             let path = path.to_string();
-            if path.starts_with("pool/") && self.0.insert(path.clone(), content).is_none() {
+            let is_package = path.starts_with("pool/") || (super::is_of_rpm(&path) && path.ends_with(".rpm"));
+            if is_package && self.0.insert(path.clone(), content).is_none() {
                 lines.push_str(&serde_json::to_string(&Line { path, content }).expect("two plain fields"));
                 lines.push('\n');
             }
