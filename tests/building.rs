@@ -2,6 +2,8 @@
 //!
 //! Needs a mirror that this machine's apt is set to use, and root or ranges in `/etc/subuid`; says so where it is skipped.
 
+#[path = "yum/dnf.rs"]
+mod dnf;
 mod space;
 
 #[path = "building/again.rs"]
@@ -44,6 +46,8 @@ mod real;
 mod rpm;
 #[path = "building/rpm_dsc.rs"]
 mod rpm_dsc;
+#[path = "building/rpm_publishing.rs"]
+mod rpm_publishing;
 #[path = "building/rpm_roots.rs"]
 mod rpm_roots;
 #[path = "building/sharing.rs"]
