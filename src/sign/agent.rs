@@ -98,10 +98,12 @@ impl AgentKey {
         };
         let digits: String = digest.iter().map(|byte| format!("{byte:02X}")).collect();
         let answer = self.converse(|agent| {
-            agent.ask(&format!("SIGKEY {grip}"))?;
-            agent.ask("SETKEYDESC opb+signs+a+repository+with+this+key")?;
-            agent.ask(&format!("SETHASH --hash={hash} {digits}"))?;
-            agent.ask("PKSIGN")
+            agent.ask_all(&[
+                &format!("SIGKEY {grip}"),
+                "SETKEYDESC opb+signs+a+repository+with+this+key",
+                &format!("SETHASH --hash={hash} {digits}"),
+                "PKSIGN",
+            ])
         })?;
         let names: &[&[u8]] = if algorithm == PublicKeyAlgorithm::RSA { &[b"s"] } else { &[b"r", b"s"] };
         let numbers: Option<Vec<Mpi>> =
@@ -181,9 +183,26 @@ struct Assuan {
 
 impl Assuan {
     fn ask(&mut self, line: &str) -> Result<Vec<u8>, SignError> {
-        let sent = self.stream.get_mut().write_all(format!("{line}\n").as_bytes());
+        self.ask_all(&[line])
+    }
+
+    /// Sends several lines at once, which the agent answers one after the other: each waiting for an answer costs as much as
+    /// a signature on a busy machine. Only the last may make it ask something back. Gives the last answer, or the first
+    /// refusal.
+    fn ask_all(&mut self, lines: &[&str]) -> Result<Vec<u8>, SignError> {
+        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+        let sent = self.stream.get_mut().write_all(text.as_bytes());
         sent.map_err(|source| SignError::Agent { socket: self.socket.clone(), source })?;
-        self.answer()
+        let (mut last, mut refusal) = (Vec::new(), None);
+        for _ in lines {
+            match self.answer() {
+                Ok(data) => last = data,
+                // The others are answered all the same, and the conversation goes on behind them.
+                Err(error @ SignError::Refused { .. }) => refusal = refusal.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        refusal.map_or(Ok(last), Err)
     }
 
     /// Reads until `OK` or `ERR`; gives the data that came before.

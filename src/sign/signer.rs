@@ -8,7 +8,8 @@ use pgp::crypto::public_key::PublicKeyAlgorithm;
 use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
 use pgp::ser::Serialize as _;
 use pgp::types::{
-    Fingerprint, KeyDetails, KeyId, KeyVersion, Password, PublicParams, SignatureBytes, SigningKey, Timestamp,
+    Fingerprint, KeyDetails, KeyId, KeyVersion, Password, PlainSecretParams, PublicParams, SecretParams,
+    SignatureBytes, SigningKey, Timestamp,
 };
 
 use super::certificate::{self, Part};
@@ -160,6 +161,20 @@ pub(super) struct Ready<'a> {
 }
 
 impl Ready<'_> {
+    /// The secret half, where it is that of an RSA key in a file.
+    pub(super) fn rsa(&self) -> Option<&pgp::crypto::rsa::SecretKey> {
+        let Signer::File(key) = self.signer else { return None };
+        let params = match file_holder(key, &self.part)? {
+            Holder::Primary(key) => key.secret_params(),
+            Holder::Subkey(key) => key.secret_params(),
+            Holder::Agent { .. } => return None,
+        };
+        match params {
+            SecretParams::Plain(PlainSecretParams::RSA(secret)) => Some(secret),
+            _ => None,
+        }
+    }
+
     /// Lends the secret half to `sign`.
     pub(super) fn sign<T>(&self, sign: impl FnOnce(&Hand<'_>) -> pgp::errors::Result<T>) -> Result<T, SignError> {
         let failure = RefCell::new(None);

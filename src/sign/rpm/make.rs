@@ -10,6 +10,7 @@ use pgp::types::{KeyDetails as _, Password, PublicParams, Timestamp};
 use super::super::certificate::{self, Part};
 use super::super::signer::Ready;
 use super::super::{SignError, Signer, key};
+use super::rsa::Rsa;
 use super::{RpmSignatureError, SigningError, check};
 use crate::distro::{Signing, SigningDigest, SigningKey};
 use crate::package::rpm::{Front, tag};
@@ -21,6 +22,8 @@ use crate::package::rpm::{Front, tag};
 pub struct PackageSigner<'a> {
     signer: &'a Signer,
     ready: Ready<'a>,
+    /// An RSA key in a file, for what is quicker than rPGP.
+    rsa: Option<Rsa>,
     hash: HashAlgorithm,
     time: Timestamp,
     /// What signs, and what may have signed before: fingerprints of parts of the key.
@@ -60,7 +63,8 @@ impl<'a> PackageSigner<'a> {
         let mut parts = vec![ready.part.fingerprint()];
         let others = usable.iter().filter(|part| fits(part)).map(Part::fingerprint);
         parts.extend(others.filter(|other| *other != ready.part.fingerprint()));
-        Ok(Self { signer, ready, hash, time, parts })
+        let rsa = ready.rsa().and_then(|secret| Rsa::of(secret, params(&ready.part)));
+        Ok(Self { signer, ready, rsa, hash, time, parts })
     }
 
     /// Fingerprints of the parts of the key that may sign such packages now: first the one that does. What another of them
@@ -94,8 +98,11 @@ impl<'a> PackageSigner<'a> {
     fn sign_front(&self, front: &Front) -> Result<Vec<u8>, SigningError> {
         let main = front.package.header.bytes();
         let signature = self.ready.sign(|hand| {
-            let config = hand.config_with(self.hash, SignatureType::Binary, self.time)?;
-            config.sign(hand, &Password::empty(), main)
+            let config = || hand.config_with(self.hash, SignatureType::Binary, self.time);
+            match self.rsa.as_ref().and_then(|rsa| rsa.sign(config().ok()?, main)) {
+                Some(signature) => Ok(signature),
+                None => config()?.sign(hand, &Password::empty(), main),
+            }
         })?;
         let library = |source| SignError::Library { fingerprint: self.signer.fingerprint(), source: Box::new(source) };
         let packet = framed(signature.to_bytes().map_err(library)?);
@@ -130,12 +137,15 @@ enum Kind {
     Other,
 }
 
-fn kind(part: &Part<'_>) -> Kind {
-    let params = match part {
+fn params<'p>(part: &'p Part<'_>) -> &'p PublicParams {
+    match part {
         Part::Primary(key) => key.public_params(),
         Part::Subkey(key) => key.public_params(),
-    };
-    match params {
+    }
+}
+
+fn kind(part: &Part<'_>) -> Kind {
+    match params(part) {
         PublicParams::RSA(_) => Kind::Rsa,
         PublicParams::EdDSALegacy(_) => Kind::Ed25519,
         _ => Kind::Other,

@@ -11,6 +11,7 @@
 mod check;
 mod keyring;
 mod make;
+mod rsa;
 
 use std::fmt;
 use std::io;
