@@ -9,8 +9,8 @@ export PATH
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: ## build four real packages, publish them, install one from there in a clean chroot
-	@scripts/setup base
+demo: ## build four real packages as .deb and .rpm, publish them, install them from there in clean chroots
+	@scripts/setup base rpm
 	cargo build --release --bin opb
 	@scripts/demo
 

@@ -42,7 +42,7 @@ pub fn doctor(start: &Path, store: Option<&Path>) -> Vec<Check> {
     let cgroups = Cgroups::of_this_process();
     checks.extend(Controller::ALL.into_iter().map(|controller| cgroup(&cgroups, controller, is_root)));
     checks.extend([memory(), host::disk(&store), sandbox(&store), emulation(&store)]);
-    checks.extend([host::apt(), host::keyrings(), host::verifier(), host::clock(project::now())]);
+    checks.extend([host::apt(), host::dnf(), host::keyrings(), host::verifier(), host::clock(project::now())]);
     checks
 }
 

@@ -39,6 +39,7 @@ fn every_check_is_told_and_the_exit_code_is_the_upshot() {
         "sandbox",
         "emulation",
         "apt",
+        "dnf",
         "keyrings",
         "verifier",
         "clock",

@@ -32,24 +32,32 @@ pub fn resolve(
     let base = question((distro, rpm), arch);
     let mut needs = base.needs.clone();
     needs.extend(component.modules.iter().map(|stream| format!("@{stream}")));
-    let mut push = |text: String, name: Option<&str>| {
-        let renamed = name.and_then(|name| Some((name, aliases.get(name)?)));
-        needs.push(match renamed {
-            Some((name, package)) => format!("{package}{}", &text[name.len()..]),
-            None => text,
-        });
-    };
+    let renamed = |name: &str| aliases.get(name).map_or_else(|| name.to_owned(), Clone::clone);
     let spec = &source.spec;
     for need in &spec.build_requires {
-        let name = match need {
-            Dependency::Plain { name, .. } => Some(name.as_str()),
-            Dependency::Joined { .. } => None,
-        };
-        push(need.to_string(), name);
+        needs.push(match need {
+            Dependency::Plain { name, .. } => format!("{}{}", renamed(name), &need.to_string()[name.len()..]),
+            // Names stand between blanks and brackets; a capability has brackets of its own.
+            Dependency::Joined { text, names } => {
+                let known = |word: &str| names.iter().any(|name| name == word);
+                let word = |word: &str| {
+                    let open = word.len() - word.trim_start_matches('(').len();
+                    let (before, rest) = word.split_at(open);
+                    let ends = (0..=rest.len()).rev().filter(|end| rest[*end..].bytes().all(|byte| byte == b')'));
+                    let end = ends.filter(|end| known(&rest[..*end])).max().unwrap_or(0);
+                    if end == 0 {
+                        word.to_owned()
+                    } else {
+                        format!("{before}{}{}", renamed(&rest[..end]), &rest[end..])
+                    }
+                };
+                text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+            }
+        });
     }
     for need in &component.needs {
         if let Some((name, version)) = recipe_need(need) {
-            push(format!("{name}{version}"), Some(&name));
+            needs.push(format!("{}{version}", renamed(&name)));
         }
     }
     let conflicts = spec.build_conflicts.iter().map(ToString::to_string).collect();

@@ -202,6 +202,9 @@ fn questions_say_all_that_a_choice_follows_from() {
     };
     let plain = of("Release: 1\nBuildRequires: grace-devel >= 1, (a or b)\nBuildConflicts: vim\n%files\n");
     assert_eq!(plain.needs, ["libgrace-devel >= 1", "(a or b)"]);
+    let joined =
+        of("Release: 1\nBuildRequires: ((grace-devel >= 2 or pkgconfig(grace-devel)) and grace-devel)\n%files\n");
+    assert_eq!(joined.needs, ["((libgrace-devel >= 2 or pkgconfig(grace-devel)) and libgrace-devel)"]);
     assert_eq!((plain.conflicts.as_slice(), plain.asks.is_none()), (&["vim".to_owned()][..], true));
     let asking = of("Release: 1\n%files\n%generate_buildrequires\necho gcc\n").asks.expect("it asks");
     assert!(asking.text.contains("rpmbuild -br") && asking.files.contains_key("arguments"));

@@ -112,6 +112,15 @@ pub fn apt() -> Check {
     ok(NAME, "files of archives are fetched by `apt-helper`, as this host's apt is set up")
 }
 
+pub fn dnf() -> Check {
+    const NAME: &str = "dnf";
+    if !Path::new("/usr/bin/dnf").is_file() {
+        let help = "install `dnf`, if there are RPM distros to build for";
+        return weak(NAME, "no `/usr/bin/dnf`, which chooses packages of RPM distros and makes their base roots", help);
+    }
+    ok(NAME, "packages of RPM distros are chosen, and their base roots made, by this host's dnf")
+}
+
 pub fn keyrings() -> Check {
     const NAME: &str = "keyrings";
     let names = |folder: &str| -> Vec<String> {
