@@ -46,6 +46,8 @@ mod real;
 mod rpm;
 #[path = "building/rpm_dsc.rs"]
 mod rpm_dsc;
+#[path = "building/rpm_published.rs"]
+mod rpm_published;
 #[path = "building/rpm_publishing.rs"]
 mod rpm_publishing;
 #[path = "building/rpm_roots.rs"]

@@ -107,7 +107,8 @@ fn distribution(space: &Space) -> Result<&'static Path, String> {
 pub struct Server {
     /// Where it is, such as `127.0.0.1:40000`.
     pub address: SocketAddr,
-    folder: PathBuf,
+    /// What it serves.
+    pub folder: PathBuf,
     /// What is served in place of files, by path; `None`: nothing.
     instead: Arc<Mutex<BTreeMap<String, Option<Vec<u8>>>>>,
     over: Arc<AtomicBool>,
