@@ -23,7 +23,7 @@ use opb::distro::{Repodata, Signing, SigningDigest, SigningKey};
 use opb::name::{ChannelName, DistroName};
 use opb::package::rpm::Package;
 use opb::path::{HostPath, TreePath};
-use opb::publish::yum::{Place, assemble};
+use opb::publish::yum::{Place, assemble, signed_files};
 use opb::publish::{Content, Part, YumSettings, publish, signed};
 use opb::repo::RepoError;
 use opb::repo::yum::{Unsigned, lay_out};
@@ -148,10 +148,11 @@ fn metadata(path: &Path, tree: Digest, folder: &Path, repodata: &str) -> Result<
     let dir = Dir::open_ambient_dir(folder, ambient_authority()).expect("a folder for metadata");
     let settings = settings(repodata);
     let unsigned = store.get_tree(tree)?;
-    let digests: Vec<Digest> = unsigned.files().map(|(_, digest, _)| digest).collect();
-    let signed = signed::packages(&store, &signer, &SIGNING, &digests, NOW.unsigned_abs())?;
-    let place = Place { store: &store, dir: &dir, path: &HostPath::new(folder) };
-    let made = assemble(&place, &settings, &unsigned, &signed, "key", &mut BTreeSet::new())?;
+    let digests: BTreeSet<Digest> = unsigned.files().map(|(_, digest, _)| digest).collect();
+    let (place, mut pieces) = (Place { store: &store, dir: &dir, path: &HostPath::new(folder) }, BTreeSet::new());
+    let now = NOW.unsigned_abs();
+    let signed = signed_files(&place, &signer, &settings, &digests, now, true, &mut pieces)?;
+    let made = assemble(&place, &settings, &unsigned, &signed, "key", &mut pieces)?;
     for (list, text) in made.lists(&settings.distro, NOW) {
         // Of the two repositories, that of sources is empty.
         let name = if list.contains("SRPMS") { "sources.xml" } else { "repomd.xml" };

@@ -168,10 +168,18 @@ pub fn publish(
     let fingerprint = signer.fingerprint();
     let place = yum::Place { store, dir: &dir, path: &path };
     let mut pieces = BTreeSet::new();
-    let made = parts.iter().map(|part| make(&place, part, signer, now, &mut pieces));
-    let made = made.collect::<Result<Vec<Made<'_>>, Failure>>()?;
-    let content = merged(&made)?;
-    let digest = store.put_tree(&content)?;
+    let mut contents = |believe| -> Result<(Vec<Made<'_>>, Tree, Digest), Failure> {
+        let made = parts.iter().map(|part| make(&place, part, signer, now, believe, &mut pieces));
+        let made = made.collect::<Result<Vec<_>, Failure>>()?;
+        let content = merged(&made)?;
+        let digest = store.put_tree(&content)?;
+        Ok((made, content, digest))
+    };
+    let (mut made, mut content, mut digest) = contents(true)?;
+    if !store.hold(digest)? {
+        // A signed package is gone since it was listed; it is signed again.
+        (made, content, digest) = contents(false)?;
+    }
     let packages = count_packages(&content);
     let about = about(&made, url)?;
     let same = |before: &&Generation| before.content == digest && before.about == about && before.key == fingerprint;
@@ -219,6 +227,7 @@ fn make<'a>(
     part: &'a Part,
     signer: &Signer,
     now: i64,
+    believe: bool,
     pieces: &mut BTreeSet<Digest>,
 ) -> Result<Made<'a>, Failure> {
     let tree = place.store.get_tree(part.tree)?;
@@ -226,8 +235,7 @@ fn make<'a>(
         Content::Apt { settings, indexes } => Made::Apt { tree, settings, indexes },
         Content::Yum(settings) => {
             let unsigned: BTreeSet<Digest> = tree.files().map(|(_, digest, _)| digest).collect();
-            let unsigned: Vec<Digest> = unsigned.into_iter().collect();
-            let signed = signed::packages(place.store, signer, &settings.signing, &unsigned, seconds(now))?;
+            let signed = yum::signed_files(place, signer, settings, &unsigned, seconds(now), believe, pieces)?;
             let made = yum::assemble(place, settings, &tree, &signed, &key_id(signer), pieces)?;
             Made::Yum { settings, made }
         }

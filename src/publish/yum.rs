@@ -9,6 +9,8 @@
 //! Packages lie below the id of the key that signed them, as another key gives them other bytes. Pieces of metadata are kept
 //! in the channel's folder `pieces/` by what they are made of; they can be made again at any time.
 
+mod signing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -24,8 +26,10 @@ use crate::package::rpm::Package;
 use crate::path::{HostPath, TreePath};
 use crate::repo::RepoError;
 use crate::repo::yum::{self, Entry, Metadata, Piece, RepoEntry};
-use crate::store::{Signed, Store};
+use crate::store::Store;
 use crate::tree::{self, Tree};
+
+pub use signing::{SignedFile, signed_files};
 
 /// The folder of all YUM repositories of a channel.
 pub(super) const FOLDER: &str = "rpm";
@@ -101,11 +105,11 @@ pub fn assemble(
     place: &Place<'_>,
     settings: &YumSettings,
     unsigned: &Tree,
-    signed: &[Signed],
+    signed: &[SignedFile],
     key: &str,
     pieces: &mut BTreeSet<Digest>,
 ) -> Result<Assembled, Failure> {
-    let signed: BTreeMap<Digest, &Signed> = signed.iter().map(|package| (package.unsigned, package)).collect();
+    let signed: BTreeMap<Digest, &SignedFile> = signed.iter().map(|package| (package.unsigned, package)).collect();
     let mut repositories: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     let mut made = Assembled { tree: Tree::default(), repositories: BTreeMap::new() };
     for (path, entry) in unsigned.iter() {
@@ -113,7 +117,7 @@ pub fn assemble(
         match (entry, path.split_once('/')) {
             (tree::Entry::Folder, None) => drop(repositories.entry(path).or_default()),
             (tree::Entry::File { digest, .. }, Some((repository, rest))) => {
-                let Some(Signed { signed: digest, size, sha256, .. }) = signed.get(digest) else {
+                let Some(SignedFile { signed: digest, size, sha256, .. }) = signed.get(digest) else {
                     return Err(PublishError::NotSigned { path: path.clone() }.into());
                 };
                 let (digest, size, sha256) = (*digest, *size, *sha256);
@@ -163,7 +167,22 @@ fn metadata(
 }
 
 fn kept(place: &Place<'_>, key: Digest) -> Option<Piece> {
-    Piece::decode(&place.dir.read(format!("{PIECES}/{key}")).ok()?)
+    Piece::decode(&kept_bytes(place, key)?)
+}
+
+fn kept_bytes(place: &Place<'_>, key: Digest) -> Option<Vec<u8>> {
+    place.dir.read(format!("{PIECES}/{key}")).ok()
+}
+
+/// What is torn by a crash shows it when it is read, and is made again.
+fn write_kept(place: &Place<'_>, key: Digest, bytes: &[u8]) -> Result<(), PublishError> {
+    let name = format!("{PIECES}/{key}");
+    let write = || -> io::Result<()> {
+        place.dir.create_dir_all(PIECES)?;
+        place.dir.write(format!("{name}.new"), bytes)?;
+        place.dir.rename(format!("{name}.new"), place.dir, &name)
+    };
+    write().map_err(|source| PublishError::File { doing: "write", path: place.path.join(&name), source })
 }
 
 fn made(place: &Place<'_>, repodata: Repodata, key: Digest, entries: &[Entry]) -> Result<Piece, Failure> {
@@ -174,14 +193,7 @@ fn made(place: &Place<'_>, repodata: Repodata, key: Digest, entries: &[Entry]) -
         packages.push((entry, package));
     }
     let piece = Piece::of(repodata, &packages)?;
-    // What is torn by a crash shows it when it is read, and is made again.
-    let name = format!("{PIECES}/{key}");
-    let write = || -> io::Result<()> {
-        place.dir.create_dir_all(PIECES)?;
-        place.dir.write(format!("{name}.new"), piece.encode().map_err(io::Error::other)?)?;
-        place.dir.rename(format!("{name}.new"), place.dir, &name)
-    };
-    write().map_err(|source| PublishError::File { doing: "write", path: place.path.join(&name), source })?;
+    write_kept(place, key, &piece.encode()?)?;
     Ok(piece)
 }
 

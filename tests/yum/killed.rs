@@ -140,8 +140,8 @@ fn pieces_that_are_torn_are_made_again() {
     channel.publish_at(NOW).expect("publishes");
     let pieces = channel.store.channel_path(&name()).join("pieces");
     let before = fs::read_dir(pieces.as_path()).expect("reads").flatten().map(|entry| entry.path()).collect::<Vec<_>>();
-    // One for both arches, in which the same packages lie, and one of sources.
-    assert_eq!(before.len(), 2);
+    // One for both arches, in which the same packages lie, one of sources, and the list of signed packages.
+    assert_eq!(before.len(), 3);
     for piece in &before {
         let bytes = fs::read(piece).expect("reads");
         fs::write(piece, &bytes[..bytes.len() / 2]).expect("written");
@@ -154,5 +154,24 @@ fn pieces_that_are_torn_are_made_again() {
     verify(&channel);
     // What no repository needs any more is gone.
     let after = fs::read_dir(pieces.as_path()).expect("reads").flatten().map(|entry| entry.path()).collect::<Vec<_>>();
-    assert!(after.len() == 2 && after.iter().all(|piece| !before.contains(piece)), "{after:?}");
+    assert_eq!(after.len(), 3);
+    assert_eq!(after.iter().filter(|piece| before.contains(piece)).count(), 1, "the list has its place: {after:?}");
+}
+
+#[test]
+fn a_signed_package_that_is_lost_is_signed_again() {
+    if !ready(&["rpmbuild"]) {
+        return;
+    }
+    let channel = Channel::new();
+    channel.build(&["tiny"], "1");
+    channel.publish_at(NOW).expect("publishes");
+    let found = run(Command::new("find").arg("-L").arg(channel.current()).args(["-name", "*.noarch.rpm"]));
+    let found = String::from_utf8(found.stdout).expect("text");
+    let signed = fs::read(found.lines().next().expect("one at least")).expect("reads");
+    let object = channel.store.object_path(Digest::of(&signed));
+    fs::remove_file(object.as_path()).expect("removed");
+    assert!(!channel.publish_at(NOW).expect("publishes").new, "the same signature came out");
+    assert_eq!(fs::read(object.as_path()).expect("is there again"), signed);
+    verify(&channel);
 }
