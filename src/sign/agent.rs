@@ -23,6 +23,9 @@ use super::certificate::{self, Part};
 /// A person may have to type a PIN into the agent's own window; nobody waits longer than this.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How often an agent is called that ends while it is talked to.
+const TRIES: u32 = 5;
+
 /// An Assuan line is at most 1000 bytes; the rest is for agents that do not count well.
 const MAX_LINE: u64 = 4096;
 
@@ -126,12 +129,28 @@ impl AgentKey {
                 }
             }
         }
-        let mut agent = self.connect()?;
-        let answer = talk(&mut agent);
-        if !matches!(answer, Err(SignError::Agent { .. })) {
-            idle().push(agent);
+        let mut tries = 1;
+        loop {
+            let (agent, answer) = match self.connect() {
+                Ok(mut agent) => {
+                    let answer = talk(&mut agent);
+                    (Some(agent), answer)
+                }
+                Err(error) => (None, Err(error)),
+            };
+            match answer {
+                // One that was about to end when we came: the next is another.
+                Err(SignError::Agent { source, .. }) if has_ended(&source) && tries < TRIES => {
+                    run("gpgconf", self.home.as_deref(), &["--launch", "gpg-agent"])?;
+                    tries += 1;
+                }
+                Err(error @ SignError::Agent { .. }) => return Err(error),
+                answer => {
+                    idle().extend(agent);
+                    return answer;
+                }
+            }
         }
-        answer
     }
 
     /// Connects to the agent, and starts it where it is not there.

@@ -4,6 +4,7 @@ mod agent;
 mod keys;
 mod rpm;
 mod rpm_agent;
+mod rpm_texts;
 mod verify;
 
 use std::process::Command;

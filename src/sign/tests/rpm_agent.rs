@@ -37,6 +37,23 @@ fn gpg_agent_signs_packages() {
         ready.sign(package, &mut again).expect("signs");
         assert!(signed == again, "the same key made another signature");
     }
+    // Of a key with several parts the one that the distro's rpm checks, and the primary key's name for all of them.
+    let fingerprint = home.make("parts", "rsa2048", "");
+    let of_subkey =
+        ["--pinentry-mode", "loopback", "--passphrase", "", "--quick-add-key", &fingerprint, "ed25519", "sign"];
+    home.gpg(&of_subkey);
+    let signer = Signer::Agent(AgentKey::find(&fingerprint, Some(home.path())).expect("is there"));
+    let public = signer.public_key_armored().expect("exports");
+    let theirs = Keyring::of([("key.asc", public.as_bytes())], clock() + 1).expect("holds a key");
+    for (signing, kind, is_primary) in [(RSA, "RSA/SHA256", true), (ANY, "EdDSA/SHA512", false)] {
+        let ready = PackageSigner::new(&signer, &signing, clock() + 1).expect("may sign");
+        assert_eq!(ready.parts()[0] == fingerprint, is_primary);
+        let mut signed = Vec::new();
+        ready.sign(package, &mut signed).expect("signs");
+        let (good, said) = rpmkeys(&signed, &[&signer]);
+        assert!(good && said.contains(&format!("Header V4 {kind} Signature")), "{said}");
+        assert_eq!(verify_package(&theirs, &signed[..]).expect("is good"), fingerprint);
+    }
     let fingerprint = home.make("nistp256", "nistp256", "");
     let signer = Signer::Agent(AgentKey::find(&fingerprint, Some(home.path())).expect("is there"));
     let error = PackageSigner::new(&signer, &ANY, clock()).expect_err("is of a kind that rpm does not check");
@@ -73,12 +90,10 @@ fn card(key: &Arc<SecretKey>, manner: Manner) -> Option<(Home, Arc<AtomicUsize>)
     let public = Signer::File(copy(key)).public_key_binary().expect("exports");
     let file = home.path().join("public.gpg");
     std::fs::write(&file, public).expect("writes");
-    home.gpg(&["--import", file.to_str().expect("plain")]);
+    // Without an agent of its own, which would take the socket away when it ends.
+    home.gpg(&["--no-autostart", "--import", file.to_str().expect("plain")]);
     let run = Command::new("gpgconf").arg("--homedir").arg(home.path()).args(["--list-dirs", "agent-socket"]).output();
     let socket = String::from_utf8(run.expect("runs").stdout).expect("text");
-    // gpg has started an agent of its own.
-    home.end_agent();
-    let _ = std::fs::remove_file(socket.trim());
     let listener = UnixListener::bind(socket.trim()).expect("binds");
     let connected = Arc::new(AtomicUsize::new(0));
     let (count, key) = (Arc::clone(&connected), Arc::clone(key));
