@@ -109,6 +109,26 @@ fn two_builds_are_the_same_to_the_last_byte() {
 }
 
 #[test]
+fn a_rebuild_that_differs_in_its_number_alone_is_kept() {
+    let Some(mini) = mini("rpm-kept") else { return };
+    let Mini { space, .. } = &mini;
+    mini.component("data", "", &spec("data", NOTHING_COMPILED, ONE_FILE));
+    space.write("tool/tool.c", "int main(void) { return 0; }\n");
+    let compiled = "%build\ngcc -g -O2 -o tool tool.c\n%install\ninstall -D tool %{buildroot}%{_bindir}/tool-TAG\n\
+                    %files\n%{_bindir}/tool-TAG\n";
+    mini.component("tool", "", &spec("tool", "BuildRequires: gcc data-TAG", compiled));
+    space.opb(&["update", "@mini-1"]).fine();
+    space.opb(&["build"]).fine();
+    let node = "build:tool-TAG@mini-1/amd64";
+    let before = [space.files(node, "packages"), space.files(node, "debug")];
+    space.write("data/README", "Another text, which its package has.\n");
+    let ran = space.opb(&["build"]).fine();
+    assert_eq!(ran.nodes("kept"), [space.own(node)], "{}", ran.err);
+    assert_eq!(before, [space.files(node, "packages"), space.files(node, "debug")], "also its debug symbols");
+    assert_eq!(space.packages("build:data-TAG@mini-1/amd64"), ["data-TAG-1.0-1.2.mr1.x86_64.rpm"]);
+}
+
+#[test]
 fn switches_and_macros_of_the_recipe_reach_the_spec() {
     let Some(mini) = mini("rpm-switches") else { return };
     let Mini { space, .. } = &mini;

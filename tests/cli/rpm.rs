@@ -123,15 +123,7 @@ fn a_pin_that_cannot_be_moved_stays() {
 }
 
 /// A public key, of nobody.
-const KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\
-             \n\
-             mDMEawvbfhYJKwYBBAHaRw8BAQdAXK6aNZB9GyZ05wwmM/C4d28mEv++mTS6iwlX\n\
-             RC5IYs+0G21pcnJvciA8bWlycm9yQGV4YW1wbGUub3JnPoiQBBMWCAA4FiEENhAY\n\
-             e54kjuBXtlvTDt7bHPG628oFAmsL234CGwMFCwkIBwIGFQoJCAsCBBYCAwECHgEC\n\
-             F4AACgkQDt7bHPG628qrzwD+LUd3EKcojZRMwxZaHRoc2U7Uvf6VBaWyxO7rIR1d\n\
-             VvoBAOuwq4H0VqfpdZ4WCCzCh4bgxa44NymsM8/mnAXycGgE\n\
-             =5+4I\n\
-             -----END PGP PUBLIC KEY BLOCK-----\n\n";
+const KEY: &str = include_str!("../nobody.asc");
 
 #[test]
 fn a_new_recipe_says_which_package_is_meant() {

@@ -123,27 +123,3 @@ fn a_local_project_without_pins_needs_a_distro() {
     let seen = space.seen(&["update", "@mirage-1"]);
     assert!(seen.starts_with("exit 2\n") && seen.contains("sorce"), "recipes are read first: {seen}");
 }
-
-#[test]
-fn a_distro_of_rpm_packages() {
-    let space = Space::bare();
-    space.file("distros/mirror-9.rhai", RPM);
-    insta::assert_snapshot!(space.seen(&["update", "@mirror-9"]), @r###"
-    exit 3
-    --- stderr
-    opb::project::key_file
-
-      × the key file `RPM-GPG-KEY-mirror` of mirror-9 is not on this machine
-      help: put it into `distros/keyrings/`, from the distribution's own pages or its release package; it is looked for in `/etc/pki/rpm-gpg`, `/usr/share/distribution-gpg-keys/mirror` too
-    "###);
-    assert!(!space.path("opb.lock").exists());
-}
-
-const RPM: &str = r##"#{
-    family: "rpm", vendor: "mirror", release: "9", suffix: "mr9", arches: ["amd64"], indep_on: "amd64",
-    repositories: ["base"], keys: ["RPM-GPG-KEY-mirror"],
-    base: #{ groups: ["buildsys-build"], bootstrap: "two-stage", db: #{ backend: "sqlite", path: "/var/lib/rpm" }, weak: false },
-    modules: #{ enable: [], hotfixes: true }, signing: #{ key: "rsa", digest: "sha256" }, repodata: "gz", payload: "w19.zstdio",
-    version: #{ caret: true }, macros: #{ rhel: "9" }, lifecycle: #{ end: "2032-05-31", archived: false },
-}
-"##;

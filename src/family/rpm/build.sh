@@ -16,6 +16,12 @@ for spec in top/SPECS/*.spec; do
                 ENVIRON["OPB_UPSTREAM_VERSION"], ENVIRON["OPB_RELEASE"]
             told = 1
         }
+        BEGIN {
+            # Else the number enters what is compiled: distributions have the release in build ids and in names of debug files.
+            # Each time one definition goes; rpm has one, and a distribution may have others above it.
+            for (turn = 1; turn <= 4; turn++)
+                print "%undefine _unique_build_ids\n%undefine _unique_debug_names\n%undefine _unique_debug_srcs"
+        }
         tolower($0) ~ /^[ \t]*release[ \t]*:/ { print "Release: " ENVIRON["OPB_RELEASE"]; next }
         { print }
         /^%changelog/ && !told { entry() }

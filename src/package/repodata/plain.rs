@@ -98,14 +98,7 @@ fn entry(name: &str, limit: Option<Limit<'_>>) -> String {
     let mut text = "<rpm:entry".to_owned();
     attribute(&mut text, "name", name);
     if let Some((sign, epoch, version, release)) = limit {
-        let flags = match sign {
-            Sign::Less => "LT",
-            Sign::LessOrEqual => "LE",
-            Sign::Equal => "EQ",
-            Sign::GreaterOrEqual => "GE",
-            Sign::Greater => "GT",
-        };
-        attribute(&mut text, "flags", flags);
+        attribute(&mut text, "flags", sign.in_metadata());
         for (key, value) in [("epoch", epoch), ("ver", Some(version)), ("rel", release)] {
             if let Some(value) = value {
                 attribute(&mut text, key, value);

@@ -42,6 +42,17 @@ pub enum Sign {
 }
 
 impl Sign {
+    /// The sign as metadata of YUM repositories has it.
+    pub fn in_metadata(self) -> &'static str {
+        match self {
+            Self::Less => "LT",
+            Self::LessOrEqual => "LE",
+            Self::Equal => "EQ",
+            Self::GreaterOrEqual => "GE",
+            Self::Greater => "GT",
+        }
+    }
+
     fn new(text: &str) -> Option<Self> {
         Some(match text {
             "<" => Self::Less,

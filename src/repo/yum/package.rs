@@ -5,7 +5,6 @@ use std::io::Write as _;
 use super::requires::requires;
 use super::{Entry, xml};
 use crate::package::rpm::{Dependency, File, FileKind, Kind, Package, tag};
-use crate::package::spec::dependency::Sign;
 
 /// The most changelog entries that are told of a package, as with `createrepo_c`.
 const MAX_CHANGELOG: usize = 10;
@@ -132,14 +131,7 @@ fn dependency(to: &mut Vec<u8>, dependency: &Dependency<'_>, before_scripts: boo
     to.extend_from_slice(b"      <rpm:entry");
     xml::attribute(to, "name", dependency.name);
     if let Some(sign) = dependency.sign() {
-        let flags = match sign {
-            Sign::Less => "LT",
-            Sign::LessOrEqual => "LE",
-            Sign::Equal => "EQ",
-            Sign::GreaterOrEqual => "GE",
-            Sign::Greater => "GT",
-        };
-        xml::attribute(to, "flags", flags.as_bytes());
+        xml::attribute(to, "flags", sign.in_metadata().as_bytes());
         if !dependency.evr.is_empty() {
             let (epoch, version, release) = dependency.parts();
             xml::attribute(to, "epoch", epoch.filter(|epoch| !epoch.is_empty()).unwrap_or(b"0"));
