@@ -45,14 +45,23 @@ pub struct Asked {
     pub scope: Scope,
 }
 
-/// What to settle for `selected` nodes: they, and unless `only` what depends on them. Repositories are assembled when
+/// What to settle for `selected` nodes, which are in order: they, and unless `only` what depends on them. Repositories are assembled when
 /// everything is built, or when they are named.
 pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
     let is_repo = |id: &NodeId| graph.node(*id).kind() == Kind::Repo;
     let wanted = if !scope.selected || scope.only {
         selected.to_vec()
     } else {
-        let mut wanted = graph.with_consumers(selected);
+        // One source may serve several distros: where what is made of it was selected too, that alone is meant.
+        let is_taken_along = |id: &NodeId| {
+            let is_source = graph.node(*id).kind() == Kind::Source;
+            is_source && graph.consumers(*id).iter().any(|consumer| selected.binary_search(consumer).is_ok())
+        };
+        let (taken_along, seeds): (Vec<NodeId>, Vec<NodeId>) = selected.iter().partition(|id| is_taken_along(id));
+        let mut wanted = graph.with_consumers(&seeds);
+        wanted.extend(taken_along);
+        wanted.sort_unstable();
+        wanted.dedup();
         wanted.retain(|id| !is_repo(id) || selected.contains(id));
         wanted
     };

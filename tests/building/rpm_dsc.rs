@@ -74,7 +74,8 @@ fn a_debian_source_package_makes_rpm_packages() {
         files.map(|(name, _)| name.split(&format!("-{version}-1.")).next().expect("a name").to_owned()).collect()
     };
     assert_eq!(starts("packages"), ["libmd", "libmd-devel"]);
-    assert_eq!(starts("debug"), ["libmd-debuginfo", "libmd-debugsource"]);
+    // The last one has a link: that of the development package's link to the library.
+    assert_eq!(starts("debug"), ["libmd-debuginfo", "libmd-debugsource", "libmd-devel-debuginfo"]);
     // The archive is what upstream made, under the spec's name for it; nothing of Debian's own is there.
     let inside = source_package(&mini, "source-package:libmd-TAG@mini-1");
     let packing = original.rsplit('.').next().expect("an ending");
@@ -112,4 +113,22 @@ fn what_a_recipe_lays_into_a_debian_source_package_is_in_the_archive() {
     assert_eq!(space.shown(&read("data/laid")), "laid by TAG");
     assert_eq!(read("made-of"), format!("{version}\n"));
     assert!(read("README").starts_with("libmd"), "and what was there before");
+}
+
+#[test]
+fn a_selected_distro_is_built_without_others_that_share_its_sources() {
+    let Some(mini) = both("rpm-selected") else { return };
+    let space = &mini.space;
+    space.recipe("libmd", "#{ source: dsc(\"libmd\") }");
+    space.opb(&["update", "@mini-1"]).fine();
+    let planned = |selector: &str| -> Vec<String> {
+        let ran = space.opb(&["plan", "--verbose", selector]).fine();
+        let nodes = ran.out.lines().filter_map(|line| line.split_whitespace().nth(1));
+        nodes.filter(|node| node.starts_with("build:")).map(|node| space.shown(node)).collect()
+    };
+    let (deb, rpm) = ("build:libmd-TAG@DISTRO/ARCH", "build:libmd-TAG@mini-1/ARCH");
+    assert_eq!(planned("@DISTRO"), [deb], "although they share the source");
+    assert_eq!(planned("@mini-1"), [rpm]);
+    assert_eq!(planned("libmd-TAG"), [deb, rpm]);
+    assert_eq!(planned("source:libmd-TAG@DISTRO"), [deb, rpm], "all that is made of it");
 }
