@@ -125,7 +125,7 @@ class Bench:
         for id_, what, bar in [
             (str(FEW), f"metadata of {FEW} packages, createrepo_c without databases, CPU", 0.7),
             (str(MANY), f"metadata of {MANY} packages, createrepo_c without databases, CPU", 0.7),
-            ("added", f"one package more than {MANY}, createrepo_c --update without databases, CPU", 0.4),
+            ("added", f"one package more than {MANY}, createrepo_c --update without databases, CPU", 0.3),
         ]:
             ours, peer = (medians[f"rpm-metadata-{id_}-{who}"] for who in ["opb", "createrepo"])
             found.append(Row(f"rpm.metadata.{id_}.cpu", what, ours.cpu, peer.cpu, bar))
