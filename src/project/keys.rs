@@ -91,3 +91,24 @@ fn when(distro: &Distro, rpm: &Rpm) -> u64 {
     let accepted = Some(()).filter(|()| rpm.expired_metadata == Expired::Accept).and_then(|()| end());
     u64::try_from(accepted.map_or(now, |end| end.min(now))).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distro::tests::rpm_distro;
+
+    #[test]
+    fn keys_of_a_release_that_nobody_renews_must_have_been_good_at_its_end() {
+        let at = |end: &str, stance| {
+            let mut distro = rpm_distro("el-8", "almalinux", "8");
+            end.clone_into(&mut distro.lifecycle.end);
+            let rpm = Rpm { expired_metadata: stance, ..distro.rpm().expect("of the family").clone() };
+            when(&distro, &rpm)
+        };
+        let today = u64::try_from(now()).expect("after 1970");
+        // The last second of 2019.
+        assert_eq!(at("2019-12-31", Expired::Accept), 1_577_836_799);
+        assert!(at("2019-12-31", Expired::Refuse) >= today);
+        assert!(at("2999-12-31", Expired::Accept) < today + 3_600, "never later than today");
+    }
+}
