@@ -2,31 +2,12 @@
 import shutil
 import subprocess
 
+import rpms
 from evaluation import expect_word
-from measure import CORES, Command, Fault, Row, in_turn, say
+from measure import CORES, Command, Fault, Row, in_turn
 
 ROUNDS = 7
 FEW, MANY = 1_000, 4_340
-
-SPEC = """Name: farm
-Version: 1
-Release: 1
-Summary: generated
-License: MIT
-BuildArch: noarch
-%description
-Generated.
-%{{lua:for i = 1, {count} do
- local n = string.format("p%05d", i)
- print("\\n%package -n " .. n .. "\\nSummary: generated " .. n .. "\\nRequires: glibc\\n%description -n " .. n)
- print("\\nGenerated.\\n%files -n " .. n .. "\\n/usr/share/farm/" .. n .. ".txt\\n")
-end}}
-%install
-mkdir -p %{{buildroot}}/usr/share/farm
-for i in $(seq -f %05g 1 {count}); do
-    seq 1 60 | sed "s/^/package $i line /" > %{{buildroot}}/usr/share/farm/p$i.txt
-done
-"""
 
 
 def rows(demo, place, prefix):
@@ -53,18 +34,11 @@ class Bench:
 
     def make(self):
         """Folders of few packages, of many, and of one more."""
-        say(f"building {MANY + 1} packages with rpmbuild")
-        shutil.rmtree(self.place, ignore_errors=True)
-        self.place.mkdir(parents=True)
-        (self.place / "farm.spec").write_text(SPEC.format(count=MANY + 1))
-        argv = ["rpmbuild", "-bb", "--quiet", "--define", f"_topdir {self.place}/top", "--define", "_build_id_links none"]
-        with open(self.place / "rpmbuild.log", "wb") as log:
-            done = subprocess.run([*argv, str(self.place / "farm.spec")], stdout=log, stderr=log)
-        if done.returncode != 0:
-            raise Fault(f"rpmbuild ended with {done.returncode}: see {log.name}")
-        built = sorted((self.place / "top/RPMS/noarch").glob("p*.rpm"))
+        built = rpms.packages(self.place, MANY + 1)
         for folder, count in [(self.few, FEW), (self.many, MANY), (self.more, MANY + 1)]:
             partial = folder.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             partial.mkdir()
             for package in built[:count]:
                 shutil.copy2(package, partial)

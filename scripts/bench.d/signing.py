@@ -5,28 +5,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from measure import Command, Fault, Row, in_turn, say
+import rpms
+from measure import Command, Fault, Row, in_turn
 
 PACKAGES, OF_AGENT, ROUNDS = 1000, 300, 2
-
-# One spec with many sub-packages: one rpmbuild writes them all.
-SPEC = """\
-Name: farm
-Version: 1
-Release: 1
-Summary: generated
-License: MIT
-BuildArch: noarch
-%description
-Generated.
-%{lua:for i = 1, COUNT do
- local n = string.format("p%05d", i)
- print("\\n%package -n " .. n .. "\\nSummary: generated " .. n .. "\\n%description -n " .. n .. "\\nGenerated.\\n%files -n " .. n .. "\\n/usr/share/farm/" .. n .. ".txt\\n")
-end}
-%install
-mkdir -p %{buildroot}/usr/share/farm
-for i in $(seq -f %05g 1 COUNT); do seq 1 60 | sed "s/^/package $i line /" > %{buildroot}/usr/share/farm/p$i.txt; done
-"""
 
 
 def rows(demo, place, prefix):
@@ -47,25 +29,13 @@ class Bench:
         if not self.program.exists():
             raise Fault(f"there is no {self.program}: run `make bench`")
         self.place, self.store, self.filled = place, place / "store", place / "filled"
-        self.packages = self.built()
+        self.packages = rpms.packages(place, PACKAGES)
         # The agent's socket wants a short path.
         self.home = Path(tempfile.mkdtemp(prefix="opb-bench-"))
         self.env = {**os.environ, "GNUPGHOME": str(self.home), "LC_ALL": "C.UTF-8"}
         self.key()
         shutil.rmtree(self.filled, ignore_errors=True)
         self.digests = self.run(self.program, "put", self.filled, *self.packages)
-
-    def built(self):
-        top = self.place / f"top-{PACKAGES}"
-        if not (top / "built").exists():
-            say(f"building {PACKAGES} packages")
-            shutil.rmtree(top, ignore_errors=True)
-            top.mkdir(parents=True)
-            (top / "farm.spec").write_text(SPEC.replace("COUNT", str(PACKAGES)))
-            argv = ["rpmbuild", "-bb", "--quiet", "--define", f"_topdir {top}", top / "farm.spec"]
-            subprocess.run(argv, check=True, capture_output=True)
-            (top / "built").touch()
-        return sorted((top / "RPMS/noarch").glob("p*.rpm"))
 
     def key(self):
         """One key for all: in the agent, and in a file."""
