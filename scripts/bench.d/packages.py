@@ -87,23 +87,36 @@ class Bench:
             anew()
             shutil.copytree(base, kept, dirs_exist_ok=True)
 
-        def their_before():
-            forget(self.more)()
-            shutil.copytree(before, self.more / "repodata")
+        # What people run writes databases too, and has them to begin with.
+        usual = self.place / "repodata.usual"
+        forget(self.many)()
+        subprocess.run(self.peer(self.many).argv, check=True, capture_output=True)
+        shutil.rmtree(usual, ignore_errors=True)
+        shutil.move(self.many / "repodata", usual)
+
+        def their(what):
+            def there():
+                forget(self.more)()
+                shutil.copytree(what, self.more / "repodata")
+
+            return there
 
         word = expect_word(f"metadata of {MANY + 1} packages")
         commands["rpm-metadata-added-opb"] = self.command("metadata", self.more, kept, before=as_before, check=word)
-        commands["rpm-metadata-added-createrepo"] = self.peer(self.more, *bare, "--update", before=their_before)
+        commands["rpm-metadata-added-createrepo"] = self.peer(self.more, "--update", before=their(usual))
+        commands["rpm-metadata-added-bare"] = self.peer(self.more, *bare, "--update", before=their(before))
         medians = in_turn(commands, ROUNDS, self.place)
         found = []
         for id_, what, bar in [
             (str(FEW), f"metadata of {FEW} packages, createrepo_c without databases, CPU", 0.7),
             (str(MANY), f"metadata of {MANY} packages, createrepo_c without databases, CPU", 0.7),
-            ("added", f"one package more than {MANY}, createrepo_c --update without databases, CPU", 0.3),
+            ("added", f"one package more than {MANY}, createrepo_c --update, CPU", 0.3),
         ]:
             ours, peer = (medians[f"rpm-metadata-{id_}-{who}"] for who in ["opb", "createrepo"])
             found.append(Row(f"rpm.metadata.{id_}.cpu", what, ours.cpu, peer.cpu, bar))
-        return found
+        ours, peer = (medians[f"rpm-metadata-added-{who}"] for who in ["opb", "bare"])
+        what = f"one package more than {MANY}, createrepo_c --update without databases, CPU"
+        return [*found, Row("rpm.metadata.added.bare.cpu", what, ours.cpu, peer.cpu, 0.4)]
 
     def same(self, kept, folder):
         """Proves that both describe as many packages, by the digests that `repomd.xml` has of what is uncompressed."""

@@ -41,7 +41,6 @@ conf.substitutions["releasever"] = "0"
 
 base = dnf.Base(conf)
 try:
-    # A warning of dnf's about its own cache is nobody's business.
     for repository in question["repositories"]:
         repo = dnf.repo.Repo(repository["id"], conf)
         repo.baseurl = ["file://" + repository["folder"]]
