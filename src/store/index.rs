@@ -170,7 +170,8 @@ impl Store {
         for _ in 0..2 {
             let asked = match slot.as_mut() {
                 Some(index) => Ok(index),
-                None => Index::open(&path)
+                None => self
+                    .open_index(&path)
                     .map(|index| slot.insert(index))
                     .and_then(|index| self.refresh(index).map(|()| index)),
             };
@@ -189,6 +190,24 @@ impl Store {
         let failed = |source| StoreError::Index { path: self.path.clone(), source };
         let index = slot.insert(Index::in_memory().map_err(failed)?);
         self.refresh(index).and_then(|()| ask(index)).map_err(failed)
+    }
+
+    fn open_index(&self, path: &HostPath) -> rusqlite::Result<Index> {
+        // Those who make one index at the same time would stand in each other's way, and SQLite does not wait there.
+        let gate = if self.has_index() { None } else { self.gate(nix::fcntl::FlockArg::LockExclusive).ok() };
+        let opened = Index::open(path);
+        drop(gate);
+        opened
+    }
+
+    fn has_index(&self) -> bool {
+        self.dir.metadata(FILE).is_ok_and(|data| data.len() > 0)
+    }
+
+    /// Makes the index of a store that has no records yet: one that is made later looks as if one had been lost.
+    pub(super) fn begin_index(&self) -> Result<(), StoreError> {
+        let has_records = || self.dir.read_dir(REALISED).is_ok_and(|mut entries| entries.next().is_some());
+        if self.has_index() || has_records() { Ok(()) } else { self.with_index(|_| Ok(())) }
     }
 
     /// Throws the index away: the next use makes it anew.

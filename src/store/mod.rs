@@ -167,6 +167,7 @@ impl Store {
             None => store.make_layout()?,
         }
         store.sweep();
+        store.begin_index()?;
         Ok(store)
     }
 

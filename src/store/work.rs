@@ -143,7 +143,7 @@ impl Store {
         Ok(live)
     }
 
-    fn gate(&self, how: FlockArg) -> Result<Flock<File>, StoreError> {
+    pub(super) fn gate(&self, how: FlockArg) -> Result<Flock<File>, StoreError> {
         let path = self.path.join(GATE);
         let file = self.dir.create(GATE).map_err(io("opening a lock", &path))?.into_std();
         Flock::lock(file, how).map_err(|(_, error)| io("locking", &path)(error.into()))
