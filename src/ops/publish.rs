@@ -12,6 +12,7 @@ use crate::name::{ChannelName, DistroName, Kind, NodeName};
 use crate::plan::{Plan, State, contents_without, without};
 use crate::project::{now, today};
 use crate::publish::{self, Content, Part, Published, YumSettings};
+use crate::repo::Suite;
 use crate::sign::Signer;
 use crate::store::Store;
 
@@ -120,7 +121,7 @@ pub fn publish(
                 let listing = store.get_tree(output("listing")?)?;
                 let (_, object, _) = listing.files().next().ok_or_else(not_built)?;
                 let text = String::from_utf8_lossy(&store.read_object(object, MAX_LISTING)?).into_owned();
-                Content::Apt { settings: settings_of(settings), indexes: read_listing(&text)? }
+                Content::Apt(vec![Suite { settings: settings_of(settings), indexes: read_listing(&text)? }])
             }
         };
         if !store.hold(tree)? {

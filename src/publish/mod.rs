@@ -29,7 +29,7 @@ use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;
 use crate::name::ChannelName;
 use crate::path::{HostPath, TreePath};
-use crate::repo::{IndexEntry, Settings, release_text, sources_entry};
+use crate::repo::{Suite, release_text, sources_entry};
 use crate::sign::Signer;
 use crate::store::{Store, switch_link};
 use crate::tree::{Entry, Tree};
@@ -46,13 +46,8 @@ pub struct Part {
 /// What a distro's part of a channel holds.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// An APT repository: `pool/` and `dists/<codename>/` without `Release` files.
-    Apt {
-        /// What it says of itself.
-        settings: Settings,
-        /// What its `Release` lists.
-        indexes: Vec<IndexEntry>,
-    },
+    /// An APT repository: `pool/`, and for each suite `dists/<codename>/` without `Release` files.
+    Apt(Vec<Suite>),
     /// YUM repositories: unsigned packages at the places that [`crate::repo::yum::lay_out`] gave them.
     Yum(YumSettings),
 }
@@ -218,7 +213,7 @@ pub fn publish(
 
 /// A part as it is published, without what is signed anew each time.
 enum Made<'a> {
-    Apt { tree: Tree, settings: &'a Settings, indexes: &'a [IndexEntry] },
+    Apt { tree: Tree, suites: &'a [Suite] },
     Yum { settings: &'a YumSettings, made: yum::Assembled },
 }
 
@@ -232,7 +227,7 @@ fn make<'a>(
 ) -> Result<Made<'a>, Failure> {
     let tree = place.store.get_tree(part.tree)?;
     Ok(match &part.content {
-        Content::Apt { settings, indexes } => Made::Apt { tree, settings, indexes },
+        Content::Apt(suites) => Made::Apt { tree, suites },
         Content::Yum(settings) => {
             let unsigned: BTreeSet<Digest> = tree.files().map(|(_, digest, _)| digest).collect();
             let signed = yum::signed_files(place, signer, settings, &unsigned, seconds(now), believe, pieces)?;
@@ -265,15 +260,17 @@ fn texts(
     let mut written: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for part in made {
         match part {
-            Made::Apt { settings, indexes, .. } => {
-                let folder = format!("dists/{}", settings.codename);
-                let release = release_text(settings, indexes, date, None)?;
-                written.insert(format!("{folder}/InRelease"), signer.clear_sign(&release, time)?.into_bytes());
-                written.insert(format!("{folder}/Release.gpg"), signer.detached(&release, time)?.into_bytes());
-                written.insert(format!("{folder}/Release"), release.into_bytes());
-                let uri = url.map_or_else(|| format!("file:{current}"), str::to_owned);
-                let entry = sources_entry(settings, &uri, &format!("/etc/apt/keyrings/opb-{channel}.asc"))?;
-                written.insert(format!("opb-{channel}-{}.sources", settings.codename), entry.into_bytes());
+            Made::Apt { suites, .. } => {
+                for Suite { settings, indexes } in *suites {
+                    let folder = format!("dists/{}", settings.codename);
+                    let release = release_text(settings, indexes, date, None)?;
+                    written.insert(format!("{folder}/InRelease"), signer.clear_sign(&release, time)?.into_bytes());
+                    written.insert(format!("{folder}/Release.gpg"), signer.detached(&release, time)?.into_bytes());
+                    written.insert(format!("{folder}/Release"), release.into_bytes());
+                    let uri = url.map_or_else(|| format!("file:{current}"), str::to_owned);
+                    let entry = sources_entry(settings, &uri, &format!("/etc/apt/keyrings/opb-{channel}.asc"))?;
+                    written.insert(format!("opb-{channel}-{}.sources", settings.codename), entry.into_bytes());
+                }
             }
             Made::Yum { settings, made } => {
                 for (list, text) in made.lists(&settings.distro, date) {
@@ -318,7 +315,11 @@ fn about(parts: &[Made<'_>], url: Option<&str>) -> Result<Digest, Failure> {
     for part in parts {
         text.push('\n');
         match part {
-            Made::Apt { settings, indexes, .. } => text.push_str(&release_text(settings, indexes, 0, None)?),
+            Made::Apt { suites, .. } => {
+                for Suite { settings, indexes } in *suites {
+                    text.push_str(&release_text(settings, indexes, 0, None)?);
+                }
+            }
             Made::Yum { settings, made } => {
                 text.push_str(&settings.description);
                 made.lists(&settings.distro, 0).into_values().for_each(|list| text.push_str(&list));

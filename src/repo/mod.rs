@@ -47,6 +47,15 @@ pub struct Settings {
     pub arches: BTreeSet<Arch>,
 }
 
+/// A suite of an APT repository: what is below one folder of `dists/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suite {
+    /// What it says of itself.
+    pub settings: Settings,
+    /// What its `Release` lists.
+    pub indexes: Vec<IndexEntry>,
+}
+
 /// A file that the repository serves from its pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {

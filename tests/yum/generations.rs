@@ -9,6 +9,7 @@ use opb::name::{ChannelName, DistroName};
 use opb::package::rpm::Package;
 use opb::path::HostPath;
 use opb::publish::{Content, Part, Published, YumSettings, publish};
+use opb::repo::Suite;
 use opb::repo::yum::{Unsigned, lay_out};
 use opb::sign::{SecretKey, Signer};
 use opb::store::Store;
@@ -323,7 +324,7 @@ fn one_channel_has_both_kinds() {
         channel.store.put_bytes(bytes).expect("stored");
     }
     let tree = channel.store.put_tree(&made.tree).expect("stored");
-    let deb = Part { tree, content: Content::Apt { settings, indexes: made.indexes } };
+    let deb = Part { tree, content: Content::Apt(vec![Suite { settings, indexes: made.indexes }]) };
     let parts = [channel.part("mini-1", Repodata::Gz), deb, channel.part("mini-2", Repodata::Xz)];
     publish(&channel.store, &name(), &parts, &channel.signer, None, NOW).expect("publishes");
     let files = channel.files();
