@@ -24,7 +24,7 @@ use opb::name::{ChannelName, DistroName};
 use opb::package::rpm::Package;
 use opb::path::{HostPath, TreePath};
 use opb::publish::yum::{Place, assemble, signed_files};
-use opb::publish::{Content, Part, YumSettings, publish, signed};
+use opb::publish::{Content, Naming, Part, Request, Way, YumSettings, publish, signed};
 use opb::repo::RepoError;
 use opb::repo::yum::{Unsigned, lay_out};
 use opb::sign::{KeyFolder, SecretKey, Signer};
@@ -152,8 +152,8 @@ fn metadata(path: &Path, tree: Digest, folder: &Path, repodata: &str) -> Result<
     let (place, mut pieces) = (Place { store: &store, dir: &dir, path: &HostPath::new(folder) }, BTreeSet::new());
     let now = NOW.unsigned_abs();
     let signed = signed_files(&place, &signer, &settings, &digests, now, true, &mut pieces)?;
-    let made = assemble(&place, &settings, &unsigned, &signed, "key", &mut pieces)?;
-    for (list, text) in made.lists(&settings.distro, NOW) {
+    let made = assemble(&place, &settings, &unsigned, &signed, &mut pieces)?;
+    for (list, text) in made.lists(settings.distro.as_str(), NOW) {
         // Of the two repositories, that of sources is empty.
         let name = if list.contains("SRPMS") { "sources.xml" } else { "repomd.xml" };
         dir.write(name, text).expect("it can be written");
@@ -164,7 +164,10 @@ fn metadata(path: &Path, tree: Digest, folder: &Path, repodata: &str) -> Result<
 fn publish_tree(path: &Path, tree: Digest, repodata: &str) -> Result<String, Failure> {
     let (store, signer) = opened(path)?;
     let channel = ChannelName::new("bench").expect("a name");
-    let part = Part { tree, content: Content::Yum(settings(repodata)) };
-    let published = publish(&store, &channel, &[part], &signer, None, NOW)?;
+    let part =
+        Part { distro: DistroName::new("mini-1").expect("a name"), tree, content: Content::Yum(settings(repodata)) };
+    let (channel, naming) = (&channel, &Naming::default());
+    let request = Request { channel, parts: &[part], way: Way::Published, naming, signer: &signer, now: NOW };
+    let published = publish(&store, &request)?;
     Ok(format!("generation {}: {} packages", published.generation, published.packages))
 }

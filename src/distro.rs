@@ -13,7 +13,7 @@ pub mod known;
 pub use archive::{Archive, Repository};
 pub use extra::{ArchiveSuite, ExtraRepository, Taken};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::name::{Arch, DistroName, PackageName};
 
@@ -256,7 +256,7 @@ pub struct Modules {
 }
 
 /// How packages are signed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signing {
     /// The kind of key that its rpm can check.
     pub key: SigningKey,
@@ -265,7 +265,7 @@ pub struct Signing {
 }
 
 /// Kinds of keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SigningKey {
     /// RSA: every rpm checks these.
@@ -275,7 +275,7 @@ pub enum SigningKey {
 }
 
 /// Digests of signatures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SigningDigest {
     /// SHA-256.
@@ -285,7 +285,7 @@ pub enum SigningDigest {
 }
 
 /// How the files of a repository's index are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Repodata {
     /// gzip: every release reads it.

@@ -28,14 +28,24 @@
 //! origin = "Vendor"               # Origin and Label of the Release file
 //! label = "Vendor nightly"
 //! targets = ["@debian-12/*"]      # default: every target
+//! components = ["*", "!draft-*"]  # default: every component
+//! areas = ["main", "openapp"]     # default: main, and those of its components
 //! key = "nightly"                 # the signing key's name; default: that of the channel
 //! url = "https://example.org/deb" # where people reach it; default: its folder on this machine
+//! to = ["deploy@www.example.org:/srv/deb"]    # where publishing brings it besides; also folders
+//! suite = "{codename}-vendor"     # names of suites; default: the distro's code name
+//! aliases = { debian-12 = ["stable"] }    # further names of a distro's suite
+//! valid_for = "14d"               # Valid-Until; `opb repo publish` signs anew in time; default: none
+//! grace = "7d"                    # how long what was replaced can still be fetched; default: 7d
+//! keep = 10                       # `opb repo prune` leaves at least so many generations; default: 10
+//! keep_for = "30d"                # and all that are younger; default: 30d
 //!
 //! [[cache]]                       # results that others share; used only by those who trust its key
 //! url = "https://cache.example.org/opb"
 //! key = "vendor:6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
 //! ```
 
+mod channel;
 mod user;
 
 use std::collections::BTreeMap;
@@ -46,6 +56,7 @@ use crate::diag::{Cause, Caused};
 use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::quantity::{Age, Size};
 
+pub use channel::Channel;
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
 /// What `opb.toml` says.
@@ -184,22 +195,6 @@ impl GuestLimits {
     }
 }
 
-/// A published repository.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Channel {
-    /// `Origin` of the Release file.
-    pub origin: Option<String>,
-    /// `Label` of the Release file.
-    pub label: Option<String>,
-    /// Patterns of the targets that it holds; empty for all.
-    pub targets: Vec<String>,
-    /// Name of the key that signs it; `None`: the channel's own name.
-    pub key: Option<ChannelName>,
-    /// Address that people reach it at, for the `.sources` files beside it; `None`: its folder on this machine.
-    pub url: Option<String>,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         let nightly = ChannelName::new("nightly").expect("a plain name");
@@ -272,14 +267,18 @@ impl Settings {
     /// What its types do not rule out: the keys that lead to it, and a message.
     pub fn problems(&self) -> Vec<(Vec<String>, String)> {
         let one_line = |text: &str| !text.is_empty() && !text.contains(char::is_control);
-        let of_channel = |channel: &'_ Channel| {
-            [("origin", channel.origin.clone()), ("label", channel.label.clone()), ("url", channel.url.clone())]
-        };
         let caches = self.cache.iter().flat_map(|cache| [("url", &cache.url), ("key", &cache.key)]);
         let caches = caches.map(|(field, text)| (vec!["cache".to_owned(), field.to_owned()], text.clone()));
         let texts = self.channel.iter().flat_map(|(name, channel)| {
             let keys = |field: &str| vec!["channel".to_owned(), name.to_string(), field.to_owned()];
-            of_channel(channel).into_iter().filter_map(move |(field, text)| Some((keys(field), text?)))
+            channel.texts().into_iter().filter_map(move |(field, text)| Some((keys(field), text?.to_owned())))
+        });
+        let of_channels = self.channel.iter().flat_map(|(name, channel)| {
+            channel.problems().into_iter().map(move |(field, problem)| {
+                let keys = vec!["channel".to_owned(), name.to_string(), field.to_owned()];
+                let message = format!("`{}` {problem}", keys.join("."));
+                (keys, message)
+            })
         });
         let all = std::iter::once((vec!["maintainer".to_owned()], self.maintainer.clone())).chain(texts).chain(caches);
         let wrong = all.filter(|(_, text)| !one_line(text));
@@ -301,7 +300,7 @@ impl Settings {
             let message = format!("`{}` must be at least {least}", keys.join("."));
             (keys, message)
         });
-        wrong.map(|(keys, text)| (keys.clone(), message(&keys, &text))).chain(of_limits).collect()
+        wrong.map(|(keys, text)| (keys.clone(), message(&keys, &text))).chain(of_limits).chain(of_channels).collect()
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn selects(patterns: &[Pattern], target: &Target) -> bool {
 }
 
 /// Whether `pattern`, with `*` for any characters, is all of `text`. Steps are bounded by the product of the lengths.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(super) fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod cache;
+pub mod channel;
 pub mod check;
 pub mod collecting;
 pub mod complete;
@@ -13,6 +14,7 @@ pub mod eval;
 pub mod fetch;
 pub mod follow;
 pub mod foreign;
+pub mod generations;
 pub mod history;
 mod idle;
 pub mod init;
@@ -24,6 +26,7 @@ pub mod new;
 pub mod past;
 mod pin;
 pub mod plan;
+pub mod promote;
 pub mod publish;
 pub mod query;
 mod record;

@@ -1,152 +1,162 @@
 //! Publishing a channel from what is built.
+//!
+//! A distro whose new content is not whole keeps its last good one, and does not hold back the others.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::plan::Wish;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+use super::channel::{self, BuiltDistro, ChannelError};
 use super::session::Session;
-use crate::diag::{Cause, Caused, Failure};
-use crate::drv::{Action, Outputs};
-use crate::exec::{read_listing, settings_of};
-use crate::graph::NodeId;
-use crate::name::{ChannelName, DistroName, Kind, NodeName};
-use crate::plan::{Plan, State, contents_without, without};
-use crate::project::{now, today};
-use crate::publish::{self, Content, Part, Published, YumSettings};
-use crate::repo::Suite;
+use crate::diag::Failure;
+use crate::name::{ChannelName, DistroName, NodeName};
+use crate::path::HostPath;
+use crate::project::now;
+use crate::publish::push::{self, Pushed};
+use crate::publish::{self, Generation, Part, Published, Request, Way};
+use crate::repo::{self, Changed};
 use crate::sign::Signer;
 use crate::store::Store;
 
-/// The most bytes of a repository's listing.
-const MAX_LISTING: u64 = 64 << 20;
+/// What publishing a channel would do now.
+#[derive(Debug)]
+pub struct Outlook {
+    /// What is current; `None` where nothing was published.
+    pub before: Option<Generation>,
+    /// Its distros, sorted.
+    pub distros: Vec<DistroOutlook>,
+    /// The nodes without whose outputs it is, since they failed as they may; in order, each once.
+    pub without: Vec<NodeName>,
+}
 
-/// Why a channel cannot be published.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum ChannelError {
-    /// `opb.toml` has none of that name.
-    #[error("there is no channel `{channel}`")]
-    #[diagnostic(
-        code(opb::publish::no_channel),
-        help("name one of {known}, or add `[channel.{channel}]` to `opb.toml`")
-    )]
-    Unknown {
-        /// The name.
-        channel: String,
-        /// Those that there are.
-        known: String,
-    },
-    /// Its content has not been built.
-    #[error("`{node}` is not built")]
-    #[diagnostic(
-        code(opb::publish::not_built),
-        help("run `opb build`, then publish again; what is published now stays")
-    )]
+/// What becomes of a distro's part of a channel.
+#[derive(Debug)]
+pub struct DistroOutlook {
+    /// The distro.
+    pub distro: DistroName,
+    /// What is published of it: what was built, or the last good state where that is held back; `None`: nothing.
+    pub part: Option<Part>,
+    /// Why what was built is not published; `None`: it is.
+    pub held: Option<HeldBack>,
+    /// How what is built differs from what is current, sorted.
+    pub changes: Vec<Changed>,
+    /// Whether the distro has a state in the channel already.
+    pub is_known: bool,
+}
+
+/// Why what was built for a distro is not published.
+#[derive(Debug)]
+pub enum HeldBack {
+    /// It is not built.
     NotBuilt {
         /// The node that assembles it.
         node: String,
     },
 }
 
-impl Caused for ChannelError {
-    fn fault(&self) -> Cause {
-        Cause::Input
-    }
-}
-
-/// The nodes that assemble a channel.
-///
-/// # Errors
-/// Where there is no such channel.
-pub fn parts(session: &Session, channel: &ChannelName) -> Result<Vec<NodeId>, ChannelError> {
-    let channels = &session.project.settings.channel;
-    if !channels.contains_key(channel) {
-        let known = channels.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        return Err(ChannelError::Unknown { channel: channel.to_string(), known });
-    }
-    let is_part = |id: &NodeId| {
-        let node = session.graph.node(*id);
-        node.kind() == Kind::Repo && node.subject() == channel.as_str()
-    };
-    Ok(session.graph.ids().filter(is_part).collect())
-}
-
-/// The name of the key that signs a channel.
-pub fn key_name(session: &Session, channel: &ChannelName) -> ChannelName {
-    let settings = session.project.settings.channel.get(channel);
-    let named = settings.and_then(|settings| settings.key.clone());
-    named.unwrap_or_else(|| channel.clone())
-}
-
-/// What was published, and without what.
-#[derive(Debug, Clone)]
+/// What was published, and what was not.
+#[derive(Debug)]
 pub struct Publication {
     /// The generation.
     pub published: Published,
-    /// The nodes without whose outputs it is, since they failed as they may; in order, each once.
-    pub without: Vec<NodeName>,
+    /// What became of each distro.
+    pub outlook: Outlook,
+}
+
+impl Outlook {
+    /// The distros whose new content is held back.
+    pub fn held(&self) -> impl Iterator<Item = (&DistroOutlook, &HeldBack)> {
+        self.distros.iter().filter_map(|distro| Some((distro, distro.held.as_ref()?)))
+    }
+
+    /// What is published.
+    pub fn parts(&self) -> Vec<Part> {
+        self.distros.iter().filter_map(|distro| distro.part.clone()).collect()
+    }
+}
+
+/// What publishing `channel` would do now.
+///
+/// # Errors
+/// Where there is no such channel, or the store cannot be read.
+pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Result<Outlook, Failure> {
+    let built = channel::built(session, store, channel)?;
+    let before = publish::current(store, channel)?;
+    let earlier: BTreeMap<&DistroName, &Part> =
+        before.iter().flat_map(|before| &before.parts).map(|record| (&record.part.distro, &record.part)).collect();
+    let mut distros = Vec::new();
+    for BuiltDistro { distro, node, part } in built.distros {
+        let last = earlier.get(&distro).copied();
+        let rows = |part: Option<&Part>| {
+            part.map_or_else(|| Ok(Vec::new()), |part| Ok::<_, Failure>(repo::rows(&store.get_tree(part.tree)?)))
+        };
+        let is_same = part.as_ref() == last;
+        let changes = if is_same { Vec::new() } else { repo::changes(&rows(last)?, &rows(part.as_ref().or(last))?) };
+        let held = match &part {
+            None => Some(HeldBack::NotBuilt { node: session.graph.node(node).to_string() }),
+            Some(_) => None,
+        };
+        let part = if held.is_some() { last.cloned() } else { part };
+        distros.push(DistroOutlook { distro, part, held, changes, is_known: last.is_some() });
+    }
+    for (distro, part) in &earlier {
+        if !distros.iter().any(|known| known.distro == **distro) {
+            let changes = repo::changes(&repo::rows(&store.get_tree(part.tree)?), &[]);
+            let distro = (*distro).clone();
+            distros.push(DistroOutlook { distro, part: None, held: None, changes, is_known: true });
+        }
+    }
+    distros.sort_by(|one, other| one.distro.cmp(&other.distro));
+    Ok(Outlook { before, distros, without: built.without })
 }
 
 /// Publishes what is built of a channel. Where something of it is not built that may fail today, the repository that was
 /// assembled without it is published.
 ///
 /// # Errors
-/// Where something of it is not built, or it may not be published. What was published before stays.
+/// Where nothing of it can be published. What was published before stays.
 pub fn publish(
     session: &Session,
     store: &Store,
     channel: &ChannelName,
     signer: &Signer,
 ) -> Result<Publication, Failure> {
-    let nodes = parts(session, channel)?;
-    let wish = Wish { wanted: nodes.clone(), ..Wish::default() };
-    let plan = super::plan::plan(session, &wish, store, None)?;
-    let (mut content, mut lacking) = (Vec::new(), BTreeSet::new());
-    for id in nodes {
-        let node = session.graph.node(id);
-        let not_built = || ChannelError::NotBuilt { node: node.to_string() };
-        let planned = plan.of(id).ok_or_else(not_built)?;
-        let outputs = match (&planned.state, &planned.outputs) {
-            (State::Clean, Some(outputs)) => outputs.clone(),
-            _ => {
-                let (outputs, missing) = assembled_without(session, store, &plan, id)?.ok_or_else(not_built)?;
-                lacking.extend(missing);
-                outputs
-            }
-        };
-        let Action::Repo { settings } = &node.action() else { continue };
-        let output = |name: &str| outputs.get(name).copied().ok_or_else(not_built);
-        let tree = output("tree")?;
-        let of = match DistroName::new(node.place()).ok().and_then(|distro| YumSettings::of(&distro, settings)) {
-            Some(settings) => Content::Yum(settings),
-            None => {
-                let listing = store.get_tree(output("listing")?)?;
-                let (_, object, _) = listing.files().next().ok_or_else(not_built)?;
-                let text = String::from_utf8_lossy(&store.read_object(object, MAX_LISTING)?).into_owned();
-                Content::Apt(vec![Suite { settings: settings_of(settings), indexes: read_listing(&text)? }])
-            }
-        };
-        if !store.hold(tree)? {
-            return Err(not_built().into());
-        }
-        content.push(Part { tree, content: of });
+    let outlook = outlook(session, store, channel)?;
+    let is_ready = outlook.distros.iter().any(|distro| distro.part.is_some() && distro.held.is_none());
+    if let (false, Some((_, HeldBack::NotBuilt { node }))) = (is_ready, outlook.held().next()) {
+        return Err(ChannelError::NotBuilt { node: node.clone() }.into());
     }
-    let url = session.project.settings.channel.get(channel).and_then(|settings| settings.url.as_deref());
-    let published = publish::publish(store, channel, &content, signer, url, now())?;
-    Ok(Publication { published, without: lacking.into_iter().map(|id| session.graph.node(id).name()).collect() })
+    let published = request(session, store, channel, &outlook.parts(), Way::Published, signer)?;
+    Ok(Publication { published, outlook })
 }
 
-/// The outputs of the repository `id` as it was assembled without inputs that may fail and are not built, and the nodes of
-/// those; `None` where it was not.
-fn assembled_without(
+/// Brings what is current of a channel to the places that `opb.toml` names. One that fails does not keep it from others.
+///
+/// # Errors
+/// Where there is no such channel.
+pub fn push(
     session: &Session,
     store: &Store,
-    plan: &Plan,
-    id: NodeId,
-) -> Result<Option<(Outputs, BTreeSet<NodeId>)>, Failure> {
-    let (node, today) = (session.graph.node(id), today());
-    let outputs = |id: NodeId| plan.of(id).and_then(|planned| planned.outputs.as_ref());
-    let may_fail = |id: NodeId| session.graph.node(id).may_fail().is_some_and(|may_fail| may_fail.holds(&today));
-    let missing = without(node, &session.graph, |id| outputs(id).is_none() && may_fail(id));
-    let Some(contents) = contents_without(node, outputs, |id| missing.contains(&id)) else { return Ok(None) };
-    let found = store.outputs_of(&[node.action_key(None, &contents)])?.pop().flatten();
-    Ok(found.map(|outputs| (outputs, missing)))
+    channel: &ChannelName,
+) -> Result<Vec<(String, Result<Pushed, Failure>)>, ChannelError> {
+    let open = |path: &HostPath| Dir::open_ambient_dir(path.as_path(), ambient_authority());
+    let places = channel::settings(session, channel)?.to.iter();
+    Ok(places.map(|to| (to.clone(), push::push(store, channel, to, open))).collect())
+}
+
+/// Publishes `parts` under what the project says of the channel.
+///
+/// # Errors
+/// As [`publish::publish`].
+pub(super) fn request(
+    session: &Session,
+    store: &Store,
+    channel: &ChannelName,
+    parts: &[Part],
+    way: Way,
+    signer: &Signer,
+) -> Result<Published, Failure> {
+    let naming = channel::naming(channel::settings(session, channel)?);
+    publish::publish(store, &Request { channel, parts, way, naming: &naming, signer, now: now() })
 }

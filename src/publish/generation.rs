@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use cap_std::fs::{Dir, Permissions};
 use serde::{Deserialize, Serialize};
 
-use super::PublishError;
+use super::{Part, PublishError};
 use crate::diag::Failure;
 use crate::digest::Digest;
+use crate::name::ChannelName;
 use crate::path::HostPath;
 use crate::store::collect::{Keeper, Reason};
 use crate::store::{ExportMode, Store, Used, write_atomically};
@@ -22,7 +23,10 @@ const FOLDER: &str = "generations";
 pub struct Generation {
     /// Its number, from 1.
     pub number: u64,
-    /// Digest of its tree without signatures, and without what it keeps of the one before.
+    /// How often it was signed anew since it was published.
+    #[serde(default)]
+    pub envelope: u32,
+    /// Digest of its tree without signatures, and without what it keeps of earlier ones.
     pub content: Digest,
     /// Digest of what its lists and `.sources` and `.repo` files say beside that: origin, label, address and the like.
     pub about: Digest,
@@ -30,6 +34,58 @@ pub struct Generation {
     pub key: String,
     /// The date of its lists, in seconds since 1970: `Date` in `Release`, `revision` in `repomd.xml`.
     pub date: i64,
+    /// When it was made by this machine's clock, in seconds since 1970. It may go back; `date` never does.
+    #[serde(default)]
+    pub made: i64,
+    /// Until when its lists are valid, in seconds since 1970; `None`: they do not say.
+    #[serde(default)]
+    pub valid_until: Option<i64>,
+    /// Where it comes from.
+    #[serde(default)]
+    pub way: Way,
+    /// What it holds, by distro.
+    #[serde(default)]
+    pub parts: Vec<PartRecord>,
+}
+
+/// Where a generation comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Way {
+    /// What was built was published.
+    #[default]
+    Published,
+    /// What another channel had was taken over.
+    Promoted {
+        /// The other channel.
+        from: ChannelName,
+        /// Its generation.
+        generation: u64,
+    },
+    /// An earlier one was taken up again.
+    RolledBack {
+        /// Its number.
+        to: u64,
+    },
+}
+
+/// A distro's part of a generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// What it holds.
+    pub part: Part,
+    /// The generation since which it is as it is.
+    pub since: u64,
+}
+
+impl Generation {
+    /// Its folder below the channel's.
+    pub fn place(&self) -> String {
+        match self.envelope {
+            0 => format!("{FOLDER}/{}", self.number),
+            envelope => format!("{FOLDER}/{}.{envelope}", self.number),
+        }
+    }
 }
 
 fn failed<'a>(doing: &'static str, path: &'a HostPath, name: &str) -> impl FnOnce(io::Error) -> PublishError + use<'a> {
@@ -37,8 +93,27 @@ fn failed<'a>(doing: &'static str, path: &'a HostPath, name: &str) -> impl FnOnc
     move |source| PublishError::File { doing, path, source }
 }
 
+/// What is current in `channel`; `None` where nothing was published.
+///
+/// # Errors
+/// Where its record cannot be read.
+pub fn current(store: &Store, channel: &ChannelName) -> Result<Option<Generation>, Failure> {
+    let (dir, path) = (store.channel_dir(channel)?, store.channel_path(channel));
+    Ok(current_in(&dir, &path)?)
+}
+
+/// All generations of `channel` that are on the disk, by number; of one that was signed anew, the newest.
+///
+/// # Errors
+/// Where a record cannot be read.
+pub fn generations(store: &Store, channel: &ChannelName) -> Result<Vec<Generation>, Failure> {
+    let (dir, path) = (store.channel_dir(channel)?, store.channel_path(channel));
+    let by_number = all(&dir, &path)?.into_iter().map(|generation| (generation.number, generation));
+    Ok(by_number.collect::<BTreeMap<_, _>>().into_values().collect())
+}
+
 /// The generation that `current` points to; `None` where nothing was published.
-pub(super) fn current(dir: &Dir, path: &HostPath) -> Result<Option<Generation>, PublishError> {
+pub(super) fn current_in(dir: &Dir, path: &HostPath) -> Result<Option<Generation>, PublishError> {
     let target = match dir.read_link("current") {
         Ok(target) => target,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -46,30 +121,78 @@ pub(super) fn current(dir: &Dir, path: &HostPath) -> Result<Option<Generation>, 
     };
     let name = format!("{}.json", target.display());
     let text = dir.read_to_string(&name).map_err(failed("read", path, &name))?;
-    let record = serde_json::from_str(&text);
-    record.map(Some).map_err(|error| PublishError::Record { path: path.join(&name), why: error.to_string() })
+    parse(path, &name, &text).map(Some)
 }
 
-/// Removes what a publisher that was killed left behind: everything newer than `current`.
-pub(super) fn sweep(dir: &Dir, path: &HostPath) -> Result<(), PublishError> {
-    let newest = current(dir, path)?.map_or(0, |generation| generation.number);
+fn parse(path: &HostPath, name: &str, text: &str) -> Result<Generation, PublishError> {
+    let record = serde_json::from_str(text);
+    record.map_err(|error| PublishError::Record { path: path.join(name), why: error.to_string() })
+}
+
+/// Number and envelope of what has the name `name`, and what stands behind them: nothing, `json`, or what is unfinished.
+fn read_name(name: &str) -> Option<((u64, u32), &str)> {
+    let (number, rest) = name.split_once('.').unwrap_or((name, ""));
+    let number = number.parse().ok()?;
+    let (envelope, ending) = rest.split_once('.').unwrap_or((rest, ""));
+    match envelope.parse() {
+        Ok(envelope) => Some(((number, envelope), ending)),
+        Err(_) => Some(((number, 0), rest)),
+    }
+}
+
+/// Names of all that is in the folder of generations, sorted.
+fn entries(dir: &Dir, path: &HostPath) -> Result<Vec<String>, PublishError> {
     let entries = match dir.read_dir(FOLDER) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(failed("read", path, FOLDER)(source)),
     };
+    let mut names = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(failed("read", path, FOLDER))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let number = name.split('.').next().and_then(|number| number.parse::<u64>().ok());
-        if number.is_none_or(|number| number > newest) {
-            let place = format!("{FOLDER}/{name}");
-            let is_folder = entry.file_type().map_err(failed("read", path, &place))?.is_dir();
-            let removed = if is_folder { dir.remove_dir_all(&place) } else { dir.remove_file(&place) };
-            removed.map_err(failed("remove", path, &place))?;
+        names.push(entry.map_err(failed("read", path, FOLDER))?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Removes what a publisher that was killed left behind (everything newer than `current`, everything unfinished), what is
+/// signed more newly, and folders without a record.
+pub(super) fn sweep(dir: &Dir, path: &HostPath, current: Option<&Generation>) -> Result<(), PublishError> {
+    let newest = current.map_or((0, 0), |generation| (generation.number, generation.envelope));
+    let names = entries(dir, path)?;
+    let has_record = |name: &str| names.binary_search(&format!("{name}.json")).is_ok();
+    for name in &names {
+        let stays = match read_name(name) {
+            Some((number, _)) if number > newest => false,
+            Some((number, _)) if number.0 == newest.0 => number == newest,
+            Some((_, "")) => has_record(name),
+            Some((_, ending)) => ending == "json",
+            None => false,
+        };
+        if !stays {
+            remove_entry(dir, path, name)?;
         }
     }
     Ok(())
+}
+
+fn remove_entry(dir: &Dir, path: &HostPath, name: &str) -> Result<(), PublishError> {
+    let place = format!("{FOLDER}/{name}");
+    let removed = match dir.symlink_metadata(&place) {
+        Ok(about) if about.is_dir() => dir.remove_dir_all(&place),
+        Ok(_) => dir.remove_file(&place),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    removed.map_err(failed("remove", path, &place))
+}
+
+/// Removes a generation: its record first, so that nobody takes half of it for one.
+pub(super) fn remove(dir: &Dir, path: &HostPath, generation: &Generation) -> Result<(), PublishError> {
+    let place = generation.place();
+    let name = place.rsplit('/').next().unwrap_or(&place);
+    remove_entry(dir, path, &format!("{name}.json"))?;
+    remove_entry(dir, path, name)
 }
 
 /// Writes a generation, durably, under its own name; nobody sees it before `current` points to it.
@@ -81,8 +204,8 @@ pub(super) fn write(
     tree: &Tree,
     written: &BTreeMap<String, Vec<u8>>,
 ) -> Result<(), Failure> {
-    let number = record.number;
-    let partial = format!("{FOLDER}/{number}.partial");
+    let place = record.place();
+    let partial = format!("{place}.partial");
     dir.create_dir_all(&partial).map_err(failed("make", path, &partial))?;
     // Whatever the umask: a web server must be able to read it.
     for folder in [".", FOLDER, &partial] {
@@ -100,15 +223,15 @@ pub(super) fn write(
     }
     let text = serde_json::to_vec_pretty(record).expect("plain fields");
     let generations = dir.open_dir(FOLDER).map_err(failed("open", path, FOLDER))?;
-    write_atomically(&generations, &path.join(FOLDER), &format!("{number}.json"), &text)?;
+    let name = place.rsplit('/').next().unwrap_or(&place);
+    write_atomically(&generations, &path.join(FOLDER), &format!("{name}.json"), &text)?;
     store.sync_all()?;
-    let place = format!("{FOLDER}/{number}");
     dir.rename(&partial, dir, &place).map_err(failed("rename", path, &partial))?;
     store.sync_all()?;
     Ok(())
 }
 
-/// What published generations keep of the store: the content of each that is on the disk.
+/// What published generations keep of the store: the content of each that is on the disk, and what it was made from.
 ///
 /// # Errors
 /// Where the record of one cannot be read: what it names is not known then.
@@ -116,39 +239,52 @@ pub fn kept(store: &Store) -> Result<Vec<(Reason, Used)>, Failure> {
     let mut kept = Vec::new();
     for channel in store.channels()? {
         let (dir, path) = (store.channel_dir(&channel)?, store.channel_path(&channel));
-        let current = current(&dir, &path)?.map(|generation| generation.number);
+        let current = current_in(&dir, &path)?.map(|generation| generation.number);
         for generation in all(&dir, &path)? {
             let is_current = if current == Some(generation.number) { " (current)" } else { "" };
             let what = format!("generation {}{is_current}", generation.number);
             let reason = Reason { keeper: Keeper::Generation, of: channel.to_string(), what };
-            kept.push((reason, Used::Tree(generation.content)));
+            let parts = generation.parts.iter().map(|part| part.part.tree);
+            for tree in parts.chain([generation.content]) {
+                kept.push((reason.clone(), Used::Tree(tree)));
+            }
         }
     }
     Ok(kept)
 }
 
-/// The records of all generations on the disk, by number.
-fn all(dir: &Dir, path: &HostPath) -> Result<Vec<Generation>, PublishError> {
-    let entries = match dir.read_dir(FOLDER) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(failed("read", path, FOLDER)(source)),
-    };
+/// The records of all generations on the disk, by number and envelope.
+pub(super) fn all(dir: &Dir, path: &HostPath) -> Result<Vec<Generation>, PublishError> {
     let mut all = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(failed("read", path, FOLDER))?.file_name().to_string_lossy().into_owned();
-        if name.strip_suffix(".json").is_none_or(|number| number.parse::<u64>().is_err()) {
+    for name in entries(dir, path)? {
+        if !matches!(read_name(&name), Some((_, "json"))) {
             continue;
         }
         let place = format!("{FOLDER}/{name}");
-        let text = match dir.read_to_string(&place) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(source) => return Err(failed("read", path, &place)(source)),
-        };
-        let record = serde_json::from_str(&text);
-        all.push(record.map_err(|error| PublishError::Record { path: path.join(&place), why: error.to_string() })?);
+        match dir.read_to_string(&place) {
+            Ok(text) => all.push(parse(path, &place, &text)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(failed("read", path, &place)(source).into()),
+        }
     }
-    all.sort_by_key(|generation: &Generation| generation.number);
+    all.sort_by_key(|generation: &Generation| (generation.number, generation.envelope));
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_what_is_there() {
+        let told = |name: &'static str| read_name(name);
+        assert_eq!(told("12"), Some(((12, 0), "")));
+        assert_eq!(told("12.json"), Some(((12, 0), "json")));
+        assert_eq!(told("12.3"), Some(((12, 3), "")));
+        assert_eq!(told("12.3.json"), Some(((12, 3), "json")));
+        assert_eq!(told("12.partial"), Some(((12, 0), "partial")));
+        assert_eq!(told("12.3.partial"), Some(((12, 3), "partial")));
+        assert_eq!(told(".12.json.00ff"), None);
+        assert_eq!(told("x"), None);
+    }
 }

@@ -74,7 +74,7 @@ impl Names {
         let mut lines = String::new();
         for (path, content, _) in tree.files() {
             let path = path.to_string();
-            let is_package = path.starts_with("pool/") || (super::is_of_rpm(&path) && path.ends_with(".rpm"));
+            let is_package = path.starts_with("pool/") || (path.starts_with("rpm/") && path.ends_with(".rpm"));
             if is_package && self.0.insert(path.clone(), content).is_none() {
                 lines.push_str(&serde_json::to_string(&Line { path, content }).expect("two plain fields"));
                 lines.push('\n');

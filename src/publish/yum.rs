@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use cap_std::fs::Dir;
+use serde::{Deserialize, Serialize};
+
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::PublishError;
@@ -29,7 +31,7 @@ use crate::repo::yum::{self, Entry, Metadata, Piece, RepoEntry};
 use crate::store::Store;
 use crate::tree::{self, Tree};
 
-pub use signing::{SignedFile, signed_files};
+pub use signing::{SignedFile, SignedFiles, signed_files};
 
 /// The folder of all YUM repositories of a channel.
 pub(super) const FOLDER: &str = "rpm";
@@ -41,7 +43,7 @@ pub(super) const PACKAGES: &str = "Packages";
 const PIECES: &str = "pieces";
 
 /// What a distro's YUM repositories are like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct YumSettings {
     /// The distro.
     pub distro: DistroName,
@@ -97,7 +99,7 @@ pub struct Place<'a> {
 }
 
 /// Puts the signed packages at their places, and makes their metadata, which is in the store then. `unsigned` has them at
-/// theirs, `signed` has all of them, `key` is the id of the key that signed. Adds the pieces that are needed to `pieces`.
+/// theirs, `signed` has all of them. Adds the pieces that are needed to `pieces`.
 ///
 /// # Errors
 /// [`PublishError::NotSigned`]; a package that cannot be read; what the store or the channel's folder says.
@@ -105,11 +107,12 @@ pub fn assemble(
     place: &Place<'_>,
     settings: &YumSettings,
     unsigned: &Tree,
-    signed: &[SignedFile],
-    key: &str,
+    signed: &SignedFiles,
     pieces: &mut BTreeSet<Digest>,
 ) -> Result<Assembled, Failure> {
-    let signed: BTreeMap<Digest, &SignedFile> = signed.iter().map(|package| (package.unsigned, package)).collect();
+    let key = &signed.folder;
+    let signed: BTreeMap<Digest, &SignedFile> =
+        signed.files.iter().map(|package| (package.unsigned, package)).collect();
     let mut repositories: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     let mut made = Assembled { tree: Tree::default(), repositories: BTreeMap::new() };
     for (path, entry) in unsigned.iter() {
@@ -219,21 +222,25 @@ pub(super) fn sweep_pieces(place: &Place<'_>, needed: &BTreeSet<Digest>) -> Resu
 }
 
 impl Assembled {
-    /// The `repomd.xml` of each repository, by its path. The revision is the date, which grows from one generation to the next.
-    pub fn lists(&self, distro: &DistroName, date: i64) -> BTreeMap<String, String> {
+    /// The `repomd.xml` of each repository, by its path, below the name `folder` of the distro. The revision is the date, which grows from one generation to the next.
+    pub fn lists(&self, folder: &str, date: i64) -> BTreeMap<String, String> {
         let list = |(repository, metadata): (&String, &Metadata)| {
-            let path = format!("{FOLDER}/{distro}/{repository}/repodata/repomd.xml");
+            let path = format!("{FOLDER}/{folder}/{repository}/repodata/repomd.xml");
             (path, yum::repomd_text(metadata, date, date))
         };
         self.repositories.iter().map(list).collect()
     }
 }
 
-/// The `.repo` file of a distro. `root` is the address of the channel.
-pub(super) fn repo_file(settings: &YumSettings, channel: &ChannelName, root: &str) -> Result<String, RepoError> {
-    let YumSettings { distro, description, .. } = settings;
-    let root = root.trim_end_matches('/');
-    let address = |folder: &str| format!("{root}/{FOLDER}/{distro}/{folder}");
+/// The `.repo` file of a distro, whose repositories lie below the name `own`. `root` is the address of the channel.
+pub(super) fn repo_file(
+    settings: &YumSettings,
+    own: &str,
+    channel: &ChannelName,
+    root: &str,
+) -> Result<String, RepoError> {
+    let description = &settings.description;
+    let address = |folder: &str| format!("{root}/{FOLDER}/{own}/{folder}");
     let (id, key) = (format!("opb-{channel}"), format!("{root}/opb-{channel}.asc"));
     let (source_id, source_name) = (format!("{id}-source"), format!("{description}: sources"));
     let (packages, sources) = (address("$basearch"), address(yum::SOURCES));

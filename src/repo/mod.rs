@@ -14,6 +14,7 @@ mod apt;
 mod compress;
 mod pool;
 mod release;
+mod rows;
 mod stanza;
 pub mod yum;
 
@@ -21,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use apt::assemble;
 pub use release::{release_text, sources_entry};
+pub use rows::{Change, Changed, Row, changes, rows};
+use serde::{Deserialize, Serialize};
 
 use crate::diag::{Cause, Caused};
 use crate::digest::{Digest, Sha256};
@@ -29,7 +32,7 @@ use crate::package::rpm::RpmError;
 use crate::tree::{Tree, TreeError};
 
 /// What a repository calls itself, and what it may hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Who made it, for pinning (`Pin: release o=…`). One line.
     pub origin: String,
@@ -48,7 +51,7 @@ pub struct Settings {
 }
 
 /// A suite of an APT repository: what is below one folder of `dists/`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suite {
     /// What it says of itself.
     pub settings: Settings,
@@ -116,7 +119,7 @@ pub struct Assembled {
 }
 
 /// One line of a `Release` file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IndexEntry {
     /// Path below `dists/<codename>`.
     pub path: String,

@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod causes;
+pub mod channel;
 mod chart;
 #[cfg(test)]
 mod chart_checks;

@@ -8,7 +8,7 @@ use opb::distro::{Repodata, Signing, SigningDigest, SigningKey};
 use opb::name::{ChannelName, DistroName};
 use opb::package::rpm::Package;
 use opb::path::HostPath;
-use opb::publish::{Content, Part, Published, YumSettings, publish};
+use opb::publish::{Content, Naming, Part, Published, Request, Way, YumSettings, publish};
 use opb::repo::Suite;
 use opb::repo::yum::{Unsigned, lay_out};
 use opb::sign::{SecretKey, Signer};
@@ -27,14 +27,14 @@ pub struct Channel {
     pub site: Site,
     pub store: Store,
     pub signer: Signer,
-    pub url: Option<String>,
+    pub naming: Naming,
 }
 
 impl Channel {
     pub fn new() -> Self {
         let site = Site::new();
         let store = Store::open(&HostPath::new(site.path("store"))).expect("a store");
-        Self { site, store, signer: signer(), url: None }
+        Self { site, store, signer: signer(), naming: Naming::default() }
     }
 
     /// Builds packages of these names and of version `version`, each with one file.
@@ -81,18 +81,24 @@ impl Channel {
             });
         }
         let tree = lay_out(&["x86_64", "aarch64"], &packages).expect("lays out");
+        let distro = DistroName::new(distro).expect("a name");
         let settings = YumSettings {
-            distro: DistroName::new(distro).expect("a name"),
+            distro: distro.clone(),
             description: format!("Packages for {distro}"),
             repodata,
             signing: SIGNING,
         };
-        Part { tree: self.store.put_tree(&tree).expect("stored"), content: Content::Yum(settings) }
+        Part { distro, tree: self.store.put_tree(&tree).expect("stored"), content: Content::Yum(settings) }
     }
 
     pub fn publish_at(&self, now: i64) -> Result<Published, Failure> {
         let parts = [self.part("mini-1", Repodata::Gz)];
-        publish(&self.store, &name(), &parts, &self.signer, self.url.as_deref(), now)
+        self.publish_in(&name(), &parts, now)
+    }
+
+    pub fn publish_in(&self, channel: &ChannelName, parts: &[Part], now: i64) -> Result<Published, Failure> {
+        let (naming, signer) = (&self.naming, &self.signer);
+        publish(&self.store, &Request { channel, parts, way: Way::Published, naming, signer, now })
     }
 
     pub fn current(&self) -> PathBuf {
@@ -143,6 +149,8 @@ fn what_a_generation_holds() {
     let first = channel.publish_at(NOW).expect("publishes");
     assert_eq!((first.generation, first.new, first.packages), (1, true, 2));
     insta::assert_snapshot!(channel.files(), @r#"
+channel.json
+index.html
 opb-nightly-mini-1.repo
 opb-nightly.asc
 rpm/mini-1/SRPMS/Packages/KEY/t/tiny-1-1.src.rpm
@@ -298,7 +306,7 @@ fn what_lost_its_signature_is_not_published() {
     fs::remove_file(object.as_path()).expect("removed");
     fs::write(object.as_path(), bytes).expect("written");
     let other = ChannelName::new("other").expect("a name");
-    let refused = publish(&channel.store, &other, &[whole], &channel.signer, None, NOW).expect_err("is refused");
+    let refused = channel.publish_in(&other, &[whole], NOW).expect_err("is refused");
     insta::assert_snapshot!(channel.shown(&opb::diag::chain(refused.report.as_ref())), @r#"`rpm/mini-1/aarch64/Packages/KEY/t/tiny-1-1.noarch.rpm` would be published without a signature of the channel's key: the signature by the key KEY does not fit the package"#);
     assert!(!channel.store.channel_path(&other).join("current").as_path().exists());
 }
@@ -324,9 +332,10 @@ fn one_channel_has_both_kinds() {
         channel.store.put_bytes(bytes).expect("stored");
     }
     let tree = channel.store.put_tree(&made.tree).expect("stored");
-    let deb = Part { tree, content: Content::Apt(vec![Suite { settings, indexes: made.indexes }]) };
+    let distro = "debian-12".parse().expect("a name");
+    let deb = Part { distro, tree, content: Content::Apt(vec![Suite { settings, indexes: made.indexes }]) };
     let parts = [channel.part("mini-1", Repodata::Gz), deb, channel.part("mini-2", Repodata::Xz)];
-    publish(&channel.store, &name(), &parts, &channel.signer, None, NOW).expect("publishes");
+    channel.publish_in(&name(), &parts, NOW).expect("publishes");
     let files = channel.files();
     let tops: std::collections::BTreeSet<&str> = files
         .lines()
@@ -339,7 +348,9 @@ fn one_channel_has_both_kinds() {
         })
         .collect();
     insta::assert_snapshot!(tops.into_iter().collect::<Vec<_>>().join("\n"), @r#"
+channel.json
 dists
+index.html
 opb-nightly-bookworm.sources
 opb-nightly-mini-1.repo
 opb-nightly-mini-2.repo

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use opb::distro::Repodata;
-use opb::publish::publish;
 
 use super::dnf::{Machine, said, serve};
 use super::generations::{Channel, NOW};
@@ -16,7 +15,7 @@ fn served() -> Option<(Channel, Machine)> {
         return None;
     }
     let mut channel = Channel::new();
-    channel.url = Some(serve(channel.current()));
+    channel.naming.url = Some(serve(channel.current()));
     Some((channel, Machine::new()))
 }
 
@@ -82,8 +81,7 @@ fn dnf_reads_every_compression() {
     channel.build(&names.iter().map(String::as_str).collect::<Vec<_>>(), "1");
     for repodata in [Repodata::Gz, Repodata::Xz, Repodata::Zst] {
         let part = channel.part("mini-1", repodata);
-        publish(&channel.store, &super::generations::name(), &[part], &channel.signer, channel.url.as_deref(), NOW)
-            .expect("publishes");
+        channel.publish_in(&super::generations::name(), &[part], NOW).expect("publishes");
         machine.add(&repo(&channel));
         let output = machine.dnf(&["repoquery", "-q", "--qf=%{name}"]);
         let said = said(&output);

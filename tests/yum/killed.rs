@@ -9,7 +9,7 @@ use cap_std::ambient_authority;
 use opb::digest::{Digest, Sha256};
 use opb::distro::Repodata;
 use opb::path::HostPath;
-use opb::publish::{Content, Part, YumSettings, publish};
+use opb::publish::{Content, Naming, Part, Request, Way, YumSettings, publish};
 use opb::sign::rpm::{Keyring, verify_package};
 use opb::sign::{KeyFolder, Signer};
 use opb::store::Store;
@@ -31,7 +31,9 @@ fn publisher() {
     let signer = Signer::File(keys.load("key").expect("a key"));
     let tree: Digest = std::env::var(TREE).expect("told").parse().expect("a digest");
     let part = part(&std::env::var(TURN).expect("told"), tree);
-    let published = publish(&store, &name(), &[part], &signer, None, NOW).expect("publishes");
+    let (channel, naming) = (&name(), &Naming::default());
+    let request = Request { channel, parts: &[part], way: Way::Published, naming, signer: &signer, now: NOW };
+    let published = publish(&store, &request).expect("publishes");
     assert!(published.new);
 }
 
@@ -42,7 +44,7 @@ fn part(turn: &str, tree: Digest) -> Part {
         repodata: Repodata::Gz,
         signing: super::generations::SIGNING,
     };
-    Part { tree, content: Content::Yum(settings) }
+    Part { distro: "mini-1".parse().expect("a name"), tree, content: Content::Yum(settings) }
 }
 
 fn start(channel: &Channel, tree: Digest, turn: u32) -> Child {

@@ -3,7 +3,7 @@
 use super::super::Project;
 use super::super::mistake::{Mistake, RecipeError};
 use super::super::pattern::{Pattern, selects};
-use super::super::weave::repo::no_component;
+use super::super::weave::repo::{Nobody, no_component, nobody};
 use super::{Found, Ground, Lint};
 use crate::diag::did_you_mean;
 use crate::distro::ExtraRepository;
@@ -60,6 +60,15 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
     }
     let all = ground.project().targets();
     for (name, channel) in &settings.channel {
+        for Nobody { field, written, complaint } in nobody(name, channel, ground.project()) {
+            let keys = ["channel", name.as_str(), field];
+            let span = if field == "aliases" {
+                table.of_key(&[&keys[..], &[written]].concat())
+            } else {
+                table.of_value(&keys, written)
+            };
+            found.0.push(RecipeError::new(text, span, complaint));
+        }
         let keys = ["channel", name.as_str(), "targets"];
         let mut patterns: Vec<Pattern> = Vec::new();
         for written in &channel.targets {

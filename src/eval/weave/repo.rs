@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::mistake::{Complaint, Mistake};
-use super::super::pattern::{Pattern, selects};
+use super::super::pattern::{Pattern, glob, selects};
 use super::super::{Project, RecipeError};
 use super::distro::AllMade;
 use crate::diag::did_you_mean;
@@ -12,7 +12,7 @@ use crate::drv::Action;
 use crate::graph::{Builder, NewNode, Origin};
 use crate::lock::Lock;
 use crate::name::{Arch, AreaName, ChannelName, ComponentName, Kind, Target};
-use crate::settings::Settings;
+use crate::settings::{Channel, Settings};
 
 /// What each channel holds.
 pub(super) type Patterns = BTreeMap<ChannelName, Vec<Pattern>>;
@@ -22,6 +22,8 @@ pub(super) fn patterns(project: &Project, settings: &Settings, errors: &mut Vec<
     let all = project.targets();
     let mut patterns = Patterns::new();
     for (name, channel) in &settings.channel {
+        let unknown = nobody(name, channel, project).into_iter();
+        errors.extend(unknown.map(|unknown| RecipeError::placeless("opb.toml", unknown.complaint)));
         for written in &channel.targets {
             let complaint = match Pattern::new(written) {
                 Ok(pattern) if all.iter().any(|target| pattern.covers(target)) => {
@@ -36,6 +38,59 @@ pub(super) fn patterns(project: &Project, settings: &Settings, errors: &mut Vec<
         }
     }
     patterns
+}
+
+/// Something that a channel names and nobody has.
+pub(in crate::eval) struct Nobody<'a> {
+    /// The field of the channel.
+    pub field: &'static str,
+    /// As it is written.
+    pub written: &'a str,
+    /// What to say of it.
+    pub complaint: Complaint,
+}
+
+/// Components and distros that a channel names and that do not exist.
+pub(in crate::eval) fn nobody<'a>(name: &ChannelName, channel: &'a Channel, project: &Project) -> Vec<Nobody<'a>> {
+    let components: Vec<&str> = project.components.keys().chain(&project.broken).map(ComponentName::as_str).collect();
+    let of_components = channel.components.iter().filter_map(|written| {
+        let pattern = written.strip_prefix('!').unwrap_or(written);
+        let is_known = components.iter().any(|component| glob(pattern, component));
+        let message = format!("`components` of the channel `{name}`: `{written}` matches no component");
+        (!is_known).then(|| Nobody { field: "components", written, complaint: unknown(message, pattern, &components) })
+    });
+    let distros: Vec<&str> = project.distros.keys().map(crate::name::DistroName::as_str).collect();
+    let of_aliases = channel.aliases.keys().filter(|distro| !project.distros.contains_key(*distro)).map(|distro| {
+        let message = format!("`aliases` of the channel `{name}`: there is no distro `{distro}`");
+        let written = distro.as_str();
+        Nobody { field: "aliases", written, complaint: unknown(message, written, &distros) }
+    });
+    of_components.chain(of_aliases).collect()
+}
+
+fn unknown(message: String, name: &str, known: &[&str]) -> Complaint {
+    Complaint::new(Mistake::Name, message).help(match did_you_mean(name, known.iter().copied()) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => "name what there is in `recipes/` or `distros/`, or remove it".to_owned(),
+    })
+}
+
+/// Whether the channel holds `component`, whose packages go to `area`. As with targets, the last pattern that matches decides.
+fn holds(channel: &Channel, component: &ComponentName, area: Option<&AreaName>) -> bool {
+    let patterns = &channel.components;
+    let from_all = patterns.first().is_none_or(|first| first.starts_with('!'));
+    let matching = |pattern: &&String| glob(pattern.strip_prefix('!').unwrap_or(pattern), component.as_str());
+    let is_meant = patterns.iter().rev().find(matching).map_or(from_all, |pattern| !pattern.starts_with('!'));
+    let area = area.map_or("main", AreaName::as_str);
+    is_meant && (channel.areas.is_empty() || channel.areas.iter().any(|held| held.as_str() == area))
+}
+
+/// The areas of a channel, in order.
+fn areas_of(channel: &Channel, found: &BTreeMap<&AreaName, Vec<&ComponentName>>) -> String {
+    if channel.areas.is_empty() {
+        return found.keys().fold("main".to_owned(), |all, area| format!("{all} {area}"));
+    }
+    channel.areas.iter().map(AreaName::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// Components that have limits in `opb.toml` and do not exist: what was meant would run without them.
@@ -82,7 +137,8 @@ pub(super) fn weave(
             let outputs: &[&str] = if distro.rpm().is_some() { &["packages"] } else { &["packages", "udebs"] };
             let mut needs = Vec::new();
             let mut areas: BTreeMap<&AreaName, Vec<&ComponentName>> = BTreeMap::new();
-            for (component, made) in components {
+            let held = components.iter().filter(|(name, made)| holds(channel, name, made.area.as_ref()));
+            for (component, made) in held {
                 let mut any = false;
                 for (arch, build, _) in &made.builds {
                     if arch.is_all() || arches.contains(&arch.as_str()) {
@@ -105,13 +161,18 @@ pub(super) fn weave(
                 ("label", text(&channel.label, name.as_str())),
                 ("suite", distro.codename().to_owned()),
                 ("codename", distro.codename().to_owned()),
-                ("areas", areas.keys().fold("main".to_owned(), |all, area| format!("{all} {area}"))),
+                ("areas", areas_of(channel, &areas)),
                 ("arches", arches.join(" ")),
                 ("description", format!("Packages for {distro_name} built by opb")),
             ];
             let mut settings: BTreeMap<String, String> = values.map(|(key, value)| (key.to_owned(), value)).into();
             if let Some(rpm) = distro.rpm() {
                 settings.extend(of_rpm(rpm, &arches));
+            }
+            // What says no area is in `main`, also where that is not the first.
+            if channel.areas.first().is_some_and(|first| first.as_str() != "main") {
+                let held = components.iter().filter(|(name, made)| made.area.is_none() && holds(channel, name, None));
+                settings.extend(held.map(|(name, _)| (format!("area {name}"), "main".to_owned())));
             }
             for (area, components) in &areas {
                 settings.extend(components.iter().map(|component| (format!("area {component}"), area.to_string())));

@@ -31,6 +31,16 @@ pub struct SignedFile {
     pub size: u64,
 }
 
+/// Signed packages of a distro, and where they lie.
+#[derive(Debug)]
+pub struct SignedFiles {
+    /// The folder below which they lie: the id of the part of the key that signs them, and the digest unless it is SHA-256.
+    /// Whatever signs otherwise gives them other bytes.
+    pub folder: String,
+    /// The packages.
+    pub files: Vec<SignedFile>,
+}
+
 /// The packages `unsigned` with signatures by `signer`, as the list of before has them where `believe` says so; all others
 /// are looked up, or signed now. `now` is in seconds since 1970. Adds the list's name to `pieces`.
 ///
@@ -44,24 +54,27 @@ pub fn signed_files(
     now: u64,
     believe: bool,
     pieces: &mut BTreeSet<Digest>,
-) -> Result<Vec<SignedFile>, Failure> {
+) -> Result<SignedFiles, Failure> {
     let YumSettings { distro, signing, .. } = settings;
     let ready = PackageSigner::new(signer, signing, now)?;
     let name = Digest::of(format!("{FORM} {distro} {} {}", ready.kind(), ready.parts().join(" ")).as_bytes());
     pieces.insert(name);
+    let part = ready.parts().first().map(|part| part.to_ascii_lowercase()).unwrap_or_default();
+    let id = &part[part.len().saturating_sub(16)..];
+    let folder = if ready.kind() == "sha256" { id.to_owned() } else { format!("{id}-{}", ready.kind()) };
     let before = if believe { kept_bytes(place, name).and_then(|bytes| decode(&bytes)) } else { None };
     let before: BTreeMap<Digest, SignedFile> = before.into_iter().flatten().map(|file| (file.unsigned, file)).collect();
     let lacking: Vec<Digest> = unsigned.iter().filter(|digest| !before.contains_key(digest)).copied().collect();
     let mut files: Vec<SignedFile> = unsigned.iter().filter_map(|digest| before.get(digest)).copied().collect();
     if lacking.is_empty() && before.len() == files.len() {
-        return Ok(files);
+        return Ok(SignedFiles { folder, files });
     }
     for made in signed::packages(place.store, signer, signing, &lacking, now)? {
         let Signed { unsigned, signed, sha256, size, .. } = made;
         files.push(SignedFile { unsigned, signed, sha256, size });
     }
     write_kept(place, name, &encode(&files))?;
-    Ok(files)
+    Ok(SignedFiles { folder, files })
 }
 
 fn encode(files: &[SignedFile]) -> Vec<u8> {

@@ -1,18 +1,18 @@
-//! `opb repo`: publishes channels.
+//! `opb repo`: publishes channels, and shows what was published.
+
+mod changes;
+mod list;
+mod prune;
+mod publish;
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use opb::diag::Failure;
-use opb::name::ChannelName;
-use opb::ops::key;
-use opb::ops::publish::{self, Publication};
 
-use super::{open, open_store};
 use crate::cli::Global;
-use crate::output;
 
-/// Publish channels: signed repositories.
+/// Publish channels: signed repositories, of which each state is a generation that never changes.
 #[derive(Debug, Args)]
 pub struct Repo {
     #[command(subcommand)]
@@ -21,31 +21,32 @@ pub struct Repo {
 
 #[derive(Debug, Subcommand)]
 enum Deed {
-    /// Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed.
-    Publish {
-        /// The channel.
-        #[arg(default_value = "nightly", add = crate::complete::channels())]
-        channel: ChannelName,
-    },
+    Plan(changes::Plan),
+    Publish(publish::Publish),
+    List(list::List),
+    Diff(changes::Diff),
+    Promote(publish::Promote),
+    Rollback(publish::Rollback),
+    Prune(prune::Prune),
+}
+
+/// How a table is shown.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// One JSON object, which is versioned and has a schema.
+    Json,
 }
 
 pub fn run(global: &Global, args: &Repo) -> Result<ExitCode, Failure> {
-    let Deed::Publish { channel } = &args.deed;
-    let session = open(global)?;
-    let store = open_store(global, &session)?;
-    publish::parts(&session, channel)?;
-    let signer = key::signer(&publish::key_name(&session, channel))?;
-    let Publication { published, without } = publish::publish(&session, &store, channel, &signer)?;
-    let packages = opb::report::count(published.packages, "package");
-    let (generation, path) = (published.generation, published.path);
-    output::data(&if published.new {
-        format!("published generation {generation} of {channel}: {packages}, in {path}\n")
-    } else {
-        format!(
-            "nothing to publish: generation {generation} of {channel} has all of it already: {packages}, in {path}\n"
-        )
-    });
-    let lacking = |node| format!("published without {node}, as `may_fail` allows");
-    output::notices(global, &without.iter().map(lacking).collect::<Vec<_>>());
-    Ok(ExitCode::SUCCESS)
+    match &args.deed {
+        Deed::Plan(args) => changes::plan(global, args),
+        Deed::Publish(args) => publish::publish(global, args),
+        Deed::List(args) => list::run(global, args),
+        Deed::Diff(args) => changes::diff(global, args),
+        Deed::Promote(args) => publish::promote(global, args),
+        Deed::Rollback(args) => publish::rollback(global, args),
+        Deed::Prune(args) => prune::run(global, args),
+    }
 }

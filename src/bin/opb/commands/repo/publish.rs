@@ -1,0 +1,137 @@
+//! `opb repo publish`, `promote` and `rollback`: make a channel's next generation.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use opb::diag::{Cause, Failure};
+use opb::name::{ChannelName, DistroName};
+use opb::ops::promote::{self, Promotion};
+use opb::ops::publish::{self, HeldBack, Publication};
+use opb::ops::session::Session;
+use opb::ops::{channel, key};
+use opb::publish::Published;
+use opb::store::Store;
+
+use super::super::{open, open_store};
+use crate::cli::Global;
+use crate::{exit, output};
+
+/// Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed.
+///
+/// A distro whose content is not built, or not whole, keeps its last good state; that is said, and the exit code is 4.
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// The channel.
+    #[arg(default_value = "nightly", add = crate::complete::channels())]
+    channel: ChannelName,
+}
+
+/// Publish in a channel what another has published: the same packages, without building.
+#[derive(Debug, Args)]
+pub struct Promote {
+    /// The channel that has it.
+    #[arg(add = crate::complete::channels())]
+    from: ChannelName,
+    /// The channel that is to have it.
+    #[arg(add = crate::complete::channels())]
+    to: ChannelName,
+    /// Its generation; without it, the current one.
+    #[arg(long, value_name = "N")]
+    generation: Option<u64>,
+    /// Only this distro; may be given several times. What the channel holds of others stays.
+    #[arg(long = "distro", value_name = "DISTRO")]
+    distros: Vec<DistroName>,
+}
+
+/// Publish an earlier generation of a channel again, as a new one with a newer date, so that clients take it.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The channel.
+    #[arg(add = crate::complete::channels())]
+    channel: ChannelName,
+    /// The generation; without it, the one before the current one.
+    #[arg(long, value_name = "N")]
+    to: Option<u64>,
+}
+
+pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
+    let channel = &args.channel;
+    let session = open(global)?;
+    let store = open_store(global, &session)?;
+    channel::settings(&session, channel)?;
+    let signer = key::signer(&channel::key_name(&session, channel))?;
+    let Publication { published, outlook } = publish::publish(&session, &store, channel, &signer)?;
+    output::data(&told(channel, &published));
+    let lacking = outlook.without.iter().map(|node| format!("published without {node}, as `may_fail` allows"));
+    output::notices(global, &lacking.collect::<Vec<_>>());
+    let mut held = false;
+    for (distro, why) in outlook.held() {
+        held = true;
+        let stays = if distro.is_known { "its last good state stays" } else { "nothing of it is published" };
+        output::told(global, &format!("{} is held back: {}; {stays}\n", distro.distro, reason(why)));
+    }
+    let pushed = push(global, &session, &store, channel)?;
+    Ok(if held { exit::code(Cause::Build) } else { pushed })
+}
+
+/// Brings the channel to its other places; each failure is shown, and the last one decides the exit code.
+fn push(global: &Global, session: &Session, store: &Store, channel: &ChannelName) -> Result<ExitCode, Failure> {
+    let mut code = ExitCode::SUCCESS;
+    for (to, result) in publish::push(session, store, channel)? {
+        match result {
+            Ok(pushed) if pushed.new => output::told(global, &format!("brought to {to}\n")),
+            Ok(_) => {}
+            Err(failure) => {
+                code = exit::code(failure.cause);
+                output::show(&failure);
+            }
+        }
+    }
+    Ok(code)
+}
+
+pub fn promote(global: &Global, args: &Promote) -> Result<ExitCode, Failure> {
+    let Promote { from, to, generation, distros } = args;
+    let session = open(global)?;
+    let store = open_store(global, &session)?;
+    channel::settings(&session, to)?;
+    let signer = key::signer(&channel::key_name(&session, to))?;
+    let promotion = Promotion { from, to, generation: *generation, distros };
+    let published = promote::promote(&session, &store, &promotion, &signer)?;
+    output::data(&told(to, &published));
+    push(global, &session, &store, to)
+}
+
+pub fn rollback(global: &Global, args: &Rollback) -> Result<ExitCode, Failure> {
+    let Rollback { channel, to } = args;
+    let session = open(global)?;
+    let store = open_store(global, &session)?;
+    channel::settings(&session, channel)?;
+    let signer = key::signer(&channel::key_name(&session, channel))?;
+    let published = promote::rollback(&session, &store, channel, *to, &signer)?;
+    output::data(&told(channel, &published));
+    push(global, &session, &store, channel)
+}
+
+fn told(channel: &ChannelName, published: &Published) -> String {
+    let Published { generation, new, renewed, valid_until, path, packages } = published;
+    let packages = opb::report::count(*packages, "package");
+    let until =
+        valid_until.map_or_else(String::new, |until| format!(", valid until {}", opb::report::channel::time(until)));
+    if *new {
+        format!("published generation {generation} of {channel}: {packages}, in {path}{until}\n")
+    } else if *renewed {
+        format!("signed generation {generation} of {channel} anew: {packages}, in {path}{until}\n")
+    } else {
+        format!(
+            "nothing to publish: generation {generation} of {channel} has all of it already: {packages}, in {path}{until}\n"
+        )
+    }
+}
+
+/// Why a distro is held back, in words.
+pub(super) fn reason(why: &HeldBack) -> String {
+    match why {
+        HeldBack::NotBuilt { node } => format!("`{node}` is not built"),
+    }
+}

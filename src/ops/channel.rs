@@ -1,0 +1,230 @@
+//! Channels of a project: what `opb.toml` says of one, and what is built of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::Wish;
+use super::session::Session;
+use crate::diag::{Cause, Caused, Failure};
+use crate::drv::{Action, Outputs};
+use crate::exec::{read_listing, settings_of};
+use crate::graph::NodeId;
+use crate::name::{ChannelName, DistroName, Kind, NodeName};
+use crate::plan::{Plan, State, contents_without, without};
+use crate::project::today;
+use crate::publish::{Content, Naming, Part, Retention, YumSettings};
+use crate::repo::Suite;
+use crate::settings::Channel;
+use crate::store::Store;
+
+/// The most bytes of a repository's listing.
+const MAX_LISTING: u64 = 64 << 20;
+
+/// Why nothing can be done with a channel.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ChannelError {
+    /// `opb.toml` has none of that name.
+    #[error("there is no channel `{channel}`")]
+    #[diagnostic(
+        code(opb::publish::no_channel),
+        help("name one of {known}, or add `[channel.{channel}]` to `opb.toml`")
+    )]
+    Unknown {
+        /// The name.
+        channel: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// Its content has not been built.
+    #[error("`{node}` is not built")]
+    #[diagnostic(
+        code(opb::publish::not_built),
+        help("run `opb build`, then publish again; what is published now stays")
+    )]
+    NotBuilt {
+        /// The node that assembles it.
+        node: String,
+    },
+    /// Nothing was published of it.
+    #[error("nothing is published of the channel `{channel}`")]
+    #[diagnostic(code(opb::publish::unpublished), help("run `opb repo publish {channel}` first"))]
+    Unpublished {
+        /// The channel.
+        channel: String,
+    },
+    /// A generation that is not on the disk.
+    #[error("there is no generation {number} of the channel `{channel}`")]
+    #[diagnostic(code(opb::publish::no_generation), help("{help}"))]
+    NoGeneration {
+        /// The channel.
+        channel: String,
+        /// The number.
+        number: u64,
+        /// Those that there are.
+        help: String,
+    },
+    /// A distro that a channel does not hold.
+    #[error("the channel `{channel}` holds nothing of `{distro}`")]
+    #[diagnostic(code(opb::publish::no_distro), help("{help}"))]
+    NoDistro {
+        /// The channel.
+        channel: String,
+        /// The distro.
+        distro: String,
+        /// Those that it holds.
+        help: String,
+    },
+}
+
+impl Caused for ChannelError {
+    fn fault(&self) -> Cause {
+        Cause::Input
+    }
+}
+
+/// What `opb.toml` says of a channel.
+///
+/// # Errors
+/// Where there is no such channel.
+pub fn settings<'a>(session: &'a Session, channel: &ChannelName) -> Result<&'a Channel, ChannelError> {
+    let channels = &session.project.settings.channel;
+    channels.get(channel).ok_or_else(|| {
+        let known = channels.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        ChannelError::Unknown { channel: channel.to_string(), known }
+    })
+}
+
+/// What a channel says of itself.
+pub fn naming(channel: &Channel) -> Naming {
+    Naming {
+        origin: channel.origin.clone(),
+        label: channel.label.clone(),
+        suite: channel.suite.clone(),
+        aliases: channel.aliases.clone(),
+        url: channel.url.clone(),
+        valid_for: channel.valid_seconds(),
+        grace: channel.grace_seconds(),
+    }
+}
+
+/// Which generations of a channel stay.
+pub fn retention(channel: &Channel) -> Retention {
+    Retention { count: channel.kept_count(), age: channel.kept_seconds(), grace: channel.grace_seconds() }
+}
+
+/// The nodes that assemble a channel.
+///
+/// # Errors
+/// Where there is no such channel.
+pub fn parts(session: &Session, channel: &ChannelName) -> Result<Vec<NodeId>, ChannelError> {
+    settings(session, channel)?;
+    let is_part = |id: &NodeId| {
+        let node = session.graph.node(*id);
+        node.kind() == Kind::Repo && node.subject() == channel.as_str()
+    };
+    Ok(session.graph.ids().filter(is_part).collect())
+}
+
+/// The name of the key that signs a channel.
+pub fn key_name(session: &Session, channel: &ChannelName) -> ChannelName {
+    let settings = session.project.settings.channel.get(channel);
+    let named = settings.and_then(|settings| settings.key.clone());
+    named.unwrap_or_else(|| channel.clone())
+}
+
+/// What is built of a channel.
+pub struct Built {
+    /// Its distros, in the order of their nodes.
+    pub distros: Vec<BuiltDistro>,
+    /// The nodes without whose outputs some of it was assembled, since they failed as they may; in order, each once.
+    pub without: Vec<NodeName>,
+    /// What each node came to.
+    pub plan: Plan,
+}
+
+/// What is built of a distro's part of a channel.
+pub struct BuiltDistro {
+    /// The distro.
+    pub distro: DistroName,
+    /// The node that assembles it.
+    pub node: NodeId,
+    /// What it holds; `None`: it is not built.
+    pub part: Option<Part>,
+}
+
+/// What is built of `channel`. Where something is not built that may fail today, what was assembled without it counts.
+///
+/// # Errors
+/// Where there is no such channel, or the store cannot be read.
+pub fn built(session: &Session, store: &Store, channel: &ChannelName) -> Result<Built, Failure> {
+    let nodes = parts(session, channel)?;
+    let wish = Wish { wanted: nodes.clone(), ..Wish::default() };
+    let plan = super::plan::plan(session, &wish, store, None)?;
+    let (mut distros, mut lacking) = (Vec::new(), BTreeSet::new());
+    for id in nodes {
+        let node = session.graph.node(id);
+        let Ok(distro) = DistroName::new(node.place()) else { continue };
+        let outputs = match plan.of(id).map(|planned| (&planned.state, &planned.outputs)) {
+            Some((State::Clean, Some(outputs))) => Some(outputs.clone()),
+            _ => assembled_without(session, store, &plan, id)?.map(|(outputs, missing)| {
+                lacking.extend(missing);
+                outputs
+            }),
+        };
+        let part = match outputs {
+            Some(outputs) => part(session, store, id, &distro, &outputs)?,
+            None => None,
+        };
+        distros.push(BuiltDistro { distro, node: id, part });
+    }
+    let without = lacking.into_iter().map(|id| session.graph.node(id).name()).collect();
+    Ok(Built { distros, without, plan })
+}
+
+/// The part that the node `id` has assembled; `None` where its bytes are not here.
+fn part(
+    session: &Session,
+    store: &Store,
+    id: NodeId,
+    distro: &DistroName,
+    outputs: &Outputs,
+) -> Result<Option<Part>, Failure> {
+    let Action::Repo { settings } = &session.graph.node(id).action() else { return Ok(None) };
+    let Some(tree) = outputs.get("tree").copied() else { return Ok(None) };
+    let content = match YumSettings::of(distro, settings) {
+        Some(settings) => Content::Yum(settings),
+        None => match suites(store, settings, outputs)? {
+            Some(suites) => Content::Apt(suites),
+            None => return Ok(None),
+        },
+    };
+    Ok(store.hold(tree)?.then(|| Part { distro: distro.clone(), tree, content }))
+}
+
+fn suites(
+    store: &Store,
+    settings: &BTreeMap<String, String>,
+    outputs: &Outputs,
+) -> Result<Option<Vec<Suite>>, Failure> {
+    let Some(listing) = outputs.get("listing").copied() else { return Ok(None) };
+    let listing = store.get_tree(listing)?;
+    let Some((_, object, _)) = listing.files().next() else { return Ok(None) };
+    let text = String::from_utf8_lossy(&store.read_object(object, MAX_LISTING)?).into_owned();
+    Ok(Some(vec![Suite { settings: settings_of(settings), indexes: read_listing(&text)? }]))
+}
+
+/// The outputs of the repository `id` as it was assembled without inputs that may fail and are not built, and the nodes of
+/// those; `None` where it was not.
+fn assembled_without(
+    session: &Session,
+    store: &Store,
+    plan: &Plan,
+    id: NodeId,
+) -> Result<Option<(Outputs, BTreeSet<NodeId>)>, Failure> {
+    let (node, today) = (session.graph.node(id), today());
+    let outputs = |id: NodeId| plan.of(id).and_then(|planned| planned.outputs.as_ref());
+    let may_fail = |id: NodeId| session.graph.node(id).may_fail().is_some_and(|may_fail| may_fail.holds(&today));
+    let missing = without(node, &session.graph, |id| outputs(id).is_none() && may_fail(id));
+    let Some(contents) = contents_without(node, outputs, |id| missing.contains(&id)) else { return Ok(None) };
+    let found = store.outputs_of(&[node.action_key(None, &contents)])?.pop().flatten();
+    Ok(found.map(|outputs| (outputs, missing)))
+}

@@ -1,0 +1,224 @@
+//! Publishing again what was published: of another channel, or of an earlier generation.
+
+use std::collections::BTreeSet;
+
+use super::channel::{self, ChannelError};
+use super::publish::request;
+use super::session::Session;
+use crate::diag::{Cause, Caused, Failure};
+use crate::drv::Action;
+use crate::exec::settings_of;
+use crate::name::{ChannelName, DistroName};
+use crate::publish::{self, Content, Generation, Part, Published, Way};
+use crate::repo::yum::{SOURCES, base_arch};
+use crate::sign::Signer;
+use crate::store::Store;
+
+/// Why what a channel has does not go into another, or not again.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum PromoteError {
+    /// One channel twice.
+    #[error("`{channel}` cannot be promoted to itself")]
+    #[diagnostic(code(opb::promote::same), help("name another channel, or use `opb repo rollback {channel}`"))]
+    Same {
+        /// The channel.
+        channel: String,
+    },
+    /// Other arches.
+    #[error("`{distro}` has the arches {theirs} in `{from}`, and {ours} in `{to}`")]
+    #[diagnostic(
+        code(opb::promote::arches),
+        help("let `targets` of both channels hold the same arches of it, and publish `{from}` first")
+    )]
+    Arches {
+        /// The distro.
+        distro: String,
+        /// The channel that has it.
+        from: String,
+        /// The channel that is to have it.
+        to: String,
+        /// What there is.
+        theirs: String,
+        /// What is wanted.
+        ours: String,
+    },
+    /// Bytes that are gone.
+    #[error("generation {number} of `{channel}` is not whole any more")]
+    #[diagnostic(
+        code(opb::promote::lost),
+        help("run `opb store verify --repair`, build again what it forgets, or name another generation")
+    )]
+    Lost {
+        /// The channel.
+        channel: String,
+        /// Its generation.
+        number: u64,
+    },
+    /// Nothing before it.
+    #[error("there is no generation of `{channel}` before the current one")]
+    #[diagnostic(code(opb::promote::first), help("see `opb repo list {channel}` for those that there are"))]
+    First {
+        /// The channel.
+        channel: String,
+    },
+}
+
+impl Caused for PromoteError {
+    fn fault(&self) -> Cause {
+        match self {
+            Self::Lost { .. } => Cause::Environment,
+            _ => Cause::Input,
+        }
+    }
+}
+
+/// What is taken over from another channel.
+#[derive(Debug)]
+pub struct Promotion<'a> {
+    /// The channel that has it.
+    pub from: &'a ChannelName,
+    /// The channel that is to have it.
+    pub to: &'a ChannelName,
+    /// The generation of `from`; `None`: the current one.
+    pub generation: Option<u64>,
+    /// Which distros; empty: all that both hold.
+    pub distros: &'a [DistroName],
+}
+
+/// Publishes in a channel the packages that another has published. What it holds of other distros stays.
+///
+/// # Errors
+/// [`PromoteError`], [`ChannelError`], and as [`publish::publish`]. The channel then stays as it was.
+pub fn promote(
+    session: &Session,
+    store: &Store,
+    promotion: &Promotion<'_>,
+    signer: &Signer,
+) -> Result<Published, Failure> {
+    let Promotion { from, to, distros, .. } = promotion;
+    if from == to {
+        return Err(PromoteError::Same { channel: from.to_string() }.into());
+    }
+    channel::settings(session, from)?;
+    let source = generation(store, from, promotion.generation)?;
+    let held: BTreeSet<String> =
+        channel::parts(session, to)?.into_iter().map(|node| session.graph.node(node).place().to_owned()).collect();
+    let missing = |channel: &ChannelName, distro: &DistroName, known: Vec<String>| ChannelError::NoDistro {
+        channel: channel.to_string(),
+        distro: distro.to_string(),
+        help: format!("name one of those that it holds: {}", known.join(", ")),
+    };
+    for distro in *distros {
+        if !held.contains(distro.as_str()) {
+            return Err(missing(to, distro, held.into_iter().collect()).into());
+        }
+        if !source.parts.iter().any(|record| record.part.distro == *distro) {
+            let known = source.parts.iter().map(|record| record.part.distro.to_string()).collect();
+            return Err(missing(from, distro, known).into());
+        }
+    }
+    let is_meant =
+        |part: &Part| held.contains(part.distro.as_str()) && (distros.is_empty() || distros.contains(&part.distro));
+    let taken: Vec<Part> =
+        source.parts.iter().map(|record| record.part.clone()).filter(|part| is_meant(part)).collect();
+    for part in &taken {
+        check_arches(session, store, promotion, part)?;
+        if !store.hold(part.tree)? {
+            return Err(PromoteError::Lost { channel: from.to_string(), number: source.number }.into());
+        }
+    }
+    let current = publish::current(store, to)?;
+    let others = current.into_iter().flat_map(|current| current.parts).map(|record| record.part);
+    let others = others
+        .filter(|part| held.contains(part.distro.as_str()) && !taken.iter().any(|taken| taken.distro == part.distro));
+    let mut parts: Vec<Part> = others.chain(taken.iter().cloned()).collect();
+    parts.sort_by(|one, other| one.distro.cmp(&other.distro));
+    let way = Way::Promoted { from: (*from).clone(), generation: source.number };
+    request(session, store, to, &parts, way, signer)
+}
+
+/// Publishes an earlier generation of a channel again, as a newer one. Without `to`, the one before the current one.
+///
+/// # Errors
+/// As [`promote`].
+pub fn rollback(
+    session: &Session,
+    store: &Store,
+    channel: &ChannelName,
+    to: Option<u64>,
+    signer: &Signer,
+) -> Result<Published, Failure> {
+    channel::settings(session, channel)?;
+    let current = generation(store, channel, None)?;
+    let to = match to {
+        Some(number) => generation(store, channel, Some(number))?,
+        None => {
+            let before = publish::generations(store, channel)?;
+            let before = before.into_iter().rev().find(|generation| generation.number < current.number);
+            before.ok_or_else(|| PromoteError::First { channel: channel.to_string() })?
+        }
+    };
+    let parts: Vec<Part> = to.parts.into_iter().map(|record| record.part).collect();
+    for part in &parts {
+        if !store.hold(part.tree)? {
+            return Err(PromoteError::Lost { channel: channel.to_string(), number: to.number }.into());
+        }
+    }
+    request(session, store, channel, &parts, Way::RolledBack { to: to.number }, signer)
+}
+
+/// A generation of a channel; without a number, the current one.
+///
+/// # Errors
+/// [`ChannelError`] where there is none.
+pub fn generation(store: &Store, channel: &ChannelName, number: Option<u64>) -> Result<Generation, Failure> {
+    let Some(number) = number else {
+        let current = publish::current(store, channel)?;
+        return Ok(current.ok_or_else(|| ChannelError::Unpublished { channel: channel.to_string() })?);
+    };
+    let all = publish::generations(store, channel)?;
+    let numbers: Vec<String> = all.iter().map(|generation| generation.number.to_string()).collect();
+    let found = all.into_iter().find(|generation| generation.number == number);
+    Ok(found.ok_or_else(|| ChannelError::NoGeneration {
+        channel: channel.to_string(),
+        number,
+        help: if numbers.is_empty() {
+            format!("run `opb repo publish {channel}` first")
+        } else {
+            format!("name one of those that are kept: {}", numbers.join(", "))
+        },
+    })?)
+}
+
+/// Refuses a part whose arches are others than those that the channel is to hold.
+fn check_arches(session: &Session, store: &Store, promotion: &Promotion<'_>, part: &Part) -> Result<(), Failure> {
+    let nodes = channel::parts(session, promotion.to)?;
+    let node = nodes.into_iter().find(|node| session.graph.node(*node).place() == part.distro.as_str());
+    let Some(node) = node else { return Ok(()) };
+    let Action::Repo { settings } = &session.graph.node(node).action() else { return Ok(()) };
+    let (theirs, ours): (BTreeSet<String>, BTreeSet<String>) = match &part.content {
+        Content::Apt(suites) => {
+            let arches = |settings: &crate::repo::Settings| settings.arches.iter().map(ToString::to_string).collect();
+            (suites.first().map(|suite| arches(&suite.settings)).unwrap_or_default(), arches(&settings_of(settings)))
+        }
+        Content::Yum(_) => {
+            let tree = store.get_tree(part.tree)?;
+            let tops = tree.iter().map(|(path, _)| path.to_string()).filter(|path| !path.contains('/'));
+            let arches = settings.get("arches").map(String::as_str).unwrap_or_default();
+            let ours = arches.split_whitespace().map(|arch| base_arch(arch).to_owned());
+            (tops.filter(|top| top != SOURCES).collect(), ours.collect())
+        }
+    };
+    if theirs == ours {
+        return Ok(());
+    }
+    let told = |arches: &BTreeSet<String>| arches.iter().map(|arch| format!("`{arch}`")).collect::<Vec<_>>().join(", ");
+    Err(PromoteError::Arches {
+        distro: part.distro.to_string(),
+        from: promotion.from.to_string(),
+        to: promotion.to.to_string(),
+        theirs: told(&theirs),
+        ours: told(&ours),
+    }
+    .into())
+}

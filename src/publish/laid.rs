@@ -1,0 +1,164 @@
+//! A distro's part as a channel shows it: under the channel's own names of suites, and with packages signed.
+//!
+//! What a channel calls itself is no part of what was built, so another label, or one more name of a suite, builds nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Content, Part, PublishError, put, seconds, yum};
+use crate::diag::Failure;
+use crate::digest::Digest;
+use crate::name::DistroName;
+use crate::path::TreePath;
+use crate::repo::Suite;
+use crate::sign::Signer;
+use crate::tree::Tree;
+
+/// What a channel says of itself, and how long what it says holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Naming {
+    /// `Origin` of its `Release` files; `None`: as the parts say.
+    pub origin: Option<String>,
+    /// `Label` of its `Release` files; `None`: as the parts say.
+    pub label: Option<String>,
+    /// Names of suites, with `{codename}` in the place of the distro's own; `None`: that alone.
+    pub suite: Option<String>,
+    /// Further names of a distro's suite, or of its YUM repositories' folder.
+    pub aliases: BTreeMap<DistroName, Vec<String>>,
+    /// Where people reach it; `None`: its folder on this machine.
+    pub url: Option<String>,
+    /// How long `Release` files are valid, in seconds; `None`: they do not say.
+    pub valid_for: Option<u64>,
+    /// For how many seconds what a generation names stays there after it was replaced. The one that was replaced last
+    /// stays in any case.
+    pub grace: u64,
+}
+
+impl Naming {
+    /// The name of the suite that the distro calls `codename`.
+    fn suite(&self, codename: &str) -> String {
+        self.suite.as_ref().map_or_else(|| codename.to_owned(), |suite| suite.replace("{codename}", codename))
+    }
+
+    fn aliases(&self, distro: &DistroName) -> &[String] {
+        self.aliases.get(distro).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// A part as it is published, without what is signed anew each time.
+pub(super) struct Laid {
+    /// As it was given.
+    pub part: Part,
+    /// All its files.
+    pub tree: Tree,
+    /// What lies where.
+    pub kind: Kind,
+}
+
+/// What lists a part has.
+pub(super) enum Kind {
+    /// Suites, those under further names included.
+    Apt(Vec<Suite>),
+    /// YUM repositories, and the names of their folder, the distro's own first.
+    Yum { settings: yum::YumSettings, made: yum::Assembled, names: Vec<String> },
+}
+
+/// Lays a part out under the channel's names.
+pub(super) fn lay(
+    place: &yum::Place<'_>,
+    part: &Part,
+    naming: &Naming,
+    signer: &Signer,
+    now: i64,
+    believe: bool,
+    pieces: &mut BTreeSet<Digest>,
+) -> Result<Laid, Failure> {
+    let tree = place.store.get_tree(part.tree)?;
+    let aliases = naming.aliases(&part.distro);
+    let (tree, kind) = match &part.content {
+        Content::Apt(suites) => {
+            let (tree, suites) = named(&tree, suites, naming, aliases)?;
+            (tree, Kind::Apt(suites))
+        }
+        Content::Yum(settings) => {
+            let unsigned: BTreeSet<Digest> = tree.files().map(|(_, digest, _)| digest).collect();
+            let signed = yum::signed_files(place, signer, settings, &unsigned, seconds(now), believe, pieces)?;
+            let made = yum::assemble(place, settings, &tree, &signed, pieces)?;
+            let own = settings.distro.to_string();
+            let tree = aliases.iter().try_fold(made.tree.clone(), |mut tree, alias| {
+                copy(&mut tree, &made.tree, &format!("{}/{own}/", yum::FOLDER), &format!("{}/{alias}/", yum::FOLDER))?;
+                Ok::<_, Failure>(tree)
+            })?;
+            let names = [own].into_iter().chain(aliases.iter().cloned()).collect();
+            (tree, Kind::Yum { settings: settings.clone(), made, names })
+        }
+    };
+    Ok(Laid { part: part.clone(), tree, kind })
+}
+
+/// The tree and the suites of an APT repository under the names of the channel.
+fn named(tree: &Tree, suites: &[Suite], naming: &Naming, aliases: &[String]) -> Result<(Tree, Vec<Suite>), Failure> {
+    let own = suites.first().map(|suite| suite.settings.codename.clone()).unwrap_or_default();
+    let mut all = Tree::default();
+    for (path, entry) in tree.iter().filter(|(path, _)| path.as_bytes().starts_with(b"pool")) {
+        put(&mut all, path, entry)?;
+    }
+    let mut made = Vec::new();
+    for name in [naming.suite(&own)].iter().chain(aliases) {
+        for suite in suites {
+            // Such as `-debug`.
+            let rest = suite.settings.codename.strip_prefix(&own).unwrap_or_default();
+            let mut named = suite.clone();
+            named.settings.codename = format!("{name}{rest}");
+            named.settings.suite.clone_from(&named.settings.codename);
+            let own_or = |given: &Option<String>, own: &str| given.clone().unwrap_or_else(|| own.to_owned());
+            named.settings.origin = own_or(&naming.origin, &suite.settings.origin);
+            named.settings.label = own_or(&naming.label, &suite.settings.label);
+            let (from, to) =
+                (format!("dists/{}/", suite.settings.codename), format!("dists/{}/", named.settings.codename));
+            copy(&mut all, tree, &from, &to)?;
+            made.push(named);
+        }
+    }
+    Ok((all, made))
+}
+
+/// Puts what lies below `from` in `source` below `to` in `tree`.
+fn copy(tree: &mut Tree, source: &Tree, from: &str, to: &str) -> Result<(), Failure> {
+    for (path, entry) in source.iter() {
+        if let Some(rest) = path.as_bytes().strip_prefix(from.as_bytes()) {
+            let place = [to.as_bytes(), rest].concat();
+            let wrong = || PublishError::Clash { path: String::from_utf8_lossy(&place).into_owned() };
+            put(tree, &TreePath::new(&place).map_err(|_| wrong())?, entry)?;
+        }
+    }
+    Ok(())
+}
+
+/// All parts in one tree.
+pub(super) fn merged(parts: &[Laid]) -> Result<Tree, Failure> {
+    let mut merged = Tree::default();
+    for part in parts {
+        for (path, entry) in part.tree.iter() {
+            match merged.get(path) {
+                None => put(&mut merged, path, entry)?,
+                Some(there) if there == entry => {}
+                Some(_) => return Err(PublishError::Clash { path: path.to_string() }.into()),
+            }
+        }
+    }
+    Ok(merged)
+}
+
+/// Whether it is the place of a package in a YUM repository.
+pub(super) fn is_package_of_rpm(path: &TreePath) -> bool {
+    let path = path.as_bytes();
+    path.starts_with(b"rpm/") && path.ends_with(b".rpm")
+}
+
+/// How many binary packages a channel's tree holds; one that lies in several folders counts once.
+pub(super) fn count_packages(tree: &Tree) -> usize {
+    let sources = format!("/{}/", crate::repo::yum::SOURCES);
+    let debs = tree.files().filter(|(path, ..)| path.as_bytes().ends_with(b"deb")).count();
+    let rpms = tree.files().filter(|(path, ..)| is_package_of_rpm(path) && !path.to_string().contains(&sources));
+    debs + rpms.map(|(_, digest, _)| digest).collect::<BTreeSet<_>>().len()
+}

@@ -1,0 +1,164 @@
+//! What is written beside a channel's tree: signed lists, entries for package managers, the key, and a page for people.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::laid::{Kind, Laid};
+use super::{Generation, Naming, page, seconds, yum};
+use crate::diag::Failure;
+use crate::digest::Digest;
+use crate::name::ChannelName;
+use crate::path::HostPath;
+use crate::repo::{Suite, release_text, sources_entry};
+use crate::sign::Signer;
+use crate::store::Store;
+
+/// What all texts of a generation have in common.
+pub(super) struct Shown<'a> {
+    pub channel: &'a ChannelName,
+    /// The channel's folder.
+    pub path: &'a HostPath,
+    pub signer: &'a Signer,
+    pub naming: &'a Naming,
+    pub record: &'a Generation,
+    /// What is current before.
+    pub before: Option<&'a Generation>,
+}
+
+impl Shown<'_> {
+    /// The address of a channel's root, with the scheme that its readers want for a folder.
+    pub(super) fn root(&self, scheme: &str) -> String {
+        let folder = || format!("{scheme}{}", self.path.join("current"));
+        self.naming.url.as_deref().map_or_else(folder, |url| url.trim_end_matches('/').to_owned())
+    }
+}
+
+/// What programs that look at the channel begin with: where its lists are. Not signed, so nothing follows from it.
+#[derive(Serialize)]
+struct About<'a> {
+    form: &'static str,
+    channel: &'a ChannelName,
+    generation: u64,
+    /// In seconds since 1970.
+    date: i64,
+    apt: Vec<AboutSuite>,
+    yum: Vec<AboutRepository>,
+    key: String,
+}
+
+#[derive(Serialize)]
+struct AboutSuite {
+    suite: String,
+}
+
+#[derive(Serialize)]
+struct AboutRepository {
+    path: String,
+}
+
+/// All texts, by their place in the channel.
+pub(super) fn all(store: &Store, laid: &[Laid], shown: &Shown<'_>) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let Shown { channel, signer, record, .. } = shown;
+    let time = seconds(record.date);
+    let mut written: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let (mut apt, mut yum_lists) = (Vec::new(), Vec::new());
+    for part in laid {
+        match &part.kind {
+            Kind::Apt(suites) => {
+                for Suite { settings, indexes } in suites {
+                    let folder = format!("dists/{}", settings.codename);
+                    let release = release_text(settings, indexes, record.date, record.valid_until)?;
+                    written.insert(format!("{folder}/InRelease"), signer.clear_sign(&release, time)?.into_bytes());
+                    written.insert(format!("{folder}/Release.gpg"), signer.detached(&release, time)?.into_bytes());
+                    written.insert(format!("{folder}/Release"), release.into_bytes());
+                    apt.push(AboutSuite { suite: settings.codename.clone() });
+                }
+            }
+            Kind::Yum { made, names, .. } => {
+                for name in names {
+                    for (list, text) in made.lists(name, record.date) {
+                        yum_lists
+                            .push(AboutRepository { path: list.trim_end_matches("/repodata/repomd.xml").to_owned() });
+                        written.insert(format!("{list}.asc"), signer.detached(&text, time)?.into_bytes());
+                        written.insert(list, text.into_bytes());
+                    }
+                }
+            }
+        }
+        for (name, text) in entries(part, shown)? {
+            written.insert(name, text.into_bytes());
+        }
+    }
+    let key = format!("opb-{channel}.asc");
+    let about = About {
+        form: "opb channel 1",
+        channel,
+        generation: record.number,
+        date: record.date,
+        apt,
+        yum: yum_lists,
+        key: key.clone(),
+    };
+    written.insert("channel.json".to_owned(), serde_json::to_vec_pretty(&about).expect("plain fields"));
+    written.insert("index.html".to_owned(), page::page(store, laid, shown)?.into_bytes());
+    written.insert(key, signer.public_key_armored()?.into_bytes());
+    Ok(written)
+}
+
+/// The files by which people add a part to their package manager, by name.
+pub(super) fn entries(part: &Laid, shown: &Shown<'_>) -> Result<Vec<(String, String)>, Failure> {
+    let channel = shown.channel;
+    match &part.kind {
+        Kind::Apt(suites) => {
+            let (uri, key) = (shown.root("file:"), format!("/etc/apt/keyrings/opb-{channel}.asc"));
+            let mut entries: Vec<(String, String)> = Vec::new();
+            let of_one_name = match &part.part.content {
+                super::Content::Apt(own) => own.len().max(1),
+                super::Content::Yum(_) => 1,
+            };
+            for group in suites.chunks(of_one_name) {
+                let mut text = String::new();
+                for (at, suite) in group.iter().enumerate() {
+                    let entry = sources_entry(&suite.settings, &uri, &key)?;
+                    // What else there is, such as packages for debugging, is there for whoever turns it on.
+                    text.push_str(&if at == 0 { entry } else { format!("\n{entry}Enabled: no\n") });
+                }
+                let name = group.first().map(|suite| suite.settings.codename.clone()).unwrap_or_default();
+                entries.push((format!("opb-{channel}-{name}.sources"), text));
+            }
+            Ok(entries)
+        }
+        Kind::Yum { settings, names, .. } => {
+            let root = shown.root("file://");
+            let entry = |name: &String| {
+                let text = yum::repo_file(settings, name, channel, &root)?;
+                Ok((format!("opb-{channel}-{name}.repo"), text))
+            };
+            names.iter().map(entry).collect()
+        }
+    }
+}
+
+/// Digest of what a generation says beside its content: its signed lists but for their date, descriptions, and its address.
+pub(super) fn about(parts: &[Laid], naming: &Naming) -> Result<Digest, Failure> {
+    let mut text = naming.url.clone().unwrap_or_default();
+    for part in parts {
+        text.push('\n');
+        match &part.kind {
+            Kind::Apt(suites) => {
+                for Suite { settings, indexes } in suites {
+                    text.push_str(&release_text(settings, indexes, 0, None)?);
+                }
+            }
+            Kind::Yum { settings, made, names } => {
+                text.push_str(&settings.description);
+                for name in names {
+                    made.lists(name, 0).into_values().for_each(|list| text.push_str(&list));
+                    text.push_str(name);
+                }
+            }
+        }
+    }
+    Ok(Digest::of(text.as_bytes()))
+}

@@ -1,0 +1,118 @@
+//! What `opb.toml` says of a channel.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::name::{AreaName, ChannelName, DistroName};
+use crate::quantity::Age;
+
+/// A published repository.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Channel {
+    /// `Origin` of the Release file.
+    pub origin: Option<String>,
+    /// `Label` of the Release file.
+    pub label: Option<String>,
+    /// Patterns of the targets that it holds; empty for all.
+    pub targets: Vec<String>,
+    /// Patterns of the components that it holds: names with `*` for any characters, with `!` before what is left out. Empty
+    /// for all.
+    pub components: Vec<String>,
+    /// The areas that it has, in order; what is of another is left out. Empty for `main` and those of its components.
+    pub areas: Vec<AreaName>,
+    /// Name of the key that signs it; `None`: the channel's own name.
+    pub key: Option<ChannelName>,
+    /// Address that people reach it at, for the `.sources` files beside it; `None`: its folder on this machine.
+    pub url: Option<String>,
+    /// Where it is brought besides its own folder: absolute paths, `user@host:/path`, `rsync://host/module/path`.
+    pub to: Vec<String>,
+    /// Names of its suites, with `{codename}` in the place of the distro's code name; `None`: that alone.
+    pub suite: Option<String>,
+    /// Further names of a distro's suite.
+    pub aliases: BTreeMap<DistroName, Vec<String>>,
+    /// How long Release files are valid; `None`: they do not say.
+    pub valid_for: Option<Age>,
+    /// How long what a generation names can be fetched after it was replaced; `None`: 7 days.
+    pub grace: Option<Age>,
+    /// How many generations stay at least; `None`: 10.
+    pub keep: Option<u32>,
+    /// How long generations stay at least; `None`: 30 days.
+    pub keep_for: Option<Age>,
+}
+
+/// With less, `apt` and a publisher that runs once a day would never agree that a list is valid.
+const LEAST_VALID: u64 = 3_600;
+
+const DAY: u64 = 86_400;
+
+impl Channel {
+    /// How long what was replaced stays, in seconds.
+    pub fn grace_seconds(&self) -> u64 {
+        self.grace.map_or(7 * DAY, seconds)
+    }
+
+    /// How many generations stay at least.
+    pub fn kept_count(&self) -> usize {
+        self.keep.map_or(10, |keep| usize::try_from(keep).unwrap_or(usize::MAX))
+    }
+
+    /// How long generations stay at least, in seconds.
+    pub fn kept_seconds(&self) -> u64 {
+        self.keep_for.map_or(30 * DAY, seconds)
+    }
+
+    /// How long Release files are valid, in seconds.
+    pub fn valid_seconds(&self) -> Option<u64> {
+        self.valid_for.map(seconds)
+    }
+
+    /// What must be one line of text each, by field.
+    pub(super) fn texts(&self) -> [(&'static str, Option<&str>); 3] {
+        [("origin", self.origin.as_deref()), ("label", self.label.as_deref()), ("url", self.url.as_deref())]
+    }
+
+    /// What its types do not rule out: the field, and what is wrong with it.
+    pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if let Some(suite) = self.suite.as_deref().filter(|suite| !is_plain(&suite.replace("{codename}", "codename"))) {
+            problems.push((
+                "suite",
+                format!("must be a plain name, with `{{codename}}` in it or not, not `{}`", suite.escape_debug()),
+            ));
+        }
+        for alias in self.aliases.values().flatten().filter(|alias| !is_plain(alias)) {
+            problems.push(("aliases", format!("must be plain names, not `{}`", alias.escape_debug())));
+        }
+        for pattern in self.components.iter().filter(|pattern| !is_pattern(pattern)) {
+            let told = pattern.escape_debug();
+            problems.push(("components", format!("must be names of components, with `*` and `!`, not `{told}`")));
+        }
+        if self.valid_seconds().is_some_and(|valid| valid < LEAST_VALID) {
+            problems.push(("valid_for", "must be at least 1h".to_owned()));
+        }
+        if self.keep == Some(0) {
+            problems.push(("keep", "must be at least 1".to_owned()));
+        }
+        problems
+    }
+}
+
+fn seconds(age: Age) -> u64 {
+    u64::try_from(age.seconds).unwrap_or(0)
+}
+
+/// Whether it can be a folder below `dists/`: ASCII letters, digits and some signs, beginning with a letter or digit.
+fn is_plain(name: &str) -> bool {
+    let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    starts_well
+        && name.len() <= 100
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".+~_-".contains(&byte))
+}
+
+fn is_pattern(pattern: &str) -> bool {
+    let name = pattern.strip_prefix('!').unwrap_or(pattern);
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".+-*".contains(&byte);
+    !name.is_empty() && name.len() <= 100 && name.bytes().all(fits)
+}
