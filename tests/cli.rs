@@ -10,6 +10,8 @@ mod cache;
 mod check;
 #[path = "cli/completion.rs"]
 mod completion;
+#[path = "space/schema.rs"]
+mod conforming;
 #[path = "cli/diff.rs"]
 mod diff;
 #[path = "cli/doctor.rs"]

@@ -1,6 +1,11 @@
 //! Repositories as the real apt sees them: what `repo` assembles and `sign` signs is updated from, downloaded from and,
 //! once a byte is changed, refused. apt runs with a configuration of its own; the machine's stays untouched.
 
+#[path = "space/serve.rs"]
+mod serve;
+#[path = "repository/updating.rs"]
+mod updating;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

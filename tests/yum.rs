@@ -11,6 +11,10 @@ mod installed;
 mod killed;
 #[path = "yum/metadata.rs"]
 mod metadata;
+#[path = "space/serve.rs"]
+mod serve;
+#[path = "yum/updating.rs"]
+mod updating;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -13,8 +13,10 @@ use super::control::{self, ControlError, Paragraph};
 use super::member::{self, Limits, MemberError};
 use crate::diag::{Cause, Caused};
 
+mod make;
 mod plain;
 
+pub use make::{NewFile, make};
 pub use plain::plain;
 
 /// What the control member may come to uncompressed: 16 MiB in 1,000 files.

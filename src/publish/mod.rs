@@ -275,3 +275,6 @@ fn lock(dir: &Dir, path: &HostPath) -> Result<nix::fcntl::Flock<std::fs::File>, 
 fn put(tree: &mut Tree, path: &TreePath, entry: &Entry) -> Result<(), PublishError> {
     tree.insert_with_folders(path.clone(), entry.clone()).map_err(|_| PublishError::Clash { path: path.to_string() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,3 +116,44 @@ fn is_pattern(pattern: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".+-*".contains(&byte);
     !name.is_empty() && name.len() <= 100 && name.bytes().all(fits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+
+    #[test]
+    fn what_a_channel_cannot_be_is_told() {
+        let error = |text: &str| {
+            let error = Settings::parse(&format!("[channel.nightly]\n{text}")).expect_err(text).to_string();
+            error.strip_prefix("cannot read `opb.toml`: ").expect("it is about the file").to_owned()
+        };
+        assert_eq!(
+            error("suite = \"../x\""),
+            "`channel.nightly.suite` must be a plain name, with `{codename}` in it or not, not `../x`"
+        );
+        assert_eq!(
+            error("aliases = { debian-12 = [\"a/b\"] }"),
+            "`channel.nightly.aliases` must be plain names, not `a/b`"
+        );
+        assert_eq!(
+            error("components = [\"Lib md\"]"),
+            "`channel.nightly.components` must be names of components, with `*` and `!`, not `Lib md`"
+        );
+        assert_eq!(error("valid_for = \"10m\""), "`channel.nightly.valid_for` must be at least 1h");
+        assert_eq!(error("keep = 0"), "`channel.nightly.keep` must be at least 1");
+        assert_eq!(error("label = \"a\\nb\""), "`channel.nightly.label` must be one line of text, not `a\\nb`");
+        assert!(error("areas = [\"A b\"]").contains("repository area"), "{}", error("areas = [\"A b\"]"));
+    }
+
+    #[test]
+    fn a_channel_says_how_long_things_stay() {
+        let read = |text: &str| Settings::parse(&format!("[channel.nightly]\n{text}")).expect("fine").channel;
+        let told = |text: &str| {
+            let channel = read(text).into_values().next().expect("is there");
+            (channel.grace_seconds(), channel.kept_count(), channel.kept_seconds(), channel.valid_seconds())
+        };
+        assert_eq!(told(""), (7 * 86_400, 10, 30 * 86_400, None));
+        let set = "grace = \"0d\"\nkeep = 3\nkeep_for = \"12h\"\nvalid_for = \"2w\"\n";
+        assert_eq!(told(set), (0, 3, 43_200, Some(14 * 86_400)));
+    }
+}

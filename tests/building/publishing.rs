@@ -190,6 +190,136 @@ fn a_killed_publisher_leaves_a_whole_repository() {
     assert!(!partial.into_iter().any(|name| name.to_string_lossy().contains("partial")));
 }
 
+/// What rsync runs in the place of ssh: the command that is meant for the other machine, here.
+const RSH: &str = "#!/bin/sh\nif [ \"$1\" = -l ]; then shift 2; fi\nshift\nexec sh -c \"$*\"\n";
+
+#[test]
+fn a_channel_is_brought_to_a_folder_and_over_rsync() {
+    if Command::new("rsync").arg("--version").output().is_err() {
+        eprintln!("skipped: rsync is not installed");
+        return;
+    }
+    let Some(space) = ready("push", "env: #{ X: \"1\" }") else { return };
+    let (folder, remote) = (space.folder.join("www"), space.folder.join("remote"));
+    for place in [&folder, &remote] {
+        fs::create_dir(place).expect("made");
+    }
+    let rsh = space.folder.join("rsh");
+    fs::write(&rsh, RSH).expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&rsh, mode).expect("set");
+    let settings =
+        format!("[channel.c-TAG]\nto = [\"{}\", \"deploy@www.example.org:{}\"]\n", folder.display(), remote.display());
+    space.write("opb.toml", &settings);
+    space.opb(&["build", "-q"]).fine();
+    let publish = |rsh: &Path| -> Ran {
+        let mut opb = space.command(&["repo", "publish", "c-TAG"]);
+        opb.env("RSYNC_RSH", rsh).output().expect("runs").into()
+    };
+    // The other machine cannot be reached: that is said, the channel itself and the folder have all of it.
+    let told = publish(Path::new("/bin/false")).exits(3);
+    told.says("`rsync` did not bring packages to").says("run `opb repo publish` again");
+    assert!(space.shown(&told_again(&folder)).contains("a-TAG_1.0-1~SUFFIX+opb1_all.deb"));
+    let told = publish(&rsh).fine();
+    assert!(told.out.starts_with("nothing to publish"), "{}", told.out);
+    assert!(told.err.contains("brought to deploy@www.example.org:"), "{}", told.err);
+    assert!(!publish(&rsh).fine().err.contains("brought to"), "it is there already");
+    let all = |place: &Path| {
+        let found = Command::new("find").current_dir(place).args([".", "-type", "f"]).output().expect("runs");
+        let mut files: Vec<String> =
+            String::from_utf8(found.stdout).expect("text").lines().map(str::to_owned).collect();
+        files.sort();
+        files
+    };
+    let current = fs::canonicalize(space.current()).expect("published");
+    assert_eq!(all(&remote), all(&current));
+    for file in all(&remote) {
+        assert_eq!(
+            fs::read(remote.join(&file)).expect("reads"),
+            fs::read(current.join(&file)).expect("reads"),
+            "{file}"
+        );
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(remote.join(&file)).expect("there").permissions());
+        assert_eq!(mode & 0o777, 0o644, "{file}");
+    }
+    // What no generation names any more goes there too.
+    fs::write(remote.join("pool/stranger.deb"), "x").expect("written");
+    Tiny::PLAIN.with_recipe(&space, "env: #{ X: \"2\" }");
+    space.opb(&["build", "-q"]).fine();
+    publish(&rsh).fine();
+    let current = fs::canonicalize(space.current()).expect("published");
+    assert_eq!(all(&remote), all(&current));
+    assert_eq!(all(&fs::canonicalize(folder.join("current")).expect("switched")), all(&current));
+}
+
+/// Names of all packages below `folder`.
+fn told_again(folder: &Path) -> String {
+    let found = Command::new("find").arg("-L").arg(folder).args(["-name", "*.deb"]).output().expect("runs");
+    String::from_utf8(found.stdout).expect("text")
+}
+
+#[test]
+fn channels_promote_and_roll_back() {
+    let Some(space) = ready("promote", "env: #{ X: \"1\" }") else { return };
+    space.opb(&["key", "init", "--name", "s-TAG"]).fine();
+    space.write("opb.toml", "[channel.c-TAG]\n[channel.s-TAG]\nlabel = \"slow\"\nsuite = \"{codename}-slow\"\n");
+    publish(&space).fine();
+    space.opb(&["repo", "promote", "c-TAG", "c-TAG"]).exits(2).says("cannot be promoted to itself");
+    space
+        .opb(&["repo", "promote", "s-TAG", "c-TAG"])
+        .exits(2)
+        .says(&space.own("nothing is published of the channel `s-TAG`"));
+    space.opb(&["repo", "rollback", "c-TAG"]).exits(2).says("before the current one");
+    let told = space.opb(&["repo", "promote", "c-TAG", "s-TAG"]).fine();
+    insta::assert_snapshot!(space.shown(&told.out), @"published generation 1 of s-TAG: 1 package, in STORE/channels/s-TAG/current");
+    Tiny::PLAIN.with_recipe(&space, "env: #{ X: \"2\" }");
+    let plan = |channel: &str| space.shown(&space.opb(&["repo", "plan", channel]).fine().out);
+    insta::assert_snapshot!(plan("c-TAG"), @"");
+    publish(&space).fine();
+    insta::assert_snapshot!(plan("c-TAG"), @"");
+    // The slow channel stays as it is, and takes the newer packages when it is told to, the same bytes.
+    let slow = space.store.join(space.own("channels/s-TAG/current"));
+    let has = |number: u32| {
+        slow.join(space.own(&format!("pool/main/a/a-TAG/a-TAG_1.0-1~SUFFIX+opb{number}_all.deb"))).exists()
+    };
+    assert!(has(1) && !has(2));
+    space
+        .opb(&["repo", "promote", "c-TAG", "s-TAG", "--generation", "9"])
+        .exits(2)
+        .says("name one of those that are kept: 1, 2");
+    space.opb(&["repo", "promote", "c-TAG", "s-TAG", "--distro", "plan-9"]).exits(2).says("holds nothing of `plan-9`");
+    space.opb(&["repo", "promote", "c-TAG", "s-TAG"]).fine();
+    assert!(has(2));
+    let release = fs::read_to_string(slow.join(space.own("dists/CODENAME-slow/Release"))).expect("reads");
+    assert!(release.contains("\nLabel: slow\n"), "{release}");
+    let diff = |args: &[&str]| space.shown(&space.opb(&[&["repo", "diff", "s-TAG"], args].concat()).fine().out);
+    insta::assert_snapshot!(diff(&[]), @"");
+    let told = space.opb(&["repo", "rollback", "s-TAG"]).fine();
+    insta::assert_snapshot!(space.shown(&told.out), @"");
+    insta::assert_snapshot!(diff(&["1", "3"]), @"");
+    insta::assert_snapshot!(diff(&[]), @"");
+    let listed = space.opb(&["repo", "list", "s-TAG"]).fine().out;
+    let ways: Vec<String> = listed.lines().map(|line| space.shown(&without_dates(line))).collect();
+    insta::assert_snapshot!(ways.join("\n"), @"");
+    for (name, args) in [
+        ("repo-list", &["list", "s-TAG"][..]),
+        ("repo-changes", &["diff", "s-TAG"]),
+        ("repo-changes", &["plan", "c-TAG"]),
+    ] {
+        let told = space.opb(&[&["repo"], args, &["--format", "json"]].concat()).fine().out;
+        crate::space::schema::conforms(name, &serde_json::from_str(&told).expect("JSON"));
+    }
+    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "prune", "s-TAG"]).fine().out), @"");
+}
+
+/// A line without its date.
+fn without_dates(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let is_date = |word: &&&str| !(word.len() == 10 && word.starts_with("20") || word.contains(':') && word.len() == 5);
+    words.iter().filter(is_date).copied().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_key_of_the_agent_signs() {
     let Some(space) = space("agent") else { return };

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use crate::dnf::{Machine, said, serve};
+use crate::dnf::{Machine, said};
 use crate::space::mini::{Mini, mini, spec};
+use crate::space::serve::serve;
 
 /// A component whose package needs nothing, with a file that says what `X` is in the environment of the build.
 fn tiny(mini: &Mini, x: &str) {

@@ -6,6 +6,8 @@
 
 pub mod archive;
 pub mod mini;
+pub mod schema;
+pub mod serve;
 pub mod sources;
 
 use std::fs;

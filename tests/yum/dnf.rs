@@ -1,8 +1,6 @@
-//! A dnf of its own, which knows one repository and installs into a fresh root; and a server of files.
+//! A dnf of its own, which knows one repository and installs into a fresh root.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -67,34 +65,4 @@ impl Machine {
 /// What dnf says, all of it.
 pub fn said(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
-}
-
-/// Serves the folder that a link leads to, until the test ends; where it is reached.
-pub fn serve(current: PathBuf) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = format!("http://{}", listener.local_addr().expect("has one"));
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let current = current.clone();
-            std::thread::spawn(move || answer(stream, &current));
-        }
-    });
-    address
-}
-
-fn answer(mut stream: TcpStream, current: &Path) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut request = String::new();
-    reader.read_line(&mut request).ok()?;
-    let mut line = String::new();
-    while reader.read_line(&mut line).ok()? > 2 {
-        line.clear();
-    }
-    let path = request.split(' ').nth(1)?.trim_start_matches('/').replace("%7E", "~").replace("%2B", "+");
-    let (status, body) = match fs::read(current.join(path)) {
-        Ok(body) => ("200 OK", body),
-        Err(_) => ("404 Not Found", Vec::new()),
-    };
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).ok()?;
-    stream.write_all(&body).ok()
 }

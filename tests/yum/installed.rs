@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use opb::distro::Repodata;
 
-use super::dnf::{Machine, said, serve};
+use super::dnf::{Machine, said};
 use super::generations::{Channel, NOW};
 use super::ready;
+use super::serve::serve;
 
 /// A published channel that is served, and a machine that knows it.
 fn served() -> Option<(Channel, Machine)> {

@@ -91,6 +91,46 @@ fn versions_that_are_pinned_must_do() {
 }
 
 #[test]
+fn a_channel_holds_what_it_names() {
+    let recipes = [
+        ("libgrace", "#{ source: dsc(\"libgrace\") }"),
+        ("logax", "#{ source: dsc(\"logax\"), on: [[\"@mirage-*\", #{ area: \"openapp\" }]] }"),
+    ];
+    let holding = |components: &[&str], areas: &[&str]| {
+        let channel = Channel {
+            components: components.iter().map(|text| (*text).to_owned()).collect(),
+            areas: areas.iter().map(|area| area.parse().expect("a name")).collect(),
+            ..Channel::default()
+        };
+        let settings =
+            Settings { channel: [("nightly".parse().expect("a name"), channel)].into(), ..Settings::default() };
+        let project = evaluate(&files(&recipes)).expect("sound");
+        weave(&project, &lock(&["amd64"], &SOURCES), &settings, &nowhere)
+    };
+    let held = |components: &[&str], areas: &[&str]| {
+        let graph = holding(components, areas).expect("sound").graph;
+        let repo = node(&graph, "repo:nightly@mirage-1");
+        let Action::Repo { settings } = &repo.action() else { panic!("a repository") };
+        let sources = repo.inputs().filter_map(|input| input.role.strip_prefix("source ")).collect::<Vec<_>>();
+        (sources.join(" "), settings["areas"].clone(), settings.get("area libgrace").cloned())
+    };
+    let told = |sources: &str, areas: &str, of_libgrace: Option<&str>| {
+        (sources.to_owned(), areas.to_owned(), of_libgrace.map(str::to_owned))
+    };
+    assert_eq!(held(&[], &[]), told("libgrace logax", "main openapp", None));
+    assert_eq!(held(&["lib*"], &[]), told("libgrace", "main", None));
+    assert_eq!(held(&["!lib*"], &[]), told("logax", "main openapp", None));
+    assert_eq!(held(&["*", "!*", "logax"], &[]), told("logax", "main openapp", None), "the last that matches decides");
+    assert_eq!(held(&[], &["main"]), told("libgrace", "main", None));
+    assert_eq!(held(&[], &["openapp"]), told("logax", "openapp", None));
+    assert_eq!(held(&[], &["openapp", "main"]), told("libgrace logax", "openapp main", Some("main")));
+    assert_eq!(held(&[], &["main", "contrib"]), told("libgrace", "main contrib", None), "an area may be empty");
+    let errors = holding(&["lgoax"], &[]).expect_err("nobody has it");
+    let errors = errors.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(errors, ["`components` of the channel `nightly`: `lgoax` matches no component"]);
+}
+
+#[test]
 fn areas_are_those_of_components() {
     let settings = |graph: &Graph| match node(graph, "repo:nightly@mirage-1").action() {
         Action::Repo { settings } => settings.clone(),
