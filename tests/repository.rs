@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use opb::digest::{Digest, Sha256};
-use opb::repo::{Assembled, Binary, Blob, Fields, Settings, SourcePackage, assemble, release_text, sources_entry};
+use opb::repo::{
+    Assembled, Binary, Blob, Facts, Fields, KeepNothing, Settings, SourcePackage, Suite, release_text, sources_entry,
+};
 use opb::sign::{SecretKey, Signer};
 use opb::tree::Entry;
 
@@ -110,19 +112,29 @@ impl Site {
         blob
     }
 
-    /// A binary package made by dpkg-deb.
+    /// A binary package made by dpkg-deb, with a file.
     fn binary(&mut self, name: &str, arch: &str) -> Binary {
+        self.binary_with(name, arch, "")
+    }
+
+    /// The same with more fields.
+    fn binary_with(&mut self, name: &str, arch: &str, more: &str) -> Binary {
         let (root, file) = (self.path("work").join(name), self.path("work").join(format!("{name}_1.0_{arch}.deb")));
         fs::create_dir_all(root.join("DEBIAN")).expect("makes folders");
+        fs::create_dir_all(root.join("usr/share").join(name)).expect("makes folders");
+        for file in ["a file", "read me"] {
+            fs::write(root.join("usr/share").join(name).join(file), name).expect("writes");
+        }
         let control = format!(
             "Package: {name}\nSource: opb-sample\nVersion: 1.0\nArchitecture: {arch}\nMaintainer: opb <opb@localhost>\n\
-             Section: misc\nPriority: optional\nDescription: a sample\n of a package\n .\n with two paragraphs\n"
+             Section: misc\nPriority: optional\n{more}Description: a sample\n of a package\n .\n with two paragraphs\n"
         );
         fs::write(root.join("DEBIAN/control"), control).expect("writes");
         run(Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).arg(&root).arg(&file));
         let control = fields(&run(Command::new("dpkg-deb").arg("-f").arg(&file)));
+        let files = opb::package::deb::contents(fs::File::open(&file).expect("opens")).expect("reads");
         Binary {
-            control,
+            facts: Facts::new(&control, &files, name).expect("reads"),
             area: "main".to_owned(),
             file: self.blob(&file),
             udeb: false,
@@ -170,16 +182,19 @@ impl Site {
                 Entry::Link { .. } => panic!("no links in a repository"),
             }
         }
-        let dists = root.join("dists/bookworm");
         let time = now();
-        let release = release_text(&self.settings(), &made.indexes, time, Some(time + 86_400)).expect("writes");
-        let inrelease = self.signer.clear_sign(&release, time as u64).expect("signs");
-        let detached = self.signer.detached(&release, time as u64).expect("signs");
-        for (name, text) in [("Release", release), ("InRelease", inrelease), ("Release.gpg", detached)] {
-            fs::write(dists.join(name), text).expect("writes");
+        for Suite { settings, indexes } in &made.suites {
+            let dists = root.join("dists").join(&settings.codename);
+            let release = release_text(settings, indexes, time, Some(time + 86_400)).expect("writes");
+            let inrelease = self.signer.clear_sign(&release, time as u64).expect("signs");
+            let detached = self.signer.detached(&release, time as u64).expect("signs");
+            for (name, text) in [("Release", release), ("InRelease", inrelease), ("Release.gpg", detached)] {
+                fs::write(dists.join(name), text).expect("writes");
+            }
         }
         let (uri, key) = (format!("file:{}", root.display()), self.path("opb.pgp"));
-        let entry = sources_entry(&self.settings(), &uri, key.to_str().expect("plain")).expect("writes");
+        let suites: Vec<&Settings> = made.suites.iter().map(|suite| &suite.settings).collect();
+        let entry = sources_entry(&suites, &uri, key.to_str().expect("plain")).expect("writes");
         fs::write(self.path("etc/sources.list.d/opb.sources"), entry).expect("writes");
         let _ = fs::remove_dir_all(self.path("state/lists"));
         fs::create_dir_all(self.path("state/lists/partial")).expect("makes folders");
@@ -214,6 +229,10 @@ impl Site {
     }
 }
 
+fn assemble(settings: &Settings, binaries: &[Binary], sources: &[SourcePackage]) -> Assembled {
+    opb::repo::assemble(settings, binaries, sources, &KeepNothing).expect("assembles")
+}
+
 fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
@@ -223,7 +242,7 @@ fn filled() -> (Site, Assembled) {
     let arch = site.arch.clone();
     let binaries = [site.binary("opb-sample", &arch), site.binary("opb-sample-doc", "all")];
     let sources = [site.source()];
-    let made = assemble(&site.settings(), &binaries, &sources).expect("assembles");
+    let made = assemble(&site.settings(), &binaries, &sources);
     (site, made)
 }
 
@@ -268,7 +287,7 @@ fn apt_takes_packages_of_all_areas() {
     let mut sources = [site.source()];
     binaries[1].area = "openapp".to_owned();
     sources[0].area = "openapp".to_owned();
-    site.publish(&assemble(&site.settings(), &binaries, &sources).expect("assembles"));
+    site.publish(&assemble(&site.settings(), &binaries, &sources));
     let listed = fs::read_to_string(site.path("etc/sources.list.d/opb.sources")).expect("reads");
     assert!(listed.contains("Components: main openapp"), "{listed}");
     for place in [
@@ -302,7 +321,7 @@ fn an_empty_repository_is_one() {
         return;
     }
     let site = Site::new();
-    site.publish(&assemble(&site.settings(), &[], &[]).expect("assembles"));
+    site.publish(&assemble(&site.settings(), &[], &[]));
     site.update().expect("is accepted");
 }
 
@@ -359,7 +378,7 @@ fn a_changed_byte_is_refused() {
     assert!(said.contains("InRelease"), "{said}");
 
     site.publish(&made);
-    for entry in made.indexes.iter().filter(|entry| entry.path.contains("Packages.")) {
+    for entry in made.suites[0].indexes.iter().filter(|entry| entry.path.contains("Packages.")) {
         let folder = entry.path.rsplit_once('/').expect("in a folder").0;
         for place in [entry.path.clone(), format!("{folder}/by-hash/SHA256/{}", entry.sha256)] {
             site.change(&place, |bytes| {
@@ -392,4 +411,131 @@ fn another_key_is_refused() {
     fs::copy(other.path("opb.pgp"), site.path("opb.pgp")).expect("copies");
     let said = site.update().expect_err("is signed by somebody else");
     assert!(said.contains("NO_PUBKEY") || said.contains("Missing key"), "{said}");
+}
+
+/// What apt-file finds, run over the lists of the same apt.
+fn apt_file(site: &Site, pattern: &str) -> Option<String> {
+    let config = site.path("apt-file.conf");
+    let mut text = fs::read_to_string(site.path("apt.conf")).expect("reads");
+    // apt's own settings of apt-file are not read, as the machine's configuration is not.
+    text.push_str(&fs::read_to_string("/etc/apt/apt.conf.d/50apt-file.conf").ok()?);
+    fs::write(&config, text).expect("writes");
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).env("APT_CONFIG", &config).env("LC_ALL", "C").output();
+        let output = output.ok()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Some((String::from_utf8_lossy(&output.stdout).into_owned(), said))
+    };
+    let (_, said) = run("apt-get", &["update", "-o", "APT::Update::Error-Mode=any"])?;
+    assert_eq!(said, "");
+    run("apt-file", &["search", pattern]).map(|(found, said)| {
+        assert_eq!(said, "");
+        found
+    })
+}
+
+#[test]
+fn apt_file_finds_files_of_all_arches() {
+    if !ready() {
+        return;
+    }
+    let (site, made) = filled();
+    site.publish(&made);
+    let Some(found) = apt_file(&site, "usr/share/opb-sample") else {
+        eprintln!("skipped: apt-file is not installed");
+        return;
+    };
+    assert_eq!(
+        found,
+        "opb-sample: /usr/share/opb-sample/a file\nopb-sample: /usr/share/opb-sample/read me\n\
+         opb-sample-doc: /usr/share/opb-sample-doc/a file\nopb-sample-doc: /usr/share/opb-sample-doc/read me\n"
+    );
+}
+
+#[test]
+fn symbols_come_from_the_suite_that_waits() {
+    if !ready() {
+        return;
+    }
+    let mut site = Site::new();
+    let arch = site.arch.clone();
+    let symbols = site.binary_with("opb-sample-dbgsym", &arch, "Auto-Built-Package: debug-symbols\n");
+    let binaries = [site.binary("opb-sample", &arch), symbols];
+    site.publish(&assemble(&site.settings(), &binaries, &[]));
+    site.update().expect("is accepted");
+    assert!(site.apt(&["download", "opb-sample"]).status.success());
+    let fetched = site.path("work").join(format!("opb-sample-dbgsym_1.0_{arch}.deb"));
+    fs::remove_file(&fetched).expect("removes");
+    assert!(!site.apt(&["download", "opb-sample-dbgsym"]).status.success(), "nobody has asked for symbols yet");
+    let place = site.path("etc/sources.list.d/opb.sources");
+    let entry = fs::read_to_string(&place).expect("reads");
+    fs::write(&place, entry.replace("Enabled: no\n", "")).expect("writes");
+    site.update().expect("is accepted");
+    let output = site.apt(&["download", "opb-sample-dbgsym"]);
+    assert!(output.status.success() && fetched.exists(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Without any symbols the suite is there all the same.
+    site.publish(&assemble(&site.settings(), &binaries[..1], &[]));
+    let entry = fs::read_to_string(&place).expect("reads");
+    fs::write(&place, entry.replace("Enabled: no\n", "")).expect("writes");
+    site.update().expect("is accepted");
+}
+
+/// A repository whose indexes are made of several pieces.
+fn in_pieces(site: &mut Site) -> Assembled {
+    let arch = site.arch.clone();
+    let one = site.binary("opb-sample", &arch);
+    let many = (0..3_000).map(|number| {
+        let control = format!(
+            "Package: farm-{number:05}\nSource: opb-sample\nVersion: 1.0\nArchitecture: {arch}\nMaintainer: opb\n\
+             Section: misc\nDescription: package {number}\n"
+        );
+        let files = (0..4).map(|file| format!("usr/share/farm/{number:05}/{file}").into_bytes());
+        let facts = Facts::new(&fields(&control), &files.collect::<Vec<_>>(), "farm.deb").expect("reads");
+        let file = Blob { name: format!("farm-{number:05}_1.0_{arch}.deb"), ..one.file.clone() };
+        Binary { facts, area: "main".to_owned(), file, udeb: false, made_by: "build:farm".to_owned() }
+    });
+    assemble(&site.settings(), &many.collect::<Vec<_>>(), &[])
+}
+
+#[test]
+fn what_is_put_together_from_pieces_is_read_whole() {
+    if !ready() {
+        return;
+    }
+    let mut site = Site::new();
+    let made = in_pieces(&mut site);
+    site.publish(&made);
+    for ending in ["xz", "gz"] {
+        let order = format!("Acquire::CompressionTypes::Order {{ \"{ending}\"; }};");
+        let config = fs::read_to_string(site.path("apt.conf")).expect("reads");
+        fs::write(site.path("apt.conf"), config + &order).expect("writes");
+        site.update().expect("is accepted");
+        let output = Command::new("apt-cache").args(["dumpavail"]).env("APT_CONFIG", site.path("apt.conf")).output();
+        let listed = String::from_utf8(output.expect("runs").stdout).expect("text");
+        assert_eq!(listed.lines().filter(|line| line.starts_with("Package: farm-")).count(), 3_000, "{ending}");
+        fs::remove_dir_all(site.path("state/lists")).expect("removes");
+        fs::create_dir_all(site.path("state/lists/partial")).expect("makes folders");
+    }
+    let folder = site.path("repo/dists/bookworm/main");
+    let read_all = "import gzip, lzma, sys\nfor name in sys.argv[1:]:\n print(len((lzma if name.endswith('xz') else gzip).open(name).read()))";
+    for index in [format!("binary-{}/Packages", site.arch), format!("Contents-{}", site.arch)] {
+        let size =
+            made.suites[0].indexes.iter().find(|entry| entry.path == format!("main/{index}")).expect("listed").size;
+        let (xz, gz) = (folder.join(format!("{index}.xz")), folder.join(format!("{index}.gz")));
+        for (program, arguments) in
+            [("xz", vec!["-dc"]), ("zcat", vec![]), ("python3", vec!["-c", read_all]), ("busybox", vec!["xzcat"])]
+        {
+            let file = if program == "zcat" { &gz } else { &xz };
+            let Ok(output) = Command::new(program).args(arguments).arg(file).output() else {
+                eprintln!("skipped: {program} is not installed");
+                continue;
+            };
+            let read = if program == "python3" {
+                String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+            } else {
+                output.stdout.len() as u64
+            };
+            assert_eq!(read, size, "{program} reads {index}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
 }

@@ -54,7 +54,7 @@ pub use knowledge::{StoreKnowledge, history, root_owner, same_to_readers, walked
 pub use limits::{Met, bounded, met};
 pub use node::is_rpm;
 pub use numbering::{Numbered, number_of};
-pub use repository::{read_listing, settings_of};
+pub use repository::{KnownFile, WantedFile, known_files, suites};
 pub use roots::layers;
 pub use rpm::RpmError;
 use schedule::{Schedule, Stage};

@@ -1,19 +1,22 @@
 //! Nodes that assemble a repository's content from what builds made.
 
+mod facts;
 mod yum;
 
 use std::collections::BTreeMap;
 
+pub use facts::{KnownFile, WantedFile, known_files};
+
 use super::context::{Context, Job};
 use super::error::NodeError;
-use super::packages::sha256_of;
 use super::sources::one;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::drv::{Action, Outputs};
 use crate::name::Arch;
-use crate::package::{control, deb, dsc};
-use crate::repo::{self, Binary, Blob, Fields, Settings, SourcePackage};
+use crate::package::dsc;
+use crate::path::TreePath;
+use crate::repo::{self, Binary, Blob, IndexEntry, Settings, SourcePackage, Suite};
 use crate::tree::Tree;
 
 /// The most bytes of a `.dsc`.
@@ -31,33 +34,33 @@ pub fn assemble(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     if yum::is_meant(settings) {
         return yum::assemble(ctx, job, settings);
     }
-    let area = |role: &str| area_of(settings, role);
-    let settings = settings_of(settings);
-    let made_by = makers(job);
-    let mut binaries = Vec::new();
-    for (udeb, start) in [(false, "packages "), (true, "udebs ")] {
-        for (role, digest) in job.inputs(start)? {
-            let made_by = made_by.get(format!("{start}{role}").as_str()).cloned().unwrap_or_default();
-            for blob in blobs(ctx, digest)? {
-                ctx.phase(node, format!("reading {}", blob.name));
-                let package = deb::read(std::io::BufReader::new(ctx.store.open_object(blob.blake3)?))?;
-                let control = fields(package.control())?;
-                binaries.push(Binary { control, area: area(role), file: blob, udeb, made_by: made_by.clone() });
-            }
+    let inputs = inputs(ctx, job)?;
+    ctx.phase(node, "reading packages");
+    let shelf = ctx.store.shelf(&node.to_string());
+    let wanted: Vec<WantedFile<'_>> = inputs.iter().flat_map(Input::wanted).collect();
+    let known = known_files(ctx.store, &shelf, &wanted)?;
+    let (mut binaries, mut sources) = (Vec::new(), Vec::new());
+    for Input { role, start, made_by, files } in &inputs {
+        let area = area_of(settings, role);
+        if *start == SOURCES {
+            sources.push(source(ctx, files, &known, area, made_by.clone())?);
+            continue;
+        }
+        for file in files {
+            let (KnownFile { facts: Some(facts), .. }, blob) = (&known[&file.digest], file.blob(&known)) else {
+                continue;
+            };
+            let (facts, udeb) = (facts.clone(), *start == UDEBS);
+            binaries.push(Binary { facts, area: area.clone(), file: blob, udeb, made_by: made_by.clone() });
         }
     }
-    let mut sources = Vec::new();
-    for (role, digest) in job.inputs("source ")? {
-        let made_by = made_by.get(format!("source {role}").as_str()).cloned().unwrap_or_default();
-        sources.push(source(ctx, digest, area(role), made_by)?);
-    }
+    drop(known);
     ctx.phase(node, "writing indexes");
-    let assembled = repo::assemble(&settings, &binaries, &sources)?;
-    for bytes in assembled.contents.values() {
-        ctx.store.put_bytes(bytes)?;
-    }
+    let assembled = repo::assemble(&settings_of(settings), &binaries, &sources, &shelf)?;
+    ctx.store.put_all(&assembled.contents.values().map(Vec::as_slice).collect::<Vec<_>>())?;
     let tree = ctx.store.put_tree(&assembled.tree)?;
-    let listed = ctx.store.put_bytes(listing(&assembled.indexes).as_bytes())?;
+    shelf.settle(tree)?;
+    let listed = ctx.store.put_bytes(listing(&assembled.suites).as_bytes())?;
     let mut listing = Tree::default();
     let entry = crate::tree::Entry::File {
         digest: listed,
@@ -92,25 +95,39 @@ fn area_of(settings: &BTreeMap<String, String>, role: &str) -> String {
     own.or_else(first).unwrap_or_default().to_owned()
 }
 
-/// What `Release` has to list, a line each: SHA-256, size, path.
-fn listing(indexes: &[repo::IndexEntry]) -> String {
-    indexes.iter().map(|entry| format!("{} {} {}\n", entry.sha256, entry.size, entry.path)).collect()
+/// What each `Release` has to list, a line each: SHA-256, size, the suite's code name, path below its folder.
+fn listing(suites: &[Suite]) -> String {
+    let line =
+        |codename: &str, IndexEntry { path, size, sha256 }: &IndexEntry| format!("{sha256} {size} {codename} {path}\n");
+    suites
+        .iter()
+        .flat_map(|Suite { settings, indexes }| indexes.iter().map(|entry| line(&settings.codename, entry)))
+        .collect()
 }
 
-/// Reads what the node wrote as the output `listing`.
+/// The suites of a repository with the settings of its derivation, from what the node wrote as the output `listing`.
 ///
 /// # Errors
-/// Where it is something else.
-pub fn read_listing(text: &str) -> Result<Vec<repo::IndexEntry>, NodeError> {
-    let read = |line: &str| {
-        let mut words = line.splitn(3, ' ');
-        let sha256 = words.next()?.parse().ok()?;
-        let size = words.next()?.parse().ok()?;
-        Some(repo::IndexEntry { sha256, size, path: words.next()?.to_owned() })
-    };
-    let unreadable =
-        |line: &str| NodeError::Unreadable { what: "a repository's listing".to_owned(), why: line.to_owned() };
-    text.lines().map(|line| read(line).ok_or_else(|| unreadable(line))).collect()
+/// Where it is something else, or names another suite.
+pub fn suites(settings: &BTreeMap<String, String>, listing: &str) -> Result<Vec<Suite>, NodeError> {
+    let main = settings_of(settings);
+    let mut suites = [main.for_debug(), main].map(|settings| Suite { settings, indexes: Vec::new() });
+    suites.reverse();
+    for line in listing.lines() {
+        let mut put = || {
+            let mut words = line.splitn(4, ' ');
+            let (sha256, size) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            let (codename, path) = (words.next()?, words.next()?.to_owned());
+            let suite = suites.iter_mut().find(|suite| suite.settings.codename == codename)?;
+            suite.indexes.push(IndexEntry { path, size, sha256 });
+            Some(())
+        };
+        put().ok_or_else(|| NodeError::Unreadable {
+            what: "a repository's listing".to_owned(),
+            why: line.escape_debug().to_string(),
+        })?;
+    }
+    Ok(suites.into())
 }
 
 /// Who makes the inputs, by their roles.
@@ -118,21 +135,68 @@ fn makers<'a>(job: &Job<'a>) -> BTreeMap<&'a str, String> {
     job.node().inputs().map(|input| (input.role, job.graph.node(input.node).to_string())).collect()
 }
 
-/// The files of a tree, whatever folder they are in: two may have one name.
-fn blobs(ctx: &Context<'_>, tree: Digest) -> Result<Vec<Blob>, Failure> {
-    let mut blobs = Vec::new();
-    for (path, blake3, size) in ctx.store.get_tree(tree)?.files() {
-        let name = String::from_utf8_lossy(path.file_name()).into_owned();
-        let sha256 = sha256_of(ctx, blake3)?;
-        blobs.push(Blob { name, size, sha256, blake3 });
-    }
-    Ok(blobs)
+/// What the roles of inputs begin with.
+const PACKAGES: &str = "packages ";
+const DEBUG: &str = "debug ";
+const UDEBS: &str = "udebs ";
+const SOURCES: &str = "source ";
+
+/// What one input gives to the repository.
+struct Input<'a> {
+    start: &'static str,
+    role: &'a str,
+    made_by: String,
+    files: Vec<File>,
 }
 
-fn source(ctx: &Context<'_>, digest: Digest, area: String, made_by: String) -> Result<SourcePackage, Failure> {
+struct File {
+    name: String,
+    digest: Digest,
+    size: u64,
+}
+
+impl Input<'_> {
+    fn wanted(&self) -> impl Iterator<Item = WantedFile<'_>> {
+        let is_package = self.start != SOURCES;
+        self.files.iter().map(move |file| WantedFile { digest: file.digest, name: &file.name, is_package })
+    }
+}
+
+impl File {
+    fn blob(&self, known: &BTreeMap<Digest, KnownFile>) -> Blob {
+        let Self { name, digest, size } = self;
+        Blob { name: name.clone(), size: *size, sha256: known[digest].sha256, blake3: *digest }
+    }
+}
+
+/// The files of all inputs, whatever folders they are in: two may have one name.
+fn inputs<'a>(ctx: &Context<'_>, job: &Job<'a>) -> Result<Vec<Input<'a>>, Failure> {
+    let made_by = makers(job);
+    let mut inputs = Vec::new();
+    for start in [PACKAGES, DEBUG, UDEBS, SOURCES] {
+        for (role, digest) in job.inputs(start)? {
+            let made_by = made_by.get(format!("{start}{role}").as_str()).cloned().unwrap_or_default();
+            let tree = ctx.store.get_tree(digest)?;
+            let file = |(path, digest, size): (&TreePath, Digest, u64)| File {
+                name: String::from_utf8_lossy(path.file_name()).into_owned(),
+                digest,
+                size,
+            };
+            inputs.push(Input { start, role, made_by, files: tree.files().map(file).collect() });
+        }
+    }
+    Ok(inputs)
+}
+
+fn source(
+    ctx: &Context<'_>,
+    files: &[File],
+    known: &BTreeMap<Digest, KnownFile>,
+    area: String,
+    made_by: String,
+) -> Result<SourcePackage, Failure> {
     let unreadable = |why: &str| NodeError::Unreadable { what: "a source package".to_owned(), why: why.to_owned() };
-    let files = blobs(ctx, digest)?.into_iter().map(|blob| (blob.name.clone(), blob));
-    let mut files: BTreeMap<String, Blob> = files.collect();
+    let mut files: BTreeMap<String, Blob> = files.iter().map(|file| (file.name.clone(), file.blob(known))).collect();
     let name = files.keys().find(|name| name.ends_with(".dsc")).cloned().ok_or_else(|| unreadable("it has no .dsc"))?;
     let dsc_file = files.remove(&name).ok_or_else(|| unreadable("it has no .dsc"))?;
     let text = String::from_utf8(ctx.store.read_object(dsc_file.blake3, MAX_DSC)?)
@@ -141,13 +205,8 @@ fn source(ctx: &Context<'_>, digest: Digest, area: String, made_by: String) -> R
     let read = dsc::read(&text)?;
     // Only what the .dsc names: a source tree may hold signatures and the like beside it.
     files.retain(|name, _| read.files.contains_key(name));
-    let fields = fields(&plain)?;
+    let fields = facts::fields(&plain)?;
     Ok(SourcePackage { dsc: fields, dsc_file, files: files.into_values().collect(), area, made_by })
-}
-
-fn fields(paragraph: &str) -> Result<Fields, Failure> {
-    let paragraph = control::paragraph(paragraph)?;
-    Ok(paragraph.fields().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 #[cfg(test)]

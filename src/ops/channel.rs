@@ -6,7 +6,7 @@ use super::plan::Wish;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::{Action, Outputs};
-use crate::exec::{read_listing, settings_of};
+use crate::exec::suites;
 use crate::graph::NodeId;
 use crate::name::{ChannelName, DistroName, Kind, NodeName};
 use crate::plan::{Plan, State, contents_without, without};
@@ -192,7 +192,7 @@ fn part(
     let Some(tree) = outputs.get("tree").copied() else { return Ok(None) };
     let content = match YumSettings::of(distro, settings) {
         Some(settings) => Content::Yum(settings),
-        None => match suites(store, settings, outputs)? {
+        None => match suites_of(store, settings, outputs)? {
             Some(suites) => Content::Apt(suites),
             None => return Ok(None),
         },
@@ -200,7 +200,7 @@ fn part(
     Ok(store.hold(tree)?.then(|| Part { distro: distro.clone(), tree, content }))
 }
 
-fn suites(
+fn suites_of(
     store: &Store,
     settings: &BTreeMap<String, String>,
     outputs: &Outputs,
@@ -209,7 +209,7 @@ fn suites(
     let listing = store.get_tree(listing)?;
     let Some((_, object, _)) = listing.files().next() else { return Ok(None) };
     let text = String::from_utf8_lossy(&store.read_object(object, MAX_LISTING)?).into_owned();
-    Ok(Some(vec![Suite { settings: settings_of(settings), indexes: read_listing(&text)? }]))
+    Ok(Some(suites(settings, &text)?))
 }
 
 /// The outputs of the repository `id` as it was assembled without inputs that may fail and are not built, and the nodes of

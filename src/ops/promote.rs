@@ -7,7 +7,6 @@ use super::publish::request;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::Action;
-use crate::exec::settings_of;
 use crate::name::{ChannelName, DistroName};
 use crate::publish::{self, Content, Generation, Part, Published, Way};
 use crate::repo::yum::{SOURCES, base_arch};
@@ -196,16 +195,16 @@ fn check_arches(session: &Session, store: &Store, promotion: &Promotion<'_>, par
     let node = nodes.into_iter().find(|node| session.graph.node(*node).place() == part.distro.as_str());
     let Some(node) = node else { return Ok(()) };
     let Action::Repo { settings } = &session.graph.node(node).action() else { return Ok(()) };
+    let arches = settings.get("arches").map(String::as_str).unwrap_or_default().split_whitespace();
     let (theirs, ours): (BTreeSet<String>, BTreeSet<String>) = match &part.content {
         Content::Apt(suites) => {
-            let arches = |settings: &crate::repo::Settings| settings.arches.iter().map(ToString::to_string).collect();
-            (suites.first().map(|suite| arches(&suite.settings)).unwrap_or_default(), arches(&settings_of(settings)))
+            let theirs = suites.first().into_iter().flat_map(|suite| &suite.settings.arches);
+            (theirs.map(ToString::to_string).collect(), arches.map(str::to_owned).collect())
         }
         Content::Yum(_) => {
             let tree = store.get_tree(part.tree)?;
             let tops = tree.iter().map(|(path, _)| path.to_string()).filter(|path| !path.contains('/'));
-            let arches = settings.get("arches").map(String::as_str).unwrap_or_default();
-            let ours = arches.split_whitespace().map(|arch| base_arch(arch).to_owned());
+            let ours = arches.map(|arch| base_arch(arch).to_owned());
             (tops.filter(|top| top != SOURCES).collect(), ours.collect())
         }
     };

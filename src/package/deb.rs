@@ -133,28 +133,55 @@ pub fn read(from: impl Read) -> Result<Deb, DebError> {
 /// # Errors
 /// [`DebError`] for whatever is not a whole package.
 pub fn contents(from: impl Read) -> Result<Vec<Vec<u8>>, DebError> {
-    let mut names: Vec<Vec<u8>> = Vec::new();
-    let mut length = 0;
+    let mut names = Vec::new();
     walk(
         from,
         &mut |_| Ok(()),
         Some(&mut |tar| {
-            member::members(tar, DATA_LIMITS, |member| {
-                if !member.is_folder && !member.name.is_empty() {
-                    length += member.name.len();
-                    if length > MAX_NAMES {
-                        return Err(InData::Names);
-                    }
-                    names.push(member.name.to_vec());
-                }
-                Ok(())
-            })
-            .map_err(|error| match error {
-                InData::Member(source) => DebError::Part { part: "data.tar", source },
-                InData::Names => DebError::Names,
-            })
+            names = read_names(tar)?;
+            Ok(())
         }),
     )?;
+    Ok(names)
+}
+
+/// What [`read`] and [`contents`] give, in one pass.
+///
+/// # Errors
+/// [`DebError`] for whatever is not a whole package.
+pub fn read_with_contents(from: impl Read) -> Result<(Deb, Vec<Vec<u8>>), DebError> {
+    let (mut deb, mut names) = (None, Vec::new());
+    walk(
+        from,
+        &mut |tar| {
+            deb = Some(read_control(tar)?);
+            Ok(())
+        },
+        Some(&mut |tar| {
+            names = read_names(tar)?;
+            Ok(())
+        }),
+    )?;
+    Ok((deb.ok_or(DebError::ControlFiles(0))?, names))
+}
+
+fn read_names(tar: &mut dyn Read) -> Result<Vec<Vec<u8>>, DebError> {
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    let mut length = 0;
+    member::members(tar, DATA_LIMITS, |member| {
+        if !member.is_folder && !member.name.is_empty() {
+            length += member.name.len();
+            if length > MAX_NAMES {
+                return Err(InData::Names);
+            }
+            names.push(member.name.to_vec());
+        }
+        Ok(())
+    })
+    .map_err(|error| match error {
+        InData::Member(source) => DebError::Part { part: "data.tar", source },
+        InData::Names => DebError::Names,
+    })?;
     names.sort();
     names.dedup();
     Ok(names)

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 
 use super::*;
 use crate::digest::Sha256;
-use crate::repo::{Binary, Blob, Settings, assemble};
+use crate::repo::{Binary, Blob, Facts, KeepNothing, Settings, assemble};
 use crate::sign::SecretKey;
 
 const NOW: i64 = 1_795_860_000;
@@ -49,8 +49,9 @@ impl Site {
             let (name, version) = package.split_once(' ').expect("two words");
             let bytes = format!("{package} of {distro}").into_bytes();
             let fields = [("Package", name), ("Version", version), ("Architecture", "amd64"), ("Description", "test")];
+            let control = fields.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
             Binary {
-                control: fields.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
+                facts: Facts::new(&control, &[], name).expect("reads"),
                 area: "main".to_owned(),
                 file: Blob {
                     name: format!("{name}_{version}_amd64.deb"),
@@ -62,12 +63,13 @@ impl Site {
                 made_by: "build:test".to_owned(),
             }
         };
-        let made = assemble(&settings, &packages.iter().map(binary).collect::<Vec<_>>(), &[]).expect("assembles");
+        let binaries = packages.iter().map(binary).collect::<Vec<_>>();
+        let made = assemble(&settings, &binaries, &[], &KeepNothing).expect("assembles");
         for bytes in made.contents.values() {
             self.store.put_bytes(bytes).expect("stored");
         }
         let tree = self.store.put_tree(&made.tree).expect("stored");
-        let content = Content::Apt(vec![Suite { settings, indexes: made.indexes }]);
+        let content = Content::Apt(made.suites.into());
         Part { distro: distro.parse().expect("a name"), tree, content }
     }
 
@@ -124,7 +126,15 @@ fn a_suite_has_the_names_of_its_channel() {
     }
     let about: serde_json::Value = serde_json::from_str(&site.read("channel.json")).expect("JSON");
     assert_eq!(about["form"], "opb channel 1");
-    assert_eq!(about["apt"], serde_json::json!([{ "suite": "bookworm-vendor" }, { "suite": "stable" }]));
+    assert_eq!(
+        about["apt"],
+        serde_json::json!([
+            { "suite": "bookworm-vendor" },
+            { "suite": "bookworm-vendor-debug" },
+            { "suite": "stable" },
+            { "suite": "stable-debug" },
+        ])
+    );
     // One more name needs no build, and is a new generation.
     site.naming.aliases.clear();
     assert!(site.publish(std::slice::from_ref(&part), NOW).new);

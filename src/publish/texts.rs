@@ -118,12 +118,8 @@ pub(super) fn entries(part: &Laid, shown: &Shown<'_>) -> Result<Vec<(String, Str
                 super::Content::Yum(_) => 1,
             };
             for group in suites.chunks(of_one_name) {
-                let mut text = String::new();
-                for (at, suite) in group.iter().enumerate() {
-                    let entry = sources_entry(&suite.settings, &uri, &key)?;
-                    // What else there is, such as packages for debugging, is there for whoever turns it on.
-                    text.push_str(&if at == 0 { entry } else { format!("\n{entry}Enabled: no\n") });
-                }
+                let settings: Vec<_> = group.iter().map(|suite| &suite.settings).collect();
+                let text = sources_entry(&settings, &uri, &key)?;
                 let name = group.first().map(|suite| suite.settings.codename.clone()).unwrap_or_default();
                 entries.push((format!("opb-{channel}-{name}.sources"), text));
             }

@@ -1,162 +1,200 @@
-//! Assembles an APT repository: sorts packages into indexes, compresses them, lays out pool and by-hash files.
+//! Assembles an APT repository: sorts packages into suites and indexes, lays out pool and by-hash files.
 
 use std::collections::BTreeMap;
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
+use super::cut::Shape;
+use super::facts::{checked_name, version};
+use super::index::{self, Entries, Index};
 use super::pool::{self, Pool};
-use super::{
-    Assembled, Binary, Fields, IndexEntry, Makers, RepoError, Settings, SourcePackage, compress, field, stanza,
-};
+use super::{Assembled, Binary, IndexEntry, Keep, Makers, RepoError, Settings, SourcePackage, Suite, contents, stanza};
 use crate::digest::{Digest, Sha256};
-use crate::name::PackageName;
+use crate::name::Arch;
 use crate::package::version::Version;
+use crate::tree::Tree;
+
+/// Stanzas of a piece. Fewer cost less when one changes, and more bytes in all.
+const SHAPE: Shape = Shape { least: 384, usual: 128, most: 1_024 };
 
 /// Assembles a repository of these packages. The order in which they are given does not matter; the same package given
-/// again counts once. Without packages the indexes are there, and empty.
+/// again counts once. Without packages the indexes are there, and empty. `kept` only saves time.
 ///
 /// # Errors
 /// [`RepoError`]: settings or fields that an index cannot hold, packages that contradict each other.
-pub fn assemble(settings: &Settings, binaries: &[Binary], sources: &[SourcePackage]) -> Result<Assembled, RepoError> {
-    pool::check(settings)?;
-    let mut pool = Pool::default();
-    let mut indexes = binary_indexes(settings, binaries, &mut pool)?;
-    indexes.append(&mut source_indexes(settings, sources, &mut pool)?);
-
-    let mut made = Assembled { tree: pool.tree, contents: BTreeMap::new(), indexes: Vec::new() };
-    let compressed: Vec<_> = indexes
-        .into_par_iter()
-        .map(|(path, text)| match compress::compress(text.as_bytes()) {
-            Ok(forms) => Ok((path, text, forms)),
-            Err(source) => Err(RepoError::Compress { path, source }),
-        })
-        .collect::<Result<_, _>>()?;
-    for (path, text, forms) in compressed {
-        made.indexes.push(entry(path.clone(), text.as_bytes()));
-        made.add(settings, format!("{path}.gz"), forms.gz)?;
-        made.add(settings, format!("{path}.xz"), forms.xz)?;
-    }
-    made.indexes.sort();
-    Ok(made)
-}
-
-impl Assembled {
-    /// Puts a made file below `dists/<codename>`: under its name, and under its digest for those who read an older
-    /// `Release`.
-    fn add(&mut self, settings: &Settings, path: String, bytes: Vec<u8>) -> Result<(), RepoError> {
-        let dists = format!("dists/{}", settings.codename);
-        let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
-        let entry = entry(path, &bytes);
-        let folder = entry.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let by_hash = format!("{dists}/{folder}/by-hash/SHA256/{}", entry.sha256);
-        pool::put_file(&mut self.tree, format!("{dists}/{}", entry.path), digest, size)?;
-        pool::put_file(&mut self.tree, by_hash, digest, size)?;
-        self.contents.insert(digest, bytes);
-        self.indexes.push(entry);
-        Ok(())
-    }
-}
-
-fn entry(path: String, bytes: &[u8]) -> IndexEntry {
-    IndexEntry { path, size: bytes.len() as u64, sha256: Sha256::of(bytes) }
-}
-
-/// A package's place in its indexes. The last part tells udebs and arches apart.
-type Key = (String, Version, String);
-
-/// Texts of indexes by path below `dists/<codename>`, without a compression's ending.
-type Indexes = BTreeMap<String, String>;
-
-fn binary_indexes(
+pub fn assemble(
     settings: &Settings,
     binaries: &[Binary],
-    pool: &mut Pool,
-) -> Result<Vec<(String, String)>, RepoError> {
-    let mut sorted: BTreeMap<Key, &Binary> = BTreeMap::new();
+    sources: &[SourcePackage],
+    kept: &dyn Keep,
+) -> Result<Assembled, RepoError> {
+    pool::check(settings)?;
+    let mut pool = Pool::default();
+    let sorted = sorted(settings, binaries)?;
+    let mut folders = Vec::with_capacity(sorted.len());
+    for package in &sorted {
+        let folder = pool::folder(&package.area, &package.facts.source);
+        pool::put(&mut pool, &folder, &package.file, &package.made_by)?;
+        folders.push(folder);
+    }
+    let of_sources = source_indexes(settings, sources, &mut pool)?;
+    let mut tree = pool.tree;
+    let mut made = BTreeMap::new();
+    let mut suite = |settings: Settings, is_debug: bool, more: Vec<Entries<'_>>| {
+        let packages = sorted.iter().zip(&folders).filter(|(package, _)| package.facts.is_debug == is_debug);
+        let mut wanted =
+            binary_indexes(&settings, &packages.map(|(p, folder)| (*p, folder.as_str())).collect::<Vec<_>>());
+        wanted.extend(more);
+        let indexes: Vec<Index> =
+            wanted.into_par_iter().map(|entries| index::make(&entries, kept)).collect::<Result<_, _>>()?;
+        let indexes = add(&mut tree, &mut made, &settings.codename, indexes)?;
+        Ok::<_, RepoError>(Suite { settings, indexes })
+    };
+    let suites = [suite(settings.clone(), false, of_sources)?, suite(settings.for_debug(), true, Vec::new())?];
+    Ok(Assembled { tree, contents: made, suites })
+}
+
+/// Puts compressed indexes below `dists/<codename>`: under their names, and under their digests for those who read an older
+/// `Release`. What `Release` lists, sorted by path.
+fn add(
+    tree: &mut Tree,
+    contents: &mut BTreeMap<Digest, Vec<u8>>,
+    codename: &str,
+    indexes: Vec<Index>,
+) -> Result<Vec<IndexEntry>, RepoError> {
+    let dists = format!("dists/{codename}");
+    let mut listed = Vec::with_capacity(indexes.len() * 3);
+    for Index { path, size, sha256, gz, xz } in indexes {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for (ending, bytes) in [("gz", gz), ("xz", xz)] {
+            let (digest, size, sha256) = (Digest::of(&bytes), bytes.len() as u64, Sha256::of(&bytes));
+            let path = format!("{path}.{ending}");
+            pool::put_file(tree, format!("{dists}/{path}"), digest, size)?;
+            pool::put_file(tree, format!("{dists}/{folder}/by-hash/SHA256/{sha256}"), digest, size)?;
+            contents.insert(digest, bytes);
+            listed.push(IndexEntry { path, size, sha256 });
+        }
+        listed.push(IndexEntry { path, size, sha256 });
+    }
+    listed.sort();
+    Ok(listed)
+}
+
+/// The packages by name, then by version, arch and kind; each once.
+fn sorted<'a>(settings: &Settings, binaries: &'a [Binary]) -> Result<Vec<&'a Binary>, RepoError> {
     for package in binaries {
         let from = &package.file.name;
         check_area(settings, &package.area, from)?;
-        let name = package_name(&package.control, "Package", from)?;
-        let arch = stanza::required(&package.control, "Architecture", from)?;
+        let arch = &package.facts.arch;
         if arch != "all" && !settings.arches.iter().any(|known| known.as_str() == arch) {
             return Err(RepoError::Arch { package: from.clone(), arch: arch.escape_debug().to_string() });
         }
-        let place = if package.udeb { format!("{arch} udeb") } else { arch.to_owned() };
-        insert(&mut sorted, (name, version(&package.control, from)?, place), package, |package| {
-            (&package.made_by, (&package.control, &package.area, &package.file))
-        })?;
     }
-
-    let mut indexes = Indexes::new();
-    for area in &settings.areas {
-        for arch in &settings.arches {
-            indexes.insert(format!("{area}/binary-{arch}/Packages"), String::new());
+    let mut sorted: Vec<&Binary> = binaries.iter().collect();
+    sorted.sort_by(|one, other| place(one).cmp(&place(other)));
+    for pair in sorted.windows(2) {
+        let (one, other) = (pair[0], pair[1]);
+        if place(one) == place(other) && (&one.area, &one.file) != (&other.area, &other.file) {
+            let (package, version, arch) = (&one.facts.name, one.facts.version.to_string(), &one.facts.arch);
+            let arch = if one.udeb { format!("{arch} udeb") } else { arch.clone() };
+            return Err(twice(package.clone(), version, arch, (&one.made_by, &other.made_by)));
         }
     }
-    for ((name, ..), package) in sorted {
-        let folder = pool::folder(&package.area, &source_name(&package.control, &name, &package.file.name)?);
-        pool::put(pool, &folder, &package.file, &package.made_by)?;
-        let text = stanza::binary(package, &folder)?;
-        let installer = if package.udeb { "/debian-installer" } else { "" };
-        let own = field(&package.control, "Architecture").unwrap_or("all");
-        for arch in &settings.arches {
-            let path = format!("{}{installer}/binary-{arch}/Packages", package.area);
-            // The installer's indexes are there for all arches once an area has anything for it.
-            let index = indexes.entry(path).or_default();
-            if own == "all" || own == arch.as_str() {
-                index.push_str(&text);
+    sorted.dedup_by(|one, other| place(one) == place(other));
+    Ok(sorted)
+}
+
+/// A package's place in its indexes.
+fn place(package: &Binary) -> (&str, &Version, &str, bool) {
+    let Binary { facts, udeb, .. } = package;
+    (&facts.name, &facts.version, &facts.arch, *udeb)
+}
+
+fn twice(package: String, version: String, arch: String, (one, other): (&String, &String)) -> RepoError {
+    RepoError::Twice { package, version, arch, makers: Makers { one: one.clone(), other: other.clone() } }
+}
+
+/// `Packages` and `Contents` of each area and arch. The installer's are there for all arches once an area has anything for it.
+fn binary_indexes<'a>(settings: &Settings, packages: &[(&'a Binary, &'a str)]) -> Vec<Entries<'a>> {
+    let mut indexes = Vec::new();
+    for area in &settings.areas {
+        for udeb in [false, true] {
+            let of_area = packages.iter().filter(|(package, _)| package.area == *area && package.udeb == udeb);
+            let of_area: Vec<(&Binary, &str)> = of_area.copied().collect();
+            if udeb && of_area.is_empty() {
+                continue;
+            }
+            let (folder, kind) = if udeb { ("/debian-installer", "udeb-") } else { ("", "") };
+            for arch in &settings.arches {
+                let is_in = |(package, _): &&(&Binary, &str)| is_for(package, arch);
+                let chosen: Vec<(&Binary, &str)> = of_area.iter().filter(is_in).copied().collect();
+                let files: Vec<&Binary> = chosen.iter().map(|(package, _)| *package).collect();
+                indexes.push(packages_index(format!("{area}{folder}/binary-{arch}/Packages"), chosen));
+                indexes.push(contents::entries(format!("{area}/Contents-{kind}{arch}"), &files));
             }
         }
     }
-    Ok(indexes.into_iter().collect())
+    indexes
 }
 
-fn source_indexes(
+fn is_for(package: &Binary, arch: &Arch) -> bool {
+    let own = package.facts.arch.as_str();
+    own == "all" || own == arch.as_str()
+}
+
+fn packages_index<'a>(path: String, packages: Vec<(&'a Binary, &'a str)>) -> Entries<'a> {
+    let names = packages.iter().map(|(package, _)| package.facts.name.as_bytes()).collect();
+    let write = Box::new(move |number: usize, to: &mut Vec<u8>| {
+        let (package, folder) = packages[number];
+        package.facts.put_stanza(to, folder, &package.file);
+    });
+    Entries { path, names, shape: SHAPE, write }
+}
+
+/// A source package's place in its index, and its stanza.
+type Sources<'a> = BTreeMap<(String, Version), (&'a SourcePackage, String)>;
+
+fn source_indexes<'a>(
     settings: &Settings,
-    sources: &[SourcePackage],
+    sources: &'a [SourcePackage],
     pool: &mut Pool,
-) -> Result<Vec<(String, String)>, RepoError> {
-    let mut sorted: BTreeMap<Key, &SourcePackage> = BTreeMap::new();
+) -> Result<Vec<Entries<'a>>, RepoError> {
+    let mut sorted: Sources<'a> = BTreeMap::new();
     for package in sources {
         let from = &package.dsc_file.name;
         check_area(settings, &package.area, from)?;
-        let name = package_name(&package.dsc, "Source", from)?;
-        insert(&mut sorted, (name, version(&package.dsc, from)?, "source".to_owned()), package, |package| {
-            (&package.made_by, (&package.dsc, &package.area, &package.dsc_file, &package.files))
-        })?;
+        let name = checked_name(stanza::required(&package.dsc, "Source", from)?, "Source", from)?;
+        let key = (name, version(&package.dsc, from)?);
+        let same = |package: &'a SourcePackage| (&package.dsc, &package.area, &package.dsc_file, &package.files);
+        match sorted.get(&key) {
+            Some((there, _)) if same(there) != same(package) => {
+                let (name, version) = key;
+                let makers = (&there.made_by, &package.made_by);
+                return Err(twice(name, version.to_string(), "source".to_owned(), makers));
+            }
+            Some(_) => {}
+            None => drop(sorted.insert(key, (package, String::new()))),
+        }
     }
-    let mut indexes: Indexes =
-        settings.areas.iter().map(|area| (format!("{area}/source/Sources"), String::new())).collect();
-    for ((name, ..), package) in sorted {
-        let folder = pool::folder(&package.area, &name);
+    for ((name, _), (package, text)) in &mut sorted {
+        let folder = pool::folder(&package.area, name);
         for file in package.files.iter().chain([&package.dsc_file]) {
             pool::put(pool, &folder, file, &package.made_by)?;
         }
-        let index = indexes.entry(format!("{}/source/Sources", package.area)).or_default();
-        index.push_str(&stanza::source(package, &folder)?);
+        *text = stanza::source(package, &folder)?;
     }
-    Ok(indexes.into_iter().collect())
+    let of_area = |area: &String| {
+        let stanzas = sorted.values().filter(|(package, _)| package.area == *area);
+        let stanzas: Vec<(&'a SourcePackage, String)> = stanzas.cloned().collect();
+        let names = stanzas.iter().map(|(package, _)| source_name(package)).collect();
+        let write = Box::new(move |number: usize, to: &mut Vec<u8>| to.extend_from_slice(stanzas[number].1.as_bytes()));
+        Entries { path: format!("{area}/source/Sources"), names, shape: SHAPE, write }
+    };
+    Ok(settings.areas.iter().map(of_area).collect())
 }
 
-/// Puts a package in; again is no mistake as long as it is the same. `told` says who made one, and what of it must be the same.
-fn insert<'a, P, Same: PartialEq>(
-    sorted: &mut BTreeMap<Key, &'a P>,
-    key: Key,
-    package: &'a P,
-    told: impl Fn(&'a P) -> (&'a String, Same),
-) -> Result<(), RepoError> {
-    let (other, content) = told(package);
-    match sorted.get(&key).map(|there| told(there)) {
-        Some((one, there)) if there != content => {
-            let (name, version, arch) = key;
-            let makers = Makers { one: one.clone(), other: other.clone() };
-            Err(RepoError::Twice { package: name, version: version.to_string(), arch, makers })
-        }
-        _ => {
-            sorted.insert(key, package);
-            Ok(())
-        }
-    }
+fn source_name(package: &SourcePackage) -> &[u8] {
+    super::field(&package.dsc, "Source").unwrap_or_default().as_bytes()
 }
 
 fn check_area(settings: &Settings, area: &str, package: &str) -> Result<(), RepoError> {
@@ -164,27 +202,4 @@ fn check_area(settings: &Settings, area: &str, package: &str) -> Result<(), Repo
         return Ok(());
     }
     Err(RepoError::Area { package: package.to_owned(), area: area.escape_debug().to_string() })
-}
-
-fn package_name(fields: &Fields, name: &'static str, from: &str) -> Result<String, RepoError> {
-    checked_name(stanza::required(fields, name, from)?, name, from)
-}
-
-/// The source package of a binary package: `Source` may carry its version in brackets, and is left out where both have
-/// one name.
-fn source_name(control: &Fields, package: &str, from: &str) -> Result<String, RepoError> {
-    let source = field(control, "Source").and_then(|source| source.split_whitespace().next());
-    checked_name(source.unwrap_or(package), "Source", from)
-}
-
-fn checked_name(text: &str, name: &str, from: &str) -> Result<String, RepoError> {
-    match PackageName::new(text) {
-        Ok(checked) => Ok(checked.as_str().to_owned()),
-        Err(_) => Err(RepoError::Field { package: from.to_owned(), field: name.to_owned() }),
-    }
-}
-
-fn version(fields: &Fields, from: &str) -> Result<Version, RepoError> {
-    Version::new(stanza::required(fields, "Version", from)?)
-        .map_err(|_| RepoError::Field { package: from.to_owned(), field: "Version".to_owned() })
 }

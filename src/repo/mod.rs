@@ -5,13 +5,21 @@
 //! [`release_text`] for a caller that has a clock, and an envelope around a content that does not change with it.
 //!
 //! ```text
-//! packages ─ stanza.rs ─► indexes ─ compress.rs ─► dists/<codename>/<area>/… with by-hash ┐
-//!          └ pool.rs ───► pool/<area>/<prefix>/<source>/<file> ───────────────────────────┴─► Assembled
-//! Assembled::indexes + a date ─ release.rs ─► Release
+//! package ─ facts.rs, stanza.rs ─► Facts, which are kept
+//! Facts ─ index.rs, contents.rs ─► pieces, which are kept ─► dists/<codename>/<area>/… with by-hash ┐
+//!       └ pool.rs ───► pool/<area>/<prefix>/<source>/<file> ────────────────────────────────────────┴─► Assembled
+//! Suite + a date ─ release.rs ─► Release
 //! ```
+//!
+//! An index is compressed in pieces that are cut by names, so that one package more costs no more than its piece (`cut.rs`,
+//! `packed.rs`). What comes out depends on the packages alone: what is kept only saves time.
 
 mod apt;
-mod compress;
+mod contents;
+mod cut;
+mod facts;
+mod index;
+mod packed;
 mod pool;
 mod release;
 mod rows;
@@ -21,6 +29,8 @@ pub mod yum;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use apt::assemble;
+pub use facts::{FORM as FACTS_FORM, Facts};
+pub use index::{Keep, KeepNothing};
 pub use release::{release_text, sources_entry};
 pub use rows::{Change, Changed, Row, changes, rows};
 use serde::{Deserialize, Serialize};
@@ -48,6 +58,16 @@ pub struct Settings {
     pub description: String,
     /// Arches that have an index each. Not empty, never `all`: such packages stand in every arch's index.
     pub arches: BTreeSet<Arch>,
+}
+
+impl Settings {
+    /// Those of the suite for its debug symbols, beside it.
+    #[must_use]
+    pub fn for_debug(&self) -> Self {
+        let debug = |name: &str| format!("{name}-debug");
+        let description = format!("{}: debug symbols", self.description);
+        Self { suite: debug(&self.suite), codename: debug(&self.codename), description, ..self.clone() }
+    }
 }
 
 /// A suite of an APT repository: what is below one folder of `dists/`.
@@ -79,8 +99,8 @@ pub type Fields = Vec<(String, String)>;
 /// A binary package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binary {
-    /// The control file inside the `.deb`.
-    pub control: Fields,
+    /// What it says of itself.
+    pub facts: Facts,
     /// The area it goes to, such as `main`.
     pub area: String,
     /// The `.deb` or `.udeb`.
@@ -109,13 +129,13 @@ pub struct SourcePackage {
 /// A repository without its `Release` files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assembled {
-    /// Everything below the repository's root: `pool/` and `dists/<codename>/`.
+    /// Everything below the repository's root: `pool/`, and `dists/<codename>/` of both suites.
     pub tree: Tree,
     /// The bytes of the files that were made here. The pool's are the caller's.
     pub contents: BTreeMap<Digest, Vec<u8>>,
-    /// What `Release` has to list, sorted by path. Uncompressed indexes are listed but not in the tree, as in Debian's
-    /// own archive: apt checks what it unpacked against them.
-    pub indexes: Vec<IndexEntry>,
+    /// The suite, and the one for debug symbols. Uncompressed indexes are listed but not in the tree, as in Debian's own
+    /// archive: apt checks what it unpacked against them.
+    pub suites: [Suite; 2],
 }
 
 /// One line of a `Release` file.

@@ -48,23 +48,26 @@ pub fn release_text(
 
 /// The text of a `.sources` file (sources.list(5), the deb822 style) for `/etc/apt/sources.list.d/`.
 ///
+/// The first of `suites` is used as it is; those behind it, which have no source packages, wait for somebody to enable them.
 /// `uri` is the repository's root; `signed_by` is where the public key lies on the machine that uses it.
 ///
 /// # Errors
 /// [`RepoError::Setting`] for settings, an address or a path that do not fit on a line.
-pub fn sources_entry(settings: &Settings, uri: &str, signed_by: &str) -> Result<String, RepoError> {
-    pool::check(settings)?;
+pub fn sources_entry(suites: &[&Settings], uri: &str, signed_by: &str) -> Result<String, RepoError> {
     for (setting, value) in [("address", uri), ("key's path", signed_by)] {
         if value.is_empty() || value.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
             let value = value.escape_debug().to_string();
             return Err(RepoError::Setting { setting, value, problem: "is empty or has white space" });
         }
     }
-    Ok(format!(
-        "Types: deb deb-src\nURIs: {uri}\nSuites: {}\nComponents: {}\nSigned-By: {signed_by}\n",
-        settings.codename,
-        settings.areas.join(" ")
-    ))
+    let mut text = String::new();
+    for settings in suites {
+        pool::check(settings)?;
+        let head = if text.is_empty() { "Types: deb deb-src\n" } else { "\nEnabled: no\nTypes: deb\n" };
+        let (suite, areas) = (&settings.codename, settings.areas.join(" "));
+        let _ = write!(text, "{head}URIs: {uri}\nSuites: {suite}\nComponents: {areas}\nSigned-By: {signed_by}\n");
+    }
+    Ok(text)
 }
 
 /// Such as `Sat, 21 Nov 2026 10:00:00 UTC`.

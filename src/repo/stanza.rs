@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{Binary, Blob, Fields, RepoError, SourcePackage, field};
+use super::{Blob, Fields, RepoError, SourcePackage, field};
 
 /// Fields of an archive or of dpkg's database: a package that brings them along must not be believed.
 const NOT_FROM_PACKAGES: [&str; 7] = ["filename", "size", "md5sum", "sha1", "sha256", "sha512", "status"];
@@ -18,30 +18,21 @@ const NOT_FROM_DSC: [&str; 7] =
 /// The fields that dpkg puts after those of the archive.
 const AFTER_FILE: [&str; 7] = ["section", "priority", "multi-arch", "homepage", "description", "tag", "task"];
 
-/// The stanza of a binary package, with the empty line at its end.
-pub(super) fn binary(package: &Binary, folder: &str) -> Result<String, RepoError> {
-    let from = &package.file.name;
-    check(&package.control, from)?;
-    let mut text = String::new();
-    put(&mut text, "Package", required(&package.control, "Package", from)?);
-    let mut ours = Some(&package.file);
-    for (key, value) in &package.control {
+/// The stanza of a binary package: what stands before the archive's own fields, and behind them.
+pub(super) fn binary(control: &Fields, from: &str) -> Result<(String, String), RepoError> {
+    check(control, from)?;
+    let (mut head, mut tail) = (String::new(), String::new());
+    put(&mut head, "Package", required(control, "Package", from)?);
+    let mut is_behind = false;
+    for (key, value) in control {
         let lower = key.to_ascii_lowercase();
         if lower == "package" || NOT_FROM_PACKAGES.contains(&lower.as_str()) {
             continue;
         }
-        if AFTER_FILE.contains(&lower.as_str())
-            && let Some(file) = ours.take()
-        {
-            put_file(&mut text, folder, file);
-        }
-        put(&mut text, key, value);
+        is_behind |= AFTER_FILE.contains(&lower.as_str());
+        put(if is_behind { &mut tail } else { &mut head }, key, value);
     }
-    if let Some(file) = ours {
-        put_file(&mut text, folder, file);
-    }
-    text.push('\n');
-    Ok(text)
+    Ok((head, tail))
 }
 
 /// The stanza of a source package, with the empty line at its end.
@@ -77,8 +68,10 @@ pub(super) fn required<'a>(fields: &'a Fields, name: &'static str, package: &str
     }
 }
 
-fn put_file(text: &mut String, folder: &str, file: &Blob) {
-    let _ = writeln!(text, "Filename: {folder}/{}\nSize: {}\nSHA256: {}", file.name, file.size, file.sha256);
+/// The archive's own fields.
+pub(super) fn put_file(text: &mut Vec<u8>, folder: &str, file: &Blob) {
+    let lines = format!("Filename: {folder}/{}\nSize: {}\nSHA256: {}\n", file.name, file.size, file.sha256);
+    text.extend_from_slice(lines.as_bytes());
 }
 
 /// Writes a field that [`check`] let through.

@@ -1,3 +1,6 @@
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use super::*;
 use crate::tree::Entry;
 
@@ -19,14 +22,48 @@ fn blob(name: &str, content: &str) -> Blob {
 }
 
 mod contradictions;
+mod indexes;
+
+/// A binary package before its control file is read.
+#[derive(Clone)]
+struct Sample {
+    control: Fields,
+    files: Vec<Vec<u8>>,
+    area: String,
+    file: Blob,
+    udeb: bool,
+    made_by: String,
+}
+
+impl Sample {
+    fn read(&self) -> Result<Binary, RepoError> {
+        let facts = Facts::new(&self.control, &self.files, &self.file.name)?;
+        let (area, file, made_by) = (self.area.clone(), self.file.clone(), self.made_by.clone());
+        Ok(Binary { facts, area, file, udeb: self.udeb, made_by })
+    }
+}
+
+fn assemble(settings: &Settings, binaries: &[Sample], sources: &[SourcePackage]) -> Result<Assembled, RepoError> {
+    assemble_with(settings, binaries, sources, &KeepNothing)
+}
+
+fn assemble_with(
+    settings: &Settings,
+    binaries: &[Sample],
+    sources: &[SourcePackage],
+    kept: &dyn Keep,
+) -> Result<Assembled, RepoError> {
+    let binaries: Vec<Binary> = binaries.iter().map(Sample::read).collect::<Result<_, _>>()?;
+    super::assemble(settings, &binaries, sources, kept)
+}
 
 fn fields(pairs: &[(&str, &str)]) -> Fields {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn binary(name: &str, version: &str, arch: &str, source: &str) -> Binary {
+fn binary(name: &str, version: &str, arch: &str, source: &str) -> Sample {
     let description = format!("the package {name}\n with a line\n .\n and another");
-    Binary {
+    Sample {
         control: fields(&[
             ("Package", name),
             ("Source", source),
@@ -38,6 +75,7 @@ fn binary(name: &str, version: &str, arch: &str, source: &str) -> Binary {
             ("Priority", "optional"),
             ("Description", &description),
         ]),
+        files: vec![format!("usr/share/doc/{name}/copyright").into_bytes()],
         area: "main".to_owned(),
         file: blob(&format!("{name}_{version}_{arch}.deb"), &format!("{name} {version} {arch}")),
         udeb: false,
@@ -66,7 +104,7 @@ fn source() -> SourcePackage {
     }
 }
 
-fn sample() -> (Vec<Binary>, Vec<SourcePackage>) {
+fn sample() -> (Vec<Sample>, Vec<SourcePackage>) {
     let mut udeb = binary("libmd0-udeb", "1.0-1", "amd64", "libmd");
     udeb.udeb = true;
     udeb.file.name = "libmd0-udeb_1.0-1_amd64.udeb".to_owned();
@@ -82,13 +120,32 @@ fn sample() -> (Vec<Binary>, Vec<SourcePackage>) {
 
 /// The text of the index at `path`, unpacked from what was made.
 fn index(made: &Assembled, path: &str) -> String {
+    index_of(made, 0, path)
+}
+
+fn index_of(made: &Assembled, suite: usize, path: &str) -> String {
+    String::from_utf8(unpacked(made, suite, path)).expect("text")
+}
+
+fn bytes_of(made: &Assembled, path: &str) -> Vec<u8> {
+    unpacked(made, 0, path)
+}
+
+/// The same from both compressed forms, as it is listed.
+fn unpacked(made: &Assembled, suite: usize, path: &str) -> Vec<u8> {
     use std::io::Read as _;
-    let place = format!("dists/bookworm/{path}.xz").parse().expect("plain");
-    let Some(Entry::File { digest, .. }) = made.tree.get(&place) else { panic!("no {path}") };
-    let mut text = String::new();
-    liblzma::read::XzDecoder::new(&made.contents[digest][..]).read_to_string(&mut text).expect("unpacks");
-    let listed = made.indexes.iter().find(|entry| entry.path == path).expect("listed");
-    assert_eq!((listed.size, listed.sha256), (text.len() as u64, Sha256::of(text.as_bytes())));
+    let Suite { settings, indexes } = &made.suites[suite];
+    let bytes = |ending: &str| {
+        let place = format!("dists/{}/{path}.{ending}", settings.codename).parse().expect("plain");
+        let Some(Entry::File { digest, .. }) = made.tree.get(&place) else { panic!("no {path}.{ending}") };
+        &made.contents[digest][..]
+    };
+    let (mut text, mut same) = (Vec::new(), Vec::new());
+    liblzma::read::XzDecoder::new(bytes("xz")).read_to_end(&mut text).expect("unpacks");
+    flate2::read::GzDecoder::new(bytes("gz")).read_to_end(&mut same).expect("unpacks");
+    assert_eq!(text, same);
+    let listed = indexes.iter().find(|entry| entry.path == path).expect("listed");
+    assert_eq!((listed.size, listed.sha256), (text.len() as u64, Sha256::of(&text)));
     text
 }
 
@@ -99,6 +156,14 @@ fn layout() {
     let paths: Vec<String> =
         made.tree.files().map(|(path, ..)| path.to_string()).filter(|path| !path.contains("by-hash")).collect();
     insta::assert_snapshot!(paths.join("\n"), @r#"
+dists/bookworm/main/Contents-amd64.gz
+dists/bookworm/main/Contents-amd64.xz
+dists/bookworm/main/Contents-arm64.gz
+dists/bookworm/main/Contents-arm64.xz
+dists/bookworm/main/Contents-udeb-amd64.gz
+dists/bookworm/main/Contents-udeb-amd64.xz
+dists/bookworm/main/Contents-udeb-arm64.gz
+dists/bookworm/main/Contents-udeb-arm64.xz
 dists/bookworm/main/binary-amd64/Packages.gz
 dists/bookworm/main/binary-amd64/Packages.xz
 dists/bookworm/main/binary-arm64/Packages.gz
@@ -109,6 +174,14 @@ dists/bookworm/main/debian-installer/binary-arm64/Packages.gz
 dists/bookworm/main/debian-installer/binary-arm64/Packages.xz
 dists/bookworm/main/source/Sources.gz
 dists/bookworm/main/source/Sources.xz
+dists/bookworm-debug/main/Contents-amd64.gz
+dists/bookworm-debug/main/Contents-amd64.xz
+dists/bookworm-debug/main/Contents-arm64.gz
+dists/bookworm-debug/main/Contents-arm64.xz
+dists/bookworm-debug/main/binary-amd64/Packages.gz
+dists/bookworm-debug/main/binary-amd64/Packages.xz
+dists/bookworm-debug/main/binary-arm64/Packages.gz
+dists/bookworm-debug/main/binary-arm64/Packages.xz
 pool/main/h/hello/hello-doc_2_all.deb
 pool/main/libm/libmd/libmd0-udeb_1.0-1_amd64.udeb
 pool/main/libm/libmd/libmd0_1.0-10_amd64.deb
@@ -118,17 +191,17 @@ pool/main/libm/libmd/libmd_1.0-1.dsc
 pool/main/libm/libmd/libmd_1.0.orig.tar.xz
 "#);
     // The same packages are the same bytes for ever; a change here is a change of every published index.
-    assert_eq!(made.tree.digest().to_string(), "b61566f021bf841da4b8d8bd3dba0ef596ad90f989a17a3a76ad8faffbaf1c5b");
+    assert_eq!(made.tree.digest().to_string(), "5b334b6219da544a0545eda5cb67e12c00558b7185989b249b5ddf3e2fdf6b92");
 }
 
 #[test]
 fn every_index_is_there_by_hash_and_has_its_bytes() {
     let (binaries, sources) = sample();
     let made = assemble(&settings(), &binaries, &sources).expect("assembles");
-    for IndexEntry { path, size, sha256 } in &made.indexes {
+    for IndexEntry { path, size, sha256 } in &made.suites[0].indexes {
         let place: crate::path::TreePath = format!("dists/bookworm/{path}").parse().expect("plain");
         let Some(entry) = made.tree.get(&place) else {
-            assert!(!path.contains("es."), "`{path}` is listed and not there");
+            assert!(!path.ends_with("gz") && !path.ends_with("xz"), "`{path}` is listed and not there");
             continue;
         };
         let folder = path.rsplit_once('/').expect("in a folder").0;
@@ -138,7 +211,7 @@ fn every_index_is_there_by_hash_and_has_its_bytes() {
         let bytes = &made.contents[digest];
         assert_eq!((bytes.len() as u64, Sha256::of(bytes), Digest::of(bytes)), (*size, *sha256, *digest));
     }
-    assert_eq!(made.tree.files().filter(|(path, ..)| path.to_string().contains("by-hash")).count(), 10);
+    assert_eq!(made.tree.files().filter(|(path, ..)| path.to_string().contains("by-hash")).count(), 22);
 }
 
 #[test]
@@ -219,7 +292,7 @@ fn an_empty_repository_has_empty_indexes() {
     for path in ["main/binary-amd64/Packages", "main/binary-arm64/Packages", "main/source/Sources"] {
         assert_eq!(index(&made, path), "");
     }
-    assert_eq!(made.indexes.len(), 9);
+    assert_eq!(made.suites.map(|suite| suite.indexes.len()), [15, 12]);
 }
 
 #[test]
@@ -246,11 +319,19 @@ SHA256:
  73834addcec75fafd7d73717ca1614a1324652ffa70b4b6c44fa359ae5a69dab 5400 main/binary-amd64/Packages
  3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d  900 main/source/Sources
 "#);
-    let text = sources_entry(&settings(), "file:/srv/opb", "/usr/share/keyrings/opb.pgp").expect("writes");
+    let text = sources_entry(&[&settings(), &settings().for_debug()], "file:/srv/opb", "/usr/share/keyrings/opb.pgp")
+        .expect("writes");
     insta::assert_snapshot!(text, @r#"
 Types: deb deb-src
 URIs: file:/srv/opb
 Suites: bookworm
+Components: main
+Signed-By: /usr/share/keyrings/opb.pgp
+
+Enabled: no
+Types: deb
+URIs: file:/srv/opb
+Suites: bookworm-debug
 Components: main
 Signed-By: /usr/share/keyrings/opb.pgp
 "#);
@@ -258,7 +339,7 @@ Signed-By: /usr/share/keyrings/opb.pgp
 }
 
 /// The message and the help of what `change` makes of the sample.
-fn refusal(change: impl FnOnce(&mut Settings, &mut Vec<Binary>, &mut Vec<SourcePackage>)) -> String {
+fn refusal(change: impl FnOnce(&mut Settings, &mut Vec<Sample>, &mut Vec<SourcePackage>)) -> String {
     let (mut settings, (mut binaries, mut sources)) = (settings(), sample());
     change(&mut settings, &mut binaries, &mut sources);
     let error = assemble(&settings, &binaries, &sources).expect_err("is refused");
@@ -296,7 +377,7 @@ fn what_does_not_belong() {
 fn no_field_can_end_its_stanza_or_forge_another() {
     let field_of = |said: &str| said.split('`').nth(1).expect("quoted").to_owned();
     for value in ["x\n\nPackage: evil", "x\nFilename: /etc/passwd", "x\n \n y", "x\r\n y", "\u{1b}[2J", "x\n"] {
-        let change = |_: &mut Settings, binaries: &mut Vec<Binary>, _: &mut Vec<SourcePackage>| {
+        let change = |_: &mut Settings, binaries: &mut Vec<Sample>, _: &mut Vec<SourcePackage>| {
             binaries[0].control[4].1 = value.to_owned();
         };
         if value == "x\n" {
@@ -356,7 +437,7 @@ fn settings_that_are_refused() {
         ("file:/a b", "/k", "the repository's address `file:/a b` is empty or has white space"),
         ("file:/a", "/k\nTrusted: yes", "the repository's key's path `/k\\nTrusted: yes` is empty or has white space"),
     ] {
-        assert_eq!(sources_entry(&settings(), uri, key).expect_err("is refused").to_string(), said);
+        assert_eq!(sources_entry(&[&settings()], uri, key).expect_err("is refused").to_string(), said);
     }
     let error = release_text(&settings(), &[], i64::MAX, None).expect_err("is refused");
     assert_eq!(error.to_string(), "writing a release file for the time 9223372036854775807, which no date stands for");

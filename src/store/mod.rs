@@ -12,6 +12,7 @@
 //! rivals/ab/cdef…/  other results of a key          owed/<key>             keys whose bytes are to come
 //! runs/<id>.jsonl  what runs did, and why (append-only)
 //! signed/ab/cdef….json  packages with signatures: which objects they are
+//! pieces/<shelf>/  what is put together again, disposable
 //! work/<id>/       what is under way           locks/                  one file for each lock that is held
 //! failed/<uid>/<id>/   what failed steps left, disposable
 //! index.sqlite     an accelerator over `realised/`, rebuilt from it whenever it is lost or damaged
@@ -44,6 +45,7 @@ mod locks;
 mod logs;
 mod objects;
 mod owed;
+mod pieces;
 #[cfg(test)]
 mod power_tests;
 mod realisations;
@@ -78,6 +80,7 @@ pub use ledger::{Known, Ledger, Released};
 pub use listed::Listed;
 pub use locks::{Holder, KeyLock, TryLock};
 pub use logs::{LogReader, LogTime, MOST_TIMES};
+pub use pieces::Shelf;
 pub use realisations::{Realisation, Recorded};
 pub use rivals::Rival;
 pub use roots::{CommittedRoot, RootEntry};
@@ -99,9 +102,9 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 17] = [
+const FOLDERS: [&str; 18] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
-    "locks", "owed", "rivals", "runs", "failed", "signed",
+    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.

@@ -1,5 +1,6 @@
 //! Objects: file contents by their BLAKE3, and by the SHA-256 that archives name them with.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self as std_io, Read, Write};
 
@@ -41,6 +42,30 @@ impl Store {
     /// Where it cannot be written.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         Ok(self.put_file(&mut &bytes[..], u64::MAX)?.0)
+    }
+
+    /// Stores many contents, durably, all of them at once.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn put_all(&self, contents: &[&[u8]]) -> Result<(), StoreError> {
+        let contents: BTreeMap<Digest, &[u8]> = contents.iter().map(|bytes| (Digest::of(bytes), *bytes)).collect();
+        self.uses(&contents.keys().map(|digest| Used::Object(*digest)).collect::<Vec<_>>())?;
+        let (mut temps, mut here) = (BTreeMap::new(), BTreeSet::new());
+        for (digest, bytes) in contents {
+            if self.object_size(digest) == Some(bytes.len() as u64) {
+                here.insert(folder_of(&object_place(&digest)).to_owned());
+                continue;
+            }
+            let mut temp = self.temp()?;
+            let written = temp.file().and_then(|file| file.write_all(bytes));
+            let finished = written.and_then(|()| temp.finish(OBJECT_MODE, false));
+            finished.map_err(io("writing an object", &self.object_path(digest)))?;
+            temps.insert(digest, temp);
+        }
+        self.settle_objects(temps)?;
+        // Also of what was here: who put it may not have come as far as this yet.
+        here.iter().try_for_each(|folder| self.sync_folder(folder))
     }
 
     /// Stores what `from` yields, durably; returns its digest and size in bytes.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use opb::name::ChannelName;
 use opb::path::HostPath;
 use opb::publish::{Content, Naming, Part, Request, Way, publish};
-use opb::repo::{Suite, assemble};
+use opb::repo::{KeepNothing, assemble};
 use opb::store::Store;
 
 use super::serve::serve;
@@ -81,17 +81,17 @@ fn part(site: &mut Site, store: &Store, turn: u32) -> Part {
     let bytes = std::fs::read(&file).expect("reads");
     store.put_bytes(&bytes).expect("stored");
     let binary = opb::repo::Binary {
-        control: super::fields(&control),
+        facts: opb::repo::Facts::new(&super::fields(&control), &[], name).expect("reads"),
         area: "main".to_owned(),
         file: site.blob(&file),
         udeb: false,
         made_by: "build:sample".to_owned(),
     };
     let settings = site.settings();
-    let made = assemble(&settings, &[binary], &[]).expect("assembles");
+    let made = assemble(&settings, &[binary], &[], &KeepNothing).expect("assembles");
     for bytes in made.contents.values() {
         store.put_bytes(bytes).expect("stored");
     }
-    let content = Content::Apt(vec![Suite { settings, indexes: made.indexes }]);
+    let content = Content::Apt(made.suites.into());
     Part { distro: "debian-12".parse().expect("a name"), tree: store.put_tree(&made.tree).expect("stored"), content }
 }

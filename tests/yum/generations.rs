@@ -9,7 +9,6 @@ use opb::name::{ChannelName, DistroName};
 use opb::package::rpm::Package;
 use opb::path::HostPath;
 use opb::publish::{Content, Naming, Part, Published, Request, Way, YumSettings, publish};
-use opb::repo::Suite;
 use opb::repo::yum::{Unsigned, lay_out};
 use opb::sign::{SecretKey, Signer};
 use opb::store::Store;
@@ -327,13 +326,13 @@ fn one_channel_has_both_kinds() {
         description: "packages".to_owned(),
         arches: ["amd64".parse().expect("plain")].into_iter().collect(),
     };
-    let made = opb::repo::assemble(&settings, &[], &[]).expect("assembles");
+    let made = opb::repo::assemble(&settings, &[], &[], &opb::repo::KeepNothing).expect("assembles");
     for bytes in made.contents.values() {
         channel.store.put_bytes(bytes).expect("stored");
     }
     let tree = channel.store.put_tree(&made.tree).expect("stored");
     let distro = "debian-12".parse().expect("a name");
-    let deb = Part { distro, tree, content: Content::Apt(vec![Suite { settings, indexes: made.indexes }]) };
+    let deb = Part { distro, tree, content: Content::Apt(made.suites.into()) };
     let parts = [channel.part("mini-1", Repodata::Gz), deb, channel.part("mini-2", Repodata::Xz)];
     channel.publish_in(&name(), &parts, NOW).expect("publishes");
     let files = channel.files();

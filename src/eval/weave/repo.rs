@@ -134,7 +134,7 @@ pub(super) fn weave(
                 continue;
             }
             // RPM packages have no installer's kind among them.
-            let outputs: &[&str] = if distro.rpm().is_some() { &["packages"] } else { &["packages", "udebs"] };
+            let outputs: &[&str] = if distro.rpm().is_some() { &["packages"] } else { &["packages", "debug", "udebs"] };
             let mut needs = Vec::new();
             let mut areas: BTreeMap<&AreaName, Vec<&ComponentName>> = BTreeMap::new();
             let held = components.iter().filter(|(name, made)| holds(channel, name, made.area.as_ref()));
@@ -159,6 +159,8 @@ pub(super) fn weave(
             let values = [
                 ("origin", text(&channel.origin, "opb")),
                 ("label", text(&channel.label, name.as_str())),
+                // Of what a repository of the same packages holds. Raise it with any change of that.
+                ("form", "2".to_owned()),
                 ("suite", distro.codename().to_owned()),
                 ("codename", distro.codename().to_owned()),
                 ("areas", areas_of(channel, &areas)),

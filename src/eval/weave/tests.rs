@@ -309,8 +309,8 @@ fn channels_read_what_they_hold() {
     let lock = lock(&["amd64", "arm64"], &[LIBMD]);
     let graph = weave(&project, &lock, &settings, &nowhere).expect("sound").graph;
     let roles = |name: &str| -> Vec<&str> { node(&graph, name).inputs().map(|input| input.role).collect() };
-    let of_amd = ["packages libmd/amd64", "source libmd", "udebs libmd/amd64"];
-    assert_eq!(roles("repo:all@mirage-1").len(), 5);
+    let of_amd = ["debug libmd/amd64", "packages libmd/amd64", "source libmd", "udebs libmd/amd64"];
+    assert_eq!(roles("repo:all@mirage-1").len(), 7);
     assert_eq!(roles("repo:none-of-arm@mirage-1"), of_amd);
     assert_eq!(roles("repo:no-arm@mirage-1"), of_amd);
 }

@@ -17,7 +17,6 @@
 
 mod layout;
 mod package;
-mod packed;
 mod piece;
 mod repomd;
 mod requires;
@@ -29,7 +28,7 @@ pub use layout::{SOURCES, Unsigned, base_arch, lay_out};
 pub use piece::{Piece, divide, key};
 pub use repomd::{RepoEntry, repo_file, repomd_text};
 
-use super::RepoError;
+use super::{RepoError, packed};
 use crate::digest::{Digest, Sha256};
 use crate::distro::Repodata;
 

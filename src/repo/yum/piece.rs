@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use super::packed::{self, Packed};
+use super::super::cut::{Shape, cut};
+use super::super::packed::{self, Effort, Packed};
 use super::{Entry, RepoError, package};
 use crate::digest::Digest;
 use crate::distro::Repodata;
@@ -14,11 +15,8 @@ use crate::package::rpm::Package;
 /// The form of the pieces. Another one makes all anew.
 const FORM: &str = "opb yum piece 1";
 
-/// One package in so many ends a piece.
-const USUAL: u8 = 128;
-
-/// The most packages of a piece.
-const MOST: usize = 512;
+/// Any package whose name is an edge ends a piece.
+const SHAPE: Shape = Shape { least: 1, usual: 128, most: 512 };
 
 /// The most bytes of a piece's text of one file: what is believed of a piece that was kept.
 const MAX_TEXT: u64 = 1 << 30;
@@ -32,17 +30,8 @@ pub struct Piece {
 
 /// Cuts `entries`, sorted by location, into pieces.
 pub fn divide(entries: &[Entry]) -> Vec<Range<usize>> {
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    for (at, entry) in entries.iter().enumerate() {
-        let is_last = at + 1 == entries.len();
-        let is_edge = Digest::of(package_name(&entry.location).as_bytes()).as_bytes()[0].is_multiple_of(USUAL);
-        if is_last || is_edge || at + 1 - start == MOST {
-            pieces.push(start..at + 1);
-            start = at + 1;
-        }
-    }
-    pieces
+    let names: Vec<&[u8]> = entries.iter().map(|entry| package_name(&entry.location).as_bytes()).collect();
+    cut(&names, SHAPE)
 }
 
 /// The name in `Packages/a/name-version-release.arch.rpm`; all of the file's where it is none of that form.
@@ -81,7 +70,7 @@ impl Piece {
     pub(super) fn pack(kind: Repodata, texts: [Vec<u8>; 3]) -> Result<Self, RepoError> {
         let failed = |source| RepoError::Compress { path: "repodata".to_owned(), source };
         let [primary, filelists, other] = &texts;
-        let pack = |text: &[u8]| packed::pack(kind, text).map_err(failed);
+        let pack = |text: &[u8]| packed::pack(kind, Effort::Usual, text).map_err(failed);
         let packed = [pack(primary)?, pack(filelists)?, pack(other)?];
         Ok(Self { texts, packed })
     }

@@ -97,6 +97,7 @@ impl Store {
         self.forget_lost_notes(marked, downloads)?;
         self.remove_lost_downloads()?;
         self.forget_signed(false)?;
+        self.forget_pieces(marked)?;
         self.remove_old_attempts(marked, until)?;
         Ok(collected)
     }
