@@ -93,9 +93,11 @@ pub fn settings<'a>(session: &'a Session, channel: &ChannelName) -> Result<&'a C
     })
 }
 
-/// What a channel says of itself.
-pub fn naming(channel: &Channel) -> Naming {
+/// What a channel of the project says of itself.
+pub fn naming(session: &Session, channel: &Channel) -> Naming {
     Naming {
+        keyring: channel.has_keyring(),
+        maintainer: session.project.settings.maintainer.clone(),
         origin: channel.origin.clone(),
         label: channel.label.clone(),
         suite: channel.suite.clone(),

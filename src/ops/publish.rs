@@ -157,6 +157,6 @@ pub(super) fn request(
     way: Way,
     signer: &Signer,
 ) -> Result<Published, Failure> {
-    let naming = channel::naming(channel::settings(session, channel)?);
+    let naming = channel::naming(session, channel::settings(session, channel)?);
     publish::publish(store, &Request { channel, parts, way, naming: &naming, signer, now: now() })
 }

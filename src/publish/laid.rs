@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::keyring::{self, Keyring};
 use super::{Content, Part, PublishError, put, seconds, yum};
 use crate::diag::Failure;
 use crate::digest::Digest;
@@ -24,6 +25,10 @@ pub struct Naming {
     pub suite: Option<String>,
     /// Further names of a distro's suite, or of its YUM repositories' folder.
     pub aliases: BTreeMap<DistroName, Vec<String>>,
+    /// Whether it has a keyring package.
+    pub keyring: bool,
+    /// Who makes the packages, for the keyring package: name and address.
+    pub maintainer: String,
     /// Where people reach it; `None`: its folder on this machine.
     pub url: Option<String>,
     /// How long `Release` files are valid, in seconds; `None`: they do not say.
@@ -62,27 +67,33 @@ pub(super) enum Kind {
     Yum { settings: yum::YumSettings, made: yum::Assembled, names: Vec<String> },
 }
 
-/// Lays a part out under the channel's names.
-pub(super) fn lay(
-    place: &yum::Place<'_>,
-    part: &Part,
-    naming: &Naming,
-    signer: &Signer,
-    now: i64,
-    believe: bool,
-    pieces: &mut BTreeSet<Digest>,
-) -> Result<Laid, Failure> {
+/// What all parts of a channel are laid out with.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub place: yum::Place<'a>,
+    pub naming: &'a Naming,
+    pub signer: &'a Signer,
+    pub keyring: Option<&'a Keyring>,
+    /// In seconds since 1970.
+    pub now: i64,
+    /// Whether the list of signed packages of before is believed.
+    pub believe: bool,
+}
+
+/// Lays a part out under the channel's names. Adds the pieces of metadata that are needed to `pieces`.
+pub(super) fn lay(ground: Ground<'_>, part: &Part, pieces: &mut BTreeSet<Digest>) -> Result<Laid, Failure> {
+    let Ground { place, naming, signer, now, believe, .. } = ground;
     let tree = place.store.get_tree(part.tree)?;
     let aliases = naming.aliases(&part.distro);
     let (tree, kind) = match &part.content {
         Content::Apt(suites) => {
-            let (tree, suites) = named(&tree, suites, naming, aliases)?;
+            let (tree, suites) = named(ground, &tree, suites, aliases)?;
             (tree, Kind::Apt(suites))
         }
         Content::Yum(settings) => {
             let unsigned: BTreeSet<Digest> = tree.files().map(|(_, digest, _)| digest).collect();
-            let signed = yum::signed_files(place, signer, settings, &unsigned, seconds(now), believe, pieces)?;
-            let made = yum::assemble(place, settings, &tree, &signed, pieces)?;
+            let signed = yum::signed_files(&place, signer, settings, &unsigned, seconds(now), believe, pieces)?;
+            let made = yum::assemble(&place, settings, &tree, &signed, pieces)?;
             let own = settings.distro.to_string();
             let tree = aliases.iter().try_fold(made.tree.clone(), |mut tree, alias| {
                 copy(&mut tree, &made.tree, &format!("{}/{own}/", yum::FOLDER), &format!("{}/{alias}/", yum::FOLDER))?;
@@ -96,7 +107,8 @@ pub(super) fn lay(
 }
 
 /// The tree and the suites of an APT repository under the names of the channel.
-fn named(tree: &Tree, suites: &[Suite], naming: &Naming, aliases: &[String]) -> Result<(Tree, Vec<Suite>), Failure> {
+fn named(ground: Ground<'_>, tree: &Tree, suites: &[Suite], aliases: &[String]) -> Result<(Tree, Vec<Suite>), Failure> {
+    let naming = ground.naming;
     let own = suites.first().map(|suite| suite.settings.codename.clone()).unwrap_or_default();
     let mut all = Tree::default();
     for (path, entry) in tree.iter().filter(|(path, _)| path.as_bytes().starts_with(b"pool")) {
@@ -116,6 +128,9 @@ fn named(tree: &Tree, suites: &[Suite], naming: &Naming, aliases: &[String]) -> 
             let (from, to) =
                 (format!("dists/{}/", suite.settings.codename), format!("dists/{}/", named.settings.codename));
             copy(&mut all, tree, &from, &to)?;
+            if let (Some(keyring), "") = (ground.keyring, rest) {
+                keyring::add(ground.place.store, keyring, &mut all, &mut named)?;
+            }
             made.push(named);
         }
     }

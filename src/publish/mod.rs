@@ -18,6 +18,7 @@
 
 mod error;
 mod generation;
+mod keyring;
 mod laid;
 mod names;
 mod page;
@@ -47,7 +48,7 @@ use crate::repo::Suite;
 use crate::sign::Signer;
 use crate::store::{Store, StoreError, switch_link};
 use crate::tree::{Entry, Tree};
-use laid::Laid;
+use laid::{Ground, Laid};
 
 /// The content of one distro's part of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,9 +122,12 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
     let before = generation::current_in(&dir, &path)?;
     generation::sweep(&dir, &path, before.as_ref())?;
     let place = yum::Place { store, dir: &dir, path: &path };
+    let mut names = names::Names::load(&dir, &path)?;
+    let keyring = keyring::package(store, channel, naming, &signer.public_key_armored()?, &names)?;
     let mut pieces = BTreeSet::new();
     let mut contents = |believe| -> Result<(Vec<Laid>, Tree, Digest), Failure> {
-        let laid = parts.iter().map(|part| laid::lay(&place, part, naming, signer, *now, believe, &mut pieces));
+        let ground = Ground { place, naming, signer, keyring: keyring.as_ref(), now: *now, believe };
+        let laid = parts.iter().map(|part| laid::lay(ground, part, &mut pieces));
         let laid = laid.collect::<Result<Vec<_>, Failure>>()?;
         let content = laid::merged(&laid)?;
         let digest = store.put_tree(&content)?;
@@ -146,7 +150,6 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
         return Ok(Published { generation, new: false, renewed: false, valid_until, path: current, packages });
     }
     let renewed = unchanged.is_some();
-    let mut names = names::Names::load(&dir, &path)?;
     names.check(&content)?;
     let earlier = before.as_ref().map(|before| store.get_tree(before.content)).transpose()?;
     // What the generation before has was looked at then, and is the same bytes at the same place.

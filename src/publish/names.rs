@@ -51,6 +51,12 @@ impl Names {
         Ok(Self(names))
     }
 
+    /// Names of files directly below `folder`, which ends with a slash, and their content.
+    pub fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, Digest)> {
+        let from = self.0.range(folder.to_owned()..);
+        from.map_while(move |(path, content)| Some((path.strip_prefix(folder)?, *content)))
+    }
+
     /// Refuses a tree in which a published name has other content.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::keyring;
 use super::laid::{Kind, Laid};
 use super::texts::{Shown, entries};
 use crate::diag::Failure;
@@ -83,8 +84,15 @@ fn how_to_add(page: &mut String, part: &Laid, shown: &Shown<'_>) -> Result<(), F
         };
         let commands = match &part.kind {
             Kind::Apt(_) => {
-                let key = take(&format!("opb-{channel}.asc"), "/etc/apt/keyrings/");
-                format!("install -d /etc/apt/keyrings\n{key}\n{}\napt-get update", take(&file, at))
+                let place = keyring::place(channel, shown.naming);
+                let folder = place.rsplit_once('/').map_or("/", |(folder, _)| folder);
+                let key = take(&format!("opb-{channel}.asc"), &format!("{folder}/"));
+                let more = if shown.naming.keyring {
+                    format!("\napt-get install opb-{channel}-keyring   # brings the next key before this one ends")
+                } else {
+                    String::new()
+                };
+                format!("install -d {folder}\n{key}\n{}\napt-get update{more}", take(&file, at))
             }
             Kind::Yum { .. } => format!("{}\ndnf makecache", take(&file, at)),
         };

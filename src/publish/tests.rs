@@ -263,6 +263,45 @@ fn a_changed_byte_is_not_published() {
 }
 
 #[test]
+fn a_keyring_package_has_a_version_for_each_content() {
+    let mut site = Site::new();
+    site.naming.keyring = true;
+    site.naming.maintainer = "Vendor packages <packages@example.org>".to_owned();
+    let part = [site.part("debian-12", "bookworm", &["a 1"])];
+    let place = |version: u32| format!("pool/keyring/o/opb-nightly-keyring/opb-nightly-keyring_{version}_all.deb");
+    let has = |site: &Site| [1, 2, 3].map(|version| site.current().join(place(version)).exists());
+    assert!(site.publish(&part, NOW).new);
+    assert_eq!(has(&site), [true, false, false]);
+    assert!(!site.publish(&part, NOW + 1).new, "the same keys, the same package");
+    assert_eq!(site.field("dists/bookworm/Release", "Components"), "main keyring");
+    assert!(!site.read("dists/bookworm-debug/Release").contains("keyring"));
+    let entry = site.read("opb-nightly-bookworm.sources");
+    assert!(entry.contains("\nComponents: main keyring\nSigned-By: /usr/share/keyrings/opb-nightly.asc\n"), "{entry}");
+    let package = fs::read(site.current().join(place(1))).expect("reads");
+    let read = crate::package::deb::read(package.as_slice()).expect("is a package");
+    insta::assert_snapshot!(read.control(), @r"
+    Package: opb-nightly-keyring
+    Version: 1
+    Architecture: all
+    Multi-Arch: foreign
+    Maintainer: Vendor packages <packages@example.org>
+    Section: misc
+    Priority: optional
+    Description: keys of the package repository nightly
+     With this package installed, apt goes on trusting the channel
+     nightly when its key changes.
+    ");
+    // Another key, and the former one again: a version that was published never gets other bytes.
+    let other = SecretKey::generate("opb test", 1_700_000_000, None, StdRng::seed_from_u64(8)).expect("makes a key");
+    let former = std::mem::replace(&mut site.signer, Signer::File(other));
+    site.publish(&part, NOW + 2);
+    assert_eq!(has(&site), [true, true, false], "the former for late clients");
+    site.signer = former;
+    site.publish(&part, NOW + 3);
+    assert_eq!(has(&site), [false, true, true]);
+}
+
+#[test]
 fn the_page_escapes_what_others_wrote() {
     let mut site = Site::new();
     site.naming.label = Some("<script>alert(1)</script> & \"co\"".to_owned());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::laid::{Kind, Laid};
-use super::{Generation, Naming, page, seconds, yum};
+use super::{Generation, Naming, keyring, page, seconds, yum};
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::name::ChannelName;
@@ -111,7 +111,7 @@ pub(super) fn entries(part: &Laid, shown: &Shown<'_>) -> Result<Vec<(String, Str
     let channel = shown.channel;
     match &part.kind {
         Kind::Apt(suites) => {
-            let (uri, key) = (shown.root("file:"), format!("/etc/apt/keyrings/opb-{channel}.asc"));
+            let (uri, key) = (shown.root("file:"), keyring::place(channel, shown.naming));
             let mut entries: Vec<(String, String)> = Vec::new();
             let of_one_name = match &part.part.content {
                 super::Content::Apt(own) => own.len().max(1),

@@ -26,6 +26,8 @@ pub struct Channel {
     pub key: Option<ChannelName>,
     /// Address that people reach it at, for the `.sources` files beside it; `None`: its folder on this machine.
     pub url: Option<String>,
+    /// Whether it has a keyring package; `None`: where it has an address.
+    pub keyring: Option<bool>,
     /// Where it is brought besides its own folder: absolute paths, `user@host:/path`, `rsync://host/module/path`.
     pub to: Vec<String>,
     /// Names of its suites, with `{codename}` in the place of the distro's code name; `None`: that alone.
@@ -48,6 +50,11 @@ const LEAST_VALID: u64 = 3_600;
 const DAY: u64 = 86_400;
 
 impl Channel {
+    /// Whether it has a keyring package.
+    pub fn has_keyring(&self) -> bool {
+        self.keyring.unwrap_or(self.url.is_some())
+    }
+
     /// How long what was replaced stays, in seconds.
     pub fn grace_seconds(&self) -> u64 {
         self.grace.map_or(7 * DAY, seconds)

@@ -190,6 +190,26 @@ fn a_killed_publisher_leaves_a_whole_repository() {
     assert!(!partial.into_iter().any(|name| name.to_string_lossy().contains("partial")));
 }
 
+#[test]
+fn the_keyring_package_brings_the_keys() {
+    let Some(space) = ready("keyring", "env: #{ X: \"1\" }") else { return };
+    space.write("opb.toml", "[channel.c-TAG]\nkeyring = true\n");
+    publish(&space).fine();
+    let script = "install -d /usr/share/keyrings && cp /repo/opb-c-TAG.asc /usr/share/keyrings/ && apt-get update -q > /dev/null
+apt-get install -q -y opb-c-TAG-keyring > /tmp/told 2>&1 || { cat /tmp/told; exit 1; }
+dpkg -S /usr/share/keyrings/opb-c-TAG.asc && cmp /repo/opb-c-TAG.asc /usr/share/keyrings/opb-c-TAG.asc && echo the same";
+    // The first update of the common script has no key in that place yet.
+    let current = space.current();
+    let place = space.own("root:base@DISTRO/ARCH");
+    let update = "apt-get update -q -o APT::Update::Error-Mode=any > /tmp/told 2>&1 || { cat /tmp/told; exit 1; }\nif grep '^[WE]:' /tmp/told; then exit 1; fi\n";
+    let script = space.own(&format!("{}{script}", APT.replace(update, "")));
+    let ran = space.in_base(&place, &[(&current, "/repo")], &script).fine();
+    insta::assert_snapshot!(space.shown(&ran.out), @r"
+    opb-c-TAG-keyring: /usr/share/keyrings/opb-c-TAG.asc
+    the same
+    ");
+}
+
 /// What rsync runs in the place of ssh: the command that is meant for the other machine, here.
 const RSH: &str = "#!/bin/sh\nif [ \"$1\" = -l ]; then shift 2; fi\nshift\nexec sh -c \"$*\"\n";
 
