@@ -21,6 +21,7 @@ use opb::package::{
 };
 use opb::path::{HostPath, TreePath};
 use opb::settings::{Settings, UserSettings};
+use opb::sign::{KeyFile, may_end_by};
 use opb::store::Realisation;
 use opb::tree::Tree;
 
@@ -191,6 +192,19 @@ pub fn lock(data: &[u8]) {
     }
     told(Settings::parse(text));
     checked(&[("distros/debian-12.rhai", DISTRO), ("recipes/a.rhai", "#{ source: dsc(\"a\") }"), (name, text)]);
+}
+
+/// A file of a secret key, as it is imported.
+pub fn keys(data: &[u8]) {
+    let hopeful = !may_end_by(data, 1_800_000_000);
+    let Ok(file) = KeyFile::parse(data) else { return };
+    let public = file.public_key();
+    told(public.check(1_800_000_000));
+    if let Some(Some(ends)) = told(public.ends(1_800_000_000)) {
+        assert!(!hopeful || ends > 1_800_000_000, "a glance was too hopeful");
+    }
+    assert!(public.fingerprint().len() >= 32 && !public.kind().is_empty());
+    told(public.armored());
 }
 
 /// A binary package.

@@ -4,6 +4,7 @@
 //! user's configuration lies. Everything below is handed opened folders and values. Evaluation sees the project through
 //! [`Files`](crate::eval::Files) and [`weave::LookAt`](crate::eval::weave::LookAt), both answered here.
 
+mod asking;
 mod begin;
 mod files;
 mod keys;
@@ -23,6 +24,7 @@ use crate::lock::{LOCK_VERSION, Lock};
 use crate::path::HostPath;
 use crate::settings::{Settings, SettingsError};
 
+pub use asking::{credentials, program_at, terminal};
 pub use begin::{Beginning, begin, host_release, make_file};
 pub use files::{ProjectFiles, read_text};
 pub use local::{OWN_FILES, OWN_FOLDERS, host_apt};

@@ -70,11 +70,12 @@ fn tree() -> Tree {
 /// A fuzz target: its name, and what it does with its bytes.
 type FuzzTarget = (&'static str, fn(&[u8]));
 
-const FUZZ_TARGETS: [FuzzTarget; 10] = [
+const FUZZ_TARGETS: [FuzzTarget; 11] = [
     ("cache", entries::cache),
     ("debian", entries::debian),
     ("decoders", entries::decoders),
     ("distro", entries::distro),
+    ("keys", entries::keys),
     ("lock", entries::lock),
     ("packages", entries::packages),
     ("recipe", entries::recipe),

@@ -17,8 +17,8 @@ use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::public_key::PublicKeyAlgorithm;
 use pgp::types::{Mpi, SignatureBytes};
 
-use super::SignError;
 use super::certificate::{self, Part};
+use super::{PublicKey, SignError, assuan};
 
 /// A person may have to type a PIN into the agent's own window; nobody waits longer than this.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -71,6 +71,11 @@ impl AgentKey {
 
     pub(super) fn public(&self) -> &SignedPublicKey {
         &self.public
+    }
+
+    /// What is public of the key.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::of(self.public.clone())
     }
 
     /// The first of `parts` whose secret half the agent has, with its keygrip.
@@ -240,30 +245,12 @@ impl Assuan {
             } else if let Some(said) = line.strip_prefix(b"ERR ") {
                 return Err(SignError::Refused { said: String::from_utf8_lossy(said).escape_debug().to_string() });
             } else if let Some(part) = line.strip_prefix(b"D ") {
-                unescape(part, &mut data);
+                assuan::unescape(part, &mut data);
             } else if line.starts_with(b"INQUIRE ") {
                 // Nothing that an agent may ask is known here; without an answer it would wait for ever.
                 self.stream.get_mut().write_all(b"CAN\n").map_err(failed)?;
             }
             // Status lines (`S …`) and comments (`# …`) are passed over.
-        }
-    }
-}
-
-/// `%25`, `%0D` and `%0A` in data lines.
-fn unescape(part: &[u8], to: &mut Vec<u8>) {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let mut rest = part;
-    while let Some((first, tail)) = rest.split_first() {
-        if *first == b'%'
-            && let [high, low, tail @ ..] = tail
-            && let (Some(high), Some(low)) = (digit(high), digit(low))
-        {
-            to.push((high * 16 + low) as u8);
-            rest = tail;
-        } else {
-            to.push(*first);
-            rest = tail;
         }
     }
 }
@@ -332,10 +319,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_lines_and_expressions() {
-        let mut data = Vec::new();
-        unescape(b"a%25b%0A%zz%4", &mut data);
-        assert_eq!(data, b"a%b\n%zz%4");
+    fn parameters_of_expressions() {
         let answer = b"(7:sig-val(5:eddsa(1:r3:()1)(1:s2::x)))";
         assert_eq!(parameter(answer, b"r"), Some(&b"()1"[..]));
         assert_eq!(parameter(answer, b"s"), Some(&b":x"[..]));

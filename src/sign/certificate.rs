@@ -10,7 +10,9 @@ use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature, SignatureType, SubpacketData};
 use pgp::ser::Serialize as _;
-use pgp::types::{EcdsaPublicParams, EddsaLegacyPublicParams, KeyDetails, KeyVersion, PublicParams, Tag, Timestamp};
+use pgp::types::{
+    EcdsaPublicParams, EddsaLegacyPublicParams, KeyDetails, KeyVersion, PublicParams, RsaPublicParams, Tag, Timestamp,
+};
 
 /// Why a key may not sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +89,8 @@ pub(super) fn fingerprint(key: &dyn KeyDetails) -> String {
 pub(super) fn signing_parts(key: &SignedPublicKey, at: Timestamp) -> Result<Vec<Part<'_>>, Unusable> {
     let primary = &key.primary_key;
     let own = standing(key, at, Whose::Ours)?;
+    // Whoever can forge a primary key's signatures can bind a subkey of their own to it.
+    check_strength(primary, Whose::Ours)?;
     let mut refused = Unusable::CannotSign;
     let mut subkeys: Vec<(Timestamp, Part<'_>)> = Vec::new();
     for subkey in &key.public_subkeys {
@@ -99,10 +103,7 @@ pub(super) fn signing_parts(key: &SignedPublicKey, at: Timestamp) -> Result<Vec<
     subkeys.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
     let mut parts: Vec<Part<'_>> = subkeys.into_iter().map(|(_, part)| part).collect();
     if own.key_flags().sign() || !has_key_flags(own) {
-        match check_strength(primary, Whose::Ours) {
-            Ok(()) => parts.push(Part::Primary(primary)),
-            Err(reason) => refused = reason,
-        }
+        parts.push(Part::Primary(primary));
     }
     if parts.is_empty() { Err(refused) } else { Ok(parts) }
 }
@@ -165,13 +166,7 @@ pub(super) fn check_validity(key: &SignedPublicKey, part: &str, at: Timestamp) -
         return Ok(());
     }
     let subkey = key.public_subkeys.iter().find(|subkey| fingerprint(&subkey.key) == part);
-    let binding = subkey.and_then(|subkey| {
-        let of_type = subkey.signatures.iter().filter(|binding| binding.typ() == Some(SignatureType::SubkeyBinding));
-        let valid = of_type
-            .filter(|binding| counts(binding, at, Whose::Ours))
-            .filter(|binding| binding.verify_subkey_binding(&key.primary_key, &subkey.key).is_ok());
-        valid.max_by_key(|binding| binding.created()).map(|binding| (subkey, binding))
-    });
+    let binding = subkey.and_then(|subkey| Some((subkey, binding(key, subkey, at, Whose::Ours)?)));
     let (subkey, binding) = binding.ok_or(Unusable::Unbound)?;
     check_time(&subkey.key, binding, at)
 }
@@ -207,11 +202,7 @@ fn subkey_may_sign(
     if of_type(SignatureType::SubkeyRevocation).any(|signature| bound(&signature)) {
         return Err(Unusable::Revoked);
     }
-    let binding = of_type(SignatureType::SubkeyBinding)
-        .filter(|signature| counts(signature, at, whose))
-        .filter(bound)
-        .max_by_key(|signature| signature.created())
-        .ok_or(Unusable::Unbound)?;
+    let binding = binding(key, subkey, at, whose).ok_or(Unusable::Unbound)?;
     if !binding.key_flags().sign() {
         return Err(Unusable::CannotSign);
     }
@@ -222,6 +213,30 @@ fn subkey_may_sign(
         Some(Ok(())) => check_strength(&subkey.key, whose),
         _ => Err(Unusable::Unbound),
     }
+}
+
+/// The newest signature by which the key says what a subkey is for.
+fn binding<'a>(
+    key: &SignedPublicKey,
+    subkey: &'a SignedPublicSubKey,
+    at: Timestamp,
+    whose: Whose,
+) -> Option<&'a Signature> {
+    let of_type = subkey.signatures.iter().filter(|binding| binding.typ() == Some(SignatureType::SubkeyBinding));
+    let valid = of_type
+        .filter(|binding| counts(binding, at, whose))
+        .filter(|binding| binding.verify_subkey_binding(&key.primary_key, &subkey.key).is_ok());
+    valid.max_by_key(|binding| binding.created())
+}
+
+/// Until when a part of one of our keys may sign that may do so at the time `at`, in seconds since 1970; `None`: for ever.
+pub(super) fn signs_until(key: &SignedPublicKey, part: &Part<'_>, at: Timestamp) -> Result<Option<u64>, Unusable> {
+    let whole = end(&key.primary_key, standing(key, at, Whose::Ours)?);
+    let Part::Subkey(part) = part else { return Ok(whole) };
+    let subkey = key.public_subkeys.iter().find(|subkey| subkey.key.fingerprint() == part.fingerprint());
+    let subkey = subkey.ok_or(Unusable::Unbound)?;
+    let own = end(&subkey.key, binding(key, subkey, at, Whose::Ours).ok_or(Unusable::Unbound)?);
+    Ok(whole.into_iter().chain(own).min())
 }
 
 /// Whether a signature is made with a hash that nobody can forge.
@@ -247,13 +262,17 @@ fn check_time(key: &dyn KeyDetails, signature: &Signature, at: Timestamp) -> Res
     if made > at {
         return Err(Unusable::NotYet);
     }
-    // Zero means the same as no subpacket: it never expires.
-    match signature.key_expiration_time().map(|lasts| u64::from(lasts.as_secs())).filter(|lasts| *lasts > 0) {
-        Some(lasts) if u64::from(made.as_secs()) + lasts <= u64::from(at.as_secs()) => {
-            Err(Unusable::Expired(u64::from(made.as_secs()) + lasts))
-        }
+    match end(key, signature) {
+        Some(end) if end <= u64::from(at.as_secs()) => Err(Unusable::Expired(end)),
         _ => Ok(()),
     }
+}
+
+/// When a key's time is over, as one of its signatures has it, in seconds since 1970.
+fn end(key: &dyn KeyDetails, signature: &Signature) -> Option<u64> {
+    // Zero means the same as no subpacket: it never expires.
+    let lasts = signature.key_expiration_time().map(|lasts| u64::from(lasts.as_secs())).filter(|lasts| *lasts > 0);
+    lasts.map(|lasts| u64::from(key.created_at().as_secs()) + lasts)
 }
 
 /// Of ours only kinds of key that gpgv 2.2, sqv and every apt since Debian 12 accept without a warning; of others whatever is
@@ -264,21 +283,40 @@ fn check_strength(key: &dyn KeyDetails, whose: Whose) -> Result<(), Unusable> {
     }
     match key.public_params() {
         PublicParams::RSA(rsa) => {
-            // An RSA key starts with its modulus, and that with its length in bits.
-            let mut bytes = Vec::new();
-            let bits = match rsa.to_writer(&mut bytes) {
-                Ok(()) if bytes.len() > 2 => u16::from_be_bytes([bytes[0], bytes[1]]),
-                _ => 0,
-            };
+            let bits = rsa_bits(rsa);
             if bits < 2048 { Err(Unusable::Weak(format!("an RSA key of only {bits} bits"))) } else { Ok(()) }
         }
         PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { .. })
         | PublicParams::ECDSA(
             EcdsaPublicParams::P256 { .. } | EcdsaPublicParams::P384 { .. } | EcdsaPublicParams::P521 { .. },
         ) => Ok(()),
+        PublicParams::DSA(_) if whose == Whose::Ours => {
+            Err(Unusable::Weak("a DSA key, a kind that newer programs refuse".to_owned()))
+        }
         PublicParams::Ed25519(_) | PublicParams::Ed448(_) if whose == Whose::Theirs => Ok(()),
         _ if whose == Whose::Theirs => Err(Unusable::Weak(format!("of the weak kind {:?}", key.algorithm()))),
         _ => Err(Unusable::Weak(format!("of the kind {:?}, which not every apt reads", key.algorithm()))),
+    }
+}
+
+/// The length of an RSA key's modulus in bits: the key starts with it, and that with its length.
+fn rsa_bits(rsa: &RsaPublicParams) -> u16 {
+    let mut bytes = Vec::new();
+    match rsa.to_writer(&mut bytes) {
+        Ok(()) if bytes.len() > 2 => u16::from_be_bytes([bytes[0], bytes[1]]),
+        _ => 0,
+    }
+}
+
+/// What kind of key it is, in one word, such as `ed25519` or `rsa3072`.
+pub(super) fn kind(key: &dyn KeyDetails) -> String {
+    match key.public_params() {
+        PublicParams::RSA(rsa) => format!("rsa{}", rsa_bits(rsa)),
+        PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { .. }) => "ed25519".to_owned(),
+        PublicParams::ECDSA(EcdsaPublicParams::P256 { .. }) => "nistp256".to_owned(),
+        PublicParams::ECDSA(EcdsaPublicParams::P384 { .. }) => "nistp384".to_owned(),
+        PublicParams::ECDSA(EcdsaPublicParams::P521 { .. }) => "nistp521".to_owned(),
+        _ => format!("{:?}", key.algorithm()).to_ascii_lowercase(),
     }
 }
 

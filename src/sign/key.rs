@@ -1,15 +1,11 @@
-//! Key files: OpenPGP secret keys without a passphrase, which only their owner can read.
+//! Secret keys that are ready to sign, and making them.
 //!
-//! What protects such a key is the mode of its file (0600) and folder (0700); both are checked before it is read. The key
-//! never appears in a message, an argument or the environment; rPGP wipes it from memory when it is dropped.
+//! The key never appears in a message, an argument or the environment; rPGP wipes it from memory when it is dropped. Where it is
+//! kept is not known here.
 
 use std::fmt;
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
 
-use cap_std::AmbientAuthority;
-use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _, Permissions, PermissionsExt as _};
-use pgp::composed::{ArmorOptions, Deserializable as _, SignedKeyDetails, SignedPublicKey, SignedSecretKey};
+use pgp::composed::{SignedKeyDetails, SignedPublicKey, SignedSecretKey};
 use pgp::crypto::ed25519::{self, Mode};
 use pgp::crypto::{eddsa_legacy, hash::HashAlgorithm, public_key::PublicKeyAlgorithm, rsa};
 use pgp::packet::{
@@ -22,10 +18,6 @@ use pgp::types::{
 use rand::{CryptoRng, Rng};
 
 use super::{SignError, certificate};
-use crate::name::ChannelName;
-
-/// No key is longer; a longer file is none.
-const MAX_KEY_FILE: u64 = 1 << 20;
 
 /// Bits of a new RSA key: as strong as AES-128 until after 2030 (NIST SP 800-57), and what GnuPG makes.
 const RSA_BITS: usize = 3072;
@@ -35,107 +27,6 @@ pub struct SecretKey {
     /// Boxed, so that moving a signer around leaves no copies behind.
     pub(super) secret: Box<SignedSecretKey>,
     pub(super) public: SignedPublicKey,
-}
-
-/// The folder of key files, which nobody else may read.
-pub struct KeyFolder {
-    folder: Dir,
-    path: PathBuf,
-}
-
-impl KeyFolder {
-    /// Opens the folder at `path`; where there is none, makes it, with the mode 0700.
-    ///
-    /// # Errors
-    /// [`SignError::File`]; [`SignError::Open`] for a folder that others can look into.
-    pub fn open_or_create(path: &Path, authority: AmbientAuthority) -> Result<Self, SignError> {
-        let failed = |source| SignError::File { deed: "making a folder for", path: path.to_owned(), source };
-        let folder = match Dir::open_ambient_dir(path, authority) {
-            Ok(folder) => folder,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Dir::create_ambient_dir_all(path, authority).map_err(failed)?;
-                let folder = Dir::open_ambient_dir(path, authority).map_err(failed)?;
-                folder.set_permissions(".", Permissions::from_mode(0o700)).map_err(failed)?;
-                folder
-            }
-            Err(source) => {
-                return Err(SignError::File { deed: "opening the folder of", path: path.to_owned(), source });
-            }
-        };
-        let mode = folder.dir_metadata().map_err(failed)?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(SignError::Open { path: path.to_owned(), mode });
-        }
-        Ok(Self { folder, path: path.to_owned() })
-    }
-
-    /// Where the key `name` is or would be.
-    ///
-    /// # Errors
-    /// [`SignError::Name`] for a name that is no plain one.
-    pub fn path_of(&self, name: &str) -> Result<PathBuf, SignError> {
-        Ok(self.path.join(file_name(name)?))
-    }
-
-    /// Reads the key `name`.
-    ///
-    /// # Errors
-    /// [`SignError`]: no such key, one that others can read, one with a passphrase, or no key at all.
-    pub fn load(&self, name: &str) -> Result<SecretKey, SignError> {
-        SecretKey::parse(&self.read(&file_name(name)?)?, &self.path_of(name)?)
-    }
-
-    /// The bytes of a secret file of another kind, such as a cache's key; `file` is one plain name.
-    ///
-    /// # Errors
-    /// [`SignError`]: no such file, or one that others can read.
-    pub fn read(&self, file: &str) -> Result<Vec<u8>, SignError> {
-        let path = self.path.join(file);
-        let failed = |source: std::io::Error| match source.kind() {
-            std::io::ErrorKind::NotFound => SignError::NoKey { path: path.clone() },
-            _ => SignError::File { deed: "reading", path: path.clone(), source },
-        };
-        let file = self.folder.open(file).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        let mode = metadata.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(SignError::Open { path, mode });
-        }
-        if !metadata.is_file() {
-            return Err(SignError::Format { path });
-        }
-        let mut text = Vec::new();
-        file.take(MAX_KEY_FILE).read_to_end(&mut text).map_err(failed)?;
-        Ok(text)
-    }
-
-    /// Writes `key` under `name`, never over another, readable by its owner only from the first moment.
-    ///
-    /// # Errors
-    /// [`SignError::Exists`], [`SignError::File`], [`SignError::Name`].
-    pub fn save(&self, name: &str, key: &SecretKey) -> Result<PathBuf, SignError> {
-        let text = key.secret.to_armored_bytes(ArmorOptions::default()).map_err(|error| key.library(error))?;
-        self.write(&file_name(name)?, &text)
-    }
-
-    /// Writes a secret file of another kind, as [`KeyFolder::save`] does; `file` is one plain name.
-    ///
-    /// # Errors
-    /// [`SignError::Exists`], [`SignError::File`].
-    pub fn write(&self, file: &str, bytes: &[u8]) -> Result<PathBuf, SignError> {
-        let path = self.path.join(file);
-        let failed = |source: std::io::Error| match source.kind() {
-            std::io::ErrorKind::AlreadyExists => SignError::Exists { path: path.clone() },
-            _ => SignError::File { deed: "writing", path: path.clone(), source },
-        };
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let mut file = self.folder.open_with(file, &options).map_err(failed)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-        // The name must outlast a power cut as well: what this key signs may be published a second later.
-        self.folder.open(".").and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(path)
-    }
 }
 
 impl SecretKey {
@@ -188,30 +79,6 @@ impl SecretKey {
             source: Box::new(source),
         })
     }
-
-    /// Reads an armored or binary secret key. `path` is for messages.
-    fn parse(text: &[u8], path: &Path) -> Result<Self, SignError> {
-        let format = || SignError::Format { path: path.to_owned() };
-        let parsed = if text.starts_with(b"-----BEGIN") {
-            SignedSecretKey::from_armor_single(text).map(|(key, _)| key)
-        } else {
-            SignedSecretKey::from_bytes(text)
-        };
-        // The library's own words are dropped: they might quote the file.
-        let secret = parsed.map_err(|_| format())?;
-        let locked = |params: &SecretParams| matches!(params, SecretParams::Encrypted(_));
-        if locked(secret.primary_key.secret_params())
-            || secret.secret_subkeys.iter().any(|subkey| locked(subkey.key.secret_params()))
-        {
-            return Err(SignError::Locked { path: path.to_owned() });
-        }
-        let public = secret.to_public_key();
-        Ok(Self { secret: Box::new(secret), public })
-    }
-
-    fn library(&self, source: pgp::errors::Error) -> SignError {
-        SignError::Library { fingerprint: certificate::fingerprint(&self.public), source: Box::new(source) }
-    }
 }
 
 impl fmt::Debug for SecretKey {
@@ -220,22 +87,9 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-impl fmt::Debug for KeyFolder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyFolder({})", self.path.display())
-    }
-}
-
 /// Seconds since 1970 as OpenPGP has them.
 pub(super) fn timestamp(seconds: u64) -> Result<Timestamp, SignError> {
     u32::try_from(seconds).map(Timestamp::from_secs).map_err(|_| SignError::Time { seconds })
-}
-
-fn file_name(name: &str) -> Result<String, SignError> {
-    match ChannelName::new(name) {
-        Ok(name) => Ok(format!("{name}.key")),
-        Err(_) => Err(SignError::Name { name: name.escape_debug().to_string() }),
-    }
 }
 
 /// Kind, public and secret parameters of a new key.

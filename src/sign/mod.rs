@@ -2,32 +2,50 @@
 //!
 //! A [`Signer`] is a key in a file or one that a gpg-agent holds. It makes the two forms that apt reads: a clear-signed
 //! text (`InRelease`) and a detached signature (`Release.gpg`). Each signature is checked with the public key before it
-//! is handed out, so that a signer that says yes and signs nothing is caught here. Knows nothing of repositories.
+//! is handed out, so that a signer that says yes and signs nothing is caught here. Several sign together as [`Signers`].
+//! Knows nothing of repositories.
 //!
 //! ```text
-//! key.rs: key files   agent.rs: gpg-agent        certificate.rs: which part of a key may sign, at a time
-//!          └──────────► Signer ◄─────┘           verify.rs: other people's clear-signed texts, by gpgv or sqv
-//!          │                                     keyring.rs: the keys that these are checked with
-//!          └► rpm: signatures of packages of RPM distros
+//! folder.rs: where key files are ─► file.rs: with a passphrase or without ◄─ pinentry.rs: who is asked for it
+//!                                      ▼
+//! agent.rs: gpg-agent ──► Signer ◄── key.rs      certificate.rs: which part of a key may sign, at a time
+//!                          │  │                  public.rs: what is public of a key
+//!                          │  │                  glance.rs: whether a key could end soon, for next to nothing
+//!                          │  └► Signers         verify.rs: other people's clear-signed texts, by gpgv or sqv
+//!                          │                     keyring.rs: the keys that these are checked with
+//!                          └► rpm: signatures of packages of RPM distros
 //! ```
 //!
 //! Keys are Ed25519 in the older v4 form (RFC 4880 with EdDSA), because gpgv 2.2 of Debian 12 reads no other.
 
 mod agent;
+mod assuan;
 mod certificate;
+mod file;
+mod folder;
+mod glance;
 mod key;
 mod keyring;
+mod pinentry;
+mod public;
 pub mod rpm;
 mod signer;
+mod signers;
 mod split;
 mod status;
 mod verify;
 
 pub use agent::AgentKey;
 pub use certificate::Unusable;
-pub use key::{KeyFolder, SecretKey};
+pub use file::{KeyFile, LockedKey, NoKeyFile, Passphrase};
+pub use folder::{KeyFolder, MAX_KEY_FILE};
+pub use glance::may_end_by;
+pub use key::SecretKey;
 pub use keyring::Keyring;
+pub use pinentry::{PinentryError, Question, Terminal, ask};
+pub use public::PublicKey;
 pub use signer::Signer;
+pub use signers::Signers;
 pub use verify::{Tool, Verified, VerifyError, verify_inrelease, verify_with};
 
 use std::path::PathBuf;
@@ -97,7 +115,7 @@ pub enum SignError {
         /// The file.
         path: PathBuf,
     },
-    /// A key file that wants a passphrase.
+    /// A key file that wants a passphrase, where none can be given.
     #[error("the signing key `{}` wants a passphrase", .path.display())]
     #[diagnostic(
         code(opb::sign::locked),
@@ -132,13 +150,29 @@ pub enum SignError {
     #[error("signing with the key {fingerprint}, which {reason}")]
     #[diagnostic(
         code(opb::sign::unusable),
-        help("make a new key with `opb key init` and publish it before the next signature")
+        help("let another key take its place: `opb key rotate NAME` makes one, and `--finish` lets it sign alone")
     )]
     Unusable {
         /// The key.
         fingerprint: String,
         /// Why not.
         reason: Unusable,
+    },
+    /// A key that ends before what it signs does.
+    #[error("the key {fingerprint} ends on {ends}, before {until}, until which what it signs must hold")]
+    #[diagnostic(
+        code(opb::sign::ends),
+        help(
+            "begin a rotation with `opb key rotate NAME` some weeks before that day; where one is on, finish it with `opb key rotate NAME --finish`"
+        )
+    )]
+    Ends {
+        /// The key.
+        fingerprint: String,
+        /// Its last day.
+        ends: String,
+        /// The last day on which its signatures are needed.
+        until: String,
     },
     /// A key of a kind that a distro's rpm does not check.
     #[error(

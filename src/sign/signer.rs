@@ -1,19 +1,18 @@
-//! What signs: a key file or gpg-agent, and the two forms of signature that apt reads.
+//! What signs: a key file or gpg-agent, and which part of the key does.
 
 use std::cell::RefCell;
 
-use pgp::composed::{ArmorOptions, CleartextSignedMessage, Deserializable as _, DetachedSignature, SignedPublicKey};
+use pgp::composed::SignedPublicKey;
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::public_key::PublicKeyAlgorithm;
-use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
-use pgp::ser::Serialize as _;
+use pgp::packet::{Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData};
 use pgp::types::{
     Fingerprint, KeyDetails, KeyId, KeyVersion, Password, PlainSecretParams, PublicParams, SecretParams,
     SignatureBytes, SigningKey, Timestamp,
 };
 
 use super::certificate::{self, Part};
-use super::{AgentKey, SecretKey, SignError, key};
+use super::{AgentKey, PublicKey, SecretKey, SignError, key, signers};
 
 /// Something that signs.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ impl Signer {
     /// # Errors
     /// [`SignError::Library`].
     pub fn public_key_armored(&self) -> Result<String, SignError> {
-        self.public().to_armored_string(ArmorOptions::default()).map_err(|error| self.library(error))
+        self.public_key().armored()
     }
 
     /// The public key as bytes, for a file named `.gpg` or `.pgp`: what `Signed-By` and gpgv read.
@@ -51,7 +50,7 @@ impl Signer {
     /// # Errors
     /// [`SignError::Library`].
     pub fn public_key_binary(&self) -> Result<Vec<u8>, SignError> {
-        self.public().to_bytes().map_err(|error| self.library(error))
+        self.public_key().binary()
     }
 
     /// Whether the key may sign at `time`, in seconds since 1970. What a run asks before it builds for an hour.
@@ -62,6 +61,11 @@ impl Signer {
         self.parts(key::timestamp(time)?).map(|_| ())
     }
 
+    /// What is public of the key.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::of(self.public().clone())
+    }
+
     /// `text` with a signature around it, as in `InRelease`. White space at the ends of lines is not kept, since it is
     /// not signed.
     ///
@@ -69,20 +73,7 @@ impl Signer {
     /// [`SignError`]: a key that may not sign at `time` (seconds since 1970), an agent that does not, a signature that
     /// does not verify.
     pub fn clear_sign(&self, text: &str, time: u64) -> Result<String, SignError> {
-        let time = key::timestamp(time)?;
-        // gpgv hashes lines without white space at their ends, and without the last line's end.
-        let text = text.lines().map(|line| line.trim_end_matches([' ', '\t', '\r'])).collect::<Vec<_>>().join("\n");
-        let (signed, part) = self.with_part(time, |hand| {
-            CleartextSignedMessage::new(&text, hand.config(SignatureType::Text, time)?, hand, &Password::empty())
-        })?;
-        let made = signed.to_armored_string(ArmorOptions::default()).map_err(|error| self.library(error))?;
-        let (read, _) = CleartextSignedMessage::from_string(&made).map_err(|error| self.library(error))?;
-        let lines = read.signed_text();
-        let same = lines == text.replace('\n', "\r\n");
-        if !same || read.signatures().len() != 1 || !part.verify(&read.signatures()[0], lines.as_bytes()) {
-            return Err(self.unverified());
-        }
-        Ok(made)
+        signers::clear_sign(&[self], text, time)
     }
 
     /// An armored signature of `text` as it is, as in `Release.gpg`.
@@ -90,30 +81,24 @@ impl Signer {
     /// # Errors
     /// As [`Signer::clear_sign`].
     pub fn detached(&self, text: &str, time: u64) -> Result<String, SignError> {
-        let time = key::timestamp(time)?;
-        let (signature, part) = self.with_part(time, |hand| {
-            hand.config(SignatureType::Binary, time)?.sign(hand, &Password::empty(), text.as_bytes())
-        })?;
-        let made = DetachedSignature::new(signature)
-            .to_armored_string(ArmorOptions::default())
-            .map_err(|error| self.library(error))?;
-        let (read, _) = DetachedSignature::from_armor_single(made.as_bytes()).map_err(|error| self.library(error))?;
-        if part.verify(&read.signature, text.as_bytes()) { Ok(made) } else { Err(self.unverified()) }
+        signers::detached(&[self], text, time)
+    }
+
+    /// A signature of `text` by the best part whose secret half is at hand.
+    pub(super) fn sign(
+        &self,
+        typ: SignatureType,
+        text: &[u8],
+        time: Timestamp,
+    ) -> Result<(Signature, Part<'_>), SignError> {
+        let ready = self.ready(time, |_| true)?.ok_or_else(|| self.absent())?;
+        let signature = ready.sign(|hand| hand.config(typ, time)?.sign(hand, &Password::empty(), text))?;
+        Ok((signature, ready.part))
     }
 
     fn parts(&self, time: Timestamp) -> Result<Vec<Part<'_>>, SignError> {
         certificate::signing_parts(self.public(), time)
             .map_err(|reason| SignError::Unusable { fingerprint: self.fingerprint(), reason })
-    }
-
-    /// Signs with the best part whose secret half is at hand.
-    fn with_part<T>(
-        &self,
-        time: Timestamp,
-        sign: impl FnOnce(&Hand<'_>) -> pgp::errors::Result<T>,
-    ) -> Result<(T, Part<'_>), SignError> {
-        let ready = self.ready(time, |_| true)?.ok_or_else(|| self.absent())?;
-        Ok((ready.sign(sign)?, ready.part))
     }
 
     /// The best of the parts that may sign at `time` and are `wanted`, with its secret half; `None` where none is wanted.
@@ -143,7 +128,7 @@ impl Signer {
         SignError::Absent { fingerprint: self.fingerprint() }
     }
 
-    fn library(&self, source: pgp::errors::Error) -> SignError {
+    pub(super) fn library(&self, source: pgp::errors::Error) -> SignError {
         SignError::Library { fingerprint: self.fingerprint(), source: Box::new(source) }
     }
 
@@ -191,12 +176,17 @@ impl Ready<'_> {
     }
 }
 
+/// The secret half of a part, where the file has it: GnuPG exports keys whose primary key is elsewhere, with a stub in its place.
 fn file_holder<'a>(key: &'a SecretKey, part: &Part<'_>) -> Option<Holder<'a>> {
+    let is_plain = |params: &SecretParams| matches!(params, SecretParams::Plain(_));
     match part {
-        Part::Primary(_) => Some(Holder::Primary(&key.secret.primary_key)),
+        Part::Primary(_) => {
+            let primary = &key.secret.primary_key;
+            is_plain(primary.secret_params()).then_some(Holder::Primary(primary))
+        }
         Part::Subkey(public) => {
             let wanted = public.fingerprint();
-            let mut subkeys = key.secret.secret_subkeys.iter();
+            let mut subkeys = key.secret.secret_subkeys.iter().filter(|subkey| is_plain(subkey.key.secret_params()));
             subkeys.find(|subkey| subkey.key.fingerprint() == wanted).map(|subkey| Holder::Subkey(&subkey.key))
         }
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use opb::distro::Repodata;
+use opb::sign::Signers;
 
 use super::dnf::{Machine, said};
 use super::generations::{Channel, NOW};
@@ -144,4 +145,36 @@ fn another_key_is_refused() {
     let output = machine.dnf(&["install", "tiny", "--setopt=opb-nightly.repo_gpgcheck=0"]);
     assert!(!output.status.success() && said(&output).contains("GPG"), "{}", said(&output));
     assert!(!machine.path("root/usr/share/tiny/tiny").exists());
+}
+
+/// Metadata that two keys have signed is taken with the public key of either, and with both in one file.
+#[test]
+fn two_signatures_are_taken_with_either_key() {
+    let Some((channel, machine)) = served() else { return };
+    channel.build(&["tiny"], "1");
+    channel.publish_at(NOW).expect("publishes");
+    machine.add(&repo(&channel));
+    let put = |file: &Path, text: String| {
+        fs::remove_file(file).expect("removed");
+        fs::write(file, text).expect("written");
+    };
+    let asc = find(&channel, &[std::env::consts::ARCH, "repodata", "repomd.xml.asc"]);
+    let old = channel.signer.public_key_armored().expect("a key");
+    let new = super::generations::signer();
+    let (key, alone) = (channel.current().join("opb-nightly.asc"), new.public_key_armored().expect("a key"));
+    let signers = Signers::new(channel.signer, vec![new]);
+    let both = signers.public_keys_armored().expect("keys");
+    let text = fs::read_to_string(asc.with_extension("")).expect("reads");
+    put(&asc, signers.detached(&text, NOW as u64).expect("signs"));
+    for (name, keys) in [("old", &old), ("new", &alone), ("both", &both)] {
+        put(&key, keys.clone());
+        let output = machine.dnf(&["makecache"]);
+        assert!(output.status.success(), "{name}: {}", said(&output));
+    }
+    let output = machine.dnf(&["install", "tiny"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(machine.path("root/usr/share/tiny/tiny").exists());
+    put(&key, super::generations::signer().public_key_armored().expect("a key"));
+    let output = machine.dnf(&["makecache"]);
+    assert!(!output.status.success(), "{}", said(&output));
 }

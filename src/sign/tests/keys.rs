@@ -197,9 +197,18 @@ pub(super) fn revoked(mut revoked: SecretKey) -> SecretKey {
 
 /// An RSA key whose own signature uses `hash`.
 pub(super) fn rsa(bits: usize, hash: HashAlgorithm, signs: bool) -> SecretKey {
+    rsa_made(bits, hash, signs, NOW)
+}
+
+/// An RSA key of another time.
+pub(super) fn rsa_at(time: u64) -> SecretKey {
+    rsa_made(2048, HashAlgorithm::Sha256, true, time)
+}
+
+fn rsa_made(bits: usize, hash: HashAlgorithm, signs: bool, time: u64) -> SecretKey {
     let secret = pgp::crypto::rsa::SecretKey::generate(StdRng::seed_from_u64(7), bits).expect("makes a key");
     let algorithm = pgp::crypto::public_key::PublicKeyAlgorithm::RSA;
-    let created = Timestamp::from_secs(NOW as u32);
+    let created = Timestamp::from_secs(time as u32);
     let params = pgp::types::PublicParams::RSA((&secret).into());
     let inner = PubKeyInner::new(KeyVersion::V4, algorithm, created, None, params).expect("fits");
     let public = pgp::packet::PublicKey::from_inner(inner).expect("fits");
@@ -217,6 +226,9 @@ pub(super) fn rsa(bits: usize, hash: HashAlgorithm, signs: bool) -> SecretKey {
     .into_iter()
     .map(|data| Subpacket::regular(data).expect("fits"))
     .collect();
+    // Without it gpgv does not find the key's own signature.
+    config.unhashed_subpackets =
+        vec![Subpacket::regular(SubpacketData::IssuerKeyId(public.legacy_key_id())).expect("fits")];
     let user = UserId::from_str(PacketHeaderVersion::New, "rsa").expect("fits");
     let signature = config.sign_certification(&key, &public, &Password::empty(), user.tag(), &user).expect("signs");
     let details = SignedKeyDetails::new(vec![], vec![], vec![user.into_signed(signature)], vec![]);

@@ -2,9 +2,11 @@
 
 mod agent;
 mod keys;
+mod locked;
 mod rpm;
 mod rpm_agent;
 mod rpm_texts;
+mod signers;
 mod verify;
 
 use std::process::Command;
