@@ -32,6 +32,14 @@ mod hermetic;
 mod init;
 #[path = "cli/key.rs"]
 mod key;
+#[path = "cli/key_import.rs"]
+mod key_import;
+#[path = "cli/key_passphrase.rs"]
+mod key_passphrase;
+#[path = "cli/key_rotation.rs"]
+mod key_rotation;
+#[path = "cli/key_status.rs"]
+mod key_status;
 #[path = "cli/local.rs"]
 mod local;
 #[path = "cli/needs.rs"]

@@ -137,6 +137,22 @@ fn a_file_that_is_no_key() {
 }
 
 #[test]
+fn a_note_that_cannot_be_read() {
+    let space = Space::two();
+    space.stdout(&["key", "init"]);
+    fs::create_dir(keys(&space).join("other.agent")).expect("made");
+    insta::assert_snapshot!(space.seen(&["key", "export", "other"]), @r###"
+    exit 3
+    --- stderr
+    opb::key::file
+
+      × cannot read `[HERE]/home/.config/opb/keys/other.agent`
+      ╰─▶ Is a directory (os error 21)
+      help: look at its owner and mode
+    "###);
+}
+
+#[test]
 fn a_user_that_cannot_stand_in_a_key() {
     insta::assert_snapshot!(Space::two().seen(&["key", "init", "--user", "a\nb"]), @r###"
     exit 2
@@ -216,8 +232,14 @@ fn their_help() {
 
     Commands:
       init    Make a key without asking anything, or take one that gpg-agent holds
+      import  Take a secret key that was made elsewhere, as `gpg --export-secret-keys` writes it. It
+              keeps its passphrase
       list    Show the keys that there are, as name, fingerprint and place
-      export  Write a public key to stdout
+      status  Show until when keys sign, which channels, and what takes their place. Exits with 4 where
+              one has ended or ends within 60 days
+      export  Write a public key to stdout; while it is rotated, with that of its successor
+      rotate  Let another key take a key's place: both sign until `--finish`
+      log     Print what a key has signed, the oldest first
       help    Print this message or the help of the given subcommand(s)
 
     Options:
@@ -254,6 +276,9 @@ fn their_help() {
               Use the key with this fingerprint (40 hexadecimal digits) from gpg-agent instead of making
               one
 
+          --passphrase
+              Ask for a passphrase, twice, and protect the key with it
+
           --if-missing
               Do nothing where there is a key of that name already
     "###);
@@ -269,7 +294,7 @@ fn their_help() {
     insta::assert_snapshot!(help::verb(&["key", "export", "--help"]), @r###"
     exit 0
     --- stdout
-    Write a public key to stdout
+    Write a public key to stdout; while it is rotated, with that of its successor
 
     Usage: opb key export [OPTIONS] [NAME]
 

@@ -75,6 +75,7 @@ pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
     Events::of(global, args.format == Format::Jsonl).during(|events| {
         let sink = |event: Event| events.show(&event);
         let project = Project::open(&global.directory)?;
+        output::notices(global, &ops::key::warnings(&project));
         let path = project.store_path(global.store.as_deref());
         // What is wrong with recipes is told before what is wrong with the store, and makes none.
         let store = path.as_path().exists().then(|| Store::open(&path));

@@ -72,6 +72,7 @@ impl What {
 pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     // The program ends with it: nobody needs its memory back.
     let session = open(global)?;
+    output::notices(global, &ops::key::warnings(&session.project));
     let store = open_store(global, &session)?;
     let selected = session.select(&args.what.selectors)?;
     let wish = wish(&session.graph, &selected, args.what.scope());

@@ -57,6 +57,7 @@ pub struct Rollback {
 pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
     let channel = &args.channel;
     let session = open(global)?;
+    output::notices(global, &key::warnings(&session.project));
     let store = open_store(global, &session)?;
     channel::settings(&session, channel)?;
     let signer = key::signer(&channel::key_name(&session, channel))?;
