@@ -48,8 +48,13 @@ impl Keyring {
         if keys.is_empty() { Err(wrong("it holds no public key")) } else { Ok(Self(keys)) }
     }
 
+    /// All of these keys together.
+    pub fn join(rings: impl IntoIterator<Item = Self>) -> Self {
+        Self(rings.into_iter().flat_map(|ring| ring.0).collect())
+    }
+
     /// The keys, binary.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

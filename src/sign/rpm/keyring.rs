@@ -70,6 +70,33 @@ impl Keyring {
         Self { keys, parts, now }
     }
 
+    /// When the key ends that has a part with this fingerprint, in seconds since 1970: where several parts of it may sign now, when
+    /// the last of them does. `None` where it never does, and where there is no such key.
+    pub fn ends(&self, fingerprint: &str) -> Option<u64> {
+        let is_meant = |known: &&Known| {
+            let key = &self.keys[known.key];
+            let parts = self.parts.iter().filter(|other| other.key == known.key);
+            let mut names = parts.map(|part| self.part(part).fingerprint());
+            certificate::fingerprint(&key.primary_key) == fingerprint || names.any(|name| name == fingerprint)
+        };
+        let usable = self.parts.iter().filter(|known| known.standing.is_ok()).filter(is_meant);
+        let ends: Option<Vec<u64>> = usable.map(|known| self.end(known)).collect();
+        ends?.into_iter().max()
+    }
+
+    /// When a part ends that may sign now. Both the key and its subkey may have an end: the earlier one counts.
+    fn end(&self, known: &Known) -> Option<u64> {
+        let (key, mut at, mut end) = (&self.keys[known.key], Timestamp::from_secs(u32::MAX), None);
+        while let Err(Unusable::Expired(since)) = certificate::may_sign(key, known.subkey, at, Whose::Theirs) {
+            end = Some(since);
+            match since.checked_sub(1).and_then(|before| u32::try_from(before).ok()) {
+                Some(before) if before < at.as_secs() => at = Timestamp::from_secs(before),
+                _ => break,
+            }
+        }
+        end
+    }
+
     /// Checks a signature that stands beside a text, such as `repomd.xml.asc`, armored or binary. Gives the fingerprint of
     /// the primary key that signed.
     ///
