@@ -46,6 +46,7 @@ pub mod sandbox;
 pub mod sign;
 pub mod store;
 
+pub mod client;
 pub mod exec;
 pub mod project;
 

@@ -1,6 +1,8 @@
 //! Repositories as the real apt sees them: what `repo` assembles and `sign` signs is updated from, downloaded from and,
 //! once a byte is changed, refused. apt runs with a configuration of its own; the machine's stays untouched.
 
+#[path = "repository/checked.rs"]
+mod checked;
 #[path = "repository/rotation.rs"]
 mod rotation;
 #[path = "space/serve.rs"]

@@ -14,7 +14,7 @@ const FLOORS: [(u32, &[&str]); 10] = [
     (2, &["event", "family", "graph", "solve"]),
     (3, &["eval", "plan", "repo"]),
     (3, &["fetch", "sandbox", "sign", "store"]),
-    (4, &["exec", "project"]),
+    (4, &["client", "exec", "project"]),
     (5, &["cache", "publish", "report"]),
     (6, &["ops"]),
     (7, &["daemon"]),

@@ -1,6 +1,8 @@
 //! YUM repositories as the real tools see them: packages made by `rpmbuild`, metadata compared with that of `createrepo_c`
 //! and read by it, and dnf installing from what was published.
 
+#[path = "yum/checked.rs"]
+mod checked;
 #[path = "yum/dnf.rs"]
 mod dnf;
 #[path = "yum/generations.rs"]
