@@ -56,6 +56,8 @@ mod project;
 mod query;
 #[path = "cli/recipe.rs"]
 mod recipe;
+#[path = "cli/repo_check.rs"]
+mod repo_check;
 #[path = "cli/report.rs"]
 mod report;
 #[path = "cli/rpm.rs"]

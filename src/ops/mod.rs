@@ -31,6 +31,7 @@ pub mod publish;
 pub mod query;
 mod record;
 mod remembering;
+pub mod repo_check;
 pub mod report;
 pub mod run;
 pub mod runs;

@@ -23,6 +23,7 @@ pub mod log;
 pub mod picture;
 pub mod plan;
 pub mod query;
+pub mod repo_check;
 pub mod rivals;
 pub mod runs;
 pub mod shell;

@@ -1,6 +1,7 @@
 //! `opb repo`: publishes channels, and shows what was published.
 
 mod changes;
+mod check;
 mod list;
 mod prune;
 mod publish;
@@ -28,6 +29,7 @@ enum Deed {
     Promote(publish::Promote),
     Rollback(publish::Rollback),
     Prune(prune::Prune),
+    Check(check::Check),
 }
 
 /// How a table is shown.
@@ -48,5 +50,6 @@ pub fn run(global: &Global, args: &Repo) -> Result<ExitCode, Failure> {
         Deed::Promote(args) => publish::promote(global, args),
         Deed::Rollback(args) => publish::rollback(global, args),
         Deed::Prune(args) => prune::run(global, args),
+        Deed::Check(args) => check::run(global, args),
     }
 }
