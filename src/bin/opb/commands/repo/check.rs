@@ -11,8 +11,8 @@ use opb::ops::repo_check::{Asked, check};
 use opb::quantity::Age;
 use opb::report::repo_check as report;
 
-use super::absolute;
-use super::plan::TextOrJson;
+use super::super::absolute;
+use super::super::plan::TextOrJson;
 use crate::cli::Global;
 use crate::{exit, output};
 
