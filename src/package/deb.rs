@@ -128,6 +128,33 @@ pub fn read(from: impl Read) -> Result<Deb, DebError> {
     deb.ok_or(DebError::ControlFiles(0))
 }
 
+/// Reads a package up to its control file and keeps that. What follows is not looked at: for packages that are known to be
+/// whole.
+///
+/// # Errors
+/// [`DebError`] for whatever is not the beginning of a package.
+pub fn read_front(mut from: impl Read) -> Result<Deb, DebError> {
+    check_magic(&mut from)?;
+    let mut number = 0;
+    let mut expected = "debian-binary";
+    while let Some(header) = member_header(&mut from, number + 1)? {
+        number += 1;
+        let mut content = (&mut from).take(header.size);
+        if number == 1 || !header.name.starts_with('_') {
+            match (expected, header.name.strip_prefix(expected)) {
+                ("debian-binary", Some("")) => check_format(&mut content)?,
+                ("control.tar", Some("" | ".gz" | ".xz" | ".zst" | ".lzma")) => {
+                    return read_control(&mut uncompressed("control.tar", &header.name, &mut content)?);
+                }
+                _ => return Err(DebError::Order { expected, found: header.name }),
+            }
+            expected = "control.tar";
+        }
+        finish_member(&mut content, header.size)?;
+    }
+    Err(DebError::Order { expected, found: "nothing".to_owned() })
+}
+
 /// What a package installs but for folders, such as `usr/bin/signify-openbsd`. Sorted; no `./` in front.
 ///
 /// # Errors
@@ -202,10 +229,7 @@ type OnTar<'a> = &'a mut dyn FnMut(&mut dyn Read) -> Result<(), DebError>;
 
 /// Goes through the outer archive and gives the two inner ones, uncompressed, to who wants them.
 fn walk<'a>(mut from: impl Read, on_control: OnTar<'a>, on_data: Option<OnTar<'a>>) -> Result<(), DebError> {
-    let mut magic = [0; 8];
-    if from.read_exact(&mut magic).is_err() || &magic != b"!<arch>\n" {
-        return Err(DebError::Head);
-    }
+    check_magic(&mut from)?;
     let mut parts = [("debian-binary", None), ("control.tar", Some(on_control)), ("data.tar", on_data)].into_iter();
     let mut next = parts.next();
     let mut number = 0;
@@ -220,10 +244,7 @@ fn walk<'a>(mut from: impl Read, on_control: OnTar<'a>, on_data: Option<OnTar<'a
                 ("debian-binary", Some("")) => check_format(&mut content)?,
                 ("control.tar" | "data.tar", Some("" | ".gz" | ".xz" | ".zst" | ".lzma")) => {
                     if let Some(on_tar) = on_tar {
-                        let part = if expected == "data.tar" { expected } else { "control.tar" };
-                        let broken = |error| DebError::Part { part, source: MemberError::Damaged(error) };
-                        let mut tar = Compression::of_name(&header.name).reader(&mut content).map_err(broken)?;
-                        on_tar(&mut tar)?;
+                        on_tar(&mut uncompressed(expected, &header.name, &mut content)?)?;
                     }
                 }
                 _ => return Err(DebError::Order { expected, found: header.name }),
@@ -236,6 +257,17 @@ fn walk<'a>(mut from: impl Read, on_control: OnTar<'a>, on_data: Option<OnTar<'a
         None => Ok(()),
         Some((expected, _)) => Err(DebError::Order { expected, found: "nothing".to_owned() }),
     }
+}
+
+fn check_magic(from: &mut impl Read) -> Result<(), DebError> {
+    let mut magic = [0; 8];
+    if from.read_exact(&mut magic).is_err() || &magic != b"!<arch>\n" { Err(DebError::Head) } else { Ok(()) }
+}
+
+/// The tar archive of a member; its name says how it is compressed.
+fn uncompressed<'a>(part: &'static str, name: &str, content: impl Read + 'a) -> Result<Box<dyn Read + 'a>, DebError> {
+    let broken = |error| DebError::Part { part, source: MemberError::Damaged(error) };
+    Compression::of_name(name).reader(content).map_err(broken)
 }
 
 struct MemberHeader {

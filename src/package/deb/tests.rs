@@ -46,6 +46,25 @@ fn a_package_is_read() {
 }
 
 #[test]
+fn of_a_package_only_the_front_is_read() {
+    let bytes = good_with(CONTROL);
+    let whole = read(&bytes[..]).expect("good");
+    let data = bytes.windows(8).position(|window| window == b"data.tar").expect("it has data");
+    assert_eq!(read_front(&bytes[..data]).expect("enough"), whole);
+    for end in 0..data - 1 {
+        // What fills the control member up need not be there.
+        let cut = read_front(&bytes[..end]);
+        assert!(cut.is_err() || cut.is_ok_and(|deb| deb == whole && end + 20 > data), "cut at {end}");
+    }
+    let error = |bytes: &[u8]| read_front(bytes).expect_err("bad").to_string();
+    assert_eq!(error(b"!<arch"), "cannot read a package: it does not start as a `.deb` does");
+    let other = ar_of(&[("debian-binary", b"2.0\n"), ("data.tar", b"")]);
+    assert_eq!(error(&other), "cannot read a package: it has `data.tar` where `control.tar` should stand");
+    let nothing = ar_of(&[("debian-binary", b"2.0\n")]);
+    assert_eq!(error(&nothing), "cannot read a package: it has `nothing` where `control.tar` should stand");
+}
+
+#[test]
 fn every_cut_is_refused() {
     let bytes = good_with(CONTROL);
     // The last byte may be the one that only fills up.
