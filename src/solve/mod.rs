@@ -15,6 +15,7 @@
 
 mod base;
 mod clash;
+mod closure;
 mod explain;
 mod provider;
 mod reaching;
@@ -27,6 +28,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use closure::{Member, Seen, Unmet, unmet};
 use miette::Diagnostic;
 pub use universe::Universe;
 

@@ -1,3 +1,4 @@
+mod closure;
 mod extra;
 mod failing;
 
@@ -339,4 +340,39 @@ fn real_packages_are_chosen_as_apt_does() {
             wanted.retain(|name| universe.versions(name)[0].essential || ["apt", "build-essential"].contains(name));
         }
     }
+}
+
+#[test]
+fn a_real_distribution_lacks_what_apt_lacks() {
+    let Some(lists) = lists_here() else { return println!("skipped: no package lists of a Debian for amd64 here") };
+    let suites: Vec<_> = lists.iter().map(|list| index::read(list).expect("good")).collect();
+    let entries = suites.concat().into_iter().filter(|entry| entry.arch == "amd64" || entry.arch == "all");
+    let all: Vec<Member> = entries.map(|entry| Member { entry, extras: Vec::new() }).collect();
+    // As many as a project of 70 components for 62 targets has packages, beside all of the distribution.
+    let some: Vec<Member> = all.iter().step_by((all.len() / 4_340).max(1)).cloned().collect();
+    let universe = Universe::new("amd64", suites).expect("good");
+    let start = Instant::now();
+    let found = unmet(Seen { universe: &universe, extras: &[] }, &some).expect("readable");
+    println!("{} packages beside {}: {:?}", some.len(), universe.len(), start.elapsed());
+    assert!(found.len() <= some.len() / 100, "{}", closure::shown(&some, &found));
+
+    let none = Universe::new("amd64", Vec::new()).expect("empty");
+    let start = Instant::now();
+    let found = unmet(Seen { universe: &none, extras: &[] }, &all).expect("readable");
+    println!("{} packages among themselves: {:?}", all.len(), start.elapsed());
+    // Each release has some that nobody can install.
+    assert!(found.len() <= all.len() / 100, "{}", closure::shown(&all, &found));
+    if apt_installs(&["bash"]).is_none() {
+        return println!("skipped: apt does not answer here");
+    }
+    for one in found.iter().take(3) {
+        let package = &all[one.member].entry.package;
+        let newest = universe.versions(package).first().map(|entry| &entry.version);
+        if newest == Some(&all[one.member].entry.version) {
+            assert_eq!(apt_installs(&[package]), None, "{package}: {}", one.need);
+        }
+    }
+    // Without the distribution most of them lack something.
+    let found = unmet(Seen { universe: &none, extras: &[] }, &some).expect("readable");
+    assert!(found.len() > some.len() / 2, "{} of {}", found.len(), some.len());
 }

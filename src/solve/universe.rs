@@ -87,6 +87,12 @@ impl Universe {
         all.filter(move |(place, entry)| entry.essential && newest(*place)).map(|(_, entry)| entry)
     }
 
+    /// Packages of which there is a newer one.
+    pub(super) fn outdated(&self) -> impl Iterator<Item = &IndexEntry> {
+        let pairs = self.entries.windows(2).filter(|pair| pair[0].package == pair[1].package);
+        pairs.map(|pair| &pair[1])
+    }
+
     /// The newest packages that provide `name`, with the version they provide it in.
     pub(super) fn providers(&self, name: &str) -> impl Iterator<Item = (&IndexEntry, Option<&Version>)> {
         let found = self.providers.get(name).map(Vec::as_slice).unwrap_or_default();
