@@ -54,9 +54,11 @@ pub use knowledge::{StoreKnowledge, history, root_owner, same_to_readers, walked
 pub use limits::{Met, bounded, met};
 pub use node::is_rpm;
 pub use numbering::{Numbered, number_of};
+pub use packages::{list_in, sha256_in};
 pub use repository::{KnownFile, WantedFile, known_files, suites};
+pub use resolving::read_universe;
 pub use roots::layers;
-pub use rpm::RpmError;
+pub use rpm::{RpmError, RpmMember, UnmetRpm, unmet_rpm};
 use schedule::{Schedule, Stage};
 use working::{Tally, work_off};
 

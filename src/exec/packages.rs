@@ -16,6 +16,7 @@ use crate::name::RepositoryName;
 use crate::package::list::{Layer, Listed, ListedFrom, PackageList};
 use crate::package::relation::Relations;
 use crate::package::{deb, index};
+use crate::store::Store;
 
 /// The most bytes of a package list.
 const MAX_LIST: u64 = 64 << 20;
@@ -47,19 +48,27 @@ impl Stored {
 /// # Errors
 /// Where it is not there or damaged.
 pub fn list(ctx: &Context<'_>, digest: Digest) -> Result<PackageList, Failure> {
-    let text = file(ctx, digest, "list")?;
+    list_in(ctx.store, digest)
+}
+
+/// The same, of a tree of `store`.
+///
+/// # Errors
+/// Where it is not there or damaged.
+pub fn list_in(store: &Store, digest: Digest) -> Result<PackageList, Failure> {
+    let text = file(store, digest, "list")?;
     Ok(PackageList::decode(&text)?)
 }
 
 /// The text of the file `name` in the tree `digest`.
-fn file(ctx: &Context<'_>, digest: Digest, name: &str) -> Result<String, Failure> {
-    let tree = ctx.store.get_tree(digest)?;
+fn file(store: &Store, digest: Digest, name: &str) -> Result<String, Failure> {
+    let tree = store.get_tree(digest)?;
     let unreadable = |why: &str| NodeError::Unreadable { what: format!("the file `{name}`"), why: why.to_owned() };
     let (_, object, _) = tree
         .files()
         .find(|(path, ..)| path.as_bytes() == name.as_bytes())
         .ok_or_else(|| unreadable("it is not there"))?;
-    let bytes = ctx.store.read_object(object, MAX_LIST)?;
+    let bytes = store.read_object(object, MAX_LIST)?;
     String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8").into())
 }
 
@@ -237,10 +246,18 @@ fn own(
 /// # Errors
 /// Where it cannot be read.
 pub fn sha256_of(ctx: &Context<'_>, object: Digest) -> Result<Sha256, Failure> {
+    sha256_in(ctx.store, object)
+}
+
+/// The same, of an object of `store`.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn sha256_in(store: &Store, object: Digest) -> Result<Sha256, Failure> {
     use sha2::Digest as _;
     let mut hasher = sha2::Sha256::new();
     let failed = |source| NodeError::File { doing: "read", path: format!("object {object}"), source };
-    std::io::copy(&mut ctx.store.open_object(object)?, &mut hasher).map_err(failed)?;
+    std::io::copy(&mut store.open_object(object)?, &mut hasher).map_err(failed)?;
     Ok(Sha256::from_bytes(hasher.finalize().into()))
 }
 

@@ -13,6 +13,7 @@ use crate::drv::{self, Outputs, Resolve};
 use crate::name::{ComponentName, RepositoryName};
 use crate::package::{deb, index};
 use crate::solve::{self, Extra, OurPackage, Universe};
+use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
 /// The most bytes of a slim index.
@@ -50,16 +51,19 @@ pub fn resolve(ctx: &Context<'_>, job: &Job<'_>, question: &Resolve) -> Result<O
 /// # Errors
 /// Where it cannot be read.
 pub fn universe(ctx: &Context<'_>, digest: Digest, arch: &str) -> Result<Arc<Universe>, Failure> {
-    ctx.universe(digest, || read(ctx, digest, arch))
+    ctx.universe(digest, || read_universe(ctx.store, digest, arch))
 }
 
 /// The index in the tree `digest`: a file for each area of a suite, in the suites' order by name.
-fn read(ctx: &Context<'_>, digest: Digest, arch: &str) -> Result<Universe, Failure> {
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read_universe(store: &Store, digest: Digest, arch: &str) -> Result<Universe, Failure> {
     let mut suites = Vec::new();
-    for (path, object, _) in ctx.store.get_tree(digest)?.files() {
+    for (path, object, _) in store.get_tree(digest)?.files() {
         let unreadable = |why: String| NodeError::Unreadable { what: format!("the index `{path}`"), why };
-        let text = String::from_utf8(ctx.store.read_object(object, MAX_INDEX)?)
-            .map_err(|error| unreadable(error.to_string()))?;
+        let text =
+            String::from_utf8(store.read_object(object, MAX_INDEX)?).map_err(|error| unreadable(error.to_string()))?;
         suites.push(index::read(&text)?);
     }
     Ok(Universe::new(arch, suites)?)

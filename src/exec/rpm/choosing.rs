@@ -160,7 +160,7 @@ fn choose(
     let named = all.iter().flat_map(Dependency::names);
     let files = named.filter(|name| name.starts_with('/') && !universe.has_file(name)).cloned().collect();
     let work = ctx.store.new_work()?;
-    let mut repositories = universe.asked(ctx, &files, &work)?;
+    let mut repositories = universe.asked(ctx.store, &files, &work)?;
     let mut variant = question.variant.split(' ');
     let (weak, hotfixes, platform) = (variant.next(), variant.next(), variant.next().unwrap_or_default());
     let own = |id: &str, hotfixes| AskedRepository {

@@ -32,9 +32,21 @@ pub enum RpmError {
         /// The last lines that it said.
         said: String,
     },
+    /// dnf could not look at a repository.
+    #[error("dnf cannot check what packages require: {said}")]
+    #[diagnostic(
+        code(opb::rpm::not_checked),
+        help(
+            "`apt-get install dnf python3-dnf` mends a broken one; if what it says is about the metadata, move its pin with `opb update`"
+        )
+    )]
+    NotChecked {
+        /// The last lines that it said.
+        said: String,
+    },
     /// It took too long.
-    #[error("dnf has not chosen packages within {minutes} minutes")]
-    #[diagnostic(code(opb::rpm::slow), help("look at what else this machine does, and build again"))]
+    #[error("dnf has not answered within {minutes} minutes")]
+    #[diagnostic(code(opb::rpm::slow), help("look at what else this machine does, and try again"))]
     Slow {
         /// How long it may take.
         minutes: u64,
@@ -171,6 +183,7 @@ impl Caused for RpmError {
         match self {
             Self::NoProgram { .. }
             | Self::Dnf { .. }
+            | Self::NotChecked { .. }
             | Self::Slow { .. }
             | Self::Answer { .. }
             | Self::Signature { .. }

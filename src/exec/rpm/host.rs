@@ -20,6 +20,9 @@ const DNF: &str = "/usr/bin/dnf";
 
 const SCRIPT: &str = include_str!("choose.py");
 
+/// Checks whether all that packages require is there.
+const CLOSURE: &str = include_str!("closure.py");
+
 /// No choice takes longer.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
@@ -111,21 +114,104 @@ impl Chosen {
     }
 }
 
-/// Asks dnf, which works in `home`.
+/// What dnf is asked about packages whose requirements are to be met.
+#[derive(Serialize)]
+pub struct AskedClosure<'a> {
+    /// Where it may write.
+    pub folder: &'a str,
+    /// The arch, in rpm's spelling.
+    pub arch: &'a str,
+    /// The repositories.
+    pub repositories: Vec<AskedRepository>,
+    /// The one whose packages are looked at.
+    pub ours: &'a str,
+}
+
+/// What dnf answers to that.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum ClosureAnswer {
+    /// What is unmet.
+    Looked {
+        /// The requirements, in any order.
+        unmet: Vec<UnmetRequirement>,
+    },
+    /// It could not look.
+    Failed {
+        /// What it says.
+        failed: String,
+    },
+}
+
+/// A requirement of one of our packages that nothing meets.
+#[derive(Deserialize)]
+pub struct UnmetRequirement {
+    /// The SHA-256 of the package.
+    pub package: String,
+    /// As rpm writes it.
+    pub requirement: String,
+    /// For each name in it the packages that provide it, in whichever version.
+    pub there: Vec<(String, Vec<String>)>,
+    /// How many of our packages cannot be installed for that.
+    pub followers: usize,
+}
+
+/// What a question is about, for errors.
+#[derive(Clone, Copy)]
+struct About {
+    script: &'static str,
+    what: &'static str,
+    failed: fn(String) -> RpmError,
+}
+
+const CHOOSING: About =
+    About { script: SCRIPT, what: "asks dnf which packages a root consists of", failed: |said| RpmError::Dnf { said } };
+
+const CHECKING: About = About {
+    script: CLOSURE,
+    what: "asks dnf whether all that packages require is there",
+    failed: |said| RpmError::NotChecked { said },
+};
+
+/// Asks dnf for a choice; it works in `home`.
 ///
 /// # Errors
 /// Where there is no dnf, or it gives no answer.
 pub fn ask(ctx: &Context<'_>, asked: &Asked<'_>, home: &HostPath) -> Result<Answer, Failure> {
-    let no_program = |source| RpmError::NoProgram {
-        program: PYTHON,
-        what: "asks dnf which packages a root consists of",
-        package: "python3-dnf",
-        source,
-    };
     let question = serde_json::to_vec(asked).expect("plain fields");
+    let wait = |time| {
+        let stopped = ctx.stopped();
+        if !stopped {
+            ctx.cancel.wait(time);
+        }
+        stopped
+    };
+    answer(CHOOSING, question, home, &wait)
+}
+
+/// Asks dnf which requirements are unmet; it works in `home`.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_closure(asked: &AskedClosure<'_>, home: &HostPath) -> Result<ClosureAnswer, Failure> {
+    let question = serde_json::to_vec(asked).expect("plain fields");
+    // Nothing stops it before its time but the end of this program.
+    let (_held, stop) = std::sync::mpsc::channel::<()>();
+    let wait = |time| stop.recv_timeout(time).is_ok();
+    answer(CHECKING, question, home, &wait)
+}
+
+/// Runs a script and reads its answer. `wait` waits so long at most, and says whether to stop.
+fn answer<T: serde::de::DeserializeOwned>(
+    about: About,
+    question: Vec<u8>,
+    home: &HostPath,
+    wait: &dyn Fn(Duration) -> bool,
+) -> Result<T, Failure> {
+    let no_program = |source| RpmError::NoProgram { program: PYTHON, what: about.what, package: "python3-dnf", source };
     // Without the user's modules and environment; `-B` keeps it from writing where root could.
     let mut child = Command::new(PYTHON)
-        .args(["-I", "-B", "-c", SCRIPT])
+        .args(["-I", "-B", "-c", about.script])
         .env_clear()
         .envs([("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")])
         .env("HOME", home.as_path())
@@ -150,13 +236,13 @@ pub fn ask(ctx: &Context<'_>, asked: &Asked<'_>, home: &HostPath) -> Result<Answ
         };
         let answer = stdout.map(|from| scope.spawn(read(Box::new(from))));
         let said = stderr.map(|from| scope.spawn(read(Box::new(from))));
-        let ended = wait(ctx, &mut child);
+        let ended = wait_for(&mut child, wait);
         let take = |thread: Option<std::thread::ScopedJoinHandle<'_, Vec<u8>>>| {
             thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
         };
         let (answer, said) = (take(answer), take(said));
         ended?;
-        serde_json::from_slice(&answer).map_err(|_| not_understood(&String::from_utf8_lossy(&said)).into())
+        serde_json::from_slice(&answer).map_err(|_| not_understood(about, &String::from_utf8_lossy(&said)).into())
     })
 }
 
@@ -175,37 +261,36 @@ pub fn check_dnf() -> Result<(), RpmError> {
 }
 
 /// Waits for the end of `child`, and sees to it.
-fn wait(ctx: &Context<'_>, child: &mut std::process::Child) -> Result<(), Failure> {
+fn wait_for(child: &mut std::process::Child, wait: &dyn Fn(Duration) -> bool) -> Result<(), Failure> {
     let began = Instant::now();
     let failed = |source| NodeError::File { doing: "wait for", path: PYTHON.to_owned(), source };
     loop {
         if child.try_wait().map_err(failed)?.is_some() {
             return Ok(());
         }
+        let stopped = wait(Duration::from_millis(10));
         let is_late = began.elapsed() > PATIENCE;
-        if ctx.stopped() || is_late {
+        if stopped || is_late {
             let _ = child.kill();
             child.wait().map_err(failed)?;
             let late = RpmError::Slow { minutes: PATIENCE.as_secs() / 60 };
             return Err(if is_late { late.into() } else { NodeError::Stopped.into() });
         }
-        ctx.cancel.wait(Duration::from_millis(10));
     }
 }
 
 /// What is made of a failure of dnf or of its interpreter.
-fn not_understood(said: &str) -> RpmError {
+fn not_understood(about: About, said: &str) -> RpmError {
     if said.contains("No module named 'dnf'") {
         let source = std::io::Error::new(std::io::ErrorKind::NotFound, "it has no module `dnf`");
-        let what = "asks dnf which packages a root consists of";
-        return RpmError::NoProgram { program: PYTHON, what, package: "python3-dnf", source };
+        return RpmError::NoProgram { program: PYTHON, what: about.what, package: "python3-dnf", source };
     }
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = match lines.as_slice() {
         [] => "it has ended without a word".to_owned(),
         lines => lines[lines.len().saturating_sub(3)..].join("; "),
     };
-    RpmError::Dnf { said: last.chars().filter(|char| !char.is_control()).take(600).collect() }
+    (about.failed)(last.chars().filter(|char| !char.is_control()).take(600).collect())
 }
 
 #[cfg(test)]
@@ -216,16 +301,22 @@ mod tests {
     fn failures_of_the_interpreter_are_told_by_their_cause() {
         let said = "Traceback (most recent call last):\n  File \"<string>\", line 7, in <module>\n\
                     ModuleNotFoundError: No module named 'dnf'\n";
-        let error = not_understood(said);
+        let error = not_understood(CHOOSING, said);
         assert_eq!(
             error.to_string(),
             "cannot run `/usr/bin/python3`, which asks dnf which packages a root consists of"
         );
+        assert_eq!(
+            not_understood(CHECKING, said).to_string(),
+            "cannot run `/usr/bin/python3`, which asks dnf whether all that packages require is there"
+        );
         let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
         assert_eq!(help.as_deref(), Some("install `python3-dnf` on this machine: `apt-get install python3-dnf`"));
-        let error = not_understood("one\n\ntwo\nthree\nOSError: no space\u{7}\n");
+        let error = not_understood(CHOOSING, "one\n\ntwo\nthree\nOSError: no space\u{7}\n");
         assert_eq!(error.to_string(), "dnf cannot choose packages: two; three; OSError: no space");
-        assert_eq!(not_understood("").to_string(), "dnf cannot choose packages: it has ended without a word");
+        assert_eq!(not_understood(CHOOSING, "").to_string(), "dnf cannot choose packages: it has ended without a word");
+        let error = not_understood(CHECKING, "");
+        assert_eq!(error.to_string(), "dnf cannot check what packages require: it has ended without a word");
     }
 
     #[test]

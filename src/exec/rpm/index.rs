@@ -22,6 +22,7 @@ use crate::graph::Origin;
 use crate::name::DistroName;
 use crate::package::compression::Compression;
 use crate::package::repodata::{RepodataError, filelists, groups, primary};
+use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
 /// The most bytes of a metadata file, uncompressed: the files of all packages of a large distribution have 700 MB.
@@ -100,7 +101,7 @@ fn keep(ctx: &Context<'_>, tree: &mut Tree, label: &str, bytes: &[u8]) -> Result
 
 impl Came {
     fn text(&self, ctx: &Context<'_>) -> Result<String, Failure> {
-        text(ctx, self.object, &self.path)
+        text(ctx.store, self.object, &self.path)
     }
 
     fn unreadable(&self, error: RepodataError) -> NodeError {
@@ -112,9 +113,9 @@ impl Came {
 ///
 /// # Errors
 /// Where it is damaged, no text, or longer than any.
-pub fn text(ctx: &Context<'_>, object: Digest, name: &str) -> Result<String, Failure> {
+pub fn text(store: &Store, object: Digest, name: &str) -> Result<String, Failure> {
     let unreadable = |why: String| NodeError::Unreadable { what: format!("the metadata `{name}`"), why };
-    let reader = Compression::of_name(name).reader(ctx.store.open_object(object)?);
+    let reader = Compression::of_name(name).reader(store.open_object(object)?);
     let reader = reader.map_err(|error| unreadable(error.to_string()))?;
     let mut text = String::new();
     let read = reader.take(MAX_METADATA + 1).read_to_string(&mut text);
@@ -177,7 +178,7 @@ pub fn places<'a>(
             what: format!("the index `{name}`"),
             why: error.to_string(),
         };
-        let wanted: Vec<ArchiveFile> = primary::files(&text(ctx, object, &name)?)
+        let wanted: Vec<ArchiveFile> = primary::files(&text(ctx.store, object, &name)?)
             .map_err(unreadable)?
             .into_iter()
             .filter(|file| is_wanted(&file.sha256) && seen.insert(file.sha256))

@@ -11,7 +11,7 @@ use crate::exec::context::Context;
 use crate::exec::error::NodeError;
 use crate::package::repodata::{RepodataError, filelists, groups, primary};
 use crate::path::HostPath;
-use crate::store::WorkDir;
+use crate::store::{Store, WorkDir};
 
 /// The metadata of a distro's repositories as dnf reads it, kept while the program runs: dnf's own cache of it lies beside it.
 pub struct Universe {
@@ -44,16 +44,20 @@ pub fn universe(ctx: &Context<'_>, digest: Digest) -> Result<Arc<Universe>, Fail
     if let Some(known) = universes.get(&digest) {
         return Ok(known.clone());
     }
-    let made = Arc::new(Universe::new(ctx, digest)?);
+    let made = Arc::new(Universe::new(ctx.store, digest)?);
     universes.insert(digest, made.clone());
     Ok(made)
 }
 
 impl Universe {
-    fn new(ctx: &Context<'_>, digest: Digest) -> Result<Self, Failure> {
+    /// Lays out the index in the tree `digest`.
+    ///
+    /// # Errors
+    /// Where it cannot be read or laid out.
+    pub fn new(store: &Store, digest: Digest) -> Result<Self, Failure> {
         let mut found: BTreeMap<String, Repository> = BTreeMap::new();
         let mut groups = groups::Groups::new();
-        let tree = ctx.store.get_tree(digest)?;
+        let tree = store.get_tree(digest)?;
         for (path, object, _) in tree.files() {
             let path = path.to_string();
             let Some((name, kind)) = path.rsplit_once('_') else { continue };
@@ -64,17 +68,17 @@ impl Universe {
                 filelists: None,
             });
             match kind {
-                "primary" => repository.primary = text(ctx, object, "primary")?,
-                "modules" => repository.modules = Some(text(ctx, object, "modules")?),
+                "primary" => repository.primary = text(store, object, "primary")?,
+                "modules" => repository.modules = Some(text(store, object, "modules")?),
                 "group" => {
-                    for (group, packages) in groups::decode(&text(ctx, object, "group")?) {
+                    for (group, packages) in groups::decode(&text(store, object, "group")?) {
                         groups.entry(group).or_default().extend(packages);
                     }
                 }
                 kind => repository.filelists = Some((object, kind.to_owned())),
             }
         }
-        let work = ctx.store.new_work()?;
+        let work = store.new_work()?;
         let repositories: Vec<Repository> = found.into_values().collect();
         for repository in &repositories {
             write(&work, &repository.name, &repository.primary, repository.modules.as_deref())?;
@@ -94,7 +98,7 @@ impl Universe {
     /// Where file lists cannot be read, or something not be written.
     pub fn asked(
         &self,
-        ctx: &Context<'_>,
+        store: &Store,
         files: &BTreeSet<String>,
         question: &WorkDir,
     ) -> Result<Vec<AskedRepository>, Failure> {
@@ -114,7 +118,7 @@ impl Universe {
             };
             let more = match &repository.filelists {
                 Some((object, name)) if !files.is_empty() => {
-                    filelists::with_files(&text(ctx, *object, name)?, files).map_err(unreadable)?
+                    filelists::with_files(&text(store, *object, name)?, files).map_err(unreadable)?
                 }
                 _ => BTreeMap::new(),
             };
