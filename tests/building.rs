@@ -12,6 +12,8 @@ mod again;
 mod beginning;
 #[path = "building/chain.rs"]
 mod chain;
+#[path = "building/closure.rs"]
+mod closure;
 #[path = "building/damage.rs"]
 mod damage;
 #[path = "building/extra.rs"]

@@ -5,6 +5,7 @@ pub mod build;
 pub mod cache;
 pub mod channel;
 pub mod check;
+pub mod closure;
 pub mod collecting;
 pub mod complete;
 pub mod definitions;

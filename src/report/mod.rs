@@ -11,6 +11,7 @@ mod chart;
 mod chart_checks;
 pub mod check;
 pub mod clipped;
+pub mod closure;
 pub mod diff;
 pub mod doctor;
 pub mod events;
