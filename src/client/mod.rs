@@ -10,7 +10,7 @@
 //! packages   what the indexes name, a few at a time
 //! ```
 //!
-//! All of that goes through [`server`], which has a limit for every size, every wait and the whole of it. Nothing is written to
+//! All of that goes through `server`, which has a limit for every size, every wait and the whole of it. Nothing is written to
 //! disk. Knows nothing of projects, stores and channels as they are published from, so that any repository can be looked at.
 
 mod apt;
