@@ -24,10 +24,10 @@ use opb::name::{ChannelName, DistroName};
 use opb::package::rpm::Package;
 use opb::path::{HostPath, TreePath};
 use opb::publish::yum::{Place, assemble, signed_files};
-use opb::publish::{Content, Naming, Part, Request, Way, YumSettings, publish, signed};
+use opb::publish::{Content, Naming, Part, Request, SignedText, Way, YumSettings, publish, signed};
 use opb::repo::RepoError;
 use opb::repo::yum::{Unsigned, lay_out};
-use opb::sign::{KeyFolder, SecretKey, Signer};
+use opb::sign::{KeyFolder, SecretKey, Signer, Signers};
 use opb::store::Store;
 
 /// Publish a folder of RPM packages.
@@ -167,7 +167,10 @@ fn publish_tree(path: &Path, tree: Digest, repodata: &str) -> Result<String, Fai
     let part =
         Part { distro: DistroName::new("mini-1").expect("a name"), tree, content: Content::Yum(settings(repodata)) };
     let (channel, naming) = (&channel, &Naming::default());
-    let request = Request { channel, parts: &[part], way: Way::Published, naming, signer: &signer, now: NOW };
+    let signer = Signers::one(signer);
+    let log = |_, _, _: &[SignedText]| Ok(());
+    let (way, signer, log) = (Way::Published, &signer, &log);
+    let request = Request { channel, parts: &[part], way, naming, signer, log, now: NOW };
     let published = publish(&store, &request)?;
     Ok(format!("generation {}: {} packages", published.generation, published.packages))
 }

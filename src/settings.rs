@@ -33,6 +33,7 @@
 //! key = "nightly"                 # the signing key's name; default: that of the channel
 //! url = "https://example.org/deb" # where people reach it; default: its folder on this machine
 //! to = ["deploy@www.example.org:/srv/deb"]    # where publishing brings it besides; also folders
+//! closure = false                 # publish also what depends on packages that nobody has; default: true
 //! keyring = true                  # whether there is a package with its keys; default: where there is a `url`
 //! suite = "{codename}-vendor"     # names of suites; default: the distro's code name
 //! aliases = { debian-12 = ["stable"] }    # further names of a distro's suite

@@ -19,13 +19,13 @@ use opb::digest::{Digest, Sha256};
 use opb::repo::{
     Assembled, Binary, Blob, Facts, Fields, KeepNothing, Settings, SourcePackage, Suite, release_text, sources_entry,
 };
-use opb::sign::{SecretKey, Signer};
+use opb::sign::{SecretKey, Signer, Signers};
 use opb::tree::Entry;
 
 /// A repository on disk, and an apt that knows only it.
 struct Site {
     folder: tempfile::TempDir,
-    signer: Signer,
+    signer: Signers,
     arch: String,
     areas: Vec<String>,
     /// What pool files hold.
@@ -89,7 +89,7 @@ impl Site {
         let key = SecretKey::generate("opb test", now() as u64 - 60, Some(86_400), rand::rngs::OsRng);
         let signer = Signer::File(key.expect("makes a key"));
         fs::write(folder.path().join("opb.pgp"), signer.public_key_binary().expect("exports")).expect("writes");
-        Self { folder, signer, arch, areas: vec!["main".to_owned()], pool: BTreeMap::new() }
+        Self { folder, signer: Signers::one(signer), arch, areas: vec!["main".to_owned()], pool: BTreeMap::new() }
     }
 
     fn path(&self, part: &str) -> PathBuf {

@@ -144,6 +144,7 @@ pub struct Built {
 }
 
 /// What is built of a distro's part of a channel.
+#[derive(Clone)]
 pub struct BuiltDistro {
     /// The distro.
     pub distro: DistroName,

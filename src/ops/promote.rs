@@ -10,7 +10,7 @@ use crate::drv::Action;
 use crate::name::{ChannelName, DistroName};
 use crate::publish::{self, Content, Generation, Part, Published, Way};
 use crate::repo::yum::{SOURCES, base_arch};
-use crate::sign::Signer;
+use crate::sign::Signers;
 use crate::store::Store;
 
 /// Why what a channel has does not go into another, or not again.
@@ -92,7 +92,7 @@ pub fn promote(
     session: &Session,
     store: &Store,
     promotion: &Promotion<'_>,
-    signer: &Signer,
+    signer: &Signers,
 ) -> Result<Published, Failure> {
     let Promotion { from, to, distros, .. } = promotion;
     if from == to {
@@ -145,7 +145,7 @@ pub fn rollback(
     store: &Store,
     channel: &ChannelName,
     to: Option<u64>,
-    signer: &Signer,
+    signer: &Signers,
 ) -> Result<Published, Failure> {
     channel::settings(session, channel)?;
     let current = generation(store, channel, None)?;

@@ -8,15 +8,17 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use super::channel::{self, BuiltDistro, ChannelError};
+use super::closure::{self, Closure};
+use super::key::{self, SignedLine};
 use super::session::Session;
 use crate::diag::Failure;
 use crate::name::{ChannelName, DistroName, NodeName};
 use crate::path::HostPath;
 use crate::project::now;
 use crate::publish::push::{self, Pushed};
-use crate::publish::{self, Generation, Part, Published, Request, Way};
+use crate::publish::{self, Generation, Part, Published, Request, SignedText, Way};
 use crate::repo::{self, Changed};
-use crate::sign::Signer;
+use crate::sign::Signers;
 use crate::store::Store;
 
 /// What publishing a channel would do now.
@@ -53,6 +55,13 @@ pub enum HeldBack {
         /// The node that assembles it.
         node: String,
     },
+    /// It is not whole, or not of one piece.
+    Open {
+        /// What is wrong with it.
+        closure: Closure,
+        /// What of it differs from what is current and has to do with that, sorted: since when it is so.
+        since: Vec<Changed>,
+    },
 }
 
 /// What was published, and what was not.
@@ -83,10 +92,11 @@ impl Outlook {
 pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Result<Outlook, Failure> {
     let built = channel::built(session, store, channel)?;
     let before = publish::current(store, channel)?;
+    let is_checked = channel::settings(session, channel)?.closure;
     let earlier: BTreeMap<&DistroName, &Part> =
         before.iter().flat_map(|before| &before.parts).map(|record| (&record.part.distro, &record.part)).collect();
     let mut distros = Vec::new();
-    for BuiltDistro { distro, node, part } in built.distros {
+    for BuiltDistro { distro, node, part } in built.distros.clone() {
         let last = earlier.get(&distro).copied();
         let rows = |part: Option<&Part>| {
             part.map_or_else(|| Ok(Vec::new()), |part| Ok::<_, Failure>(repo::rows(&store.get_tree(part.tree)?)))
@@ -95,7 +105,12 @@ pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Resul
         let changes = if is_same { Vec::new() } else { repo::changes(&rows(last)?, &rows(part.as_ref().or(last))?) };
         let held = match &part {
             None => Some(HeldBack::NotBuilt { node: session.graph.node(node).to_string() }),
-            Some(_) => None,
+            Some(_) if is_same || !is_checked => None,
+            Some(_) => {
+                let outputs = |id| built.plan.of(id).and_then(|planned| planned.outputs.clone());
+                let closure = closure::check(session, store, node, outputs)?;
+                (!closure.is_sound()).then(|| HeldBack::Open { since: since(&closure, &changes), closure })
+            }
         };
         let part = if held.is_some() { last.cloned() } else { part };
         distros.push(DistroOutlook { distro, part, held, changes, is_known: last.is_some() });
@@ -111,6 +126,19 @@ pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Resul
     Ok(Outlook { before, distros, without: built.without })
 }
 
+/// What of `changes` has to do with what is wrong.
+fn since(closure: &Closure, changes: &[Changed]) -> Vec<Changed> {
+    let has = |text: &str, name: &str| {
+        let mut words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "+-._".contains(letter)));
+        words.any(|word| word == name)
+    };
+    let is_named = |name: &str| {
+        closure.broken.iter().any(|broken| broken.package == name || has(&broken.dependency, name))
+            || closure.incoherent.iter().any(|one| one.package == name)
+    };
+    changes.iter().filter(|changed| is_named(&changed.name)).cloned().collect()
+}
+
 /// Publishes what is built of a channel. Where something of it is not built that may fail today, the repository that was
 /// assembled without it is published.
 ///
@@ -120,7 +148,7 @@ pub fn publish(
     session: &Session,
     store: &Store,
     channel: &ChannelName,
-    signer: &Signer,
+    signer: &Signers,
 ) -> Result<Publication, Failure> {
     let outlook = outlook(session, store, channel)?;
     let is_ready = outlook.distros.iter().any(|distro| distro.part.is_some() && distro.held.is_none());
@@ -155,8 +183,21 @@ pub(super) fn request(
     channel: &ChannelName,
     parts: &[Part],
     way: Way,
-    signer: &Signer,
+    signer: &Signers,
 ) -> Result<Published, Failure> {
     let naming = channel::naming(session, channel::settings(session, channel)?);
-    publish::publish(store, &Request { channel, parts, way, naming: &naming, signer, now: now() })
+    let (name, keys) = (channel::key_name(session, channel), signer.fingerprints());
+    let log = |generation: u64, time: u64, texts: &[SignedText]| {
+        let line = |text: &SignedText| SignedLine {
+            time,
+            channel: channel.clone(),
+            generation,
+            file: text.file.clone(),
+            sha256: text.sha256,
+            keys: keys.clone(),
+        };
+        key::log_signed(&name, &texts.iter().map(line).collect::<Vec<_>>())
+    };
+    let request = Request { channel, parts, way, naming: &naming, signer, log: &log, now: now() };
+    publish::publish(store, &request)
 }

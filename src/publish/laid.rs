@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::name::DistroName;
 use crate::path::TreePath;
 use crate::repo::Suite;
-use crate::sign::Signer;
+use crate::sign::Signers;
 use crate::tree::Tree;
 
 /// What a channel says of itself, and how long what it says holds.
@@ -72,7 +72,7 @@ pub(super) enum Kind {
 pub(super) struct Ground<'a> {
     pub place: yum::Place<'a>,
     pub naming: &'a Naming,
-    pub signer: &'a Signer,
+    pub signer: &'a Signers,
     pub keyring: Option<&'a Keyring>,
     /// In seconds since 1970.
     pub now: i64,
@@ -92,7 +92,7 @@ pub(super) fn lay(ground: Ground<'_>, part: &Part, pieces: &mut BTreeSet<Digest>
         }
         Content::Yum(settings) => {
             let unsigned: BTreeSet<Digest> = tree.files().map(|(_, digest, _)| digest).collect();
-            let signed = yum::signed_files(&place, signer, settings, &unsigned, seconds(now), believe, pieces)?;
+            let signed = yum::signed_files(&place, signer.main(), settings, &unsigned, seconds(now), believe, pieces)?;
             let made = yum::assemble(&place, settings, &tree, &signed, pieces)?;
             let own = settings.distro.to_string();
             let tree = aliases.iter().try_fold(made.tree.clone(), |mut tree, alias| {

@@ -41,11 +41,11 @@ pub use retention::{Pruned, Retention, prune};
 pub use yum::YumSettings;
 
 use crate::diag::Failure;
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 use crate::name::{ChannelName, DistroName};
 use crate::path::{HostPath, TreePath};
 use crate::repo::Suite;
-use crate::sign::Signer;
+use crate::sign::Signers;
 use crate::store::{Store, StoreError, switch_link};
 use crate::tree::{Entry, Tree};
 use laid::{Ground, Laid};
@@ -72,8 +72,20 @@ pub enum Content {
     Yum(YumSettings),
 }
 
+/// Something that was signed for a generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedText {
+    /// The path of the signature in the generation, or a few words such as `12 packages`.
+    pub file: String,
+    /// Of the text that was signed; of packages, of lines of their paths and digests.
+    pub sha256: Sha256,
+}
+
+/// Remembers what was signed for a generation, durably, before anybody can see it: the number of the generation, the time in
+/// the signatures, and each text.
+pub type Log<'a> = dyn Fn(u64, u64, &[SignedText]) -> Result<(), Failure> + 'a;
+
 /// What is to be published.
-#[derive(Debug)]
 pub struct Request<'a> {
     /// The channel.
     pub channel: &'a ChannelName,
@@ -84,7 +96,9 @@ pub struct Request<'a> {
     /// What the channel says of itself.
     pub naming: &'a Naming,
     /// What signs it.
-    pub signer: &'a Signer,
+    pub signer: &'a Signers,
+    /// What remembers what is signed.
+    pub log: &'a Log<'a>,
     /// In seconds since 1970.
     pub now: i64,
 }
@@ -112,7 +126,7 @@ pub struct Published {
 /// # Errors
 /// [`PublishError`], and whatever the store or the signer says. The channel then stays as it was.
 pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failure> {
-    let Request { channel, parts, way, naming, signer, now } = request;
+    let Request { channel, parts, way, naming, signer, log, now } = request;
     if parts.is_empty() {
         return Err(PublishError::Nothing { channel: channel.to_string() }.into());
     }
@@ -123,7 +137,7 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
     generation::sweep(&dir, &path, before.as_ref())?;
     let place = yum::Place { store, dir: &dir, path: &path };
     let mut names = names::Names::load(&dir, &path)?;
-    let keyring = keyring::package(store, channel, naming, &signer.public_key_armored()?, &names)?;
+    let keyring = keyring::package(store, channel, naming, &signer.public_keys_armored()?, &names)?;
     let mut pieces = BTreeSet::new();
     let mut contents = |believe| -> Result<(Vec<Laid>, Tree, Digest), Failure> {
         let ground = Ground { place, naming, signer, keyring: keyring.as_ref(), now: *now, believe };
@@ -141,7 +155,7 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
     };
     let packages = laid::count_packages(&content);
     let about = texts::about(&laid, naming)?;
-    let key = signer.fingerprint();
+    let key = signer.fingerprints().join(" ");
     let same = |before: &&Generation| before.content == digest && before.about == about && before.key == key;
     let unchanged = before.as_ref().filter(same);
     let current = path.join("current");
@@ -160,11 +174,13 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
         Entry::File { digest, .. } => Some((path.to_string(), *digest)),
         _ => None,
     });
-    signed::refuse_unsigned(store, signer, new, seconds(*now))?;
+    let new: Vec<(String, Digest)> = new.collect();
+    signed::refuse_unsigned(store, signer.main(), new.iter().cloned(), seconds(*now))?;
     verify_new(store, &content, earlier.as_ref())?;
     // A client must never see the date go back, whatever the clock does.
     let date = before.as_ref().map_or(*now, |before| (*now).max(before.date + 1));
     let valid_until = naming.valid_for.map(|valid| date.saturating_add(i64::try_from(valid).unwrap_or(i64::MAX)));
+    signer.check_until(seconds(date), seconds(valid_until.unwrap_or(date)))?;
     let records = laid.iter().map(|laid| part_record(laid, before.as_ref(), renewed)).collect::<Vec<_>>();
     let (number, envelope) = match (&before, renewed) {
         (Some(before), true) => (before.number, before.envelope + 1),
@@ -190,6 +206,7 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
     }
     let shown = texts::Shown { channel, path: &path, signer, naming, record: &record, before: before.as_ref() };
     let written = texts::all(store, &laid, &shown)?;
+    log(number, seconds(date), &texts::signed(&written, &new))?;
     generation::write(store, &dir, &path, &record, &tree, &written)?;
     // From here on somebody may see the names, so they are remembered first.
     names.add(&dir, &path, &content)?;

@@ -57,11 +57,12 @@ pub(super) fn page(store: &Store, laid: &[Laid], shown: &Shown<'_>) -> Result<St
     for part in laid {
         how_to_add(&mut page, part, shown)?;
     }
-    let fingerprint = shown.signer.fingerprint();
+    let keys: Vec<String> =
+        shown.signer.fingerprints().iter().map(|key| format!("<code>{}</code>", escaped(&spaced(key)))).collect();
     let _ = writeln!(
         page,
-        "<p>All of it is signed by the key <code>{}</code> (<a href=\"opb-{name}.asc\">opb-{name}.asc</a>).</p>",
-        escaped(&spaced(&fingerprint)),
+        "<p>All of it is signed by the key {} (<a href=\"opb-{name}.asc\">opb-{name}.asc</a>).</p>",
+        keys.join(", and its lists by "),
         name = escaped(channel.as_str())
     );
     let _ = writeln!(page, "<h2>What is new</h2>\n{news}<h2>Packages</h2>\n{lists}</main>\n</body>\n</html>");

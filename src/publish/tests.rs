@@ -11,15 +11,20 @@ use rand::rngs::StdRng;
 use super::*;
 use crate::digest::Sha256;
 use crate::repo::{Binary, Blob, Facts, KeepNothing, Settings, assemble};
-use crate::sign::SecretKey;
+use crate::sign::{SecretKey, Signer};
 
 const NOW: i64 = 1_795_860_000;
 const DAY: i64 = 86_400;
 
+/// Nobody asks what was signed.
+fn log(_: u64, _: u64, _: &[SignedText]) -> Result<(), Failure> {
+    Ok(())
+}
+
 struct Site {
     folder: tempfile::TempDir,
     store: Store,
-    signer: Signer,
+    signer: Signers,
     naming: Naming,
     channel: ChannelName,
 }
@@ -29,7 +34,7 @@ impl Site {
         let folder = tempfile::tempdir().expect("made");
         let store = Store::open(&HostPath::new(folder.path().join("store"))).expect("opens");
         let key = SecretKey::generate("opb test", 1_700_000_000, None, StdRng::seed_from_u64(7));
-        let signer = Signer::File(key.expect("makes a key"));
+        let signer = Signers::one(Signer::File(key.expect("makes a key")));
         let channel = ChannelName::new("nightly").expect("a name");
         Self { folder, store, signer, naming: Naming::default(), channel }
     }
@@ -75,7 +80,8 @@ impl Site {
 
     fn publish(&self, parts: &[Part], now: i64) -> Published {
         let (channel, naming, signer) = (&self.channel, &self.naming, &self.signer);
-        publish(&self.store, &Request { channel, parts, way: Way::Published, naming, signer, now }).expect("publishes")
+        publish(&self.store, &Request { channel, parts, way: Way::Published, naming, signer, log: &log, now })
+            .expect("publishes")
     }
 
     fn current(&self) -> PathBuf {
@@ -149,6 +155,7 @@ fn a_suite_has_the_names_of_its_channel() {
         way: Way::Published,
         naming: &site.naming,
         signer: &site.signer,
+        log: &log,
         now: NOW,
     };
     let refused = publish(&site.store, &request).expect_err("is refused");
@@ -218,6 +225,7 @@ fn an_earlier_state_comes_with_a_newer_date() {
         way: Way::RolledBack { to: 1 },
         naming: &site.naming,
         signer: &site.signer,
+        log: &log,
         // The clock was set back.
         now: NOW - 5_000,
     };
@@ -255,6 +263,7 @@ fn a_changed_byte_is_not_published() {
         way: Way::Published,
         naming: &site.naming,
         signer: &site.signer,
+        log: &log,
         now: NOW,
     };
     let refused = publish(&site.store, &request).expect_err("is refused");
@@ -293,7 +302,7 @@ fn a_keyring_package_has_a_version_for_each_content() {
     ");
     // Another key, and the former one again: a version that was published never gets other bytes.
     let other = SecretKey::generate("opb test", 1_700_000_000, None, StdRng::seed_from_u64(8)).expect("makes a key");
-    let former = std::mem::replace(&mut site.signer, Signer::File(other));
+    let former = std::mem::replace(&mut site.signer, Signers::one(Signer::File(other)));
     site.publish(&part, NOW + 2);
     assert_eq!(has(&site), [true, true, false], "the former for late clients");
     site.signer = former;

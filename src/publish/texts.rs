@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::laid::{Kind, Laid};
-use super::{Generation, Naming, keyring, page, seconds, yum};
+use super::{Generation, Naming, SignedText, keyring, page, seconds, yum};
 use crate::diag::Failure;
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 use crate::name::ChannelName;
 use crate::path::HostPath;
 use crate::repo::{Suite, release_text, sources_entry};
-use crate::sign::Signer;
+use crate::sign::Signers;
 use crate::store::Store;
 
 /// What all texts of a generation have in common.
@@ -19,7 +19,7 @@ pub(super) struct Shown<'a> {
     pub channel: &'a ChannelName,
     /// The channel's folder.
     pub path: &'a HostPath,
-    pub signer: &'a Signer,
+    pub signer: &'a Signers,
     pub naming: &'a Naming,
     pub record: &'a Generation,
     /// What is current before.
@@ -102,8 +102,28 @@ pub(super) fn all(store: &Store, laid: &[Laid], shown: &Shown<'_>) -> Result<BTr
     };
     written.insert("channel.json".to_owned(), serde_json::to_vec_pretty(&about).expect("plain fields"));
     written.insert("index.html".to_owned(), page::page(store, laid, shown)?.into_bytes());
-    written.insert(key, signer.public_key_armored()?.into_bytes());
+    written.insert(key, signer.public_keys_armored()?.into_bytes());
     Ok(written)
+}
+
+/// What of these was signed, and the packages that were signed newly.
+pub(super) fn signed(written: &BTreeMap<String, Vec<u8>>, packages: &[(String, Digest)]) -> Vec<SignedText> {
+    let text_of = |name: &str| {
+        let text = name.strip_suffix("InRelease").map(|folder| format!("{folder}Release"));
+        let text = text.or_else(|| name.strip_suffix(".gpg").map(str::to_owned));
+        text.or_else(|| name.strip_suffix("repomd.xml.asc").map(|folder| format!("{folder}repomd.xml")))
+    };
+    let texts = written.keys().filter_map(|name| {
+        let text = written.get(&text_of(name)?)?;
+        Some(SignedText { file: name.clone(), sha256: Sha256::of(text) })
+    });
+    let lines: String = packages.iter().map(|(path, digest)| format!("{path} {digest}\n")).collect();
+    let count = packages.len();
+    let of_packages = (count > 0).then(|| SignedText {
+        file: format!("{count} package{}", if count == 1 { "" } else { "s" }),
+        sha256: Sha256::of(lines.as_bytes()),
+    });
+    texts.chain(of_packages).collect()
 }
 
 /// The files by which people add a part to their package manager, by name.

@@ -116,13 +116,17 @@ pub fn changes(distros: &[DistroTold<'_>], all: bool) -> String {
         };
         let _ = writeln!(text, "{distro}: {told}");
         let most = if all { usize::MAX } else { MOST_CHANGES };
-        let rows: Vec<[String; 3]> = changes.iter().take(most).map(row).collect();
-        text.push_str(&columns(&rows, [Side::Left, Side::Left, Side::Left]));
+        text.push_str(&rows(&changes[..changes.len().min(most)]));
         if changes.len() > most {
             let _ = writeln!(text, "  and {} more; `--all` shows them", changes.len() - most);
         }
     }
     text
+}
+
+/// Packages that differ, a line each.
+pub fn rows(changes: &[Changed]) -> String {
+    columns(&changes.iter().map(row).collect::<Vec<_>>(), [Side::Left, Side::Left, Side::Left])
 }
 
 fn row(changed: &Changed) -> [String; 3] {

@@ -1,7 +1,5 @@
 //! A repository that two keys sign, as machines see it that have the public key of one of them, or of both in one file.
 
-use opb::sign::Signers;
-
 use super::*;
 
 fn signer(user: &str) -> Signer {

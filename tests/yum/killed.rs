@@ -11,10 +11,10 @@ use opb::distro::Repodata;
 use opb::path::HostPath;
 use opb::publish::{Content, Naming, Part, Request, Way, YumSettings, publish};
 use opb::sign::rpm::{Keyring, verify_package};
-use opb::sign::{KeyFolder, Signer};
+use opb::sign::{KeyFolder, Signer, Signers};
 use opb::store::Store;
 
-use super::generations::{Channel, NOW, name};
+use super::generations::{Channel, NOW, name, unlogged};
 use super::{ready, run};
 
 /// What the publisher is told by the environment.
@@ -28,11 +28,12 @@ fn publisher() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
     let store = Store::open(&HostPath::new(Path::new(&folder).join("store"))).expect("opens");
     let keys = KeyFolder::open_or_create(&Path::new(&folder).join("keys"), ambient_authority()).expect("opens");
-    let signer = Signer::File(keys.load("key").expect("a key"));
+    let signer = Signers::one(Signer::File(keys.load("key").expect("a key")));
     let tree: Digest = std::env::var(TREE).expect("told").parse().expect("a digest");
     let part = part(&std::env::var(TURN).expect("told"), tree);
     let (channel, naming) = (&name(), &Naming::default());
-    let request = Request { channel, parts: &[part], way: Way::Published, naming, signer: &signer, now: NOW };
+    let request =
+        Request { channel, parts: &[part], way: Way::Published, naming, signer: &signer, log: &unlogged, now: NOW };
     let published = publish(&store, &request).expect("publishes");
     assert!(published.new);
 }
@@ -63,7 +64,7 @@ fn start(channel: &Channel, tree: Digest, turn: u32) -> Child {
 fn verify(channel: &Channel) {
     let current = fs::canonicalize(channel.current()).expect("published");
     // Each generation has a later date than the one before, though the clock stands still.
-    let keyring = Keyring::of_signer(&channel.signer, NOW.unsigned_abs() + 1_000);
+    let keyring = Keyring::of_signer(channel.signer.main(), NOW.unsigned_abs() + 1_000);
     for repository in ["x86_64", "aarch64", "SRPMS"] {
         let folder = current.join("rpm/mini-1").join(repository);
         let read = |place: &str| fs::read(folder.join(place)).unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -98,7 +99,7 @@ fn a_killed_publisher_leaves_a_whole_repository() {
         return;
     }
     let channel = Channel::new();
-    let Signer::File(key) = &channel.signer else { panic!("a key in a file") };
+    let Signer::File(key) = channel.signer.main() else { panic!("a key in a file") };
     let keys = KeyFolder::open_or_create(&channel.site.path("keys"), ambient_authority()).expect("opens");
     keys.save("key", key).expect("saved");
     let trees = ["1", "2"].map(|version| {

@@ -10,7 +10,7 @@ use opb::report::channel::{DistroTold, changes, json_of_changes};
 
 use super::super::{open, open_store};
 use super::Format;
-use super::publish::reason;
+use super::publish::{details, reason};
 use crate::cli::Global;
 use crate::output;
 
@@ -70,7 +70,8 @@ pub fn plan(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
                 Some(number) => format!("generation {number} of {channel} is current\n"),
                 None => format!("nothing is published of {channel}\n"),
             };
-            format!("{head}{}", changes(&distros, *all))
+            let details: String = outlook.held().map(|(_, why)| details(why)).collect();
+            format!("{head}{}{details}", changes(&distros, *all))
         }
     });
     Ok(ExitCode::SUCCESS)

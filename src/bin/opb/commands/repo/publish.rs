@@ -10,6 +10,7 @@ use opb::ops::publish::{self, HeldBack, Publication};
 use opb::ops::session::Session;
 use opb::ops::{channel, key};
 use opb::publish::Published;
+use opb::report::closure::{told as told_broken, told_incoherent};
 use opb::store::Store;
 
 use super::super::{open, open_store};
@@ -60,7 +61,7 @@ pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
     output::notices(global, &key::warnings(&session.project));
     let store = open_store(global, &session)?;
     channel::settings(&session, channel)?;
-    let signer = key::signer(&channel::key_name(&session, channel))?;
+    let signer = key::signers(&channel::key_name(&session, channel))?;
     let Publication { published, outlook } = publish::publish(&session, &store, channel, &signer)?;
     output::data(&told(channel, &published));
     let lacking = outlook.without.iter().map(|node| format!("published without {node}, as `may_fail` allows"));
@@ -70,6 +71,7 @@ pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
         held = true;
         let stays = if distro.is_known { "its last good state stays" } else { "nothing of it is published" };
         output::told(global, &format!("{} is held back: {}; {stays}\n", distro.distro, reason(why)));
+        output::told(global, &details(why));
     }
     let pushed = push(global, &session, &store, channel)?;
     Ok(if held { exit::code(Cause::Build) } else { pushed })
@@ -96,7 +98,7 @@ pub fn promote(global: &Global, args: &Promote) -> Result<ExitCode, Failure> {
     let session = open(global)?;
     let store = open_store(global, &session)?;
     channel::settings(&session, to)?;
-    let signer = key::signer(&channel::key_name(&session, to))?;
+    let signer = key::signers(&channel::key_name(&session, to))?;
     let promotion = Promotion { from, to, generation: *generation, distros };
     let published = promote::promote(&session, &store, &promotion, &signer)?;
     output::data(&told(to, &published));
@@ -108,7 +110,7 @@ pub fn rollback(global: &Global, args: &Rollback) -> Result<ExitCode, Failure> {
     let session = open(global)?;
     let store = open_store(global, &session)?;
     channel::settings(&session, channel)?;
-    let signer = key::signer(&channel::key_name(&session, channel))?;
+    let signer = key::signers(&channel::key_name(&session, channel))?;
     let published = promote::rollback(&session, &store, channel, *to, &signer)?;
     output::data(&told(channel, &published));
     push(global, &session, &store, channel)
@@ -134,5 +136,38 @@ fn told(channel: &ChannelName, published: &Published) -> String {
 pub(super) fn reason(why: &HeldBack) -> String {
     match why {
         HeldBack::NotBuilt { node } => format!("`{node}` is not built"),
+        HeldBack::Open { closure, .. } => {
+            let broken = closure.broken.len();
+            let incoherent = closure.incoherent.len();
+            match (broken, incoherent) {
+                (0, _) => format!("{} not what builds of it used", are(incoherent)),
+                (_, 0) => format!("{} something that nobody has", need(broken)),
+                _ => format!(
+                    "{} something that nobody has, and {} not what builds of it used",
+                    need(broken),
+                    are(incoherent)
+                ),
+            }
+        }
     }
+}
+
+fn need(packages: usize) -> String {
+    format!("{} need{}", opb::report::count(packages, "package"), if packages == 1 { "s" } else { "" })
+}
+
+fn are(packages: usize) -> String {
+    format!("{} {}", opb::report::count(packages, "package"), if packages == 1 { "is" } else { "are" })
+}
+
+/// The packages that it is about, in lines; what changed of them since the last good state.
+pub(super) fn details(why: &HeldBack) -> String {
+    let HeldBack::Open { closure, since } = why else { return String::new() };
+    let mut text = told_broken(&closure.broken);
+    text.push_str(&told_incoherent(&closure.incoherent));
+    if !since.is_empty() {
+        text.push_str("since the last good state:\n");
+        text.push_str(&opb::report::channel::rows(since));
+    }
+    text
 }
