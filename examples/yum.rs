@@ -121,6 +121,7 @@ fn prepare(path: &Path, folder: &Path) -> Result<String, Failure> {
             file,
             digest,
             size,
+            is_debug: false,
             made_by: "build:bench".to_owned(),
         });
     }

@@ -9,12 +9,14 @@
 //! A package of some arch is looked at there. One of all arches is looked at on those for which its component has other
 //! builds, or on every arch of the repository where it has none. Every version that is there counts, of the channel and of
 //! the distribution alike, as apt and dnf know both. Packages of the installer (`.udeb`) are left out: they depend on those
-//! of the distribution, which are in indexes that are not pinned. Debug packages are in no channel.
+//! of the distribution, which are in indexes that are not pinned. Debug packages need nothing but
+//! what they belong to, and are left out.
 
 mod coherence;
 mod deb;
 mod rpm;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
@@ -24,8 +26,10 @@ use crate::drv::{Action, Outputs};
 use crate::family::rpm::debian_arch;
 use crate::graph::{Node, NodeId};
 use crate::name::{Kind, NodeName};
+use crate::repo::yum::{DEBUG, SOURCES};
 pub use crate::report::closure::{Broken, Incoherent};
 use crate::store::Store;
+use crate::tree::Tree;
 
 /// What was found of one distro's part of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -85,6 +89,19 @@ pub fn check(
     Ok(Closure { broken, incoherent: coherence::check(&part, &packages)?, packages: packages.len() })
 }
 
+/// Looks at packages that were published already, as the part of the channel that `repo` assembles: `tree` has them where
+/// publishing has laid them out. Whether they go with what they were built with was looked at when they were published first.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_published(session: &Session, store: &Store, repo: NodeId, tree: &Tree) -> Result<Closure, Failure> {
+    let nothing = |_: NodeId| None;
+    let part = Part { of_tree: true, ..Part::new(session, store, repo, &nothing)? }.with(tree);
+    let (packages, mut broken) = if part.is_rpm { rpm::check(&part)? } else { deb::check(&part)? };
+    broken.sort();
+    Ok(Closure { broken, incoherent: Vec::new(), packages: packages.len() })
+}
+
 /// A distro's part of a channel.
 struct Part<'a> {
     session: &'a Session,
@@ -95,16 +112,18 @@ struct Part<'a> {
     /// In Debian's spelling.
     arches: BTreeSet<String>,
     builds: Vec<Built<'a>>,
+    /// The packages: the place of the build, what the store calls it, and its size.
+    files: Vec<(usize, Digest, u64)>,
+    /// Whether it is known by its files alone, and not by what built them.
+    of_tree: bool,
 }
 
 /// A build whose packages are in the repository.
 struct Built<'a> {
     node: Node<'a>,
-    component: &'a str,
+    component: Cow<'a, str>,
     /// Of what it makes, in Debian's spelling, or `all`.
-    arch: &'a str,
-    /// The tree of its packages.
-    packages: Digest,
+    arch: Cow<'a, str>,
 }
 
 /// A package of the repository.
@@ -134,7 +153,7 @@ impl<'a> Part<'a> {
         let arches = settings.get("arches").map(String::as_str).unwrap_or_default().split_whitespace();
         let arches = arches.map(|arch| debian_arch(arch).to_owned()).collect();
         let is_rpm = settings.get("family").is_some_and(|family| family == "rpm");
-        let mut builds = Vec::new();
+        let (mut builds, mut files) = (Vec::new(), Vec::new());
         for input in node.inputs() {
             let Some((component, arch)) = input.role.strip_prefix("packages ").and_then(|role| role.split_once('/'))
             else {
@@ -146,10 +165,39 @@ impl<'a> Part<'a> {
             if !store.hold(packages)? {
                 return Err(ClosureError::NotHere { node: node.to_string() }.into());
             }
-            builds.push(Built { node, component, arch, packages });
+            files.extend(store.get_tree(packages)?.files().map(|(_, object, size)| (builds.len(), object, size)));
+            builds.push(Built { node, component: component.into(), arch: arch.into() });
         }
         let distro = node.distro().unwrap_or_default();
-        Ok(Self { session, store, outputs, distro, is_rpm, arches, builds })
+        Ok(Self { session, store, outputs, distro, is_rpm, arches, builds, files, of_tree: false })
+    }
+
+    /// The same with the packages in `tree`. Those of one source package, by its folder, count as one component's.
+    fn with(mut self, tree: &Tree) -> Self {
+        let Some(node) = self.builds.first().map(|build| build.node) else { return self };
+        let (mut seen, mut places) = (BTreeSet::new(), BTreeMap::new());
+        self.builds.clear();
+        self.files.clear();
+        for (path, object, size) in tree.files() {
+            let path = path.to_string();
+            let Some((folder, file)) = path.rsplit_once('/') else { continue };
+            let (component, arch) = match file.strip_suffix(".deb").and_then(|stem| stem.rsplit_once('_')) {
+                Some((name, arch)) if !name.contains("-dbgsym_") => (folder, arch),
+                None if file.ends_with(".rpm") && !folder.starts_with(SOURCES) && !folder.contains(DEBUG) => {
+                    (file, "all")
+                }
+                _ => continue,
+            };
+            if seen.insert(object) {
+                let place = *places.entry((component.to_owned(), arch.to_owned())).or_insert_with(|| {
+                    let (component, arch) = (component.to_owned().into(), arch.to_owned().into());
+                    self.builds.push(Built { node, component, arch });
+                    self.builds.len() - 1
+                });
+                self.files.push((place, object, size));
+            }
+        }
+        self
     }
 
     fn target(&self, arch: &str) -> String {
@@ -188,7 +236,7 @@ impl<'a> Part<'a> {
 
     /// The places of those of `packages` that are looked at on `arch`.
     fn on(&self, packages: &[Going], arch: &str) -> Vec<usize> {
-        let builds: Vec<(&str, &str)> = self.builds.iter().map(|build| (build.component, build.arch)).collect();
+        let builds: Vec<(&str, &str)> = self.builds.iter().map(|build| (&*build.component, &*build.arch)).collect();
         looked_at(&builds, packages, arch)
     }
 
@@ -200,7 +248,7 @@ impl<'a> Part<'a> {
             version: package.version.clone(),
             dependency,
             available,
-            made_by: Some(self.builds[package.build].node.to_string()),
+            made_by: (!self.of_tree).then(|| self.builds[package.build].node.to_string()),
             followers,
         }
     }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::channel::{self, ChannelError};
+use super::closure;
 use super::publish::request;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::Action;
 use crate::name::{ChannelName, DistroName};
 use crate::publish::{self, Content, Generation, Part, Published, Way};
-use crate::repo::yum::{SOURCES, base_arch};
+use crate::repo::yum::{DEBUG, SOURCES, base_arch};
 use crate::sign::Signers;
 use crate::store::Store;
 
@@ -41,6 +42,24 @@ pub enum PromoteError {
         /// What is wanted.
         ours: String,
     },
+    /// What would not be whole there.
+    #[error("what `{from}` has of `{distro}` is not whole in `{to}`")]
+    #[diagnostic(
+        code(opb::promote::open),
+        help(
+            "publish newer packages in `{from}` first, or set `closure = false` for `{to}`; what is not met today:\n{told}"
+        )
+    )]
+    Open {
+        /// The distro.
+        distro: String,
+        /// The channel that has it.
+        from: String,
+        /// The channel that is to have it.
+        to: String,
+        /// The packages, in lines.
+        told: String,
+    },
     /// Bytes that are gone.
     #[error("generation {number} of `{channel}` is not whole any more")]
     #[diagnostic(
@@ -66,6 +85,7 @@ impl Caused for PromoteError {
     fn fault(&self) -> Cause {
         match self {
             Self::Lost { .. } => Cause::Environment,
+            Self::Open { .. } => Cause::Build,
             _ => Cause::Input,
         }
     }
@@ -125,6 +145,7 @@ pub fn promote(
         if !store.hold(part.tree)? {
             return Err(PromoteError::Lost { channel: from.to_string(), number: source.number }.into());
         }
+        check_closure(session, store, promotion, part)?;
     }
     let current = publish::current(store, to)?;
     let others = current.into_iter().flat_map(|current| current.parts).map(|record| record.part);
@@ -189,6 +210,23 @@ pub fn generation(store: &Store, channel: &ChannelName, number: Option<u64>) -> 
     })?)
 }
 
+/// Refuses a part of which something needs what neither it nor the distro has by now.
+fn check_closure(session: &Session, store: &Store, promotion: &Promotion<'_>, part: &Part) -> Result<(), Failure> {
+    let Promotion { from, to, .. } = promotion;
+    let nodes = channel::parts(session, to)?;
+    let node = nodes.into_iter().find(|node| session.graph.node(*node).place() == part.distro.as_str());
+    let Some(node) = node.filter(|_| channel::settings(session, to).is_ok_and(|channel| channel.closure)) else {
+        return Ok(());
+    };
+    let closure = closure::check_published(session, store, node, &store.get_tree(part.tree)?)?;
+    if closure.is_sound() {
+        return Ok(());
+    }
+    let told = crate::report::closure::told(&closure.broken);
+    let (distro, from, to) = (part.distro.to_string(), from.to_string(), to.to_string());
+    Err(PromoteError::Open { distro, from, to, told }.into())
+}
+
 /// Refuses a part whose arches are others than those that the channel is to hold.
 fn check_arches(session: &Session, store: &Store, promotion: &Promotion<'_>, part: &Part) -> Result<(), Failure> {
     let nodes = channel::parts(session, promotion.to)?;
@@ -205,7 +243,7 @@ fn check_arches(session: &Session, store: &Store, promotion: &Promotion<'_>, par
             let tree = store.get_tree(part.tree)?;
             let tops = tree.iter().map(|(path, _)| path.to_string()).filter(|path| !path.contains('/'));
             let ours = arches.map(|arch| base_arch(arch).to_owned());
-            (tops.filter(|top| top != SOURCES).collect(), ours.collect())
+            (tops.filter(|top| top != SOURCES && !top.ends_with(DEBUG)).collect(), ours.collect())
         }
     };
     if theirs == ours {

@@ -1,7 +1,7 @@
 //! A distro's YUM repositories: its packages signed, and the metadata of those.
 //!
 //! ```text
-//! rpm/<distro>/<arch>/Packages/<key>/<letter>/<file>      rpm/<distro>/SRPMS/…
+//! rpm/<distro>/<arch>/Packages/<key>/<letter>/<file>      rpm/<distro>/<arch>-debug/…, rpm/<distro>/SRPMS/…
 //!                     repodata/<sha256>-primary.xml.gz    and two more
 //!                     repodata/repomd.xml, repomd.xml.asc
 //! ```
@@ -244,8 +244,12 @@ pub(super) fn repo_file(
     let (id, key) = (format!("opb-{channel}"), format!("{root}/opb-{channel}.asc"));
     let (source_id, source_name) = (format!("{id}-source"), format!("{description}: sources"));
     let (packages, sources) = (address("$basearch"), address(yum::SOURCES));
+    // `dnf debuginfo-install` turns on what is named so.
+    let (debug_id, debug_name) = (format!("{id}-debuginfo"), format!("{description}: debug symbols"));
+    let debug = address(&format!("$basearch{}", yum::DEBUG));
     yum::repo_file(&[
         RepoEntry { id: &id, name: description, address: &packages, key: &key, enabled: true },
+        RepoEntry { id: &debug_id, name: &debug_name, address: &debug, key: &key, enabled: false },
         RepoEntry { id: &source_id, name: &source_name, address: &sources, key: &key, enabled: false },
     ])
 }

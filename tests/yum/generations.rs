@@ -76,6 +76,7 @@ impl Channel {
                 file: file.file_name().into_string().expect("plain"),
                 digest: self.store.put_bytes(&bytes).expect("stored"),
                 size: bytes.len() as u64,
+                is_debug: false,
                 made_by: "build:tiny".to_owned(),
             });
         }
@@ -167,6 +168,11 @@ rpm/mini-1/SRPMS/repodata/SHA256-other.xml.gz
 rpm/mini-1/SRPMS/repodata/SHA256-primary.xml.gz
 rpm/mini-1/SRPMS/repodata/repomd.xml
 rpm/mini-1/SRPMS/repodata/repomd.xml.asc
+rpm/mini-1/aarch64-debug/repodata/SHA256-filelists.xml.gz
+rpm/mini-1/aarch64-debug/repodata/SHA256-other.xml.gz
+rpm/mini-1/aarch64-debug/repodata/SHA256-primary.xml.gz
+rpm/mini-1/aarch64-debug/repodata/repomd.xml
+rpm/mini-1/aarch64-debug/repodata/repomd.xml.asc
 rpm/mini-1/aarch64/Packages/KEY/t/tiny-1-1.noarch.rpm
 rpm/mini-1/aarch64/Packages/KEY/t/tiny-doc-1-1.noarch.rpm
 rpm/mini-1/aarch64/repodata/SHA256-filelists.xml.gz
@@ -174,6 +180,11 @@ rpm/mini-1/aarch64/repodata/SHA256-other.xml.gz
 rpm/mini-1/aarch64/repodata/SHA256-primary.xml.gz
 rpm/mini-1/aarch64/repodata/repomd.xml
 rpm/mini-1/aarch64/repodata/repomd.xml.asc
+rpm/mini-1/x86_64-debug/repodata/SHA256-filelists.xml.gz
+rpm/mini-1/x86_64-debug/repodata/SHA256-other.xml.gz
+rpm/mini-1/x86_64-debug/repodata/SHA256-primary.xml.gz
+rpm/mini-1/x86_64-debug/repodata/repomd.xml
+rpm/mini-1/x86_64-debug/repodata/repomd.xml.asc
 rpm/mini-1/x86_64/Packages/KEY/t/tiny-1-1.noarch.rpm
 rpm/mini-1/x86_64/Packages/KEY/t/tiny-doc-1-1.noarch.rpm
 rpm/mini-1/x86_64/repodata/SHA256-filelists.xml.gz
@@ -189,6 +200,14 @@ rpm/mini-1/x86_64/repodata/repomd.xml.asc
 name=Packages for mini-1
 baseurl=file:///CURRENT/rpm/mini-1/$basearch
 enabled=1
+gpgcheck=1
+repo_gpgcheck=1
+gpgkey=file:///CURRENT/opb-nightly.asc
+
+[opb-nightly-debuginfo]
+name=Packages for mini-1: debug symbols
+baseurl=file:///CURRENT/rpm/mini-1/$basearch-debug
+enabled=0
 gpgcheck=1
 repo_gpgcheck=1
 gpgkey=file:///CURRENT/opb-nightly.asc

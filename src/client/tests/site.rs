@@ -9,7 +9,9 @@ use rand::rngs::StdRng;
 use super::super::*;
 use super::NOW;
 use crate::digest::{Digest, Sha256};
-use crate::repo::{Binary, Blob, Fields, IndexEntry, Settings, SourcePackage, assemble, release_text};
+use crate::repo::{
+    Binary, Blob, Facts, Fields, IndexEntry, KeepNothing, Settings, SourcePackage, assemble, release_text,
+};
 use crate::sign::{SecretKey, Signer};
 use crate::tree::Entry;
 
@@ -59,7 +61,8 @@ fn binary(name: &str, version: &str) -> (Binary, Vec<u8>) {
     ];
     let file = blob(&format!("{name}_{version}_amd64.deb"), &bytes);
     let made_by = format!("build:{name}");
-    (Binary { control: fields(&control), area: "main".to_owned(), file, udeb: false, made_by }, bytes)
+    let facts = Facts::new(&fields(&control), &[], name).expect("reads");
+    (Binary { facts, area: "main".to_owned(), file, udeb: false, made_by }, bytes)
 }
 
 fn source(name: &str) -> (SourcePackage, Vec<Vec<u8>>) {
@@ -105,13 +108,18 @@ impl Site {
         let (binaries, mut contents): (Vec<Binary>, Vec<Vec<u8>>) = made.unzip();
         let (source, more) = source("tiny");
         contents.extend(more);
-        let made = assemble(&settings(), &binaries, &[source]).expect("assembles");
+        let made = assemble(&settings(), &binaries, &[source], &KeepNothing).expect("assembles");
         for (path, entry) in made.tree.iter() {
             let Entry::File { digest, .. } = entry else { continue };
+            // One suite is enough here.
+            if path.as_bytes().starts_with(b"dists/bookworm-debug/") {
+                continue;
+            }
             let of_pool = contents.iter().find(|bytes| Digest::of(bytes) == *digest);
             self.write(&path.to_string(), made.contents.get(digest).or(of_pool).expect("has the bytes"));
         }
-        self.indexes = made.indexes;
+        let [suite, _] = made.suites;
+        self.indexes = suite.indexes;
         self.sign(&self.release(date, None));
     }
 

@@ -134,7 +134,8 @@ pub(super) fn weave(
                 continue;
             }
             // RPM packages have no installer's kind among them.
-            let outputs: &[&str] = if distro.rpm().is_some() { &["packages"] } else { &["packages", "debug", "udebs"] };
+            let outputs: &[&str] =
+                if distro.rpm().is_some() { &["packages", "debug"] } else { &["packages", "debug", "udebs"] };
             let mut needs = Vec::new();
             let mut areas: BTreeMap<&AreaName, Vec<&ComponentName>> = BTreeMap::new();
             let held = components.iter().filter(|(name, made)| holds(channel, name, made.area.as_ref()));

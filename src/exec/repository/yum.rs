@@ -28,7 +28,7 @@ pub(super) fn assemble(
 ) -> Result<Outputs, Failure> {
     let made_by = makers(job);
     let mut packages = Vec::new();
-    for start in ["packages ", "source "] {
+    for start in ["packages ", "debug ", "source "] {
         for (role, tree) in job.inputs(start)? {
             let made_by = made_by.get(format!("{start}{role}").as_str()).cloned().unwrap_or_default();
             let mut any = false;
@@ -49,6 +49,7 @@ pub(super) fn assemble(
                     file,
                     digest,
                     size,
+                    is_debug: start == "debug ",
                     made_by: made_by.clone(),
                 });
             }

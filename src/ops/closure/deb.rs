@@ -1,15 +1,16 @@
 //! The dependencies of `.deb` packages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::{Broken, Going, Part};
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::exec::read_universe;
 use crate::graph::Node;
+use crate::name::Kind;
 use crate::package::index::IndexEntry;
 use crate::package::{control, deb};
 use crate::solve::{Member, Seen, Universe, unmet};
@@ -23,11 +24,7 @@ const FRONT: usize = 16 << 10;
 /// # Errors
 /// Where a package or an index cannot be read.
 pub(super) fn check(part: &Part<'_>) -> Result<(Vec<Going>, Vec<Broken>), Failure> {
-    let mut files = Vec::new();
-    for (build, built) in part.builds.iter().enumerate() {
-        files.extend(part.store.get_tree(built.packages)?.files().map(|(_, object, size)| (build, object, size)));
-    }
-    let read = files.into_par_iter().map(|(build, object, size)| {
+    let read = part.files.par_iter().map(|&(build, object, size)| {
         let entry = entry(part.store, object, size)?;
         let (name, version, arch) = (entry.package.clone(), entry.version.to_string(), entry.arch.clone());
         Ok((Going { build, object, name, version, arch }, entry))
@@ -72,8 +69,19 @@ fn entry(store: &Store, object: Digest, size: u64) -> Result<IndexEntry, Failure
     Ok(IndexEntry::of_control(&paragraph, "ours.deb", size, Sha256::from_bytes(*object.as_bytes()))?)
 }
 
-/// The extra repositories that builds saw, by the places of the builds.
+/// The extra repositories that builds saw, by the places of the builds. Of what is known by its files alone, all that any build
+/// of the distro saw.
 fn seen<'a>(part: &Part<'a>) -> BTreeMap<usize, Vec<&'a str>> {
+    if part.of_tree {
+        let graph = &part.session.graph;
+        let is_extra = |node: &Node<'a>| {
+            node.kind() == Kind::Index && node.distro() == Some(part.distro) && node.subject() != "base"
+        };
+        let names: BTreeSet<&str> =
+            graph.ids().map(|id| graph.node(id)).filter(is_extra).map(|node| node.subject()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        return (0..part.builds.len()).map(|place| (place, names.clone())).collect();
+    }
     let names = |place: usize| -> Vec<&'a str> {
         let list = part.list_of(&part.builds[place]);
         let inputs = list.map(Node::inputs);

@@ -1,6 +1,6 @@
 //! What `.rpm` packages require.
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::{Broken, Going, Part};
 use crate::diag::Failure;
@@ -13,11 +13,7 @@ use crate::package::rpm::Package;
 /// # Errors
 /// Where a package or an index cannot be read, or there is no dnf.
 pub(super) fn check(part: &Part<'_>) -> Result<(Vec<Going>, Vec<Broken>), Failure> {
-    let mut files = Vec::new();
-    for (build, built) in part.builds.iter().enumerate() {
-        files.extend(part.store.get_tree(built.packages)?.files().map(|(_, object, _)| (build, object)));
-    }
-    let read = files.into_par_iter().map(|(build, object)| {
+    let read = part.files.par_iter().map(|&(build, object, _)| {
         let package = Package::read(part.store.open_object(object)?)?;
         let epoch = if package.epoch() == 0 { String::new() } else { format!("{}:", package.epoch()) };
         let version = format!("{epoch}{}-{}", package.version(), package.release());

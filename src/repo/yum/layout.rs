@@ -1,6 +1,6 @@
 //! Where packages lie, and which do not go together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::pool::{self, is_plain};
 use super::super::{Makers, RepoError};
@@ -26,9 +26,14 @@ pub struct Unsigned {
     pub digest: Digest,
     /// Its length in bytes.
     pub size: u64,
+    /// Whether it holds debug symbols or the sources that they refer to, and goes to a repository of its own.
+    pub is_debug: bool,
     /// Who made it, for messages.
     pub made_by: String,
 }
+
+/// What the folder of an arch's debug packages has behind the arch.
+pub const DEBUG: &str = "-debug";
 
 /// The arch that dnf puts for `$basearch` where packages of `arch` are installed; folders of repositories are named so.
 pub fn base_arch(arch: &str) -> &str {
@@ -41,7 +46,8 @@ pub fn base_arch(arch: &str) -> &str {
     }
 }
 
-/// The tree of a distro's repositories: `<arch>/<letter>/<file>` for each of `arches`, and `SRPMS/<letter>/<file>`. The order
+/// The tree of a distro's repositories: `<arch>/<letter>/<file>` and `<arch>-debug/<letter>/<file>` for each of `arches`, and
+/// `SRPMS/<letter>/<file>`. The order
 /// in which packages are given does not matter; the same one given again counts once. Folders of repositories are there also
 /// where they are empty.
 ///
@@ -49,9 +55,10 @@ pub fn base_arch(arch: &str) -> &str {
 /// [`RepoError`]: names that cannot be part of a path, packages for other arches, packages that contradict each other.
 pub fn lay_out(arches: &[&str], packages: &[Unsigned]) -> Result<Tree, RepoError> {
     let mut tree = Tree::default();
-    let mut folders: Vec<&str> = arches.iter().map(|arch| base_arch(arch)).chain([SOURCES]).collect();
-    folders.sort_unstable();
-    folders.dedup();
+    let of_arches =
+        arches.iter().map(|arch| base_arch(arch)).flat_map(|arch| [arch.to_owned(), format!("{arch}{DEBUG}")]);
+    let folders: BTreeSet<String> = of_arches.chain([SOURCES.to_owned()]).collect();
+    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
     for folder in &folders {
         tree.insert(path((*folder).to_owned())?, Entry::Folder).map_err(RepoError::Tree)?;
     }
@@ -94,8 +101,11 @@ fn folders_of<'a>(package: &Unsigned, folders: &[&'a str]) -> Result<Vec<&'a str
         |wanted: &dyn Fn(&str) -> bool| -> Vec<&str> { folders.iter().copied().filter(|one| wanted(one)).collect() };
     let found = match package.arch.as_str() {
         "src" | "nosrc" => of(&|folder| folder == SOURCES),
-        "noarch" => return Ok(of(&|folder| folder != SOURCES)),
-        arch => of(&|folder| folder != SOURCES && folder == base_arch(arch)),
+        "noarch" => return Ok(of(&|folder| folder != SOURCES && folder.ends_with(DEBUG) == package.is_debug)),
+        arch => {
+            let wanted = format!("{}{}", base_arch(arch), if package.is_debug { DEBUG } else { "" });
+            of(&|folder| folder != SOURCES && folder == wanted)
+        }
     };
     if found.is_empty() {
         let arch = package.arch.escape_debug().to_string();

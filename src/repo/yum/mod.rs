@@ -1,13 +1,13 @@
 //! YUM repositories: packages of RPM distros in, their places and the metadata that dnf and zypper read out.
 //!
-//! A repository is one folder for each arch, and `SRPMS` for source packages, as distributions have it; packages without an
-//! arch lie in each. Metadata holds digests of *signed* packages, so it is made in two steps: what a repository holds, from
+//! A repository is one folder for each arch, one beside it for debug packages, and `SRPMS` for source packages; packages without
+//! an arch lie in each. Metadata holds digests of *signed* packages, so it is made in two steps: what a repository holds, from
 //! unsigned ones, which is a derivation like any other; and the metadata, when a channel is published. It knows no time:
 //! `repomd.xml` is text made by [`repomd_text`] for a caller that has a clock, an envelope around files that do not change
 //! with it.
 //!
 //! ```text
-//! unsigned packages ─ lay_out ─► <arch>/<letter>/<file>
+//! unsigned packages ─ lay_out ─► <arch>/<letter>/<file>, <arch>-debug/…
 //! signed packages ─ divide ─► Piece::of, or a kept one by its key ─ join ─► Metadata ─ repomd_text + a date ─► repomd.xml
 //! ```
 //!
@@ -24,7 +24,7 @@ mod xml;
 
 use sha2::Digest as _;
 
-pub use layout::{SOURCES, Unsigned, base_arch, lay_out};
+pub use layout::{DEBUG, SOURCES, Unsigned, base_arch, lay_out};
 pub use piece::{Piece, divide, key};
 pub use repomd::{RepoEntry, repo_file, repomd_text};
 

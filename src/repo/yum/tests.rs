@@ -228,6 +228,7 @@ fn unsigned(name: &str, arch: &str, content: &str) -> Unsigned {
         file: format!("{name}-1-1.{arch}.rpm"),
         digest: Digest::of(content.as_bytes()),
         size: content.len() as u64,
+        is_debug: false,
         made_by: format!("build:{name}"),
     }
 }
@@ -244,6 +245,8 @@ fn where_packages_lie() {
         unsigned("hello", "src", "c"),
         unsigned("Docs", "noarch", "d"),
         unsigned("hello", "x86_64", "a"),
+        Unsigned { is_debug: true, ..unsigned("hello-debuginfo", "x86_64", "e") },
+        Unsigned { is_debug: true, ..unsigned("all-debugsource", "noarch", "f") },
     ];
     let made = lay_out(&["x86_64", "i686", "aarch64"], &packages).expect("lays out");
     insta::assert_snapshot!(paths(&made), @r#"
@@ -253,16 +256,27 @@ SRPMS/h/hello-1-1.src.rpm
 aarch64
 aarch64/d
 aarch64/d/Docs-1-1.noarch.rpm
+aarch64-debug
+aarch64-debug/a
+aarch64-debug/a/all-debugsource-1-1.noarch.rpm
 i386
 i386/d
 i386/d/Docs-1-1.noarch.rpm
 i386/h
 i386/h/hello-1-1.i686.rpm
+i386-debug
+i386-debug/a
+i386-debug/a/all-debugsource-1-1.noarch.rpm
 x86_64
 x86_64/d
 x86_64/d/Docs-1-1.noarch.rpm
 x86_64/h
 x86_64/h/hello-1-1.x86_64.rpm
+x86_64-debug
+x86_64-debug/a
+x86_64-debug/a/all-debugsource-1-1.noarch.rpm
+x86_64-debug/h
+x86_64-debug/h/hello-debuginfo-1-1.x86_64.rpm
 "#);
     let mut other = packages.to_vec();
     other.reverse();
@@ -270,6 +284,7 @@ x86_64/h/hello-1-1.x86_64.rpm
     insta::assert_snapshot!(paths(&lay_out(&["x86_64"], &[]).expect("lays out")), @r#"
 SRPMS
 x86_64
+x86_64-debug
 "#);
 }
 
