@@ -81,7 +81,7 @@ fn what_gpg_exports_is_taken() {
     fs::write(credentials.join("opb-key-vendor"), "word\n").expect("written");
     space.file("opb.toml", "[channel.nightly]\nkey = \"vendor\"\n");
     let seen = space.seen_of(space.command(&["repo", "publish"]).env("CREDENTIALS_DIRECTORY", &credentials));
-    assert!(seen.contains("opb::publish::not_built"), "{seen}");
+    assert!(seen.contains("is not built"), "{seen}");
 }
 
 #[test]
