@@ -512,7 +512,7 @@ fn what_is_put_together_from_pieces_is_read_whole() {
     for ending in ["xz", "gz"] {
         let order = format!("Acquire::CompressionTypes::Order {{ \"{ending}\"; }};");
         let config = fs::read_to_string(site.path("apt.conf")).expect("reads");
-        fs::write(site.path("apt.conf"), config + &order).expect("writes");
+        fs::write(site.path("apt.conf"), format!("{config}{order}")).expect("writes");
         site.update().expect("is accepted");
         let output = Command::new("apt-cache").args(["dumpavail"]).env("APT_CONFIG", site.path("apt.conf")).output();
         let listed = String::from_utf8(output.expect("runs").stdout).expect("text");

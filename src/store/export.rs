@@ -1,9 +1,16 @@
 //! Writing a stored tree into a folder.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as MapEntry;
 use std::io::{self as std_io, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 
 use cap_std::fs::{Dir, OpenOptions};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
+use nix::unistd::linkat;
 
 use super::Store;
 use super::error::{StoreError, io};
@@ -30,22 +37,20 @@ impl Store {
     /// [`StoreError::Missing`] or [`StoreError::Altered`] where an object is; where something of that name is there
     /// already; where it cannot be written.
     pub fn export_tree(&self, tree: &Tree, into: &Dir, mode: ExportMode) -> Result<(), StoreError> {
+        let mut open = Open { store: self, into, folders: Vec::new(), shards: BTreeMap::new() };
         for (path, entry) in tree.iter() {
             // Errors name the place in the tree: where `into` is, only the caller knows.
-            let shown = HostPath::new("/").join(path.as_path());
+            let shown = || HostPath::new("/").join(path.as_path());
             match entry {
-                Entry::Folder => {
-                    into.create_dir(path.as_path()).map_err(io("making a folder of a tree", &shown))?;
-                    set_mode(into, path, 0o755).map_err(io("setting a folder's mode", &shown))?;
-                }
+                Entry::Folder => open.make(path).map_err(|error| io("making a folder of a tree", &shown())(error))?,
                 Entry::Link { target } => {
                     use std::os::unix::ffi::OsStrExt as _;
                     let target = std::path::Path::new(std::ffi::OsStr::from_bytes(target));
                     into.symlink_contents(target, path.as_path())
-                        .map_err(io("making a symbolic link of a tree", &shown))?;
+                        .map_err(|error| io("making a symbolic link of a tree", &shown())(error))?;
                 }
                 Entry::File { digest, executable, .. } => {
-                    let linked = mode == ExportMode::HardLink && !executable && self.link_out(*digest, into, path)?;
+                    let linked = mode == ExportMode::HardLink && !executable && open.link(*digest, path)?;
                     if !linked {
                         self.copy_out(*digest, *executable, into, path)?;
                     }
@@ -53,18 +58,6 @@ impl Store {
             }
         }
         Ok(())
-    }
-
-    /// `false` where the folder is in another file system, or the object has all the links it can have.
-    fn link_out(&self, digest: Digest, into: &Dir, path: &TreePath) -> Result<bool, StoreError> {
-        match self.dir.hard_link(object_place(&digest), into, path.as_path()) {
-            Ok(()) => Ok(true),
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EXDEV | libc::EMLINK | libc::EPERM)) => Ok(false),
-            Err(error) if error.kind() == std_io::ErrorKind::NotFound => {
-                Err(StoreError::Missing { what: "object", digest })
-            }
-            Err(error) => Err(io("linking a file of a tree", &HostPath::new("/").join(path.as_path()))(error)),
-        }
     }
 
     fn copy_out(&self, digest: Digest, executable: bool, into: &Dir, path: &TreePath) -> Result<(), StoreError> {
@@ -91,7 +84,58 @@ impl Store {
     }
 }
 
-fn set_mode(into: &Dir, path: &TreePath, mode: u32) -> std_io::Result<()> {
-    let permissions = cap_std::fs::Permissions::from_std(std::fs::Permissions::from_mode(mode));
-    into.set_permissions(path.as_path(), permissions)
+/// Folders that are open: a name is looked up from the one that it is in, as thousands of whole paths take far longer.
+struct Open<'a> {
+    store: &'a Store,
+    into: &'a Dir,
+    /// Those on the way to what comes next, outermost first.
+    folders: Vec<(TreePath, OwnedFd)>,
+    /// Of the store's objects, by the first byte of their digests.
+    shards: BTreeMap<u8, OwnedFd>,
+}
+
+impl Open<'_> {
+    /// Closes what `path` is not in. The folder that it is in was made before it, as a tree lists it first, and is the last then.
+    fn leave_others(&mut self, path: &TreePath) {
+        let parent = path.parent();
+        while self.folders.last().is_some_and(|(folder, _)| Some(folder) != parent.as_ref()) {
+            self.folders.pop();
+        }
+    }
+
+    fn make(&mut self, path: &TreePath) -> std_io::Result<()> {
+        let name = path.file_name();
+        self.leave_others(path);
+        let parent = self.folders.last().map_or(self.into.as_fd(), |(_, folder)| folder.as_fd());
+        mkdirat(parent, name, Mode::from_bits_truncate(0o755))?;
+        let folder = openat(parent, name, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
+        // Whatever the umask is.
+        fchmod(&folder, Mode::from_bits_truncate(0o755))?;
+        self.folders.push((path.clone(), folder));
+        Ok(())
+    }
+
+    /// `false` where the folder is in another file system, or the object has all the links it can have.
+    fn link(&mut self, digest: Digest, path: &TreePath) -> Result<bool, StoreError> {
+        let place = object_place(&digest);
+        let (shard, name) = place.rsplit_once('/').unwrap_or((".", &place));
+        self.leave_others(path);
+        let parent = self.folders.last().map_or(self.into.as_fd(), |(_, folder)| folder.as_fd());
+        let missing = || StoreError::Missing { what: "object", digest };
+        let from = match self.shards.entry(digest.as_bytes()[0]) {
+            MapEntry::Occupied(entry) => entry.into_mut(),
+            MapEntry::Vacant(entry) => match self.store.dir.open_dir(shard) {
+                Ok(folder) => entry.insert(folder.into_std_file().into()),
+                Err(error) if error.kind() == std_io::ErrorKind::NotFound => return Err(missing()),
+                Err(error) => return Err(io("opening a folder of objects", &self.store.path.join(shard))(error)),
+            },
+        };
+        let from = from.as_fd();
+        match linkat(from, name, parent, path.file_name(), AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXDEV | Errno::EMLINK | Errno::EPERM) => Ok(false),
+            Err(Errno::ENOENT) => Err(missing()),
+            Err(error) => Err(io("linking a file of a tree", &HostPath::new("/").join(path.as_path()))(error.into())),
+        }
+    }
 }
