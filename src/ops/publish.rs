@@ -67,8 +67,8 @@ pub enum HeldBack {
 /// What was published, and what was not.
 #[derive(Debug)]
 pub struct Publication {
-    /// The generation.
-    pub published: Published,
+    /// The generation; `None`: nothing was ever published, and all is held back.
+    pub published: Option<Published>,
     /// What became of each distro.
     pub outlook: Outlook,
 }
@@ -151,23 +151,28 @@ pub fn publish(
     signer: &Signers,
 ) -> Result<Publication, Failure> {
     let outlook = outlook(session, store, channel)?;
-    let is_ready = outlook.distros.iter().any(|distro| distro.part.is_some() && distro.held.is_none());
-    if let (false, Some((_, HeldBack::NotBuilt { node }))) = (is_ready, outlook.held().next()) {
-        return Err(ChannelError::NotBuilt { node: node.clone() }.into());
+    let parts = outlook.parts();
+    match outlook.held().next() {
+        Some((_, HeldBack::NotBuilt { node })) if parts.is_empty() => {
+            Err(ChannelError::NotBuilt { node: node.clone() }.into())
+        }
+        Some(_) if parts.is_empty() => Ok(Publication { published: None, outlook }),
+        // Also where all is held back: signatures of the last good state may have to be renewed.
+        _ => {
+            let published = Some(request(session, store, channel, &parts, Way::Published, signer)?);
+            Ok(Publication { published, outlook })
+        }
     }
-    let published = request(session, store, channel, &outlook.parts(), Way::Published, signer)?;
-    Ok(Publication { published, outlook })
 }
+
+/// A place, as it is written, and what became of it.
+pub type PlacePushed = (String, Result<Pushed, Failure>);
 
 /// Brings what is current of a channel to the places that `opb.toml` names. One that fails does not keep it from others.
 ///
 /// # Errors
 /// Where there is no such channel.
-pub fn push(
-    session: &Session,
-    store: &Store,
-    channel: &ChannelName,
-) -> Result<Vec<(String, Result<Pushed, Failure>)>, ChannelError> {
+pub fn push(session: &Session, store: &Store, channel: &ChannelName) -> Result<Vec<PlacePushed>, ChannelError> {
     let open = |path: &HostPath| Dir::open_ambient_dir(path.as_path(), ambient_authority());
     let places = channel::settings(session, channel)?.to.iter();
     Ok(places.map(|to| (to.clone(), push::push(store, channel, to, open))).collect())

@@ -264,7 +264,7 @@ pub(super) fn all(dir: &Dir, path: &HostPath) -> Result<Vec<Generation>, Publish
         match dir.read_to_string(&place) {
             Ok(text) => all.push(parse(path, &place, &text)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(failed("read", path, &place)(source).into()),
+            Err(source) => return Err(failed("read", path, &place)(source)),
         }
     }
     all.sort_by_key(|generation: &Generation| (generation.number, generation.envelope));

@@ -76,6 +76,34 @@ fn dependencies_are_met_by_the_channel_and_the_distribution() {
 }
 
 #[test]
+fn what_is_not_whole_is_held_back() {
+    let Some(space) = space("held") else { return };
+    space.opb(&["key", "init", "--name", "c-TAG"]).fine();
+    let build = |depends: &str| {
+        depending(&space, "a", depends, "", "");
+        space.opb(&["build", "-q"]).fine();
+    };
+    build("nowhere-TAG");
+    let told = space.opb(&["repo", "publish", "c-TAG"]).exits(4);
+    insta::assert_snapshot!(space.shown(&format!("{}{}", told.out, told.err)), @"");
+    assert!(!space.current().exists(), "nothing was ever whole");
+    build("bash");
+    space.opb(&["repo", "publish", "c-TAG"]).fine();
+    build("bash, nowhere-TAG");
+    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "plan", "c-TAG"]).fine().out), @"");
+    let told = space.opb(&["repo", "publish", "c-TAG"]).exits(4);
+    insta::assert_snapshot!(space.shown(&format!("{}{}", told.out, told.err)), @"");
+    // Who wants it all the same gets it; it does not go from there to where it has to be whole.
+    space.write("opb.toml", "[channel.c-TAG]\nclosure = false\n[channel.s-TAG]\nkey = \"c-TAG\"\n");
+    space.opb(&["build", "-q"]).fine();
+    let told = space.opb(&["repo", "publish", "c-TAG"]).fine();
+    insta::assert_snapshot!(space.shown(&told.out), @"");
+    let told = space.opb(&["repo", "promote", "c-TAG", "s-TAG"]).exits(4);
+    insta::assert_snapshot!(space.shown(&told.err), @"");
+    space.opb(&["repo", "promote", "c-TAG", "s-TAG", "--generation", "1"]).fine();
+}
+
+#[test]
 fn what_was_used_must_be_what_is_published() {
     let Some(space) = space("coherence") else { return };
     let lib = |x: &str| depending(&space, "a", "bash", "", &format!("env: #{{ X: \"{x}\" }}"));

@@ -25,7 +25,7 @@ fn looked(site: &Site) -> (Option<Cause>, Vec<String>) {
 
 /// Signs a list with these dates, or what `change` makes of it.
 fn sign(site: &Site, made: &Assembled, date: i64, until: i64, change: impl Fn(String) -> String) {
-    let release = change(release_text(&site.settings(), &made.indexes, date, Some(until)).expect("writes"));
+    let release = change(release_text(&site.settings(), &made.suites[0].indexes, date, Some(until)).expect("writes"));
     let time = now() as u64;
     let inrelease = site.signer.clear_sign(&release, time).expect("signs");
     let detached = site.signer.detached(&release, time).expect("signs");
@@ -49,7 +49,7 @@ fn what_apt_refuses_is_a_fault() {
         bytes[middle] ^= 1;
     };
     let by_hash = |index: &str| {
-        let entry = made.indexes.iter().find(|entry| entry.path == index).expect("listed");
+        let entry = made.suites[0].indexes.iter().find(|entry| entry.path == index).expect("listed");
         format!("main/binary-{}/by-hash/SHA256/{}", site.arch, entry.sha256)
     };
     let other = Site::new();

@@ -29,7 +29,7 @@ fn apt_never_sees_half_of_a_switch() {
     let parts: Vec<Part> = (0..GENERATIONS).map(|turn| part(&mut site, &store, turn)).collect();
     let naming = Naming { url: Some(serve(current.clone())), ..Naming::default() };
     let publish_one = |part: &Part| {
-        let (parts, naming, signer) = (std::slice::from_ref(part), &naming, &signer);
+        let (parts, naming, signer) = (std::slice::from_ref(part), &naming, &site.signer);
         let request = Request {
             channel: &channel,
             parts,

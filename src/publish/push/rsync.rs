@@ -4,8 +4,6 @@
 //! their signatures, then removal. Names of packages and of by-hash indexes never get other bytes, so the first two runs
 //! replace nothing that the old lists name, but for indexes under plain names, which no apt since 1.2 asks for.
 
-#![expect(clippy::disallowed_methods, reason = "rsync reads a folder by its path")]
-
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 

@@ -63,7 +63,9 @@ pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
     channel::settings(&session, channel)?;
     let signer = key::signers(&channel::key_name(&session, channel))?;
     let Publication { published, outlook } = publish::publish(&session, &store, channel, &signer)?;
-    output::data(&told(channel, &published));
+    if let Some(published) = &published {
+        output::data(&told(channel, published));
+    }
     let lacking = outlook.without.iter().map(|node| format!("published without {node}, as `may_fail` allows"));
     output::notices(global, &lacking.collect::<Vec<_>>());
     let mut held = false;
