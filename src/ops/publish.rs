@@ -152,17 +152,15 @@ pub fn publish(
 ) -> Result<Publication, Failure> {
     let outlook = outlook(session, store, channel)?;
     let parts = outlook.parts();
-    match outlook.held().next() {
+    let published = match outlook.held().next() {
         Some((_, HeldBack::NotBuilt { node })) if parts.is_empty() => {
-            Err(ChannelError::NotBuilt { node: node.clone() }.into())
+            return Err(ChannelError::NotBuilt { node: node.clone() }.into());
         }
-        Some(_) if parts.is_empty() => Ok(Publication { published: None, outlook }),
+        Some(_) if parts.is_empty() => None,
         // Also where all is held back: signatures of the last good state may have to be renewed.
-        _ => {
-            let published = Some(request(session, store, channel, &parts, Way::Published, signer)?);
-            Ok(Publication { published, outlook })
-        }
-    }
+        _ => Some(request(session, store, channel, &parts, Way::Published, signer)?),
+    };
+    Ok(Publication { published, outlook })
 }
 
 /// A place, as it is written, and what became of it.
