@@ -323,16 +323,6 @@ fn apt_takes_packages_of_all_areas() {
 }
 
 #[test]
-fn an_empty_repository_is_one() {
-    if !ready() {
-        return;
-    }
-    let site = Site::new();
-    site.publish(&assemble(&site.settings(), &[], &[]));
-    site.update().expect("is accepted");
-}
-
-#[test]
 fn a_detached_signature_is_enough() {
     if !ready() {
         return;

@@ -79,17 +79,18 @@ fn dependencies_are_met_by_the_channel_and_the_distribution() {
 fn what_is_not_whole_is_held_back() {
     let Some(space) = space("held") else { return };
     space.opb(&["key", "init", "--name", "c-TAG"]).fine();
-    let build = |depends: &str| {
-        depending(&space, "a", depends, "", "");
+    let build = |version: &str, depends: &str| {
+        let fill = format!("sed -i 's/^Depends: .*/Depends: {depends}/' debian/control");
+        Tiny { version, fill: &fill, ..Tiny::PLAIN }.with_recipe(&space, "");
         space.opb(&["build", "-q"]).fine();
     };
-    build("nowhere-TAG");
+    build("1.0-1", "nowhere-TAG");
     let told = space.opb(&["repo", "publish", "c-TAG"]).exits(4);
     insta::assert_snapshot!(space.shown(&format!("{}{}", told.out, told.err)), @"");
     assert!(!space.current().exists(), "nothing was ever whole");
-    build("bash");
+    build("1.0-2", "bash");
     space.opb(&["repo", "publish", "c-TAG"]).fine();
-    build("bash, nowhere-TAG");
+    build("1.0-3", "bash, nowhere-TAG");
     insta::assert_snapshot!(space.shown(&space.opb(&["repo", "plan", "c-TAG"]).fine().out), @"");
     let told = space.opb(&["repo", "publish", "c-TAG"]).exits(4);
     insta::assert_snapshot!(space.shown(&format!("{}{}", told.out, told.err)), @"");

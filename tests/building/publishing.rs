@@ -295,9 +295,15 @@ fn channels_promote_and_roll_back() {
     insta::assert_snapshot!(space.shown(&told.out), @"published generation 1 of s-TAG: 1 package, in STORE/channels/s-TAG/current");
     Tiny::PLAIN.with_recipe(&space, "env: #{ X: \"2\" }");
     let plan = |channel: &str| space.shown(&space.opb(&["repo", "plan", channel]).fine().out);
-    insta::assert_snapshot!(plan("c-TAG"), @"");
+    insta::assert_snapshot!(plan("c-TAG"), @r"
+    generation 1 of c-TAG is current
+    DISTRO: held back: `repo:c-TAG@DISTRO` is not built
+    ");
     publish(&space).fine();
-    insta::assert_snapshot!(plan("c-TAG"), @"");
+    insta::assert_snapshot!(plan("c-TAG"), @r"
+    generation 2 of c-TAG is current
+    DISTRO: nothing changes
+    ");
     // The slow channel stays as it is, and takes the newer packages when it is told to, the same bytes.
     let slow = space.store.join(space.own("channels/s-TAG/current"));
     let has = |number: u32| {
@@ -314,14 +320,29 @@ fn channels_promote_and_roll_back() {
     let release = fs::read_to_string(slow.join(space.own("dists/CODENAME-slow/Release"))).expect("reads");
     assert!(release.contains("\nLabel: slow\n"), "{release}");
     let diff = |args: &[&str]| space.shown(&space.opb(&[&["repo", "diff", "s-TAG"], args].concat()).fine().out);
-    insta::assert_snapshot!(diff(&[]), @"");
+    insta::assert_snapshot!(diff(&[]), @r"
+    s-TAG: from generation 1 to generation 2
+    DISTRO: 1 package differs
+      a-TAG  all  1.0-1~SUFFIX+opb1 → 1.0-1~SUFFIX+opb2
+    ");
     let told = space.opb(&["repo", "rollback", "s-TAG"]).fine();
-    insta::assert_snapshot!(space.shown(&told.out), @"");
-    insta::assert_snapshot!(diff(&["1", "3"]), @"");
-    insta::assert_snapshot!(diff(&[]), @"");
+    insta::assert_snapshot!(space.shown(&told.out), @"published generation 3 of s-TAG: 1 package, in STORE/channels/s-TAG/current");
+    insta::assert_snapshot!(diff(&["1", "3"]), @r"
+    s-TAG: from generation 1 to generation 3
+    no package differs
+    ");
+    insta::assert_snapshot!(diff(&[]), @r"
+    s-TAG: from generation 2 to generation 3
+    DISTRO: 1 package differs
+      a-TAG  all  1.0-1~SUFFIX+opb2 → 1.0-1~SUFFIX+opb1
+    ");
     let listed = space.opb(&["repo", "list", "s-TAG"]).fine().out;
     let ways: Vec<String> = listed.lines().map(|line| space.shown(&without_dates(line))).collect();
-    insta::assert_snapshot!(ways.join("\n"), @"");
+    insta::assert_snapshot!(ways.join("\n"), @r"
+    * 3 UTC 1 package ~1 generation 1 again
+    2 UTC 1 package ~1 generation 2 of c-TAG
+    1 UTC 1 package generation 1 of c-TAG
+    ");
     for (name, args) in [
         ("repo-list", &["list", "s-TAG"][..]),
         ("repo-changes", &["diff", "s-TAG"]),
@@ -330,7 +351,7 @@ fn channels_promote_and_roll_back() {
         let told = space.opb(&[&["repo"], args, &["--format", "json"]].concat()).fine().out;
         crate::space::schema::conforms(name, &serde_json::from_str(&told).expect("JSON"));
     }
-    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "prune", "s-TAG"]).fine().out), @"");
+    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "prune", "s-TAG"]).fine().out), @"nothing to remove: 3 generations of s-TAG stay");
 }
 
 /// A line without its date.

@@ -8,7 +8,7 @@ pub(super) fn help(args: &[&str]) -> String {
 
 #[test]
 fn the_program() {
-    insta::assert_snapshot!(help(&["--help"]), @r###"
+    insta::assert_snapshot!(help(&["--help"]), @r"
     exit 0
     --- stdout
     Builds packages for many distributions from one set of recipes, incrementally, into signed
@@ -47,7 +47,8 @@ fn the_program() {
                    say whose results count
       key          Make and show signing keys. They lie outside of project and store, readable by their
                    owner alone
-      repo         Publish channels: signed repositories
+      repo         Publish channels: signed repositories, of which each state is a generation that never
+                   changes
       store        Look into the store, keep results, collect what nobody needs, find and mend damage
       run          Run a command in a disposable copy of a root: no network, nothing stays
       shell        Open a shell in the sandbox of a build, source package, probe or root, also of one
@@ -103,7 +104,7 @@ fn the_program() {
 
     Exit codes: 0 done, 1 a bug in opb, 2 wrong input, 3 the environment (network, disk, a missing
     tool), 4 a build failed, 130 stopped.
-    "###);
+    ");
     assert_eq!(help(&["help"]), help(&["--help"]));
     assert_eq!(help(&["--version"]), format!("exit 0\n--- stdout\nopb {}\n", env!("CARGO_PKG_VERSION")));
 }

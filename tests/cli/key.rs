@@ -306,24 +306,39 @@ fn their_help() {
 
     Options:
     "###);
-    insta::assert_snapshot!(help::verb(&["repo", "--help"]), @r###"
+    insta::assert_snapshot!(help::verb(&["repo", "--help"]), @r"
     exit 0
     --- stdout
-    Publish channels: signed repositories
+    Publish channels: signed repositories, of which each state is a generation that never changes
 
     Usage: opb repo [OPTIONS] <COMMAND>
 
     Commands:
-      publish  Sign what is built of a channel and switch to it, all at once. Nothing happens where
-               nothing changed
-      help     Print this message or the help of the given subcommand(s)
+      plan      Show what `opb repo publish` would change, without changing anything
+      publish   Sign what is built of a channel and switch to it, all at once. Nothing happens where
+                nothing changed
+      list      List the generations of a channel, the newest first: date, packages, what changed, and
+                where it comes from
+      diff      Show which packages differ between two generations of a channel
+      promote   Publish in a channel what another has published: the same packages, without building
+      rollback  Publish an earlier generation of a channel again, as a new one with a newer date, so
+                that clients take it
+      prune     Remove the generations of a channel that need not stay, as its `keep`, `keep_for` and
+                `grace` in `opb.toml` say
+      check     Look at a published repository as apt and dnf do: signatures, dates, digests, and
+                whether all is there. Needs no project
+      help      Print this message or the help of the given subcommand(s)
 
     Options:
-    "###);
-    insta::assert_snapshot!(help::verb(&["repo", "publish", "--help"]), @r###"
+    ");
+    insta::assert_snapshot!(help::verb(&["repo", "publish", "--help"]), @r"
     exit 0
     --- stdout
-    Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed
+    Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing
+    changed.
+
+    A distro whose content is not built, or not whole, keeps its last good state; that is said, and the
+    exit code is 4.
 
     Usage: opb repo publish [OPTIONS] [CHANNEL]
 
@@ -334,5 +349,5 @@ fn their_help() {
               [default: nightly]
 
     Options:
-    "###);
+    ");
 }

@@ -204,9 +204,9 @@ fn channels_hold_what_they_are_said_to() {
         let whole = space.json(&["eval", "--format", "json", "repo:*"]);
         whole["nodes"][0]["inputs"].as_array().map_or(0, Vec::len)
     };
-    assert_eq!(inputs(&space), 10);
+    assert_eq!(inputs(&space), 14);
     space.file("opb.toml", "[channel.nightly]\ntargets = [\"@mirage-1/*\", \"!@mirage-1/arm64\"]\n");
-    assert_eq!(inputs(&space), 6);
+    assert_eq!(inputs(&space), 8);
 }
 
 #[test]

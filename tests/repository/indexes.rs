@@ -145,3 +145,13 @@ fn indexes_are_found_by_hash() {
     site.update().expect("is accepted");
     assert!(site.apt(&["download", "opb-sample"]).status.success());
 }
+
+#[test]
+fn an_empty_repository_is_one() {
+    if !ready() {
+        return;
+    }
+    let site = Site::new();
+    site.publish(&assemble(&site.settings(), &[], &[]));
+    site.update().expect("is accepted");
+}

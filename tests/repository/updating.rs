@@ -27,7 +27,7 @@ fn apt_never_sees_half_of_a_switch() {
     let channel = ChannelName::new("nightly").expect("a name");
     let current = store.channel_path(&channel).join("current").as_path().to_owned();
     let parts: Vec<Part> = (0..GENERATIONS).map(|turn| part(&mut site, &store, turn)).collect();
-    let naming = Naming { url: Some(serve(current.clone())), ..Naming::default() };
+    let naming = Naming { url: Some(serve(current.clone())), grace: 3_600, ..Naming::default() };
     let publish_one = |part: &Part| {
         let (parts, naming, signer) = (std::slice::from_ref(part), &naming, &site.signer);
         let request = Request {

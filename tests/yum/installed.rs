@@ -111,7 +111,7 @@ fn a_changed_byte_is_refused() {
     channel.build(&["tiny"], "1");
     channel.publish_at(NOW).expect("publishes");
     machine.add(&repo(&channel));
-    let here = std::env::consts::ARCH;
+    let here = &*format!("/{}/", std::env::consts::ARCH);
     let refused = |parts: &[&str], at: &dyn Fn(usize) -> usize, why: &str| {
         let file = find(&channel, &[&[here], parts].concat());
         let before = fs::read(&file).expect("reads");

@@ -24,6 +24,7 @@ fn dnf_never_takes_half_of_a_switch() {
     }
     let mut channel = Channel::new();
     channel.naming.url = Some(serve(channel.current()));
+    channel.naming.grace = 3_600;
     let parts: Vec<Part> = (1..=GENERATIONS)
         .map(|turn| {
             channel.anew();

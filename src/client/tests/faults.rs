@@ -15,7 +15,7 @@ fn after(change: impl Fn(&mut Site)) -> String {
     seen(&site.request())
 }
 
-const SOUND: &str = "apt bookworm: None, 4 indexes, 4/4 packages, 0 read";
+const SOUND: &str = "apt bookworm: None, 6 indexes, 4/4 packages, 0 read";
 
 #[test]
 fn a_sound_suite() {
@@ -94,7 +94,7 @@ fn signatures() {
                 let other = site.signer.detached("other", 1_700_000_100).expect("signs");
                 site.write("dists/bookworm/Release.gpg", other.as_bytes());
             }),
-            "apt bookworm: Some(Build), 4 indexes, 4/4 packages, 0 read\n  `dists/bookworm/Release.gpg`: its signature does not \
+            "apt bookworm: Some(Build), 6 indexes, 4/4 packages, 0 read\n  `dists/bookworm/Release.gpg`: its signature does not \
              count: the signature by the key ID does not fit the text",
         ),
         (
@@ -104,13 +104,13 @@ fn signatures() {
                 site.sign(&site.release(NOW - 7_200, None));
                 site.write(list, &old);
             }),
-            "apt bookworm: Some(Build), 4 indexes, 4/4 packages, 0 read\n  `dists/bookworm/Release`: it does not say the same as \
+            "apt bookworm: Some(Build), 6 indexes, 4/4 packages, 0 read\n  `dists/bookworm/Release`: it does not say the same as \
              `InRelease`",
         ),
         (
             "a signature of nothing",
             after(|site| site.remove("dists/bookworm/Release")),
-            "apt bookworm: Some(Build), 4 indexes, 4/4 packages, 0 read\n  `dists/bookworm/Release`: it is not there",
+            "apt bookworm: Some(Build), 6 indexes, 4/4 packages, 0 read\n  `dists/bookworm/Release`: it is not there",
         ),
         (
             "another key",
@@ -129,7 +129,7 @@ fn signatures() {
 #[test]
 fn indexes_that_are_not_as_listed() {
     let gz = format!("dists/bookworm/{PACKAGES}.gz");
-    let head = "apt bookworm: Some(Build), 3 indexes, 4/4 packages, 0 read\n";
+    let head = "apt bookworm: Some(Build), 5 indexes, 4/4 packages, 0 read\n";
     let flip = |bytes: &mut Vec<u8>| {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
@@ -167,7 +167,7 @@ fn indexes_that_are_not_as_listed() {
             site.sign(&site.release(NOW - 3_600, None));
         }),
         format!(
-            "apt bookworm: Some(Build), 2 indexes, 2/2 packages, 0 read\n  `{gz}`: it unpacks to something else than is listed \
+            "apt bookworm: Some(Build), 4 indexes, 2/2 packages, 0 read\n  `{gz}`: it unpacks to something else than is listed \
              as `dists/bookworm/{PACKAGES}`\n  `dists/bookworm/{PACKAGES}.xz`: it unpacks to something else than is listed as \
              `dists/bookworm/{PACKAGES}`"
         ),
@@ -187,10 +187,10 @@ fn what_indexes_say() {
     let digest = Sha256::of(b"tiny 1");
     let good = format!("Filename: pool/main/t/tiny/tiny_1_amd64.deb\nSize: 6\nSHA256: {digest}\n");
     let other = format!("Filename: pool/main/t/tiny/tiny_1_amd64.deb\nSize: 6\nSHA256: {}\n", Sha256::of(b"x"));
-    let head = "apt bookworm: Some(Build), 2 indexes, 2/2 packages, 0 read\n  `dists/bookworm/main/binary-amd64/Packages.gz`: ";
+    let head = "apt bookworm: Some(Build), 4 indexes, 2/2 packages, 0 read\n  `dists/bookworm/main/binary-amd64/Packages.gz`: ";
     let wrong = |why: &str| format!("{head}{why}");
     let cases = [
-        ("sound", of(&entry("tiny", &good)), "apt bookworm: None, 3 indexes, 3/3 packages, 0 read".to_owned()),
+        ("sound", of(&entry("tiny", &good)), "apt bookworm: None, 5 indexes, 3/3 packages, 0 read".to_owned()),
         (
             "only digests that can be forged",
             of(&entry("tiny", "Filename: pool/x.deb\nSize: 6\nSHA1: 00\n")),
@@ -215,7 +215,7 @@ fn what_indexes_say() {
         (
             "one name for two files",
             of(&format!("{}\n{}", entry("tiny", &good), entry("tiny2", &other))),
-            "apt bookworm: Some(Build), 3 indexes, 3/3 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: \
+            "apt bookworm: Some(Build), 5 indexes, 3/3 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: \
              `dists/bookworm/main/binary-amd64/Packages.gz` lists it with another digest or size"
                 .to_owned(),
         ),
@@ -238,19 +238,19 @@ fn packages() {
         (
             "a missing one",
             of(Packages::Size, &|site| site.remove(deb)),
-            "apt bookworm: Some(Build), 4 indexes, 3/4 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: it is not there",
+            "apt bookworm: Some(Build), 6 indexes, 3/4 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: it is not there",
         ),
         (
             "a longer one",
             of(Packages::Size, &|site| site.change(deb, |bytes| bytes.push(0))),
-            "apt bookworm: Some(Build), 4 indexes, 3/4 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: it has 7 bytes, \
+            "apt bookworm: Some(Build), 6 indexes, 3/4 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: it has 7 bytes, \
              and 6 are listed",
         ),
         ("other bytes of the same length, not read", of(Packages::Size, &flip), SOUND),
         (
             "the same, read",
             of(Packages::All, &flip),
-            "apt bookworm: Some(Build), 4 indexes, 3/4 packages, 3 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: its SHA-256 is \
+            "apt bookworm: Some(Build), 6 indexes, 3/4 packages, 3 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: its SHA-256 is \
              SHA256, and SHA256 is listed",
         ),
         (
@@ -259,7 +259,7 @@ fn packages() {
                 site.remove(deb);
                 std::fs::create_dir(site.path(deb)).expect("made");
             }),
-            "apt bookworm: Some(Build), 4 indexes, 3/4 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: it cannot be \
+            "apt bookworm: Some(Build), 6 indexes, 3/4 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: it cannot be \
              read: it is no file",
         ),
     ]);
@@ -378,7 +378,7 @@ fn two_suites_of_one_pool() {
     assert_eq!(
         seen,
         format!(
-            "{SOUND}\napt trixie: Some(Build), 3 indexes, 3/3 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: \
+            "{SOUND}\napt trixie: Some(Build), 5 indexes, 3/3 packages, 0 read\n  `pool/main/t/tiny/tiny_1_amd64.deb`: \
              `dists/bookworm/main/binary-amd64/Packages.gz` lists it with another digest or size\n"
         )
     );

@@ -5,7 +5,7 @@ use super::speaking::{answer, serve};
 use super::{all_are, seen};
 use crate::client::*;
 
-const SOUND: &str = "apt bookworm: None, 4 indexes, 4/4 packages, 0 read\n";
+const SOUND: &str = "apt bookworm: None, 6 indexes, 4/4 packages, 0 read\n";
 
 #[test]
 fn a_channel_says_what_it_has() {

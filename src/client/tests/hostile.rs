@@ -122,7 +122,7 @@ fn lists_without_end_and_other_answers() {
     all_are(&cases);
     // Gone, and nothing else in its place: the other form of the list counts.
     let (told, _) = answered("InRelease", |to| answer(to, "404 Not Found", "", b""));
-    assert_eq!(told, "apt bookworm: None, 4 indexes, 4/4 packages, 0 read\n");
+    assert_eq!(told, "apt bookworm: None, 6 indexes, 4/4 packages, 0 read\n");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn indexes_that_are_something_else() {
     let path = "dists/bookworm/main/binary-amd64/Packages.xz";
     let of = |lie: fn(&mut TcpStream)| answered("Packages.xz", lie).0;
     let told = of(|to| drip(to, "", 1 << 20, Duration::ZERO));
-    let start = "apt bookworm: Some(Build), 3 indexes, 4/4 packages, 0 read\n  `dists/bookworm/main/binary-amd64/Packages.xz`: ";
+    let start = "apt bookworm: Some(Build), 5 indexes, 4/4 packages, 0 read\n  `dists/bookworm/main/binary-amd64/Packages.xz`: ";
     assert!(told.starts_with(&format!("{start}it goes on behind the ")), "{told}");
     let told = of(|to| answer(to, "200 OK", "", b"<html></html>"));
     assert!(told.starts_with(&format!("{start}it has 13 bytes, and ")), "{told}");
@@ -146,9 +146,9 @@ fn indexes_that_are_something_else() {
 #[test]
 fn packages_of_servers_of_all_kinds() {
     let deb = "tiny_1_amd64.deb";
-    let sound = "apt bookworm: None, 4 indexes, 4/4 packages, 0 read\n";
+    let sound = "apt bookworm: None, 6 indexes, 4/4 packages, 0 read\n";
     let wrong = |why: &str| {
-        format!("apt bookworm: Some(Build), 4 indexes, 3/4 packages, 0 read\n  `pool/main/t/tiny/{deb}`: {why}\n")
+        format!("apt bookworm: Some(Build), 6 indexes, 3/4 packages, 0 read\n  `pool/main/t/tiny/{deb}`: {why}\n")
     };
     let of = |lie: fn(bool, &mut TcpStream)| {
         let site = Site::apt();

@@ -22,14 +22,14 @@ fn what_was_changing_is_looked_at_once_more() {
         (asked.path == "dists/bookworm/InRelease" && first.fetch_add(1, Ordering::SeqCst) == 0)
             .then(|| answer(to, "200 OK", "", &old))
     });
-    assert_eq!(seen(&over_http(&site, &server.url)), "apt bookworm: None, 4 indexes, 3/3 packages, 0 read\n");
+    assert_eq!(seen(&over_http(&site, &server.url)), "apt bookworm: None, 6 indexes, 3/3 packages, 0 read\n");
     // What stays so is a fault, and is not looked at a third time.
     let stays = serve(site.path(""), move |asked, to| {
         asked.path.ends_with("tiny_1.dsc").then(|| answer(to, "404 Not Found", "", b""))
     });
     assert_eq!(
         seen(&over_http(&site, &stays.url)),
-        "apt bookworm: Some(Build), 4 indexes, 2/3 packages, 0 read\n  `pool/main/t/tiny/tiny_1.dsc`: it is not there\n"
+        "apt bookworm: Some(Build), 6 indexes, 2/3 packages, 0 read\n  `pool/main/t/tiny/tiny_1.dsc`: it is not there\n"
     );
     // Three lists, four indexes by name and by hash and two that are only listed, twice; three packages once, one of them again.
     assert_eq!(stays.requests.load(Ordering::SeqCst), 2 * (3 + 2 * 4 + 2) + 4);
@@ -51,6 +51,6 @@ fn a_folder_that_leads_elsewhere_meanwhile() {
         std::os::unix::fs::symlink(other.path(""), &current).expect("made");
         (other, links)
     });
-    assert_eq!(seen(&slow), "apt bookworm: None, 4 indexes, 4/4 packages, 0 read\n");
+    assert_eq!(seen(&slow), "apt bookworm: None, 6 indexes, 4/4 packages, 0 read\n");
     drop(switched.join().expect("switches"));
 }

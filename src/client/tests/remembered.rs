@@ -15,7 +15,7 @@ fn a_date_never_goes_back() {
     let back = seen_with(&site.request(), &mut memory);
     assert_eq!(
         back,
-        "apt bookworm: Some(Build), 4 indexes, 4/4 packages, 0 read\n  `dists/bookworm/InRelease`: its date is 2024-03-09 \
+        "apt bookworm: Some(Build), 6 indexes, 4/4 packages, 0 read\n  `dists/bookworm/InRelease`: its date is 2024-03-09 \
          14:00:00 UTC, and 2024-03-09 15:00:00 UTC was seen here already\n"
     );
     // It stays known, also by way of the text.
@@ -25,12 +25,12 @@ fn a_date_never_goes_back() {
     site.publish(&["tiny"], NOW - 3_600);
     assert_eq!(
         seen_with(&site.request(), &mut memory),
-        "apt bookworm: Some(Build), 4 indexes, 3/3 packages, 0 read\n  `dists/bookworm/InRelease`: it had another content when \
+        "apt bookworm: Some(Build), 6 indexes, 3/3 packages, 0 read\n  `dists/bookworm/InRelease`: it had another content when \
          it was seen here with the same date, 2024-03-09 15:00:00 UTC\n"
     );
     // A newer date mends both.
     site.sign(&site.release(NOW - 3_599, None));
-    assert_eq!(seen_with(&site.request(), &mut memory), "apt bookworm: None, 4 indexes, 3/3 packages, 0 read\n");
+    assert_eq!(seen_with(&site.request(), &mut memory), "apt bookworm: None, 6 indexes, 3/3 packages, 0 read\n");
     // Elsewhere nothing is known of it.
     let elsewhere = Site::apt();
     elsewhere.sign(&elsewhere.release(NOW - 9_000, None));
@@ -49,12 +49,12 @@ fn another_key_is_noticed_where_nobody_vouches_for_it() {
     site.publish(&["tiny"], NOW - 60);
     assert_eq!(
         seen_with(&site.request(), &mut memory),
-        "apt bookworm: Some(Build), 4 indexes, 3/3 packages, 0 read\n  `dists/bookworm/InRelease`: it is signed by KEY, and by \
+        "apt bookworm: Some(Build), 6 indexes, 3/3 packages, 0 read\n  `dists/bookworm/InRelease`: it is signed by KEY, and by \
          KEY when it was seen here last\n"
     );
     assert_eq!(memory.repositories, before.repositories);
     let vouched = Request { keys: Some(site.keys()), ..site.request() };
-    assert_eq!(seen_with(&vouched, &mut memory), "apt bookworm: None, 4 indexes, 3/3 packages, 0 read\n");
+    assert_eq!(seen_with(&vouched, &mut memory), "apt bookworm: None, 6 indexes, 3/3 packages, 0 read\n");
     assert_ne!(memory.repositories, before.repositories);
 }
 
@@ -72,18 +72,18 @@ fn only_packages_that_are_new_are_read() {
     let mut site = Site::apt();
     let changed = |site: &Site| Request { packages: Packages::Changed, ..site.request() };
     let mut memory = Memory::default();
-    assert_eq!(seen_with(&changed(&site), &mut memory), "apt bookworm: None, 4 indexes, 4/4 packages, 4 read\n");
-    assert_eq!(seen_with(&changed(&site), &mut memory), "apt bookworm: None, 4 indexes, 4/4 packages, 0 read\n");
+    assert_eq!(seen_with(&changed(&site), &mut memory), "apt bookworm: None, 6 indexes, 4/4 packages, 4 read\n");
+    assert_eq!(seen_with(&changed(&site), &mut memory), "apt bookworm: None, 6 indexes, 4/4 packages, 0 read\n");
     site.publish(&["tiny", "tiny-doc", "tiny-more"], NOW - 60);
     site.change("pool/main/t/tiny-more/tiny-more_1_amd64.deb", |bytes| bytes[0] ^= 1);
-    let wrong = "apt bookworm: Some(Build), 4 indexes, 4/5 packages, 0 read\n  \
+    let wrong = "apt bookworm: Some(Build), 6 indexes, 4/5 packages, 0 read\n  \
                  `pool/main/t/tiny-more/tiny-more_1_amd64.deb`: its SHA-256 is SHA256, and SHA256 is listed\n";
     assert_eq!(seen_with(&changed(&site), &mut memory), wrong);
     // It is not known as long as it is wrong, whatever way was looked meanwhile.
     seen_with(&site.request(), &mut memory);
     assert_eq!(seen_with(&changed(&site), &mut memory), wrong);
     site.change("pool/main/t/tiny-more/tiny-more_1_amd64.deb", |bytes| bytes[0] ^= 1);
-    assert_eq!(seen_with(&changed(&site), &mut memory), "apt bookworm: None, 4 indexes, 5/5 packages, 1 read\n");
+    assert_eq!(seen_with(&changed(&site), &mut memory), "apt bookworm: None, 6 indexes, 5/5 packages, 1 read\n");
 }
 
 #[test]

@@ -107,13 +107,13 @@ mod tests {
             .collect();
         insta::assert_snapshot!(listed.join("\n"), @r"
         drwxr-xr-x root/root ./
-        drwxr-xr-x root/root ./usr/
-        drwxr-xr-x root/root ./usr/share/
-        drwxr-xr-x root/root ./usr/share/doc/
-        drwxr-xr-x root/root ./usr/share/doc/opb-nightly-keyring/
-        drwxr-xr-x root/root ./usr/share/keyrings/
-        -rw-r--r-- root/root ./usr/share/keyrings/opb-nightly.asc
-        -rw-r--r-- root/root ./usr/share/doc/opb-nightly-keyring/copyright
+        drwxr-xr-x root/root usr/
+        drwxr-xr-x root/root usr/share/
+        drwxr-xr-x root/root usr/share/doc/
+        drwxr-xr-x root/root usr/share/doc/opb-nightly-keyring/
+        drwxr-xr-x root/root usr/share/keyrings/
+        -rw-r--r-- root/root usr/share/keyrings/opb-nightly.asc
+        -rw-r--r-- root/root usr/share/doc/opb-nightly-keyring/copyright
         ");
         assert_eq!(run(&["-f"]), control);
     }
