@@ -88,9 +88,13 @@ impl Ord for TreePath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         // Name by name: a `/` ends one, so it comes before every other byte. (There is no NUL in a path.)
         let rank = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
-        match self.0.iter().zip(&other.0).find(|(one, other)| one != other) {
+        // Neighbours in a tree begin alike: that is passed over eight bytes at a time.
+        let (one, other) = (&self.0[..], &other.0[..]);
+        let alike = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0).take_while(|(one, other)| one == other);
+        let begin = alike.count() * 8;
+        match one[begin..].iter().zip(&other[begin..]).find(|(one, other)| one != other) {
             Some((one, other)) => rank(one).cmp(&rank(other)),
-            None => self.0.len().cmp(&other.0.len()),
+            None => one.len().cmp(&other.len()),
         }
     }
 }
@@ -190,7 +194,8 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn the_order_is_that_of_the_names(one in "[!a./-]{1,6}", other in "[!a./-]{1,6}") {
+        fn the_order_is_that_of_the_names(alike in "[ab/]{0,20}", one in "[!a./-]{1,9}", other in "[!a./-]{1,9}") {
+            let (one, other) = (format!("{alike}{one}"), format!("{alike}{other}"));
             if let (Ok(one), Ok(other)) = (one.parse::<TreePath>(), other.parse::<TreePath>()) {
                 let names = |path: &TreePath| path.to_string().split('/').map(str::to_owned).collect::<Vec<_>>();
                 proptest::prop_assert_eq!(one.cmp(&other), names(&one).cmp(&names(&other)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::cut::Shape;
 use super::facts::{checked_name, version};
@@ -46,7 +46,7 @@ pub fn assemble(
             binary_indexes(&settings, &packages.map(|(p, folder)| (*p, folder.as_str())).collect::<Vec<_>>());
         wanted.extend(more);
         let indexes: Vec<Index> =
-            wanted.into_par_iter().map(|entries| index::make(&entries, kept)).collect::<Result<_, _>>()?;
+            wanted.par_iter().map(|entries| index::make(entries, kept)).collect::<Result<_, _>>()?;
         let indexes = add(&mut tree, &mut made, &settings.codename, indexes)?;
         Ok::<_, RepoError>(Suite { settings, indexes })
     };

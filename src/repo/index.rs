@@ -32,6 +32,9 @@ impl Keep for KeepNothing {
     fn put(&self, _: Digest, _: &[u8]) {}
 }
 
+/// Appends the entry of a number.
+pub(super) type Write<'a> = Box<dyn Fn(usize, &mut Vec<u8>) + Sync + 'a>;
+
 /// What an index is made of: entries with the names by which it is cut.
 pub(super) struct Entries<'a> {
     /// Where it lies below `dists/<codename>`, without a compression's ending.
@@ -41,7 +44,7 @@ pub(super) struct Entries<'a> {
     /// How large its pieces are.
     pub shape: Shape,
     /// Writes the entry of that number.
-    pub write: Box<dyn Fn(usize, &mut Vec<u8>) + Sync + 'a>,
+    pub write: Write<'a>,
 }
 
 /// An index, compressed.
