@@ -152,7 +152,7 @@ class Bench:
         return [
             Row(
                 "repo.index.first.cpu", f"{what} that nothing is known of, uncompressed, apt-ftparchive, CPU",
-                figures("plain-opb").cpu, figures("plain-ftparchive").cpu, 0.5,
+                figures("plain-opb").cpu, figures("plain-ftparchive").cpu, 0.7,
             ),
             Row(
                 "repo.index.plain.cpu", f"{what}, uncompressed, apt-ftparchive, CPU",
