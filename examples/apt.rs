@@ -19,11 +19,11 @@ use clap::Parser;
 use opb::diag::Failure;
 use opb::digest::Digest;
 use opb::exec::{KnownFile, WantedFile, known_files};
-use opb::name::ChannelName;
+use opb::name::{ChannelName, DistroName};
 use opb::path::{HostPath, TreePath};
-use opb::publish::{Content, Part, publish};
+use opb::publish::{Content, Naming, Part, Request, SignedText, Way, publish};
 use opb::repo::{Binary, Blob, Keep, Settings, Suite, assemble, release_text};
-use opb::sign::{KeyFolder, SecretKey, Signer};
+use opb::sign::{KeyFolder, SecretKey, Signer, Signers};
 use opb::store::{Shelf, Store};
 use opb::tree::{Entry, Tree};
 
@@ -173,7 +173,11 @@ fn publish_tree(path: &Path, tree: Digest) -> Result<String, Failure> {
     let (store, signer) = opened(path)?;
     let channel = ChannelName::new("bench").expect("a name");
     let (tree, suites, _) = made(&store, tree, false)?;
-    let part = Part { tree, content: Content::Apt(suites.into()) };
-    let published = publish(&store, &channel, &[part], &signer, None, NOW)?;
+    let part =
+        Part { distro: DistroName::new("debian-12").expect("a name"), tree, content: Content::Apt(suites.into()) };
+    let (channel, naming, signer) = (&channel, &Naming::default(), &Signers::one(signer));
+    let log = |_, _, _: &[SignedText]| Ok(());
+    let request = Request { channel, parts: &[part], way: Way::Published, naming, signer, log: &log, now: NOW };
+    let published = publish(&store, &request)?;
     Ok(format!("generation {}: {} packages", published.generation, published.packages))
 }

@@ -96,7 +96,8 @@ pub fn check(
 /// As [`check`].
 pub fn check_published(session: &Session, store: &Store, repo: NodeId, tree: &Tree) -> Result<Closure, Failure> {
     let nothing = |_: NodeId| None;
-    let part = Part { of_tree: true, ..Part::new(session, store, repo, &nothing)? }.with(tree);
+    let part =
+        Part { of_tree: true, ..Part::new(session, store, repo, &nothing)? }.with(tree, session.graph.node(repo));
     let (packages, mut broken) = if part.is_rpm { rpm::check(&part)? } else { deb::check(&part)? };
     broken.sort();
     Ok(Closure { broken, incoherent: Vec::new(), packages: packages.len() })
@@ -172,9 +173,8 @@ impl<'a> Part<'a> {
         Ok(Self { session, store, outputs, distro, is_rpm, arches, builds, files, of_tree: false })
     }
 
-    /// The same with the packages in `tree`. Those of one source package, by its folder, count as one component's.
-    fn with(mut self, tree: &Tree) -> Self {
-        let Some(node) = self.builds.first().map(|build| build.node) else { return self };
+    /// The same with the packages in `tree`. Those of one source package, by its folder, count as one component's; what made them is not known, so `node` stands for it.
+    fn with(mut self, tree: &Tree, node: Node<'a>) -> Self {
         let (mut seen, mut places) = (BTreeSet::new(), BTreeMap::new());
         self.builds.clear();
         self.files.clear();

@@ -109,7 +109,10 @@ pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Resul
             Some(_) => {
                 let outputs = |id| built.plan.of(id).and_then(|planned| planned.outputs.clone());
                 let closure = closure::check(session, store, node, outputs)?;
-                (!closure.is_sound()).then(|| HeldBack::Open { since: since(&closure, &changes), closure })
+                (!closure.is_sound()).then(|| {
+                    let since = if last.is_some() { since(&closure, &changes) } else { Vec::new() };
+                    HeldBack::Open { since, closure }
+                })
             }
         };
         let part = if held.is_some() { last.cloned() } else { part };

@@ -151,8 +151,9 @@ fn copy(tree: &mut Tree, source: &Tree, from: &str, to: &str) -> Result<(), Fail
 
 /// All parts in one tree.
 pub(super) fn merged(parts: &[Laid]) -> Result<Tree, Failure> {
-    let mut merged = Tree::default();
-    for part in parts {
+    let [first, others @ ..] = parts else { return Ok(Tree::default()) };
+    let mut merged = first.tree.clone();
+    for part in others {
         for (path, entry) in part.tree.iter() {
             match merged.get(path) {
                 None => put(&mut merged, path, entry)?,
@@ -172,8 +173,9 @@ pub(super) fn is_package_of_rpm(path: &TreePath) -> bool {
 
 /// How many binary packages a channel's tree holds; one that lies in several folders counts once.
 pub(super) fn count_packages(tree: &Tree) -> usize {
-    let sources = format!("/{}/", crate::repo::yum::SOURCES);
     let debs = tree.files().filter(|(path, ..)| path.as_bytes().ends_with(b"deb")).count();
-    let rpms = tree.files().filter(|(path, ..)| is_package_of_rpm(path) && !path.to_string().contains(&sources));
+    let is_source =
+        |path: &TreePath| path.as_bytes().ends_with(b".src.rpm") || path.as_bytes().ends_with(b".nosrc.rpm");
+    let rpms = tree.files().filter(|(path, ..)| is_package_of_rpm(path) && !is_source(path));
     debs + rpms.map(|(_, digest, _)| digest).collect::<BTreeSet<_>>().len()
 }

@@ -86,21 +86,50 @@ fn what_is_not_whole_is_held_back() {
     };
     build("1.0-1", "nowhere-TAG");
     let told = space.opb(&["repo", "publish", "c-TAG"]).exits(4);
-    insta::assert_snapshot!(space.shown(&format!("{}{}", told.out, told.err)), @"");
+    insta::assert_snapshot!(space.shown(&format!("{}{}", told.out, told.err)), @r"
+    DISTRO is held back: 1 package needs something that nobody has; nothing of it is published
+    DISTRO/ARCH
+      a-TAG 1.0-1~SUFFIX+opb1 needs nowhere-TAG: there is no `nowhere-TAG`; made by build:a-TAG@DISTRO/all
+    ");
     assert!(!space.current().exists(), "nothing was ever whole");
     build("1.0-2", "bash");
     space.opb(&["repo", "publish", "c-TAG"]).fine();
     build("1.0-3", "bash, nowhere-TAG");
-    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "plan", "c-TAG"]).fine().out), @"");
+    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "plan", "c-TAG"]).fine().out), @r"
+    generation 1 of c-TAG is current
+    DISTRO: held back: 1 package needs something that nobody has
+      a-TAG  all     1.0-2~SUFFIX+opb1 → 1.0-3~SUFFIX+opb1
+      a-TAG  source  1.0-2~SUFFIX → 1.0-3~SUFFIX
+    DISTRO/ARCH
+      a-TAG 1.0-3~SUFFIX+opb1 needs nowhere-TAG: there is no `nowhere-TAG`; made by build:a-TAG@DISTRO/all
+    since the last good state:
+      a-TAG  all     1.0-2~SUFFIX+opb1 → 1.0-3~SUFFIX+opb1
+      a-TAG  source  1.0-2~SUFFIX → 1.0-3~SUFFIX
+    ");
     let told = space.opb(&["repo", "publish", "c-TAG"]).exits(4);
-    insta::assert_snapshot!(space.shown(&format!("{}{}", told.out, told.err)), @"");
+    insta::assert_snapshot!(space.shown(&format!("{}{}", told.out, told.err)), @r"
+    nothing to publish: generation 1 of c-TAG has all of it already: 1 package, in STORE/channels/c-TAG/current
+    DISTRO is held back: 1 package needs something that nobody has; its last good state stays
+    DISTRO/ARCH
+      a-TAG 1.0-3~SUFFIX+opb1 needs nowhere-TAG: there is no `nowhere-TAG`; made by build:a-TAG@DISTRO/all
+    since the last good state:
+      a-TAG  all     1.0-2~SUFFIX+opb1 → 1.0-3~SUFFIX+opb1
+      a-TAG  source  1.0-2~SUFFIX → 1.0-3~SUFFIX
+    ");
     // Who wants it all the same gets it; it does not go from there to where it has to be whole.
     space.write("opb.toml", "[channel.c-TAG]\nclosure = false\n[channel.s-TAG]\nkey = \"c-TAG\"\n");
     space.opb(&["build", "-q"]).fine();
     let told = space.opb(&["repo", "publish", "c-TAG"]).fine();
-    insta::assert_snapshot!(space.shown(&told.out), @"");
+    insta::assert_snapshot!(space.shown(&told.out), @"published generation 2 of c-TAG: 1 package, in STORE/channels/c-TAG/current");
     let told = space.opb(&["repo", "promote", "c-TAG", "s-TAG"]).exits(4);
-    insta::assert_snapshot!(space.shown(&told.err), @"");
+    insta::assert_snapshot!(space.shown(&told.err), @r"
+    opb::promote::open
+
+      × what `c-TAG` has of `DISTRO` is not whole in `s-TAG`
+      help: publish newer packages in `c-TAG` first, or set `closure = false` for `s-TAG`; what is not met today:
+            DISTRO/ARCH
+              a-TAG 1.0-3~SUFFIX+opb1 needs nowhere-TAG: there is no `nowhere-TAG`
+    ");
     space.opb(&["repo", "promote", "c-TAG", "s-TAG", "--generation", "1"]).fine();
 }
 

@@ -59,7 +59,7 @@ fn two_revisions_root_changes_first() {
           resolve:libmd@mirage-1/amd64
       env V changed from `1` to `2`: 1 node, nothing follows, 1 build in all
           build:libmd@mirage-1/amd64
-      packages hello/amd64 is new; packages libbsd/amd64 is gone; source hello is new; source libbsd is gone; udebs hello/amd64 is new; udebs libbsd/amd64 is gone: 1 node, nothing follows
+      debug hello/amd64 is new; debug libbsd/amd64 is gone; packages hello/amd64 is new; packages libbsd/amd64 is gone; source hello is new; and 3 more fields: 1 node, nothing follows
           repo:nightly@mirage-1
       added: 5 nodes
           source:hello@mirage-1, source-package:hello@mirage-1, resolve:hello@mirage-1/amd64, root:hello@mirage-1/amd64, build:hello@mirage-1/amd64

@@ -175,11 +175,11 @@ fn ends_and_depth() {
     signify
     hello
     "###);
-    insta::assert_snapshot!(asked(&space, &["depth"]), @r###"
+    insta::assert_snapshot!(asked(&space, &["depth"]), @r"
     exit 0
     --- stdout
     repo:nightly@mirage-1
-    build:signify@mirage-1/amd64    as packages signify/amd64
+    build:signify@mirage-1/amd64    as debug signify/amd64
     root:signify@mirage-1/amd64     as root
     resolve:signify@mirage-1/amd64  as list
     build:libbsd@mirage-1/amd64     as packages of libbsd/amd64
@@ -190,7 +190,7 @@ fn ends_and_depth() {
     root:base@mirage-1/amd64        as base
     resolve:base@mirage-1/amd64     as list
     index:base@mirage-1/amd64       as index
-    "###);
+    ");
     insta::assert_snapshot!(asked(&space, &["depth", "--by", "component"]), @r###"
     exit 0
     --- stdout

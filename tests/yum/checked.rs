@@ -43,5 +43,5 @@ fn a_published_channel_is_sound() {
     channel.publish_at(NOW - 600).expect("publishes");
     let answer = check(&request(NOW + 60), &mut memory).expect("looks");
     assert_eq!(answer.cause(), None, "{answer:?}");
-    assert_eq!(memory.repositories.len(), 3);
+    assert_eq!(memory.repositories.len(), 5);
 }

@@ -31,8 +31,8 @@ fn what_was_changing_is_looked_at_once_more() {
         seen(&over_http(&site, &stays.url)),
         "apt bookworm: Some(Build), 6 indexes, 2/3 packages, 0 read\n  `pool/main/t/tiny/tiny_1.dsc`: it is not there\n"
     );
-    // Three lists, four indexes by name and by hash and two that are only listed, twice; three packages once, one of them again.
-    assert_eq!(stays.requests.load(Ordering::SeqCst), 2 * (3 + 2 * 4 + 2) + 4);
+    // Three lists, six indexes by name and by hash and three that are only listed, twice; three packages once, one of them again.
+    assert_eq!(stays.requests.load(Ordering::SeqCst), 2 * (3 + 2 * 6 + 3) + 4);
 }
 
 #[test]

@@ -77,8 +77,7 @@ fn seen<'a>(part: &Part<'a>) -> BTreeMap<usize, Vec<&'a str>> {
         let is_extra = |node: &Node<'a>| {
             node.kind() == Kind::Index && node.distro() == Some(part.distro) && node.subject() != "base"
         };
-        let names: BTreeSet<&str> =
-            graph.ids().map(|id| graph.node(id)).filter(is_extra).map(|node| node.subject()).collect();
+        let names: BTreeSet<&str> = graph.ids().map(|id| graph.node(id)).filter(is_extra).map(Node::subject).collect();
         let names: Vec<&str> = names.into_iter().collect();
         return (0..part.builds.len()).map(|place| (place, names.clone())).collect();
     }
