@@ -386,6 +386,8 @@ fn builds_go_on_while_it_collects() {
     });
     assert_eq!(broken.into_inner(), 0);
     let store = space.open();
+    // What a builder used that ended while it was collected counts in the next collection, and not in the one after that.
+    collect(&store, NOW);
     collect(&store, NOW);
     let folders: BTreeSet<&str> =
         ["objects", "trees", "realised"].into_iter().filter(|folder| bytes_in(&space, folder) > 0).collect();
