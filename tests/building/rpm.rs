@@ -30,6 +30,22 @@ fn told(space: &Space, node: &str, output: &str, format: &str) -> Vec<String> {
 }
 
 #[test]
+fn specs_ask_for_packages_of_the_project_by_other_names() {
+    let Some(mini) = mini("rpm-names") else { return };
+    let Mini { space, .. } = &mini;
+    mini.component("md", "aliases: #{ \"libmd-TAG-dev\": \"md-TAG\" }", &spec("md", NOTHING_COMPILED, ONE_FILE));
+    let head = format!("{NOTHING_COMPILED}\nBuildRequires: libmd-TAG-dev");
+    mini.component("viewer", "", &spec("viewer", &head, ONE_FILE));
+    space.opb(&["update", "@mini-1"]).fine();
+    space.opb(&["build"]).fine();
+    let list = space.text("resolve:viewer-TAG@mini-1/amd64", "list");
+    assert!(space.shown(&list).contains("md-TAG "), "{list}");
+    // A change of the recipe alone keeps that.
+    mini.component("viewer", "env: #{ X: \"2\" }", &spec("viewer", &head, ONE_FILE));
+    space.opb(&["build"]).fine();
+}
+
+#[test]
 fn a_chain_is_built_in_its_order_and_by_what_was_built_before() {
     let Some(mini) = mini("rpm-chain") else { return };
     let Mini { space, .. } = &mini;

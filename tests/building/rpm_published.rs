@@ -60,7 +60,7 @@ fn dnf_installs_what_is_published_and_nothing_that_was_changed() {
 
     let (code, said) = in_base(&mini, &space.current(), INSTALL);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.starts_with("2\n2\n") && said.contains("A source of a test."), "{said}");
+    assert!(said.starts_with("3\n3\n") && said.contains("A source of a test."), "{said}");
     // The host's rpm says the same, once it knows the key.
     let packages = Command::new("find").arg("-L").arg(space.current()).args(["-name", "*.rpm"]).output().expect("runs");
     let packages = String::from_utf8(packages.stdout).expect("text");

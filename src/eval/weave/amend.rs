@@ -225,7 +225,8 @@ fn amend_rpm(
         let places = rpm::Places { texts, beside, upstream: None };
         let read = |component: &Component| rpm::source(component, (of_rpm, &macros), places, specs).ok();
         let now = read(change.now)?;
-        if read(&change.before.in_place_of(change.now))? != now {
+        // What such a spec asks for when it runs follows from all that a recipe says: lists ask that anew.
+        if now.spec.asks || read(&change.before.in_place_of(change.now))? != now {
             return None;
         }
         sources.insert(*arch, now);
@@ -245,7 +246,9 @@ fn amend_rpm(
     }
     for id in &nodes.builds {
         let Some((change, part, arch)) = of_node(amendment, *id, distro, changes) else { continue };
-        let build = rpm::build(change.now, distro, of_rpm, &sources[&arch], (part, &arch), &settings.maintainer);
+        let Action::Build { script, .. } = amendment.node(*id).action() else { return None };
+        let source = (&sources[&arch], script.files.contains_key(rpm::RENAMED));
+        let build = rpm::build(change.now, (distro, of_rpm), source, (part, &arch), &settings.maintainer);
         amendment.exchange(*id, &build);
     }
     Some(())

@@ -33,6 +33,10 @@ set --
 while IFS= read -r argument; do
     set -- "$@" "$argument"
 done < /opb/files/arguments
+# The packages that the spec asks for are installed under the names that they have in this project.
+if [ -e /opb/files/renamed ]; then
+    set -- --nodeps "$@"
+fi
 rpmbuild -bb --target "$OPB_TARGET" --define "_topdir $PWD/top" --define "dist $OPB_DIST" \
     --define "_buildhost opb" --define "_smp_build_ncpus $OPB_CORES" --define "_binary_payload $OPB_PAYLOAD" \
     --define "source_date_epoch_from_changelog 0" --define "use_source_date_epoch_as_buildtime 1" \

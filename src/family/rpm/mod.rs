@@ -20,7 +20,7 @@ pub mod upstream;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-pub use resolve::{resolve, resolve_base};
+pub use resolve::{is_renamed, resolve, resolve_base};
 pub use source::{Places, RpmSource, RpmSourceError, Specs, macros, named, source};
 pub use source_package::source_package;
 pub use upstream::Upstream;
@@ -141,12 +141,12 @@ pub fn root(distro: &Rpm) -> Action {
     }
 }
 
-/// The build of a component's packages: those of one arch, or those that are independent of it.
+/// The build of a component's packages: those of one arch, or those that are independent of it. `is_renamed` says whether its spec
+/// asks for some package by another name than the project's package has ([`is_renamed`]).
 pub fn build(
     component: &Component,
-    distro: &Distro,
-    rpm: &Rpm,
-    source: &RpmSource,
+    (distro, rpm): (&Distro, &Rpm),
+    (source, is_renamed): (&RpmSource, bool),
     (part, arch): (Part, &Arch),
     maintainer: &str,
 ) -> Action {
@@ -160,7 +160,10 @@ pub fn build(
     env.insert("OPB_TARGET".into(), arch_name(arch.as_str()).to_owned().into());
     env.insert("OPB_PAYLOAD".into(), rpm.payload.clone().into());
     let env_with_probes = probe::environment(component, &mut env);
-    let files = BTreeMap::from([(ARGUMENTS.to_owned(), arguments(component))]);
+    let mut files = BTreeMap::from([(ARGUMENTS.to_owned(), arguments(component))]);
+    if is_renamed {
+        files.insert(RENAMED.to_owned(), Vec::new());
+    }
     let (sandbox_contract, text) = (SANDBOX_CONTRACT, BUILD.clone());
     let network = component.network.is_some();
     let script = Script { sandbox_contract, text, env, env_with_probes, files, network };
@@ -185,6 +188,10 @@ pub fn parts(spec: &Spec, arch: &Arch) -> BTreeSet<Part> {
     }
     spec.packages.values().map(|package| if package.noarch { Part::Indep } else { Part::Arch }).collect()
 }
+
+/// The file beside a build's script that is there where its spec asks for packages by other names than they have. rpmbuild knows
+/// no aliases, so it cannot look whether all is installed; the choice of packages has looked.
+pub const RENAMED: &str = "renamed";
 
 /// The file beside a script with what [`arguments`] gives.
 pub const ARGUMENTS: &str = "arguments";

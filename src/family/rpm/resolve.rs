@@ -65,6 +65,14 @@ pub fn resolve(
     Action::Resolve(Resolve { needs, conflicts, ours, asks, ..base })
 }
 
+/// Whether a spec asks for some package by one of the names in `aliases`.
+pub fn is_renamed(source: &RpmSource, aliases: &BTreeMap<String, String>) -> bool {
+    source.spec.build_requires.iter().any(|need| match need {
+        Dependency::Plain { name, .. } => aliases.contains_key(name),
+        Dependency::Joined { names, .. } => names.iter().any(|name| aliases.contains_key(name)),
+    })
+}
+
 /// What decides a choice beside needs, as words: whether weak dependencies count, whether modules hide what a repository of
 /// this project has, and the platform that modules are for.
 fn variant(distro: &Distro, rpm: &Rpm) -> String {

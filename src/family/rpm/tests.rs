@@ -38,7 +38,7 @@ pub(super) fn spec(more: &str) -> RpmSource {
 
 fn version(more: &str, number: u32) -> String {
     let source = spec(more);
-    match build(&component(), &distro(), &rpm(), &source, (Part::Arch, &amd64()), "M <m@example.org>") {
+    match build(&component(), (&distro(), &rpm()), (&source, false), (Part::Arch, &amd64()), "M <m@example.org>") {
         Action::Build { script, .. } => numbered_version(&script, number),
         other => panic!("{other:?}"),
     }
@@ -106,7 +106,7 @@ fn scripts_are_told_everything_by_environment_and_files() {
     assert_eq!((&*script.env["OPB_ARCHIVE"], &*script.env["OPB_FOLDER"]), ("tool.tar.gz", "tool-1.0"));
     assert_eq!(&*script.env["SOURCE_DATE_EPOCH"], "315532800", "a spec without a changelog");
     let Action::Build { script, outputs, number } =
-        build(&component, &distro(), &rpm(), &source, (Part::Indep, &amd64()), "M")
+        build(&component, (&distro(), &rpm()), (&source, false), (Part::Indep, &amd64()), "M")
     else {
         panic!("no build")
     };

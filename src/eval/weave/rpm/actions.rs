@@ -30,7 +30,9 @@ impl Actions {
         };
         let build = |one: &Wanted<'_>| {
             let part = (one.part, scene.arches[one.arch]);
-            rpm::build(one.component, scene.distro, scene.rpm, one.source, part, maintainer)
+            let is_renamed = rpm::is_renamed(one.source, &order.on_arches[one.arch].makers.aliases);
+            let source = (one.source, is_renamed);
+            rpm::build(one.component, (scene.distro, scene.rpm), source, part, maintainer)
         };
         let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
         let source_package = tools(scene, member).filter(|_| member.stage_of.is_none()).map(|(_, first, of_first)| {

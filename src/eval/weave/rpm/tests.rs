@@ -146,6 +146,17 @@ fn aliases_and_streams_reach_the_package_list() {
 }
 
 #[test]
+fn a_build_of_a_spec_that_asks_by_other_names_does_not_look_for_those() {
+    let graph = woven(&[]).expect("sound");
+    let is_renamed = |name: &str| match node(&graph, name).action() {
+        Action::Build { script, .. } => script.files.contains_key("renamed"),
+        other => panic!("{other:?}"),
+    };
+    assert!(is_renamed("build:logax@mirror-9/amd64"), "libgrace-dev is grace-devel");
+    assert!(!is_renamed("build:grace@mirror-9/amd64"));
+}
+
+#[test]
 fn switches_change_needs() {
     let needs = |graph: &Graph| match node(graph, "resolve:grace@mirror-9/amd64").action() {
         Action::Resolve(resolve) => resolve.needs,
