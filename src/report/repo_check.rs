@@ -63,7 +63,8 @@ fn summary(looked: &Looked, packages: Packages, now: i64) -> String {
     if looked.signers.is_empty() {
         return format!("nothing of it is believed; {}", count(faults(looked), "fault"));
     }
-    let mut parts = vec![count(looked.indexes, "index").replace("indexs", "indexes")];
+    let indexes = if looked.indexes == 1 { "1 index".to_owned() } else { format!("{} indexes", looked.indexes) };
+    let mut parts = vec![indexes];
     let named = match packages {
         Packages::None => format!("{}, not looked at", count(looked.packages, "package")),
         _ if looked.read == 0 => format!("{} of {} there", looked.present, count(looked.packages, "package")),

@@ -82,7 +82,7 @@ fn it_is_asked_for_twice_once_and_never() {
 #[test]
 fn a_word_that_is_mistyped() {
     let space = locked();
-    pinentry(&space, &["D wrod", "D word"]);
+    pinentry(&space, &["D other", "D word"]);
     told(&space);
     let seen = at_terminal(&space, &["repo", "publish"]);
     assert!(seen.contains(UNLOCKED), "{seen}");
