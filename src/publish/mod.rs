@@ -201,10 +201,13 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
         parts: records,
     };
     let mut tree = content.clone();
-    for late in late(store, &dir, &path, before.as_ref(), naming.grace, *now)? {
+    let all = generation::all(&dir, &path)?;
+    for late in late(store, &all, before.as_ref(), naming.grace, *now)? {
         keep_for_late_clients(&mut tree, &late)?;
     }
-    let shown = texts::Shown { channel, path: &path, signer, naming, record: &record, before: before.as_ref() };
+    // What is signed anew goes on saying what was new in it.
+    let compared = all.iter().rev().find(|earlier| earlier.number < number);
+    let shown = texts::Shown { channel, path: &path, signer, naming, record: &record, before: compared };
     let written = texts::all(store, &laid, &shown)?;
     log(number, seconds(date), &texts::signed(&written, &new))?;
     generation::write(store, &dir, &path, &record, &tree, &written)?;
@@ -252,14 +255,12 @@ fn is_to_be_renewed(before: &Generation, naming: &Naming, now: i64) -> bool {
 /// less than `grace` seconds ago.
 fn late(
     store: &Store,
-    dir: &Dir,
-    path: &HostPath,
+    all: &[Generation],
     before: Option<&Generation>,
     grace: u64,
     now: i64,
 ) -> Result<Vec<Tree>, Failure> {
     let Some(before) = before else { return Ok(Vec::new()) };
-    let all = generation::all(dir, path)?;
     let grace = i64::try_from(grace).unwrap_or(i64::MAX);
     // When each was replaced: when the next one was made.
     let replaced = all.windows(2).filter(|pair| now.saturating_sub(pair[1].made) < grace).map(|pair| pair[0].content);

@@ -188,6 +188,12 @@ fn signatures_are_renewed_before_they_end() {
     site.naming.valid_for = None;
     assert!(site.publish(&part, NOW + 15 * DAY).renewed);
     assert!(!site.read("dists/bookworm/Release").contains("Valid-Until"));
+    // What is new in a generation stays on its page.
+    site.naming.valid_for = Some(10 * 86_400);
+    let news = |site: &Site| site.read("index.html").contains("<code>a</code> 1 → 2");
+    let next = [site.part("debian-12", "bookworm", &["a 2"])];
+    assert!(site.publish(&next, NOW + 16 * DAY).new && news(&site));
+    assert!(site.publish(&next, NOW + 22 * DAY).renewed && news(&site));
 }
 
 #[test]

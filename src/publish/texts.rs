@@ -22,7 +22,7 @@ pub(super) struct Shown<'a> {
     pub signer: &'a Signers,
     pub naming: &'a Naming,
     pub record: &'a Generation,
-    /// What is current before.
+    /// The generation before it, where that is on the disk.
     pub before: Option<&'a Generation>,
 }
 
