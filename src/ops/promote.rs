@@ -8,6 +8,7 @@ use super::publish::request;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::Action;
+use crate::graph::NodeId;
 use crate::name::{ChannelName, DistroName};
 use crate::publish::{self, Content, Generation, Part, Published, Way};
 use crate::repo::yum::{DEBUG, SOURCES, base_arch};
@@ -210,14 +211,17 @@ pub fn generation(store: &Store, channel: &ChannelName, number: Option<u64>) -> 
     })?)
 }
 
+/// The node that assembles what `channel` holds of a part's distro.
+fn node_of(session: &Session, channel: &ChannelName, part: &Part) -> Result<Option<NodeId>, ChannelError> {
+    let nodes = channel::parts(session, channel)?;
+    Ok(nodes.into_iter().find(|node| session.graph.node(*node).place() == part.distro.as_str()))
+}
+
 /// Refuses a part of which something needs what neither it nor the distro has by now.
 fn check_closure(session: &Session, store: &Store, promotion: &Promotion<'_>, part: &Part) -> Result<(), Failure> {
     let Promotion { from, to, .. } = promotion;
-    let nodes = channel::parts(session, to)?;
-    let node = nodes.into_iter().find(|node| session.graph.node(*node).place() == part.distro.as_str());
-    let Some(node) = node.filter(|_| channel::settings(session, to).is_ok_and(|channel| channel.closure)) else {
-        return Ok(());
-    };
+    let must_be_whole = channel::settings(session, to)?.must_be_whole();
+    let Some(node) = node_of(session, to, part)?.filter(|_| must_be_whole) else { return Ok(()) };
     let closure = closure::check_published(session, store, node, &store.get_tree(part.tree)?)?;
     if closure.is_sound() {
         return Ok(());
@@ -229,9 +233,7 @@ fn check_closure(session: &Session, store: &Store, promotion: &Promotion<'_>, pa
 
 /// Refuses a part whose arches are others than those that the channel is to hold.
 fn check_arches(session: &Session, store: &Store, promotion: &Promotion<'_>, part: &Part) -> Result<(), Failure> {
-    let nodes = channel::parts(session, promotion.to)?;
-    let node = nodes.into_iter().find(|node| session.graph.node(*node).place() == part.distro.as_str());
-    let Some(node) = node else { return Ok(()) };
+    let Some(node) = node_of(session, promotion.to, part)? else { return Ok(()) };
     let Action::Repo { settings } = &session.graph.node(node).action() else { return Ok(()) };
     let arches = settings.get("arches").map(String::as_str).unwrap_or_default().split_whitespace();
     let (theirs, ours): (BTreeSet<String>, BTreeSet<String>) = match &part.content {

@@ -92,7 +92,7 @@ impl Outlook {
 pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Result<Outlook, Failure> {
     let built = channel::built(session, store, channel)?;
     let before = publish::current(store, channel)?;
-    let is_checked = channel::settings(session, channel)?.closure;
+    let is_checked = channel::settings(session, channel)?.must_be_whole();
     let earlier: BTreeMap<&DistroName, &Part> =
         before.iter().flat_map(|before| &before.parts).map(|record| (&record.part.distro, &record.part)).collect();
     let mut distros = Vec::new();

@@ -8,7 +8,7 @@ use crate::name::{AreaName, ChannelName, DistroName};
 use crate::quantity::Age;
 
 /// A published repository.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Channel {
     /// `Origin` of the Release file.
@@ -26,8 +26,8 @@ pub struct Channel {
     pub key: Option<ChannelName>,
     /// Address that people reach it at, for the `.sources` files beside it; `None`: its folder on this machine.
     pub url: Option<String>,
-    /// Whether only what is whole and of one piece is published.
-    pub closure: bool,
+    /// Whether only what is whole and of one piece is published; `None`: it is so.
+    pub closure: Option<bool>,
     /// Whether it has a keyring package; `None`: where it has an address.
     pub keyring: Option<bool>,
     /// Where it is brought besides its own folder: absolute paths, `user@host:/path`, `rsync://host/module/path`.
@@ -46,35 +46,17 @@ pub struct Channel {
     pub keep_for: Option<Age>,
 }
 
-impl Default for Channel {
-    fn default() -> Self {
-        Self {
-            origin: None,
-            label: None,
-            targets: Vec::new(),
-            components: Vec::new(),
-            areas: Vec::new(),
-            key: None,
-            url: None,
-            closure: true,
-            keyring: None,
-            to: Vec::new(),
-            suite: None,
-            aliases: BTreeMap::new(),
-            valid_for: None,
-            grace: None,
-            keep: None,
-            keep_for: None,
-        }
-    }
-}
-
 /// With less, `apt` and a publisher that runs once a day would never agree that a list is valid.
 const LEAST_VALID: u64 = 3_600;
 
 const DAY: u64 = 86_400;
 
 impl Channel {
+    /// Whether only what is whole and of one piece is published.
+    pub fn must_be_whole(&self) -> bool {
+        self.closure.unwrap_or(true)
+    }
+
     /// Whether it has a keyring package.
     pub fn has_keyring(&self) -> bool {
         self.keyring.unwrap_or(self.url.is_some())
