@@ -10,6 +10,8 @@ mod space;
 mod again;
 #[path = "building/beginning.rs"]
 mod beginning;
+#[path = "building/bringing.rs"]
+mod bringing;
 #[path = "building/chain.rs"]
 mod chain;
 #[path = "building/closure.rs"]

@@ -8,7 +8,7 @@ use crate::space::sources::Tiny;
 use crate::space::{Ran, Space, space};
 
 /// A project with one component and a key.
-fn ready(name: &str, env: &str) -> Option<Space> {
+pub fn ready(name: &str, env: &str) -> Option<Space> {
     let space = space(name)?;
     Tiny::PLAIN.with_recipe(&space, env);
     space.opb(&["key", "init", "--name", "c-TAG"]).fine();
@@ -208,75 +208,6 @@ dpkg -S /usr/share/keyrings/opb-c-TAG.asc && cmp /repo/opb-c-TAG.asc /usr/share/
     opb-c-TAG-keyring: /usr/share/keyrings/opb-c-TAG.asc
     the same
     ");
-}
-
-/// What rsync runs in the place of ssh: the command that is meant for the other machine, here.
-const RSH: &str = "#!/bin/sh\nif [ \"$1\" = -l ]; then shift 2; fi\nshift\nexec sh -c \"$*\"\n";
-
-#[test]
-fn a_channel_is_brought_to_a_folder_and_over_rsync() {
-    if Command::new("rsync").arg("--version").output().is_err() {
-        eprintln!("skipped: rsync is not installed");
-        return;
-    }
-    let Some(space) = ready("push", "env: #{ X: \"1\" }") else { return };
-    let (folder, remote) = (space.folder.join("www"), space.folder.join("remote"));
-    for place in [&folder, &remote] {
-        fs::create_dir(place).expect("made");
-    }
-    let rsh = space.folder.join("rsh");
-    fs::write(&rsh, RSH).expect("written");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&rsh, mode).expect("set");
-    let settings =
-        format!("[channel.c-TAG]\nto = [\"{}\", \"deploy@www.example.org:{}\"]\n", folder.display(), remote.display());
-    space.write("opb.toml", &settings);
-    space.opb(&["build", "-q"]).fine();
-    let publish = |rsh: &Path| -> Ran {
-        let mut opb = space.command(&["repo", "publish", "c-TAG"]);
-        opb.env("RSYNC_RSH", rsh).output().expect("runs").into()
-    };
-    // The other machine cannot be reached: that is said, the channel itself and the folder have all of it.
-    let told = publish(Path::new("/bin/false")).exits(3);
-    told.says("`rsync` did not bring packages to").says("run `opb repo publish` again");
-    assert!(space.shown(&told_again(&folder)).contains("a-TAG_1.0-1~SUFFIX+opb1_all.deb"));
-    let told = publish(&rsh).fine();
-    assert!(told.out.starts_with("nothing to publish"), "{}", told.out);
-    assert!(told.err.contains("brought to deploy@www.example.org:"), "{}", told.err);
-    assert!(!publish(&rsh).fine().err.contains("brought to"), "it is there already");
-    let all = |place: &Path| {
-        let found = Command::new("find").current_dir(place).args([".", "-type", "f"]).output().expect("runs");
-        let mut files: Vec<String> =
-            String::from_utf8(found.stdout).expect("text").lines().map(str::to_owned).collect();
-        files.sort();
-        files
-    };
-    let current = fs::canonicalize(space.current()).expect("published");
-    assert_eq!(all(&remote), all(&current));
-    for file in all(&remote) {
-        assert_eq!(
-            fs::read(remote.join(&file)).expect("reads"),
-            fs::read(current.join(&file)).expect("reads"),
-            "{file}"
-        );
-        let mode =
-            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(remote.join(&file)).expect("there").permissions());
-        assert_eq!(mode & 0o777, 0o644, "{file}");
-    }
-    // What no generation names any more goes there too.
-    fs::write(remote.join("pool/stranger.deb"), "x").expect("written");
-    Tiny::PLAIN.with_recipe(&space, "env: #{ X: \"2\" }");
-    space.opb(&["build", "-q"]).fine();
-    publish(&rsh).fine();
-    let current = fs::canonicalize(space.current()).expect("published");
-    assert_eq!(all(&remote), all(&current));
-    assert_eq!(all(&fs::canonicalize(folder.join("current")).expect("switched")), all(&current));
-}
-
-/// Names of all packages below `folder`.
-fn told_again(folder: &Path) -> String {
-    let found = Command::new("find").arg("-L").arg(folder).args(["-name", "*.deb"]).output().expect("runs");
-    String::from_utf8(found.stdout).expect("text")
 }
 
 #[test]
