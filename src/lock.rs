@@ -3,12 +3,17 @@
 //! Evaluation never downloads: version, needs, binary packages and the date of a source are recorded here when a pin is
 //! made (`opb update`), and a source that contradicts its record is an error. The file is TOML, sorted, one fact a line.
 
+mod checkout;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Sha256};
 use crate::name::{Arch, DistroName, PackageName, RepositoryName};
+use crate::remote::Checkout;
+
+pub use checkout::{CheckoutPin, NearestTag};
 
 /// The version of the format that this program writes. A newer one is refused.
 pub const LOCK_VERSION: u32 = 1;
@@ -25,11 +30,14 @@ pub struct Lock {
     /// Pinned sources of the form `dsc(…)`, by distro and source package.
     #[serde(default)]
     pub dsc: BTreeMap<DistroName, BTreeMap<PackageName, DscPin>>,
+    /// Pinned sources in repositories of version control.
+    #[serde(default, with = "checkout::rows", skip_serializing_if = "BTreeMap::is_empty")]
+    pub checkout: BTreeMap<Checkout, CheckoutPin>,
 }
 
 impl Default for Lock {
     fn default() -> Self {
-        Self { version: LOCK_VERSION, distro: BTreeMap::new(), dsc: BTreeMap::new() }
+        Self { version: LOCK_VERSION, distro: BTreeMap::new(), dsc: BTreeMap::new(), checkout: BTreeMap::new() }
     }
 }
 

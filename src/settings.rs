@@ -9,6 +9,15 @@
 //! debian-security = "https://mirror.example.org/debian-security"
 //! "debian-12/backports" = "https://mirror.example.org/debian"   # of an extra repository
 //!
+//! [sources.git]                   # where short names of repositories lead, as in `git("tool")`
+//! base = "https://git.example.org/"
+//!
+//! [sources.hg]                    # the same for `hg("tool")`
+//! base = "https://hg.example.org/"
+//!
+//! [sources.rewrite]               # addresses that are others here, by how they begin
+//! "https://git.example.org/" = "https://mirror.example.org/git/"
+//!
 //! [store]                         # how far `opb store gc` goes; what is needed always stays
 //! older_than = "14d"              # what nothing has needed for so long goes
 //! budget = "200 GB"               # more goes, the longest unneeded first, until the store is that small
@@ -48,6 +57,7 @@
 //! ```
 
 mod channel;
+mod sources;
 mod user;
 
 use std::collections::BTreeMap;
@@ -59,6 +69,7 @@ use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::quantity::{Age, Size};
 
 pub use channel::Channel;
+pub use sources::{Sources, SourcesError};
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
 /// What `opb.toml` says.
@@ -72,6 +83,8 @@ pub struct Settings {
     pub source_distro: Option<DistroName>,
     /// Addresses of archives, by vendor (`debian`) or distro (`debian-12`), with `-security` or `/` and an extra repository.
     pub mirrors: BTreeMap<String, String>,
+    /// Where repositories of version control are.
+    pub sources: Sources,
     /// How far a collection goes.
     pub store: Collection,
     /// What one guest may have of the machine.
@@ -204,6 +217,7 @@ impl Default for Settings {
             maintainer: "opb <opb@localhost>".to_owned(),
             source_distro: None,
             mirrors: BTreeMap::new(),
+            sources: Sources::default(),
             store: Collection::default(),
             limits: Limits::default(),
             channel: BTreeMap::from([(nightly, Channel::default())]),
@@ -302,7 +316,12 @@ impl Settings {
             let message = format!("`{}` must be at least {least}", keys.join("."));
             (keys, message)
         });
-        wrong.map(|(keys, text)| (keys.clone(), message(&keys, &text))).chain(of_limits).chain(of_channels).collect()
+        wrong
+            .map(|(keys, text)| (keys.clone(), message(&keys, &text)))
+            .chain(of_limits)
+            .chain(of_channels)
+            .chain(self.sources.problems())
+            .collect()
     }
 }
 
@@ -330,7 +349,7 @@ mod tests {
         let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
         assert_eq!(
             error("mirors = 1"),
-            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `store`, `limits`, `channel`, `cache`"
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `channel`, `cache`"
         );
         assert_eq!(
             error("maintainer = \"a\\nb\""),
