@@ -27,7 +27,7 @@ use crate::settings::{Settings, SettingsError};
 pub use asking::{credentials, program_at, terminal};
 pub use begin::{Beginning, begin, host_release, make_file};
 pub use files::{ProjectFiles, read_text};
-pub use local::{OWN_FILES, OWN_FOLDERS, host_apt};
+pub use local::{OWN_FILES, OWN_FOLDERS, host_apt, is_spec};
 pub use packaging::{Packaging, PackagingError, Spec, packaging};
 pub use revision::Revision;
 pub use witness::{NotedFiles, Stamps, is_witness};

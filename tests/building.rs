@@ -14,6 +14,8 @@ mod beginning;
 mod bringing;
 #[path = "building/chain.rs"]
 mod chain;
+#[path = "building/checkouts.rs"]
+mod checkouts;
 #[path = "building/closure.rs"]
 mod closure;
 #[path = "building/damage.rs"]

@@ -1,6 +1,8 @@
 //! One pin: a distro's index, or a source package.
 
+pub(super) mod checkouts;
 pub(super) mod extra;
+pub(super) mod moves;
 pub(super) mod repositories;
 
 use std::collections::{BTreeMap, BTreeSet};

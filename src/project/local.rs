@@ -179,7 +179,7 @@ pub(super) fn look_at(
 }
 
 /// Whether a path of a source is a spec where they usually stand.
-fn is_spec(path: &str) -> bool {
+pub fn is_spec(path: &str) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     ["", "packaging", "rpm"].contains(&folder) && name.ends_with(".spec")
 }

@@ -252,7 +252,8 @@ fn each_verb() {
     insta::assert_snapshot!(verb(&["update", "--help"]), @r###"
     exit 0
     --- stdout
-    Move pins: each distro's package index and each distribution source, recorded in `opb.lock`.
+    Move pins: each distro's package index, each distribution source and each commit of a repository,
+    recorded in `opb.lock`.
 
     The first time, the release of the machine itself is pinned; name others as `@debian-13`, or
     `@debian-13/arm64`.
@@ -266,6 +267,9 @@ fn each_verb() {
     Options:
           --dry-run
               Show what would move and what that would run, and leave `opb.lock` as it is
+
+          --allow-moved-tags
+              Take tags that mean other commits than they did when they were pinned
     "###);
     insta::assert_snapshot!(verb(&["run", "--help"]), @r###"
     exit 0

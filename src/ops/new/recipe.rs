@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::component::SourceSpec;
 use crate::eval;
+use crate::family::deb::facts::facts;
 use crate::name::{ComponentName, PackageName};
 use crate::package::relation::{Relations, Variables};
 use crate::project::{Packaging, Project, Spec, packaging};
@@ -197,6 +198,10 @@ fn makers(project: &Project, evaluated: &eval::Project) -> BTreeMap<ComponentNam
                 let pins = lock.dsc.values().filter_map(|pins| pins.get(name));
                 made.extend(pins.flat_map(|pin| pin.facts.binaries.keys()).map(ToString::to_string));
             }
+            SourceSpec::Checkout(checkout) => {
+                let control = lock.checkout.get(checkout).map(|pin| &pin.texts);
+                made.extend(control.into_iter().flat_map(made_by));
+            }
             SourceSpec::Path { folder } => {
                 let found = packaging(project.root(), folder.as_deref().unwrap_or(".")).ok().flatten();
                 let facts = found.and_then(|packaging| packaging.debian);
@@ -205,6 +210,16 @@ fn makers(project: &Project, evaluated: &eval::Project) -> BTreeMap<ComponentNam
         }
     }
     makers
+}
+
+/// The packages that a pinned source makes, by the texts of its packaging.
+fn made_by(texts: &BTreeMap<String, String>) -> Vec<String> {
+    let text = |name: &str| texts.get(name).map(String::as_str);
+    let (Some(control), Some(changelog)) = (text("debian/control"), text("debian/changelog")) else {
+        return Vec::new();
+    };
+    let facts = facts(control, changelog, text("debian/source/format")).ok();
+    facts.iter().flat_map(|facts| facts.binaries.keys()).map(ToString::to_string).collect()
 }
 
 fn listed(names: &[&str]) -> String {
