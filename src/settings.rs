@@ -30,6 +30,8 @@
 //! targets = ["@debian-12/*"]      # default: every target
 //! components = ["*", "!draft-*"]  # default: every component
 //! areas = ["main", "openapp"]     # default: main, and those of its components
+//! lock = "stable"                 # made from the pins in `opb.stable.lock`; default: from `opb.lock`
+//! over = "stable"                 # with the pins of that channel where its own lock has none; default: none
 //! key = "nightly"                 # the signing key's name; default: that of the channel
 //! url = "https://example.org/deb" # where people reach it; default: its folder on this machine
 //! to = ["deploy@www.example.org:/srv/deb"]    # where publishing brings it besides; also folders
@@ -48,6 +50,7 @@
 //! ```
 
 mod channel;
+mod channels;
 mod user;
 
 use std::collections::BTreeMap;
@@ -58,7 +61,7 @@ use crate::diag::{Cause, Caused};
 use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::quantity::{Age, Size};
 
-pub use channel::Channel;
+pub use channel::{Channel, NoChannel};
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
 /// What `opb.toml` says.
@@ -231,6 +234,11 @@ impl Caused for SettingsError {
 }
 
 impl SettingsError {
+    /// That `text` cannot be changed, and why.
+    pub fn of(text: &str, message: String) -> Self {
+        Self { message, text: miette::NamedSource::new("opb.toml", text.to_owned()), place: None }
+    }
+
     /// A file that is no text.
     pub fn not_text() -> Self {
         let text = miette::NamedSource::new("opb.toml", String::new());
@@ -302,7 +310,12 @@ impl Settings {
             let message = format!("`{}` must be at least {least}", keys.join("."));
             (keys, message)
         });
-        wrong.map(|(keys, text)| (keys.clone(), message(&keys, &text))).chain(of_limits).chain(of_channels).collect()
+        wrong
+            .map(|(keys, text)| (keys.clone(), message(&keys, &text)))
+            .chain(of_limits)
+            .chain(of_channels)
+            .chain(self.lock_problems())
+            .collect()
     }
 }
 

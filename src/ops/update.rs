@@ -341,7 +341,8 @@ fn host_distro(evaluated: &eval::Project, archives: &Archives<'_>) -> Result<Dis
     Ok(found.map(|distro| distro.name.clone()).ok_or_else(unknown)?)
 }
 
-fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
+/// What moves from one lock to another, sorted by what it is; what is gone comes last.
+pub(super) fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
     let facts = |lock: &Lock| -> BTreeMap<String, (String, String)> {
         let mut facts = BTreeMap::new();
         let identity = |release: &Sha256, index: &BTreeMap<String, Sha256>| {

@@ -9,6 +9,7 @@ pub mod diff;
 pub mod doctor;
 pub mod eval;
 pub mod fetch;
+pub mod hotfix;
 pub mod init;
 pub mod key;
 pub mod log;
@@ -20,6 +21,7 @@ pub mod report;
 pub mod run;
 pub mod runs;
 pub mod shell;
+pub mod stage;
 pub mod store;
 pub mod timings;
 pub mod update;
@@ -33,10 +35,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use opb::diag::Failure;
 use opb::exec::NodeError;
+use opb::name::ChannelName;
 use opb::ops::build::Means;
 use opb::ops::session::Session;
 use opb::path::HostPath;
-use opb::project::Project;
+use opb::project::{Place, Project};
 use opb::sandbox::Cancel;
 use opb::store::Store;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -68,6 +71,8 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Update(args) => update::run(global, args),
         Verb::Key(args) => key::run(global, args),
         Verb::Repo(args) => repo::run(global, args),
+        Verb::Hotfix(args) => hotfix::run(global, args),
+        Verb::Stage(args) => stage::run(global, args),
         Verb::Store(args) => store::run(global, args),
         Verb::Run(args) => run::run(global, args),
         Verb::Shell(args) => shell::run(global, args),
@@ -79,7 +84,12 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
 /// The evaluated project, its notices shown. Not to be dropped: the process ends soon, and the system frees a large graph
 /// faster.
 fn open(global: &Global) -> Result<ManuallyDrop<Session>, Failure> {
-    evaluated(global, Project::open(&global.directory)?)
+    evaluated(global, global.place().open()?)
+}
+
+/// The same with the lock that `channel` is made from.
+fn open_for(global: &Global, channel: &ChannelName) -> Result<ManuallyDrop<Session>, Failure> {
+    evaluated(global, Place { folder: &global.directory, channel: Some(channel) }.open()?)
 }
 
 /// `project`, evaluated, as [`open`] gives it.
