@@ -28,13 +28,12 @@ pub enum ChannelError {
     Unknown(#[from] NoChannel),
     /// Its content has not been built.
     #[error("`{node}` is not built")]
-    #[diagnostic(
-        code(opb::publish::not_built),
-        help("run `opb build`, then publish again; what is published now stays")
-    )]
+    #[diagnostic(code(opb::publish::not_built), help("run `{build}`, then publish again; what is published now stays"))]
     NotBuilt {
         /// The node that assembles it.
         node: String,
+        /// The verb that builds it.
+        build: String,
     },
     /// Nothing was published of it.
     #[error("nothing is published of the channel `{channel}`")]

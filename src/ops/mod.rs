@@ -19,6 +19,7 @@ pub mod generations;
 pub mod history;
 pub mod hotfix;
 mod idle;
+pub mod import;
 pub mod init;
 pub mod keeping;
 mod kept;

@@ -174,7 +174,8 @@ pub(super) fn publish_as(
     let parts = outlook.parts();
     let published = match outlook.held().next() {
         Some((_, HeldBack::NotBuilt { node })) if parts.is_empty() => {
-            return Err(ChannelError::NotBuilt { node: node.clone() }.into());
+            let build = session.project.settings.told_for(session.project.lock_name(), "build");
+            return Err(ChannelError::NotBuilt { node: node.clone(), build }.into());
         }
         Some(_) if parts.is_empty() => None,
         // Also where all is held back: signatures of the last good state may have to be renewed.

@@ -21,6 +21,15 @@ impl Settings {
         named.unwrap_or_else(|| channel.clone())
     }
 
+    /// How a verb is told to work with a lock: `opb build`, or `opb --channel stable build`.
+    pub fn told_for(&self, lock: Option<&LockName>, verb: &str) -> String {
+        let of_lock = |(_, channel): &(&ChannelName, &Channel)| channel.lock.as_ref() == lock;
+        match self.channel.iter().find(of_lock).filter(|_| lock.is_some()) {
+            Some((channel, _)) => format!("opb --channel {channel} {verb}"),
+            None => format!("opb {verb}"),
+        }
+    }
+
     /// The locks whose pins `channel` is made from: its own first, and the one whose pins hold where that has none. `None` is
     /// `opb.lock`.
     pub fn locks_of(&self, channel: &Channel) -> Vec<Option<LockName>> {

@@ -46,6 +46,13 @@ fn a_hotfix_changes_one_component_of_what_was_published() {
         space.opb(&["repo", "publish", "c-TAG"]).fine()
     };
     publish();
+    let unpinned = space.opb(&["--channel", "s-TAG", "build"]).exits(2);
+    insta::assert_snapshot!(space.shown(&unpinned.err), @"
+    opb::ops::nothing_pinned
+
+      × nothing is pinned yet, so there is nothing to build
+      help: run `opb --channel s-TAG update`: it pins package indexes and sources in `opb.s-TAG.lock`
+    ");
     let hotfix = |component: &str| space.opb(&["hotfix", component, "--on", "s-TAG"]);
     hotfix("d-TAG").exits(2).says(&space.own("nothing is published of the channel `s-TAG`"));
     let promoted = space.opb(&["repo", "promote", "c-TAG", "s-TAG"]).fine();

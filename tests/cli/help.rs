@@ -19,6 +19,8 @@ fn the_program() {
     Commands:
       init         Begin a project: in an empty folder, or in a source that has a `debian/` or a spec
       new          Make a recipe or a distro's file. Nothing that is there is changed
+      import       Make recipes for many sources at once: folders with a `debian/` or a spec, or source
+                   packages of a distro
       eval         Show the graph: every step from sources to repositories, evaluated without network
                    and without the store
       query        Ask the graph: what needs what, along which way, and how deep it is. Like `eval`,
@@ -350,7 +352,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new eval query check plan build fetch log why runs timings report diff doctor update cache key repo hotfix stage store run shell definitions completions";
+    let expected = "init new import eval query check plan build fetch log why runs timings report diff doctor update cache key repo hotfix stage store run shell definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

@@ -8,8 +8,8 @@ use opb::name::ChannelName;
 use opb::project::Place;
 
 use crate::commands::{
-    build, cache, check, completions, definitions, diff, doctor, eval, fetch, hotfix, init, key, log, new, plan, query,
-    repo, report, run, runs, shell, stage, store, timings, update, why,
+    build, cache, check, completions, definitions, diff, doctor, eval, fetch, hotfix, import, init, key, log, new,
+    plan, query, repo, report, run, runs, shell, stage, store, timings, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -84,6 +84,7 @@ pub enum Color {
 pub enum Verb {
     Init(init::Init),
     New(new::New),
+    Import(import::Import),
     Eval(eval::Eval),
     Query(query::Query),
     Check(check::Check),

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod eval;
 pub mod fetch;
 pub mod hotfix;
+pub mod import;
 pub mod init;
 pub mod key;
 pub mod log;
@@ -54,6 +55,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.verb {
         Verb::Init(args) => init::run(global, args),
         Verb::New(args) => new::run(global, args),
+        Verb::Import(args) => import::run(global, args),
         Verb::Eval(args) => eval::run(global, args),
         Verb::Query(args) => query::run(global, args),
         Verb::Check(args) => check::run(global, args),
@@ -94,7 +96,15 @@ fn open_for(global: &Global, channel: &ChannelName) -> Result<ManuallyDrop<Sessi
 
 /// `project`, evaluated, as [`open`] gives it.
 fn evaluated(global: &Global, project: Project) -> Result<ManuallyDrop<Session>, Failure> {
-    let mut session = Session::of(project)?;
+    let (file, is_own) = (project.lock_file(), project.lock_name().is_some());
+    let mut session = Session::of(project).map_err(|failure| match is_own {
+        false => failure,
+        // What it says of `opb.lock` and `opb update` is meant of this one.
+        true => {
+            let report = failure.report.wrap_err(format!("the project cannot be evaluated with the pins in `{file}`"));
+            Failure { cause: failure.cause, report }
+        }
+    })?;
     output::warnings(global, std::mem::take(&mut session.warnings));
     output::asides(global, &session.notices);
     Ok(ManuallyDrop::new(session))
