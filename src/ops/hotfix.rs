@@ -247,9 +247,8 @@ pub fn finish(hotfix: &Hotfix, store: &Store, signer: &Signers) -> Result<(Publi
         return Err(HotfixError::Others { component, what: listed(others.into_iter()), channel }.into());
     }
     let way = Way::Hotfix { component: component.clone() };
-    let publication = publish_as(session, store, channel, outlook, way, signer)?;
-    let written = if publication.outlook.held().next().is_none() { pins::write(session)? } else { None };
-    Ok((publication, written))
+    let publish = || publish_as(session, store, channel, outlook, way, signer);
+    pins::written(session, publish, |publication| publication.outlook.held().next().is_none())
 }
 
 fn again(place: &Place<'_>, on: &ChannelName, lock: Lock) -> Result<Session, Failure> {

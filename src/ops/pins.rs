@@ -55,12 +55,68 @@ pub(super) fn session_of(
     Session::with_lock(project, evaluated, lock).map(Some)
 }
 
-/// Writes the lock of a session into its file where that says something else; gives the file's name then.
-pub(super) fn write(session: &Session) -> Result<Option<String>, Failure> {
-    let lock = session.lock()?;
-    if session.project.lock()? == *lock {
-        return Ok(None);
+/// Does `deed`, which publishes what `session` has, with its lock in the file: that is written before, so that whoever is killed in
+/// between leaves a lock that says more than was published, and not less. It is taken back where the deed fails, or `stays` says that it
+/// did not come to what it was to. Gives the file where something else was in it.
+pub(super) fn written<T>(
+    session: &Session,
+    deed: impl FnOnce() -> Result<T, Failure>,
+    stays: impl FnOnce(&T) -> bool,
+) -> Result<(T, Option<String>), Failure> {
+    let (project, lock) = (&session.project, session.lock()?);
+    let before = project.lock()?;
+    if before == *lock {
+        return Ok((deed()?, None));
     }
-    session.project.write_lock(lock)?;
-    Ok(Some(session.project.lock_file()))
+    let was_there = project.root().exists(project.lock_file());
+    project.write_lock(lock)?;
+    let done = deed();
+    if done.as_ref().is_ok_and(stays) {
+        return Ok((done?, Some(project.lock_file())));
+    }
+    if was_there {
+        project.write_lock(&before)?
+    } else {
+        project.remove_lock()?
+    }
+    Ok((done?, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Cause;
+    use crate::lock::DistroPin;
+    use crate::project::ProjectError;
+
+    fn failure() -> Failure {
+        let none = ProjectError::None { start: "x".into() };
+        let failure = Failure::from(none);
+        assert_eq!(failure.cause, Cause::Input);
+        failure
+    }
+
+    #[test]
+    fn a_lock_is_written_before_and_taken_back_where_nothing_came_of_it() {
+        let folder = tempfile::tempdir().expect("scratch");
+        std::fs::write(folder.path().join("opb.toml"), "[channel.s]\nlock = \"s\"\n").expect("written");
+        let channel = ChannelName::new("s").expect("a name");
+        let session = |distro: &str| {
+            let project = Place { folder: folder.path(), channel: Some(&channel) }.open().expect("a project");
+            let pins = [(distro.parse().expect("a name"), DistroPin::default())].into();
+            let lock = Lock { name: project.lock_name().cloned(), distro: pins, ..Lock::default() };
+            Session::with_lock(project, crate::eval::Project::default(), lock).expect("nothing to evaluate")
+        };
+        let file = || std::fs::read_to_string(folder.path().join("opb.s.lock")).unwrap_or_default();
+        let one = session("d-1");
+        let seen = || Ok(file());
+        let (during, none) = written(&one, seen, |_| false).expect("done");
+        assert!(during.contains("d-1") && none.is_none() && file().is_empty(), "{during}");
+        assert!(!folder.path().join("opb.s.lock").exists(), "what was not there is not there again");
+        let (_, lock) = written(&one, seen, |_| true).expect("done");
+        assert_eq!((lock.as_deref(), file().contains("d-1")), (Some("opb.s.lock"), true));
+        assert_eq!(written(&one, seen, |_| true).expect("done").1, None, "it says so already");
+        assert!(written(&session("d-2"), || Err::<(), _>(failure()), |_| true).is_err());
+        assert!(file().contains("d-1") && !file().contains("d-2"), "{}", file());
+    }
 }

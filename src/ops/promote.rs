@@ -205,16 +205,21 @@ pub fn promote(
     let mut parts: Vec<Part> = others.chain(taken.iter().cloned()).collect();
     parts.sort_by(|one, other| one.distro.cmp(&other.distro));
     let way = Way::Promoted { from: (*from).clone(), generation: source.number };
-    let published = request(target, store, to, (&parts, way, made_from), signer)?;
-    Ok(Again { published, lock: own.as_ref().map(|own| settle(own, store)).transpose()?.flatten() })
+    again(own.as_ref(), store, || request(target, store, to, (&parts, way, made_from), signer))
 }
 
-/// Writes a lock of a channel's own, and has the store keep what it comes to.
-fn settle(own: &Session, store: &Store) -> Result<Option<String>, Failure> {
-    let written = pins::write(own)?;
+/// Publishes something, with what it was made from in the lock of the channel's own, where it has one; the store then keeps what that
+/// comes to.
+fn again(
+    own: Option<&Session>,
+    store: &Store,
+    publish: impl FnOnce() -> Result<Published, Failure>,
+) -> Result<Again, Failure> {
+    let Some(own) = own else { return Ok(Again { published: publish()?, lock: None }) };
+    let (published, lock) = pins::written(own, publish, |_| true)?;
     let wish = Wish { wanted: own.graph.ids().collect(), ..Wish::default() };
     super::plan::plan(own, &wish, store, None)?;
-    Ok(written)
+    Ok(Again { published, lock })
 }
 
 /// Publishes an earlier generation of a channel again, as a newer one, and where the channel has a lock of its own, has that say again
@@ -247,16 +252,15 @@ pub fn rollback(
         }
     }
     let way = Way::RolledBack { to: to.number };
-    let published = request(session, store, channel, (&parts, way, to.pins), signer)?;
-    let lock = match moved.filter(|_| session.project.lock_name().is_some()) {
+    let own = match moved.filter(|_| session.project.lock_name().is_some()) {
         None => None,
         Some(moved) => {
             let project = Place { folder: session.project.path.as_path(), channel: Some(channel) }.open()?;
             let evaluated = super::watch::evaluate(&ProjectFiles(project.root()))?;
-            settle(&Session::with_lock(project, evaluated, moved)?, store)?
+            Some(Session::with_lock(project, evaluated, moved)?)
         }
     };
-    Ok(Again { published, lock })
+    again(own.as_ref(), store, || request(session, store, channel, (&parts, way, to.pins), signer))
 }
 
 /// A generation of a channel; without a number, the current one.
