@@ -82,7 +82,6 @@ impl SourceEntry {
 mod tests {
     use super::*;
     use crate::digest::Sha256;
-    use crate::name::PackageName;
 
     fn entry(name: &str, version: &str, more: &str) -> String {
         let digest = Sha256::of(b"");
