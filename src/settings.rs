@@ -39,6 +39,8 @@
 //! targets = ["@debian-12/*"]      # default: every target
 //! components = ["*", "!draft-*"]  # default: every component
 //! areas = ["main", "openapp"]     # default: main, and those of its components
+//! lock = "stable"                 # made from the pins in `opb.stable.lock`; default: from `opb.lock`
+//! over = "stable"                 # with the pins of that channel where its own lock has none; default: none
 //! key = "nightly"                 # the signing key's name; default: that of the channel
 //! url = "https://example.org/deb" # where people reach it; default: its folder on this machine
 //! to = ["deploy@www.example.org:/srv/deb"]    # where publishing brings it besides; also folders
@@ -57,6 +59,7 @@
 //! ```
 
 mod channel;
+mod channels;
 mod sources;
 mod user;
 
@@ -68,7 +71,7 @@ use crate::diag::{Cause, Caused};
 use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::quantity::{Age, Size};
 
-pub use channel::Channel;
+pub use channel::{Channel, NoChannel};
 pub use sources::{Sources, SourcesError};
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
@@ -245,6 +248,11 @@ impl Caused for SettingsError {
 }
 
 impl SettingsError {
+    /// That `text` cannot be changed, and why.
+    pub fn of(text: &str, message: String) -> Self {
+        Self { message, text: miette::NamedSource::new("opb.toml", text.to_owned()), place: None }
+    }
+
     /// A file that is no text.
     pub fn not_text() -> Self {
         let text = miette::NamedSource::new("opb.toml", String::new());
@@ -320,6 +328,7 @@ impl Settings {
             .map(|(keys, text)| (keys.clone(), message(&keys, &text)))
             .chain(of_limits)
             .chain(of_channels)
+            .chain(self.lock_problems())
             .chain(self.sources.problems())
             .collect()
     }

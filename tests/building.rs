@@ -48,6 +48,8 @@ mod probes;
 mod publishing;
 #[path = "building/real.rs"]
 mod real;
+#[path = "building/releasing.rs"]
+mod releasing;
 #[path = "building/rpm.rs"]
 mod rpm;
 #[path = "building/rpm_dsc.rs"]

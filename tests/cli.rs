@@ -32,6 +32,8 @@ mod foreign;
 mod help;
 #[path = "cli/hermetic.rs"]
 mod hermetic;
+#[path = "cli/import.rs"]
+mod import;
 #[path = "cli/init.rs"]
 mod init;
 #[path = "cli/key.rs"]

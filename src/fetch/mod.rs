@@ -47,6 +47,6 @@ pub use git_folder::committed_tree_paths;
 pub use index::{Index, by_hash, indexes, suite_address};
 pub use local_folder::{LocalEntry, LocalError, LocalKind, Visited, local_tree_paths, local_tree_paths_without};
 pub use mirror::{Mirror, MirrorError, Overrides, mirrors};
-pub use release::{Notice, Release, ReleaseError, check_dates, parse_release};
+pub use release::{Notice, Release, ReleaseError, check_dates, parse_date, parse_release};
 pub use repository::repository;
 pub use sources::{SignedBy, Source, SourcesError};

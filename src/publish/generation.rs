@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Part, PublishError};
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::name::ChannelName;
+use crate::name::{ChannelName, ComponentName};
 use crate::path::HostPath;
 use crate::store::collect::{Keeper, Reason};
 use crate::store::{ExportMode, Store, Used, write_atomically};
@@ -43,6 +43,9 @@ pub struct Generation {
     /// Where it comes from.
     #[serde(default)]
     pub way: Way,
+    /// The object with the lock that it was made from; `None`: it was not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pins: Option<Digest>,
     /// What it holds, by distro.
     #[serde(default)]
     pub parts: Vec<PartRecord>,
@@ -66,6 +69,11 @@ pub enum Way {
     RolledBack {
         /// Its number.
         to: u64,
+    },
+    /// The one before with a change of one component, and of what depends on it.
+    Hotfix {
+        /// The component.
+        component: ComponentName,
     },
 }
 
@@ -248,6 +256,7 @@ pub fn kept(store: &Store) -> Result<Vec<(Reason, Used)>, Failure> {
             for tree in parts.chain([generation.content]) {
                 kept.push((reason.clone(), Used::Tree(tree)));
             }
+            kept.extend(generation.pins.map(|pins| (reason, Used::Object(pins))));
         }
     }
     Ok(kept)

@@ -93,6 +93,8 @@ pub struct Request<'a> {
     pub parts: &'a [Part],
     /// Where they come from.
     pub way: Way,
+    /// The object with the lock that they were made from; `None`: it is not known.
+    pub pins: Option<Digest>,
     /// What the channel says of itself.
     pub naming: &'a Naming,
     /// What signs it.
@@ -126,7 +128,7 @@ pub struct Published {
 /// # Errors
 /// [`PublishError`], and whatever the store or the signer says. The channel then stays as it was.
 pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failure> {
-    let Request { channel, parts, way, naming, signer, log, now } = request;
+    let Request { channel, parts, way, pins, naming, signer, log, now } = request;
     if parts.is_empty() {
         return Err(PublishError::Nothing { channel: channel.to_string() }.into());
     }
@@ -187,7 +189,10 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
         (Some(before), false) => (before.number + 1, 0),
         (None, _) => (1, 0),
     };
-    let way = if let (Some(before), true) = (&before, renewed) { before.way.clone() } else { way.clone() };
+    let (way, pins) = match before.as_ref().filter(|_| renewed) {
+        Some(before) => (before.way.clone(), before.pins),
+        None => (way.clone(), *pins),
+    };
     let record = Generation {
         number,
         envelope,
@@ -198,6 +203,7 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
         made: *now,
         valid_until,
         way,
+        pins,
         parts: records,
     };
     let mut tree = content.clone();

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::component::SourceSpec;
 use crate::eval;
 use crate::family::deb::facts::facts;
-use crate::name::{ComponentName, PackageName};
+use crate::name::{ComponentName, DistroName, PackageName};
 use crate::package::relation::{Relations, Variables};
 use crate::project::{Packaging, Project, Spec, packaging};
 
@@ -135,11 +135,32 @@ pub fn text(name: &ComponentName, source: &Source, aliases: &BTreeMap<String, St
          // down what each of them is.\n#{{\n    source: {expression},\n    build:  {build},\n"
     );
     if !aliases.is_empty() {
-        let pairs: Vec<String> = aliases.iter().map(|(asked, package)| format!("{asked:?}: {package:?}")).collect();
-        let _ = writeln!(text, "    aliases: #{{ {} }},", pairs.join(", "));
+        let _ = writeln!(text, "    aliases: #{{ {} }},", pairs(aliases));
     }
     text.push_str("}\n");
     text
+}
+
+/// The shortest recipe of a source, for somebody who has many to begin with; of a source package, for `distro` alone.
+pub fn skeleton(source: &Source, distro: Option<&DistroName>, aliases: &BTreeMap<String, String>) -> String {
+    let (source, build) = match source {
+        Source::Dsc(package) => (format!("dsc({:?})", package.as_str()), "debian()".to_owned()),
+        Source::Folder { folder, packaging } => (format!("path({folder:?})"), build(packaging).0),
+    };
+    let mut text = format!("#{{\n    source: {source},\n    build:  {build},\n");
+    if let Some(distro) = distro {
+        let _ = writeln!(text, "    targets: [\"@{distro}\"],");
+    }
+    if !aliases.is_empty() {
+        let _ = writeln!(text, "    aliases: #{{ {} }},", pairs(aliases));
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn pairs(aliases: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> = aliases.iter().map(|(asked, package)| format!("{asked:?}: {package:?}")).collect();
+    pairs.join(", ")
 }
 
 /// What is worth telling of the source.

@@ -17,7 +17,7 @@ pub struct Move {
     pub now: Option<String>,
 }
 
-/// What moves, in order.
+/// What moves from one lock to another, sorted by what it is; what is gone comes last.
 pub(in crate::ops) fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
     let facts = |lock: &Lock| -> BTreeMap<String, (String, String)> {
         let mut facts = BTreeMap::new();

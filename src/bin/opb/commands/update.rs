@@ -8,7 +8,7 @@ use opb::exec::{Archives, Checkouts};
 use opb::ops::plan::{Wish, plan};
 use opb::ops::session::Session;
 use opb::ops::update::{Move, Selection, selection, update};
-use opb::project::{Project, ProjectFiles, host_apt};
+use opb::project::{ProjectFiles, host_apt};
 use opb::report;
 use opb::store::Store;
 
@@ -16,7 +16,8 @@ use super::means;
 use crate::cli::Global;
 use crate::output;
 
-/// Move pins: each distro's package index, each distribution source and each commit of a repository, recorded in `opb.lock`.
+/// Move pins: each distro's package index, each distribution source and each commit of a repository, recorded in `opb.lock`,
+/// or in the lock of --channel.
 ///
 /// The first time, the release of the machine itself is pinned; name others as `@debian-13`, or `@debian-13/arm64`.
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub struct Update {
     /// Components, or distros as `@debian-12`; everything that is pinned if left out.
     #[arg(value_name = "WHAT", add = crate::complete::pins())]
     what: Vec<String>,
-    /// Show what would move and what that would run, and leave `opb.lock` as it is.
+    /// Show what would move and what that would run, and leave the lock as it is.
     #[arg(long)]
     dry_run: bool,
     /// Take tags that mean other commits than they did when they were pinned.
@@ -33,7 +34,7 @@ pub struct Update {
 }
 
 pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
-    let project = Project::open(&global.directory)?;
+    let project = global.place().open()?;
     let evaluated = opb::ops::watch::evaluate(&ProjectFiles(project.root()))?;
     let moved_tags = args.allow_moved_tags;
     let selection = Selection { moved_tags, ..selection(&args.what, &evaluated)? };
@@ -57,12 +58,14 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     let wish = Wish { wanted: session.graph.ids().collect(), ..Wish::default() };
     let planned = plan(&session, &wish, &store, None)?;
     let would = report::plan::summary(&planned);
-    let first = if args.dry_run { "opb.lock stays as it is; with these pins" } else { "opb.lock is written; now" };
-    output::data(&format!("{first} {would} (`opb plan` shows them)\n"));
+    let file = session.project.lock_file();
+    let first = if args.dry_run { "stays as it is; with these pins" } else { "is written; now" };
+    output::data(&format!("{file} {first} {would} (`opb plan` shows them)\n"));
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(moved: &Move) -> String {
+/// A pin that moves, in a line.
+pub(super) fn line(moved: &Move) -> String {
     let Move { what, before, now } = moved;
     match (before, now) {
         (None, Some(now)) => format!("pinned  {what}  {now}\n"),
