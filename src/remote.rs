@@ -223,7 +223,7 @@ impl RemoteUrl {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
         if user.is_some_and(|user| scheme != "ssh" || !is_name(user)) {
-            return Err(RemoteUrlError::Credentials(host.chars().filter(|c| c.is_ascii_graphic()).take(100).collect()));
+            return Err(RemoteUrlError::Credentials(host.chars().filter(char::is_ascii_graphic).take(100).collect()));
         }
         // From here on nothing secret is left that could be shown.
         if !system.schemes().contains(&scheme) {

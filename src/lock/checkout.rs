@@ -206,6 +206,21 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_over_another_has_the_pins_that_differ() {
+        let (base, mut now) = (lock(), lock());
+        assert_eq!(now.beyond(&base).checkout, BTreeMap::new());
+        let mut all = now.checkout.values_mut();
+        all.next().expect("one").commit = "f".repeat(40);
+        let own = now.beyond(&base);
+        assert_eq!(own.checkout, now.checkout);
+        assert_eq!(base.clone().with(own), now);
+        let which = base.checkout.keys().cloned().collect();
+        assert_eq!(base.clone().taking_checkouts(&now, &which), now);
+        assert_eq!(base.clone().taking_checkouts(&now, &BTreeSet::new()), base);
+        assert_eq!(base.taking(&now, |_| false), now, "they are of no distro");
+    }
+
+    #[test]
     fn pins_that_cannot_be_are_refused() {
         let text = toml::to_string(&lock()).expect("plain");
         let told = |from: &str, to: &str| {

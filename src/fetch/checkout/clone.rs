@@ -20,7 +20,7 @@ use crate::path::HostPath;
 use crate::remote::{RemoteUrl, System};
 
 /// How long a clone stays after its last use, however little room there is.
-const IN_USE: Duration = Duration::from_hours(1);
+const IN_USE: Duration = Duration::from_secs(60 * 60);
 
 /// The clone of a repository.
 #[derive(Debug, Clone)]

@@ -301,7 +301,7 @@ fn row(record: &[u8]) -> Option<Row<'_>> {
 /// Why a path belongs to no source.
 fn odd(path: &[u8]) -> Option<&'static str> {
     let mut names = path.split(|byte| *byte == b'/');
-    if path.iter().any(|byte| byte.is_ascii_control()) {
+    if path.iter().any(u8::is_ascii_control) {
         Some("a name with control characters")
     } else if names.any(|name| name.eq_ignore_ascii_case(b".git") || name.eq_ignore_ascii_case(b".hg")) {
         Some("which belongs to version control")

@@ -3,8 +3,6 @@
 //! Mercurial has no shallow clones: each clone has the whole history. Whatever a repository could use against its reader
 //! stays off: subrepositories are not followed, and hooks and settings are this machine's own alone.
 
-#![expect(clippy::disallowed_methods, reason = "clones are folders of hg, outside of the store's own keeping")]
-
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 

@@ -21,7 +21,7 @@ use crate::remote::RemoteUrl;
 const LOOK: Duration = Duration::from_millis(200);
 
 /// How long a clone that is fetched into may not grow.
-const STALL: Duration = Duration::from_mins(20);
+const STALL: Duration = Duration::from_secs(20 * 60);
 
 /// The most bytes of an answer: a repository with half a million branches.
 const MAX_ANSWER: u64 = 64 << 20;
