@@ -62,6 +62,13 @@ pub struct Checkout {
     pub folder: Option<String>,
 }
 
+impl Checkout {
+    /// The same at the newest tag, where nothing says which commit is meant.
+    pub fn at_release(&self) -> Option<Self> {
+        (self.follow == Follow::Default).then(|| Self { follow: Follow::Tag("*".to_owned()), ..self.clone() })
+    }
+}
+
 /// Which commit of a repository is meant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Follow {

@@ -40,6 +40,7 @@
 //! components = ["*", "!draft-*"]  # default: every component
 //! areas = ["main", "openapp"]     # default: main, and those of its components
 //! lock = "stable"                 # made from the pins in `opb.stable.lock`; default: from `opb.lock`
+//! sources = "releases"            # of a lock of its own: the newest tag, where a recipe names none; default: "tip"
 //! over = "stable"                 # with the pins of that channel where its own lock has none; default: none
 //! key = "nightly"                 # the signing key's name; default: that of the channel
 //! url = "https://example.org/deb" # where people reach it; default: its folder on this machine
@@ -71,7 +72,7 @@ use crate::diag::{Cause, Caused};
 use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::quantity::{Age, Size};
 
-pub use channel::{Channel, NoChannel};
+pub use channel::{Channel, NoChannel, SourceRule};
 pub use sources::{Sources, SourcesError};
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 

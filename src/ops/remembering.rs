@@ -17,6 +17,7 @@ use crate::fetch::Visited;
 use crate::graph::Graph;
 use crate::lock::Lock;
 use crate::project::{NotedFiles, Project, Stamps, now_exact};
+use crate::settings::SourceRule;
 
 /// What folders were asked for, what they answered, and what was looked at in those that are not known.
 type Asking = (BTreeMap<String, Asked>, Looked, BTreeMap<String, Visited>);
@@ -172,6 +173,10 @@ fn amended(
     earlier: Earlier,
     known: &KnownSources,
 ) -> Option<Amended> {
+    // A recipe that names another repository may have no release.
+    if project.settings.rule_of(project.lock_name()) == SourceRule::Releases {
+        return None;
+    }
     let Earlier { graph, before, notices, moved, .. } = earlier;
     let mut asked: BTreeMap<String, Asked> =
         moved.iter().map(|(folder, (asked, _))| (folder.clone(), asked.clone())).collect();

@@ -304,6 +304,7 @@ pub fn update(
         store,
         again: &|of| is_all || of.iter().any(|component| selection.components.contains(component)),
         moved_tags: selection.moved_tags,
+        rule: project.settings.rule_of(project.lock_name()),
     };
     let wanted = eval::weave::asked_of_checkouts(evaluated);
     pinning.pin(&mut lock.checkout, &wanted, &mut failed, &mut notices);

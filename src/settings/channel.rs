@@ -27,6 +27,8 @@ pub struct Channel {
     pub lock: Option<LockName>,
     /// The channel whose pins hold where its own lock has none, so that only what differs stands there.
     pub over: Option<ChannelName>,
+    /// What its sources are where recipes do not say which branch, tag or commit they mean; `None`: [`SourceRule::Tip`].
+    pub sources: Option<SourceRule>,
     /// Name of the key that signs it; `None`: the channel's own name.
     pub key: Option<ChannelName>,
     /// Address that people reach it at, for the `.sources` files beside it; `None`: its folder on this machine.
@@ -49,6 +51,17 @@ pub struct Channel {
     pub keep: Option<u32>,
     /// How long generations stay at least; `None`: 30 days.
     pub keep_for: Option<Age>,
+}
+
+/// Which commit of a repository is meant where a recipe names none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceRule {
+    /// The tip of the branch that the repository itself names.
+    #[default]
+    Tip,
+    /// The newest tag.
+    Releases,
 }
 
 /// A channel that is not there.
@@ -198,6 +211,9 @@ mod tests {
             b("lock = \"b\"\nover = \"c\"\n[channel.c]\nlock = \"b\""),
             "must not be `c`, which has the same lock"
         );
+        let rules = "[channel.a]\nlock = \"x\"\nsources = \"tip\"\n[channel.b]\nlock = \"x\"\nsources = \"releases\"";
+        let wrong = Settings::parse(rules).expect_err("two rules").to_string();
+        assert!(wrong.ends_with("`channel.a.sources` must be as that of `b`, which has the same lock"), "{wrong}");
         let wrong = Settings::parse("[channel.b]\nlock = \"../x\"").expect_err("no name").to_string();
         assert!(wrong.contains("`../x` is not a lock name"), "{wrong}");
     }

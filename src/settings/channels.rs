@@ -1,6 +1,6 @@
 //! Channels beside one another: whose key and whose lock each has.
 
-use super::{Channel, NoChannel, Settings};
+use super::{Channel, NoChannel, Settings, SourceRule};
 use crate::name::{ChannelName, LockName};
 
 impl Settings {
@@ -19,6 +19,12 @@ impl Settings {
     pub fn key_of(&self, channel: &ChannelName) -> ChannelName {
         let named = self.channel.get(channel).and_then(|settings| settings.key.clone());
         named.unwrap_or_else(|| channel.clone())
+    }
+
+    /// Which commits the pins of a lock are of, where recipes name none.
+    pub fn rule_of(&self, lock: Option<&LockName>) -> SourceRule {
+        let of_lock = self.channel.values().filter(|channel| channel.lock.as_ref() == lock);
+        of_lock.filter_map(|channel| channel.sources).next().unwrap_or_default()
     }
 
     /// How a verb is told to work with a lock: `opb build`, or `opb --channel stable build`.
@@ -41,6 +47,13 @@ impl Settings {
     pub(super) fn lock_problems(&self) -> Vec<(Vec<String>, String)> {
         let mut problems = Vec::new();
         for (name, channel) in &self.channel {
+            let rule = channel.sources.unwrap_or_default();
+            let others = self.channel.iter().filter(|(_, other)| other.lock == channel.lock);
+            if let Some((other, _)) = others.into_iter().find(|(_, other)| other.sources.unwrap_or_default() != rule) {
+                let keys = vec!["channel".to_owned(), name.to_string(), "sources".to_owned()];
+                let message = format!("`{}` must be as that of `{other}`, which has the same lock", keys.join("."));
+                problems.push((keys, message));
+            }
             let Some(over) = &channel.over else { continue };
             let problem = match self.channel.get(over) {
                 _ if channel.lock.is_none() => Some("needs a `lock` beside it, for what differs".to_owned()),

@@ -356,3 +356,35 @@ fn a_source_that_contradicts_its_pin_is_an_error() {
     let seen = repository.fetched(&[]);
     assert!(seen.starts_with("exit 0\n"), "{seen}");
 }
+
+#[test]
+fn a_channel_of_releases_has_the_newest_tag() {
+    let repository = Repository::new("");
+    let tip = repository.commit("1");
+    let settings = "[channel.nightly]\n[channel.stable]\nlock = \"stable\"\nsources = \"releases\"\n";
+    repository.space.file("opb.toml", settings);
+    // The distro is pinned there, too.
+    fs::copy(repository.space.path("opb.lock"), repository.space.path("opb.stable.lock")).expect("copied");
+    let stable = |args: &[&str]| repository.seen(&[&["--channel", "stable"], args].concat());
+    let commit = |file: &str| {
+        let text = fs::read_to_string(repository.space.path(file)).expect("there");
+        let lock: Lock = toml::from_str(&text).expect("a lock");
+        lock.checkout.values().map(|pin| pin.commit.clone()).collect::<Vec<_>>()
+    };
+    assert!(repository.seen(&["update", "tool"]).starts_with("exit 0\n"));
+    assert_eq!(commit("opb.lock"), [tip.as_str()]);
+    insta::assert_snapshot!(stable(&["update", "tool"]).replace(&repository.base, "BASE"), @"");
+    let eval = stable(&["eval", "--format", "table", "--kind", "build"]);
+    assert!(eval.contains("no release is pinned, so not built: tool") && !eval.contains("build:tool"), "{eval}");
+
+    repository.git(&["tag", "v1.0"]);
+    let newer = repository.commit("2");
+    assert!(stable(&["update", "tool"]).starts_with("exit 0\n"));
+    assert!(repository.seen(&["update", "tool"]).starts_with("exit 0\n"));
+    assert_eq!((commit("opb.stable.lock"), commit("opb.lock")), (vec![tip], vec![newer.clone()]));
+    let eval = stable(&["eval", "--format", "table", "--kind", "build"]);
+    assert!(eval.contains("build:tool@mirage-1/all") && !eval.contains("no release"), "{eval}");
+    repository.git(&["tag", "v1.1"]);
+    assert!(stable(&["update", "tool"]).contains("(v1.1)"));
+    assert_eq!(commit("opb.stable.lock"), [newer]);
+}

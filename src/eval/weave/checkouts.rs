@@ -1,6 +1,6 @@
 //! Sources in repositories of version control: what their pins say stands for what a folder answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Project;
 use super::sources::{Asked, LocalError, LocalSource, Looked, ask};
@@ -8,6 +8,7 @@ use crate::graph::Origin;
 use crate::lock::{CheckoutPin, Lock};
 use crate::name::ComponentName;
 use crate::remote::Checkout;
+use crate::settings::{Settings, SourceRule};
 
 /// How keys begin. No folder of a project is called so, as it has two `/` in a row.
 const KEY: &str = "//";
@@ -57,6 +58,17 @@ fn pin<'l>(checkout: &Checkout, lock: &'l Lock, component: &ComponentName) -> Re
         message: format!("`{checkout}` is not pinned"),
         help: format!("run `opb update {component}`, which looks it up and writes `opb.lock`"),
     })
+}
+
+/// The components of which a source has no release that is pinned, where the lock has releases alone.
+pub(super) fn unreleased<'a>(project: &'a Project, lock: &Lock, settings: &Settings) -> BTreeSet<&'a ComponentName> {
+    if settings.rule_of(lock.name.as_ref()) != SourceRule::Releases {
+        return BTreeSet::new();
+    }
+    let lacks = |checkout: &Checkout| checkout.at_release().is_some() && !lock.checkout.contains_key(checkout);
+    let works =
+        project.work.iter().filter(|work| work.component.skip.is_none() && work.component.checkouts().any(lacks));
+    works.map(|work| &work.component.name).collect()
 }
 
 /// What the recipes of a project ask its checkouts for, each with a component that it is a source of. Those that are

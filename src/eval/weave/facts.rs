@@ -1,6 +1,6 @@
 //! The facts of sources, for those who want to know of a source what evaluation knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Project;
 use super::sources::{LookAt, Sources};
@@ -19,7 +19,7 @@ pub fn facts(
         let (name, distro) = project.distros.get_key_value(name)?;
         Some((name, pinned_arches(distro, pin)))
     });
-    let work = by_distro(project, &pinned.collect());
+    let work = by_distro(project, &pinned.collect(), &BTreeSet::new());
     let sources = Sources::new(project, &work, (lock, &Settings::default()), look_at);
     let mut facts = BTreeMap::new();
     for (distro, work) in &work {

@@ -124,7 +124,8 @@ pub fn weave<'p>(
             Some((name, pinned_arches(distro, pin)))
         })
         .collect();
-    let work = by_distro(project, &pinned);
+    let unreleased = checkouts::unreleased(project, lock, settings);
+    let work = by_distro(project, &pinned, &unreleased);
     let sources = Sources::new(project, &work, (lock, settings), look_at);
     let stages = stage::Stages::new(project, &work);
     let mut weaver = distro::Weaver::default();
@@ -154,7 +155,7 @@ pub fn weave<'p>(
     }
     let (mut graph, made) = weaver.finish();
     repo::weave(project, lock, settings, &patterns, &mut graph, &made);
-    Ok(Woven { graph: graph.finish(), notices: notices(project, lock) })
+    Ok(Woven { graph: graph.finish(), notices: notices(project, lock, &unreleased) })
 }
 
 /// A distro, ready for its nodes to be added.
@@ -209,13 +210,15 @@ pub fn pinned_arches<'a>(distro: &'a Distro, pin: &DistroPin) -> Vec<&'a Arch> {
     distro.arches.iter().filter(pinned).collect()
 }
 
-/// What is not skipped, of pinned distros and arches; for each distro sorted by component and arch.
+/// What is not skipped or left out, of pinned distros and arches; for each distro sorted by component and arch.
 fn by_distro<'a>(
     project: &'a Project,
     pinned: &BTreeMap<&'a DistroName, Vec<&'a Arch>>,
+    left_out: &BTreeSet<&'a ComponentName>,
 ) -> BTreeMap<&'a DistroName, Vec<&'a Work>> {
     let mut work: BTreeMap<&DistroName, Vec<&Work>> = BTreeMap::new();
-    for one in project.work.iter().filter(|work| work.component.skip.is_none()) {
+    let is_built = |work: &&Work| work.component.skip.is_none() && !left_out.contains(&work.component.name);
+    for one in project.work.iter().filter(is_built) {
         if let Some((name, arches)) = pinned.get_key_value(&one.target.distro)
             && arches.contains(&&one.target.arch)
         {
@@ -264,7 +267,7 @@ fn members<'a>(
     members
 }
 
-fn notices(project: &Project, lock: &Lock) -> Vec<String> {
+fn notices(project: &Project, lock: &Lock, unreleased: &BTreeSet<&ComponentName>) -> Vec<String> {
     let without: Vec<&str> =
         project.distros.keys().filter(|name| !lock.distro.contains_key(*name)).map(DistroName::as_str).collect();
     let mut notices = Vec::new();
@@ -275,6 +278,10 @@ fn notices(project: &Project, lock: &Lock) -> Vec<String> {
             many => format!("{} of {} distros", many.len(), project.distros.len()),
         };
         notices.push(format!("not pinned, so left out: {which} (`opb update @NAME` pins one)"));
+    }
+    if !unreleased.is_empty() {
+        let names: Vec<&str> = unreleased.iter().map(|name| name.as_str()).collect();
+        notices.push(format!("no release is pinned, so not built: {}", names.join(", ")));
     }
     notices
 }

@@ -7,12 +7,13 @@ use crate::diag::Failure;
 use crate::eval::weave::Asked;
 use crate::exec::{Checkouts, NodeError};
 use crate::family::deb::slim;
-use crate::fetch::{History, Tip};
+use crate::fetch::{CheckoutError, History, Tip};
 use crate::lock::{CheckoutPin, NearestTag};
 use crate::name::ComponentName;
 use crate::path::TreePath;
 use crate::project::is_spec;
 use crate::remote::{Checkout, Follow};
+use crate::settings::SourceRule;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
@@ -42,6 +43,8 @@ pub(in crate::ops) struct Pinning<'a> {
     pub again: &'a dyn Fn(&[ComponentName]) -> bool,
     /// Whether a tag may mean another commit than it did.
     pub moved_tags: bool,
+    /// Which commit is meant where a recipe names none.
+    pub rule: SourceRule,
 }
 
 impl Pinning<'_> {
@@ -69,6 +72,12 @@ impl Pinning<'_> {
             };
             let state = match state {
                 Ok(state) => state,
+                // What has no release is left out by whoever builds releases alone.
+                Err(failure) if self.meant(group[0]) != *group[0] && is_missing(&failure) => {
+                    notices.push(format!("`{}` has no tag, so no release of it is pinned", group[0]));
+                    group.iter().for_each(|checkout| drop(pins.remove(*checkout)));
+                    continue;
+                }
                 Err(failure) => {
                     failed.push((group[0].to_string(), failure));
                     continue;
@@ -90,7 +99,7 @@ impl Pinning<'_> {
         pins: &BTreeMap<Checkout, CheckoutPin>,
         notices: &mut Vec<String>,
     ) -> Result<CheckoutPin, Failure> {
-        let first = group[0];
+        let first = &self.meant(group[0]);
         let tip = self.checkouts.tip(first)?;
         let before = group.iter().find_map(|checkout| pins.get(*checkout));
         if let Some(before) = before {
@@ -115,6 +124,12 @@ impl Pinning<'_> {
         let (texts, without) = (BTreeMap::new(), BTreeSet::new());
         let tree = Tree::default().digest();
         Ok(CheckoutPin { commit: tip.commit, found: tip.found, time, nearest, tree, texts, without })
+    }
+
+    /// A checkout with what it means here.
+    fn meant(&self, checkout: &Checkout) -> Checkout {
+        let release = if self.rule == SourceRule::Releases { checkout.at_release() } else { None };
+        release.unwrap_or_else(|| checkout.clone())
     }
 
     /// A tag that was pinned means what it meant, or people have said that it may not.
@@ -184,6 +199,11 @@ impl Pinning<'_> {
         }
         Ok(Some(text))
     }
+}
+
+/// Whether a repository has not what was asked for.
+fn is_missing(failure: &Failure) -> bool {
+    matches!(failure.report.downcast_ref::<CheckoutError>(), Some(CheckoutError::NoReference { .. }))
 }
 
 /// The file that `path` leads to: digest and size. Links lead where they lead in the source.
