@@ -43,8 +43,8 @@ fn the_program() {
                    changes first, then what follows
       doctor       Say what this host can and cannot do for builds, and how to mend it: kernel, user
                    namespaces, cgroups, disk, tools
-      update       Move pins: each distro's package index and each distribution source, recorded in
-                   `opb.lock`, or in the lock of --channel
+      update       Move pins: each distro's package index, each distribution source and each commit of a
+                   repository, recorded in `opb.lock`, or in the lock of --channel
       cache        Share results between machines: push them to a cache, pull them from one, serve one,
                    say whose results count
       key          Make and show signing keys. They lie outside of project and store, readable by their

@@ -1,6 +1,8 @@
 //! Pins of sources in repositories: which commit a branch or tag means now, and what evaluation must know of its files.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::super::update::UpdateError;
 use crate::diag::Failure;
@@ -25,6 +27,9 @@ const MAX_PINNED: usize = 1 << 20;
 
 /// The most specs that are read of one source.
 const MAX_SPECS: usize = 20;
+
+/// How many repositories are asked at once.
+const AT_ONCE: usize = 8;
 
 /// The most symbolic links on the way to a text.
 const MAX_LINKS: usize = 40;
@@ -62,13 +67,26 @@ impl Pinning<'_> {
         for checkout in wanted.keys() {
             groups.entry((checkout.system, &checkout.url, &checkout.follow)).or_default().push(checkout);
         }
-        for group in groups.into_values() {
+        let stays = |group: &Vec<&Checkout>| {
             let moves = group.iter().any(|checkout| (self.again)(&wanted[*checkout].1));
             let mut pinned = group.iter().filter_map(|checkout| pins.get(*checkout));
-            let known = if moves { None } else { pinned.next().cloned() };
-            let state = match known {
-                Some(pin) => Ok(pin),
-                None => self.now(&group, pins, notices),
+            if moves { None } else { pinned.next().cloned() }
+        };
+        let groups: Vec<(Vec<&Checkout>, Option<CheckoutPin>)> = groups
+            .into_values()
+            .map(|group| {
+                let known = stays(&group);
+                (group, known)
+            })
+            .collect();
+        let unknown = groups.iter().filter(|(_, known)| known.is_none());
+        let asked: Vec<(&Checkout, Checkout)> = unknown.map(|(group, _)| (group[0], self.meant(group[0]))).collect();
+        let mut tips = tips(self.checkouts, &asked);
+        for (group, known) in groups {
+            let state = match (known, tips.remove(group[0])) {
+                (Some(pin), _) => Ok(pin),
+                (None, Some(tip)) => tip.and_then(|tip| self.now(&group, tip, pins, notices)),
+                (None, None) => continue,
             };
             let state = match state {
                 Ok(state) => state,
@@ -96,11 +114,11 @@ impl Pinning<'_> {
     fn now(
         &self,
         group: &[&Checkout],
+        tip: Tip,
         pins: &BTreeMap<Checkout, CheckoutPin>,
         notices: &mut Vec<String>,
     ) -> Result<CheckoutPin, Failure> {
         let first = &self.meant(group[0]);
-        let tip = self.checkouts.tip(first)?;
         let before = group.iter().find_map(|checkout| pins.get(*checkout));
         if let Some(before) = before {
             self.tag_stays(first, &tip, before)?;
@@ -135,7 +153,10 @@ impl Pinning<'_> {
     /// A tag that was pinned means what it meant, or people have said that it may not.
     fn tag_stays(&self, checkout: &Checkout, tip: &Tip, before: &CheckoutPin) -> Result<(), UpdateError> {
         let Follow::Tag(_) = &checkout.follow else { return Ok(()) };
-        let Some(found) = before.found.as_deref() else { return Ok(()) };
+        // A pin may have been taken over from where the tip of a branch is followed.
+        let Some(found) = before.found.as_deref().filter(|found| found.starts_with("refs/tags/")) else {
+            return Ok(());
+        };
         match tip.refs.get(found) {
             Some(now) if *now != before.commit && !self.moved_tags => Err(UpdateError::MovedTag {
                 checkout: checkout.to_string(),
@@ -204,6 +225,27 @@ impl Pinning<'_> {
 /// Whether a repository has not what was asked for.
 fn is_missing(failure: &Failure) -> bool {
     matches!(failure.report.downcast_ref::<CheckoutError>(), Some(CheckoutError::NoReference { .. }))
+}
+
+/// The commits that these mean now, by what they are called; beside each what it means. Each repository answers in its own time, so several are asked at once.
+fn tips<'c>(
+    checkouts: &Checkouts<'_>,
+    asked: &[(&'c Checkout, Checkout)],
+) -> BTreeMap<&'c Checkout, Result<Tip, Failure>> {
+    let (next, tips) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let work = || {
+        while let Some((checkout, meant)) = asked.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let tip = checkouts.tip(meant);
+            tips.lock().unwrap_or_else(PoisonError::into_inner).insert(*checkout, tip);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..AT_ONCE.min(asked.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    tips.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The file that `path` leads to: digest and size. Links lead where they lead in the source.
