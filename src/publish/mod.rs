@@ -139,10 +139,12 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
     generation::sweep(&dir, &path, before.as_ref())?;
     let place = yum::Place { store, dir: &dir, path: &path };
     let mut names = names::Names::load(&dir, &path)?;
-    let keyring = keyring::package(store, channel, naming, &signer.public_keys_armored()?, &names)?;
+    let public = signer.public_keys_armored()?;
+    let keyring = keyring::package(store, channel, naming, &public, &names)?;
     let mut pieces = BTreeSet::new();
     let mut contents = |believe| -> Result<(Vec<Laid>, Tree, Digest), Failure> {
-        let ground = Ground { place, naming, signer, keyring: keyring.as_ref(), now: *now, believe };
+        let (keyring, public, names, now) = (keyring.as_ref(), &public, &names, *now);
+        let ground = Ground { place, channel, naming, signer, keyring, public, names, now, believe };
         let laid = parts.iter().map(|part| laid::lay(ground, part, &mut pieces));
         let laid = laid.collect::<Result<Vec<_>, Failure>>()?;
         let content = laid::merged(&laid)?;

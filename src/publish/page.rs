@@ -95,7 +95,14 @@ fn how_to_add(page: &mut String, part: &Laid, shown: &Shown<'_>) -> Result<(), F
                 };
                 format!("install -d {folder}\n{key}\n{}\napt-get update{more}", take(&file, at))
             }
-            Kind::Yum { .. } => format!("{}\ndnf makecache", take(&file, at)),
+            Kind::Yum { .. } => {
+                let more = if shown.naming.keyring {
+                    format!("\ndnf install opb-{channel}-keyring   # brings the next key before this one ends")
+                } else {
+                    String::new()
+                };
+                format!("{}\ndnf makecache{more}", take(&file, at))
+            }
         };
         let _ = writeln!(
             page,

@@ -26,8 +26,8 @@ fn what_is_published_is_installed_by_dnf() {
     unbuilt.says(&space.own("`repo:c-TAG@mini-1` is not built"));
     space.opb(&["build"]).fine();
     let first = space.opb(&["repo", "publish", "c-TAG"]).fine();
-    insta::assert_snapshot!(space.shown(&first.out), @r#"published generation 1 of c-TAG: 1 package, in STORE/channels/c-TAG/current"#);
-    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "publish", "c-TAG"]).fine().out), @r#"nothing to publish: generation 1 of c-TAG has all of it already: 1 package, in STORE/channels/c-TAG/current"#);
+    insta::assert_snapshot!(space.shown(&first.out), @r#"published generation 1 of c-TAG: 2 packages, in STORE/channels/c-TAG/current"#);
+    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "publish", "c-TAG"]).fine().out), @r#"nothing to publish: generation 1 of c-TAG has all of it already: 2 packages, in STORE/channels/c-TAG/current"#);
 
     let machine = Machine::new();
     machine.add(&space.current().join(space.own("opb-c-TAG-mini-1.repo")));
