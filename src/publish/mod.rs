@@ -44,7 +44,7 @@ use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::name::{ChannelName, DistroName};
 use crate::path::{HostPath, TreePath};
-use crate::repo::Suite;
+use crate::repo::{Row, Suite, rows};
 use crate::sign::Signers;
 use crate::store::{Store, StoreError, switch_link};
 use crate::tree::{Entry, Tree};
@@ -59,6 +59,19 @@ pub struct Part {
     pub tree: Digest,
     /// What is in it.
     pub content: Content,
+    /// Files in it that were built elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub imported: BTreeSet<Digest>,
+}
+
+impl Part {
+    /// Its packages, as [`crate::repo::rows`] tells them.
+    ///
+    /// # Errors
+    /// Where its tree is not in the store.
+    pub fn rows(&self, store: &Store) -> Result<Vec<Row>, StoreError> {
+        Ok(rows(&store.get_tree(self.tree)?, &self.imported))
+    }
 }
 
 /// What a distro's part of a channel holds.
