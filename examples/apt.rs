@@ -173,8 +173,12 @@ fn publish_tree(path: &Path, tree: Digest) -> Result<String, Failure> {
     let (store, signer) = opened(path)?;
     let channel = ChannelName::new("bench").expect("a name");
     let (tree, suites, _) = made(&store, tree, false)?;
-    let part =
-        Part { distro: DistroName::new("debian-12").expect("a name"), tree, content: Content::Apt(suites.into()) };
+    let part = Part {
+        distro: DistroName::new("debian-12").expect("a name"),
+        tree,
+        content: Content::Apt(suites.into()),
+        imported: std::collections::BTreeSet::new(),
+    };
     let (channel, naming, signer) = (&channel, &Naming::default(), &Signers::one(signer));
     let log = |_, _, _: &[SignedText]| Ok(());
     let request =

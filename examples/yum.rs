@@ -165,8 +165,12 @@ fn metadata(path: &Path, tree: Digest, folder: &Path, repodata: &str) -> Result<
 fn publish_tree(path: &Path, tree: Digest, repodata: &str) -> Result<String, Failure> {
     let (store, signer) = opened(path)?;
     let channel = ChannelName::new("bench").expect("a name");
-    let part =
-        Part { distro: DistroName::new("mini-1").expect("a name"), tree, content: Content::Yum(settings(repodata)) };
+    let part = Part {
+        distro: DistroName::new("mini-1").expect("a name"),
+        tree,
+        content: Content::Yum(settings(repodata)),
+        imported: BTreeSet::new(),
+    };
     let (channel, naming) = (&channel, &Naming::default());
     let signer = Signers::one(signer);
     let log = |_, _, _: &[SignedText]| Ok(());

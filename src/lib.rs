@@ -28,6 +28,7 @@ pub mod component;
 pub mod cost;
 pub mod distro;
 pub mod drv;
+pub mod imported;
 pub mod lock;
 pub mod package;
 pub mod settings;

@@ -135,6 +135,9 @@ pub struct RepositoryPin {
     pub repomd: Sha256,
     /// The `revision` in that file, as it stands there.
     pub revision: String,
+    /// Whether that file had a signature beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
     /// Index files that it names, by their place below the repository, such as `repodata/….-primary.xml.gz` or
     /// `repodata/….-modules.yaml.gz`.
     pub index: BTreeMap<String, Sha256>,

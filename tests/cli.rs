@@ -64,6 +64,12 @@ mod query;
 mod recipe;
 #[path = "cli/repo_check.rs"]
 mod repo_check;
+#[path = "cli/repo_import.rs"]
+mod repo_import;
+#[path = "cli/repo_import_refused.rs"]
+mod repo_import_refused;
+#[path = "cli/repo_import_verified.rs"]
+mod repo_import_verified;
 #[path = "cli/report.rs"]
 mod report;
 #[path = "cli/rpm.rs"]

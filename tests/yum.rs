@@ -9,6 +9,8 @@ mod dnf;
 mod generations;
 #[path = "yum/installed.rs"]
 mod installed;
+#[path = "yum/keyring.rs"]
+mod keyring;
 #[path = "yum/killed.rs"]
 mod killed;
 #[path = "yum/metadata.rs"]

@@ -150,6 +150,7 @@ fn pin(distro: &Distro, arches: &[Arch]) -> DistroPin {
                 arch: arch.clone(),
                 repomd: of(&format!("{name}/{arch} repomd.xml")),
                 revision: "1767225600".to_owned(),
+                signed: false,
                 index: index(paths.to_vec(), &format!("{name}/{arch}")),
             }
         });

@@ -187,6 +187,7 @@ fn without_unpinned(project: &Project, (lock, settings): (&Lock, &Settings), is_
         components: project.components.clone(),
         work: project.work.iter().filter(|work| !without.contains(&work.component.name)).cloned().collect(),
         beside: project.beside.clone(),
+        imports: project.imports.clone(),
         warnings: Vec::new(),
         broken: project.broken.iter().cloned().chain(without).collect(),
     })

@@ -26,6 +26,7 @@ pub mod fields;
 mod files;
 pub mod functions;
 mod handle;
+mod imported;
 mod imports;
 pub mod lint;
 mod mistake;
@@ -51,6 +52,7 @@ pub use watch::{Stopped, Watch};
 
 use crate::component::{Component, FilesBeside};
 use crate::distro::Distro;
+use crate::imported::Imports;
 use crate::name::{ComponentName, DistroName, Target};
 use mistake::Complaint;
 use survey::{Survey, survey};
@@ -72,6 +74,8 @@ pub struct Project {
     pub work: Vec<Work>,
     /// What is in patches and single files beside recipes.
     pub beside: FilesBeside,
+    /// Packages that were built elsewhere.
+    pub imports: Imports,
     /// What may not be what was meant, sorted by file and place.
     pub warnings: Vec<RecipeWarning>,
     /// Names that recipes with mistakes may have given to components: what needs one of them is not to blame. Only

@@ -14,7 +14,8 @@ use super::mistake::{Complaint, Mistake, RecipeError};
 use super::recipe::{self, Lines, Place, Recipe};
 use super::scan::Text;
 use super::{
-    ComponentInfo, DISTROS, Files, Project, RECIPES, Watch, Work, api, closure, distro, extra, handle, places, targets,
+    ComponentInfo, DISTROS, Files, Project, RECIPES, Watch, Work, api, closure, distro, extra, handle, imported,
+    places, targets,
 };
 use crate::component::{Component, FilesBeside};
 use crate::distro::Distro;
@@ -134,7 +135,8 @@ impl<'a> Evaluation<'a> {
         });
         extra::check(&work, &distros, &components, &mut self.errors);
         let (beside, warnings) = (FilesBeside::new(), Vec::new());
-        let mut project = Project { distros, components, work, beside, warnings, broken };
+        let imports = imported::read(self.files, &mut self.errors);
+        let mut project = Project { distros, components, work, beside, imports, warnings, broken };
         recipe::read_contents(&mut project, self.files, &mut self.errors);
         recipe::read_specs(&mut project, self.files, &mut self.errors);
         Survey {

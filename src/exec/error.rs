@@ -1,7 +1,7 @@
 //! What can go wrong with a node, beside what its parts say themselves.
 
 use crate::diag::{Cause, Caused, Failure};
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 use crate::quantity::Size;
 use crate::sandbox::{End, NoCpu};
 use crate::store::MetLimit;
@@ -127,6 +127,22 @@ pub enum NodeError {
     Changed {
         /// The folder below the project's root.
         folder: String,
+    },
+    /// An imported package whose bytes are on another machine.
+    #[error("the imported `{file}` is not in this store")]
+    #[diagnostic(
+        code(opb::exec::not_imported),
+        help("run `opb repo import {channel} {file}` once more with the same file: its SHA-256 is {sha256}{from}")
+    )]
+    NotImported {
+        /// The file.
+        file: String,
+        /// Its digest.
+        sha256: Sha256,
+        /// The channel.
+        channel: String,
+        /// Where it came from, as the help goes on.
+        from: String,
     },
     /// A package of a list is neither in the store nor in a pinned index.
     #[error("`{package}` {version} is not in the pinned index, and its file is not in the store")]

@@ -62,6 +62,7 @@ pub use resolving::read_universe;
 pub use roots::layers;
 pub use rpm::{RpmError, RpmMember, UnmetRpm, unmet_rpm};
 use schedule::{Schedule, Stage};
+pub use sources::insert;
 use working::{Tally, work_off};
 
 use crate::diag::{Cause, Failure};

@@ -1,5 +1,6 @@
 //! Nodes that bring content in from outside: sources and package indexes.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use super::archives::ArchiveFile;
@@ -12,11 +13,13 @@ use crate::digest::{Digest, Sha256};
 use crate::distro::ArchiveSuite;
 use crate::drv::{Action, Outputs};
 use crate::graph::Origin;
+use crate::imported::ImportedFile;
 use crate::lock::PinnedFile;
-use crate::name::{DistroName, OutputName, RepositoryName};
+use crate::name::{ChannelName, DistroName, OutputName, RepositoryName};
 use crate::package::compression::Compression;
 use crate::package::index;
 use crate::path::TreePath;
+use crate::store::Used;
 use crate::tree::{Entry, Tree};
 
 /// The most bytes of an index, uncompressed: Debian's largest has 60 MB.
@@ -65,10 +68,31 @@ pub fn source(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
             }
             tree
         }
+        Origin::Imported { channel, from, files } => imported(ctx, channel, from.as_deref(), files)?,
         _ => return Err(NodeError::NoInput { role: "origin".to_owned() }.into()),
     };
     let digest = ctx.store.put_tree(&tree)?;
     Ok(one("tree", digest))
+}
+
+/// The files of an imported package, which nobody but a person can bring.
+fn imported(
+    ctx: &Context<'_>,
+    channel: &ChannelName,
+    from: Option<&str>,
+    files: &BTreeMap<String, ImportedFile>,
+) -> Result<Tree, Failure> {
+    let mut tree = Tree::default();
+    for (name, file) in files {
+        ctx.store.uses(&[Used::Object(file.blake3)])?;
+        if ctx.store.object_size(file.blake3) != Some(file.size) {
+            let from = from.map_or_else(String::new, |from| format!(", it came from {}", from.escape_debug()));
+            let (file, sha256) = (name.clone(), file.sha256);
+            return Err(NodeError::NotImported { file, sha256, channel: channel.to_string(), from }.into());
+        }
+        insert(&mut tree, name, Entry::File { digest: file.blake3, size: file.size, executable: false })?;
+    }
+    Ok(tree)
 }
 
 fn dsc(
@@ -76,7 +100,7 @@ fn dsc(
     distro: &DistroName,
     suite: &str,
     directory: &str,
-    files: &std::collections::BTreeMap<String, PinnedFile>,
+    files: &BTreeMap<String, PinnedFile>,
 ) -> Result<Tree, Failure> {
     let of = suite_of(ctx, distro, None, suite)?;
     let wanted: Vec<ArchiveFile> = files

@@ -347,8 +347,9 @@ fn check(item: &Item<'_>) -> Result<Checked, FetchError> {
         // A link to elsewhere is not what was asked for, whatever it leads to.
         Ok(data) if !data.is_file() => return Ok(Checked::Missing),
         Ok(data) if data.len() > item.limit() || item.wanted.size.is_some_and(|size| size != data.len()) => {
+            let most = if item.wanted.size.is_none() { "at most " } else { "" };
             return Ok(Checked::Other {
-                expected: format!("{} bytes", item.limit()),
+                expected: format!("{most}{} bytes", item.limit()),
                 got: format!("{} bytes", data.len()),
             });
         }

@@ -136,6 +136,14 @@ fn sizes_are_checked_and_bounded() {
     let error = download(&[file], &into, &access).unwrap_err();
     assert!(error.to_string().ends_with("expected at most 10000 bytes, got more"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(15));
+    // Where nobody states a length, there is one that no such file has. On the disk, this one is empty.
+    let large = folder.path().join("large");
+    std::fs::File::create(&large).and_then(|file| file.set_len((64 << 20) + 1)).expect("made");
+    let place = Address::new(&format!("file:{}", large.display())).expect("an address");
+    let file = Wanted { sha256: None, size: None, ..wanted(&[place], "large") };
+    let error = download(&[file], &into, &access).unwrap_err();
+    assert!(error.to_string().contains("expected at most 67108864 bytes, got "), "{error}");
+    assert_eq!(files_in(&into), [""; 0]);
 }
 
 #[test]

@@ -36,8 +36,9 @@ use crate::columns::{Bytes, Digests, LongNumbers};
 use crate::drv::{Action, ActionDigest, DrvId};
 
 use crate::component::MayFail;
+use crate::imported::ImportedFile;
 use crate::lock::PinnedFile;
-use crate::name::{DistroName, Kind, NodeName, RepositoryName};
+use crate::name::{ChannelName, DistroName, Kind, NodeName, RepositoryName};
 use crate::remote::Checkout;
 use strings::Strings;
 
@@ -78,6 +79,15 @@ pub enum Origin {
         commit: String,
         /// The branch or tag that it was found at.
         found: Option<String>,
+    },
+    /// A package that was built elsewhere: somebody put it into the store.
+    Imported {
+        /// The channel that it enters.
+        channel: ChannelName,
+        /// Where it came from, in somebody's words.
+        from: Option<String>,
+        /// Its files by name.
+        files: BTreeMap<String, ImportedFile>,
     },
     /// Index files of a distro: for each label the suite and the path below it.
     Index {

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::plan::Wish;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
+use crate::digest::Digest;
 use crate::drv::{Action, Outputs};
 use crate::exec::suites;
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Origin};
 use crate::name::{ChannelName, DistroName, Kind, NodeName};
 use crate::plan::{Plan, State, contents_without, without};
 use crate::project::today;
@@ -180,7 +181,18 @@ fn part(
             None => return Ok(None),
         },
     };
-    Ok(store.hold(tree)?.then(|| Part { distro: distro.clone(), tree, content }))
+    let imported = imported(session, id);
+    Ok(store.hold(tree)?.then(|| Part { distro: distro.clone(), tree, content, imported }))
+}
+
+/// Files that the repository `id` reads and that were built elsewhere.
+fn imported(session: &Session, id: NodeId) -> BTreeSet<Digest> {
+    let inputs = session.graph.node(id).inputs().map(|input| session.graph.node(input.node).origin());
+    let files = inputs.filter_map(|origin| match origin {
+        Origin::Imported { files, .. } => Some(files.values().map(|file| file.blake3)),
+        _ => None,
+    });
+    files.flatten().collect()
 }
 
 fn suites_of(

@@ -244,7 +244,7 @@ impl Fetch<'_, '_> {
             let sizes = files.iter().map(|file| Ok(self.store.find_sha256(file.sha256)?.map_or(0, |(_, size)| size)));
             return Ok(Some((Kind::Index, sizes.sum::<Result<u64, Failure>>()?)));
         }
-        if node.kind() != Kind::Source || matches!(node.origin(), Origin::Folder(_)) {
+        if node.kind() != Kind::Source || matches!(node.origin(), Origin::Folder(_) | Origin::Imported { .. }) {
             return Ok(None);
         }
         let outputs = plan.of(id).and_then(|planned| planned.outputs.as_ref());

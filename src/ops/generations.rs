@@ -24,6 +24,8 @@ pub struct ListedGeneration {
     pub path: HostPath,
     /// Binary packages in it, of each distro by name, version and arch.
     pub packages: usize,
+    /// Those of them that were built elsewhere.
+    pub imported: usize,
     /// How many packages are new, gone and changed since the generation before it; `None`: that one is not on the disk.
     pub changes: Option<[usize; 3]>,
 }
@@ -51,11 +53,12 @@ pub fn list(session: &Session, store: &Store, name: &ChannelName) -> Result<Vec<
             })
         });
         before = Some((generation.number, rows.clone()));
-        let binaries = rows.values().flatten().filter(|row| row.arch != "source");
+        let binaries: Vec<&Row> = rows.values().flatten().filter(|row| row.arch != "source").collect();
         listed.push(ListedGeneration {
             is_current: current == Some(generation.number),
             path: store.channel_path(name).join(generation.place()),
-            packages: binaries.count(),
+            packages: binaries.len(),
+            imported: binaries.iter().filter(|row| row.imported).count(),
             changes,
             generation,
         });
@@ -109,7 +112,7 @@ pub fn prune(session: &Session, store: &Store, name: &ChannelName, dry: bool) ->
 }
 
 fn rows(store: &Store, generation: &Generation) -> Result<BTreeMap<DistroName, Vec<Row>>, Failure> {
-    let of = |part: &Part| Ok((part.distro.clone(), repo::rows(&store.get_tree(part.tree)?)));
+    let of = |part: &Part| Ok((part.distro.clone(), part.rows(store)?));
     generation.parts.iter().map(|record| of(&record.part)).collect()
 }
 

@@ -312,7 +312,8 @@ fn names(
         }
         for tree in planned.outputs.iter().flat_map(|outputs| outputs.values()) {
             if store.hold(*tree)? {
-                names.extend(repo::rows(&store.get_tree(*tree)?).into_iter().map(|row| row.name));
+                let rows = repo::rows(&store.get_tree(*tree)?, &BTreeSet::new());
+                names.extend(rows.into_iter().map(|row| row.name));
             }
         }
     }

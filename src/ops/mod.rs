@@ -36,6 +36,7 @@ pub mod query;
 mod record;
 mod remembering;
 pub mod repo_check;
+pub mod repo_import;
 pub mod report;
 pub mod run;
 pub mod runs;

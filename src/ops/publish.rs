@@ -100,9 +100,7 @@ pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Resul
     let mut distros = Vec::new();
     for BuiltDistro { distro, node, part } in built.distros.clone() {
         let last = earlier.get(&distro).copied();
-        let rows = |part: Option<&Part>| {
-            part.map_or_else(|| Ok(Vec::new()), |part| Ok::<_, Failure>(repo::rows(&store.get_tree(part.tree)?)))
-        };
+        let rows = |part: Option<&Part>| part.map_or_else(|| Ok(Vec::new()), |part| part.rows(store));
         let is_same = part.as_ref() == last;
         let changes = if is_same { Vec::new() } else { repo::changes(&rows(last)?, &rows(part.as_ref().or(last))?) };
         let held = match &part {
@@ -122,7 +120,7 @@ pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Resul
     }
     for (distro, part) in &earlier {
         if !distros.iter().any(|known| known.distro == **distro) {
-            let changes = repo::changes(&repo::rows(&store.get_tree(part.tree)?), &[]);
+            let changes = repo::changes(&part.rows(store)?, &[]);
             let distro = (*distro).clone();
             distros.push(DistroOutlook { distro, part: None, held: None, changes, is_known: true });
         }

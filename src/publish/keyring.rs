@@ -1,10 +1,14 @@
-//! The keyring package of a channel: a `.deb` with its public keys, in an area of its own.
+//! The keyring package of a channel: a `.deb` with its public keys, in an area of its own; `rpm.rs` has the one for dnf.
 //!
 //! Who has installed it gets a new key before the former one ends, by an ordinary upgrade. It lies where the channel's `.sources`
 //! files look for the keys. Its version is a count of how often its content changed; what was published before is told by the
 //! names that were published, so a lost record is no matter.
 
+mod rpm;
+
 use std::collections::BTreeMap;
+
+pub(super) use rpm::add as add_rpm;
 
 use super::names::Names;
 use super::{Naming, put};

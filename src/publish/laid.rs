@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::keyring::{self, Keyring};
+use super::names::Names;
 use super::{Content, Part, PublishError, put, seconds, yum};
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::name::DistroName;
+use crate::name::{ChannelName, DistroName};
 use crate::path::TreePath;
 use crate::repo::Suite;
 use crate::sign::Signers;
@@ -71,9 +72,14 @@ pub(super) enum Kind {
 #[derive(Clone, Copy)]
 pub(super) struct Ground<'a> {
     pub place: yum::Place<'a>,
+    pub channel: &'a ChannelName,
     pub naming: &'a Naming,
     pub signer: &'a Signers,
     pub keyring: Option<&'a Keyring>,
+    /// Its public keys, armored.
+    pub public: &'a str,
+    /// What was published before.
+    pub names: &'a Names,
     /// In seconds since 1970.
     pub now: i64,
     /// Whether the list of signed packages of before is believed.
@@ -91,6 +97,8 @@ pub(super) fn lay(ground: Ground<'_>, part: &Part, pieces: &mut BTreeSet<Digest>
             (tree, Kind::Apt(suites))
         }
         Content::Yum(settings) => {
+            let mut tree = tree;
+            keyring::add_rpm(ground, settings, &mut tree)?;
             let unsigned: BTreeSet<Digest> = tree.files().map(|(_, digest, _)| digest).collect();
             let signed = yum::signed_files(&place, signer.main(), settings, &unsigned, seconds(now), believe, pieces)?;
             let made = yum::assemble(&place, settings, &tree, &signed, pieces)?;

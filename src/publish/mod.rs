@@ -44,7 +44,7 @@ use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::name::{ChannelName, DistroName};
 use crate::path::{HostPath, TreePath};
-use crate::repo::Suite;
+use crate::repo::{Row, Suite, rows};
 use crate::sign::Signers;
 use crate::store::{Store, StoreError, switch_link};
 use crate::tree::{Entry, Tree};
@@ -59,6 +59,19 @@ pub struct Part {
     pub tree: Digest,
     /// What is in it.
     pub content: Content,
+    /// Files in it that were built elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub imported: BTreeSet<Digest>,
+}
+
+impl Part {
+    /// Its packages, as [`crate::repo::rows`] tells them.
+    ///
+    /// # Errors
+    /// Where its tree is not in the store.
+    pub fn rows(&self, store: &Store) -> Result<Vec<Row>, StoreError> {
+        Ok(rows(&store.get_tree(self.tree)?, &self.imported))
+    }
 }
 
 /// What a distro's part of a channel holds.
@@ -139,10 +152,12 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
     generation::sweep(&dir, &path, before.as_ref())?;
     let place = yum::Place { store, dir: &dir, path: &path };
     let mut names = names::Names::load(&dir, &path)?;
-    let keyring = keyring::package(store, channel, naming, &signer.public_keys_armored()?, &names)?;
+    let public = signer.public_keys_armored()?;
+    let keyring = keyring::package(store, channel, naming, &public, &names)?;
     let mut pieces = BTreeSet::new();
     let mut contents = |believe| -> Result<(Vec<Laid>, Tree, Digest), Failure> {
-        let ground = Ground { place, naming, signer, keyring: keyring.as_ref(), now: *now, believe };
+        let (keyring, public, names, now) = (keyring.as_ref(), &public, &names, *now);
+        let ground = Ground { place, channel, naming, signer, keyring, public, names, now, believe };
         let laid = parts.iter().map(|part| laid::lay(ground, part, &mut pieces));
         let laid = laid.collect::<Result<Vec<_>, Failure>>()?;
         let content = laid::merged(&laid)?;

@@ -10,7 +10,7 @@ use super::keyring;
 use super::laid::{Kind, Laid};
 use super::texts::{Shown, entries};
 use crate::diag::Failure;
-use crate::repo::{Change, Changed, Row, changes, rows};
+use crate::repo::{Change, Changed, Row, changes};
 use crate::store::Store;
 
 /// More packages of a distro are not listed one by one.
@@ -18,6 +18,9 @@ const MAX_ROWS: usize = 5_000;
 
 /// More changes of a distro are only counted.
 const MAX_CHANGES: usize = 500;
+
+/// Behind a package that was built elsewhere.
+const IMPORTED: &str = "<small>imported</small>";
 
 const HEAD: &str = include_str!("page.head.html");
 
@@ -38,15 +41,11 @@ pub(super) fn page(store: &Store, laid: &[Laid], shown: &Shown<'_>) -> Result<St
     let mut news = String::new();
     let mut lists = String::new();
     for part in laid {
-        let now = rows(&store.get_tree(part.part.tree)?);
+        let now = part.part.rows(store)?;
         let earlier = before.and_then(|before| before.parts.iter().find(|old| old.part.distro == part.part.distro));
         let distro = escaped(part.part.distro.as_str());
         if let (Some(earlier), Some(_)) = (earlier, before) {
-            let old = if earlier.part.tree == part.part.tree {
-                now.clone()
-            } else {
-                rows(&store.get_tree(earlier.part.tree)?)
-            };
+            let old = if earlier.part.tree == part.part.tree { now.clone() } else { earlier.part.rows(store)? };
             change_list(&mut news, &distro, &changes(&old, &now));
         } else {
             let _ = writeln!(news, "<h3>{distro}</h3>\n<p>New in this channel: {}.</p>", count(&now));
@@ -95,7 +94,14 @@ fn how_to_add(page: &mut String, part: &Laid, shown: &Shown<'_>) -> Result<(), F
                 };
                 format!("install -d {folder}\n{key}\n{}\napt-get update{more}", take(&file, at))
             }
-            Kind::Yum { .. } => format!("{}\ndnf makecache", take(&file, at)),
+            Kind::Yum { .. } => {
+                let more = if shown.naming.keyring {
+                    format!("\ndnf install opb-{channel}-keyring   # brings the next key before this one ends")
+                } else {
+                    String::new()
+                };
+                format!("{}\ndnf makecache{more}", take(&file, at))
+            }
         };
         let _ = writeln!(
             page,
@@ -125,7 +131,7 @@ fn change_list(page: &mut String, distro: &str, changes: &[Changed]) {
 /// What happened, as HTML, with the arches that it happened to.
 fn grouped(changes: &[Changed]) -> BTreeMap<String, BTreeSet<String>> {
     let mut grouped: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for Changed { name, arch, change } in changes {
+    for Changed { name, arch, change, imported } in changes {
         let name = escaped(name);
         let told = match change {
             Change::Added { version } => {
@@ -136,6 +142,7 @@ fn grouped(changes: &[Changed]) -> BTreeMap<String, BTreeSet<String>> {
             }
             Change::Changed { from, to } => format!("<code>{name}</code> {} → {}", escaped(from), escaped(to)),
         };
+        let told = if *imported { format!("{told} {IMPORTED}") } else { told };
         grouped.entry(told).or_default().insert(escaped(arch));
     }
     grouped
@@ -144,13 +151,14 @@ fn grouped(changes: &[Changed]) -> BTreeMap<String, BTreeSet<String>> {
 fn package_list(page: &mut String, distro: &str, rows: &[Row]) {
     let _ = writeln!(page, "<details><summary>{distro}: {}</summary>\n<table>", count(rows));
     page.push_str("<thead><tr><th>package</th><th>version</th><th>arches</th></tr></thead>\n<tbody>\n");
-    let mut packages: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    let mut packages: BTreeMap<(&str, &str, bool), Vec<&str>> = BTreeMap::new();
     for row in rows.iter().take(MAX_ROWS) {
-        packages.entry((&row.name, &row.version)).or_default().push(&row.arch);
+        packages.entry((&row.name, &row.version, row.imported)).or_default().push(&row.arch);
     }
-    for ((name, version), arches) in packages {
+    for ((name, version, imported), arches) in packages {
         let (name, version, arches) = (escaped(name), escaped(version), escaped(&arches.join(" ")));
-        let _ = writeln!(page, "<tr><td>{name}</td><td>{version}</td><td>{arches}</td></tr>");
+        let imported = if imported { format!(" {IMPORTED}") } else { String::new() };
+        let _ = writeln!(page, "<tr><td>{name}{imported}</td><td>{version}</td><td>{arches}</td></tr>");
     }
     page.push_str("</tbody></table>");
     if rows.len() > MAX_ROWS {

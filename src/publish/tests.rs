@@ -75,7 +75,7 @@ impl Site {
         }
         let tree = self.store.put_tree(&made.tree).expect("stored");
         let content = Content::Apt(made.suites.into());
-        Part { distro: distro.parse().expect("a name"), tree, content }
+        Part { distro: distro.parse().expect("a name"), tree, content, imported: BTreeSet::new() }
     }
 
     fn publish(&self, parts: &[Part], now: i64) -> Published {

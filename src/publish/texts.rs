@@ -29,9 +29,14 @@ pub(super) struct Shown<'a> {
 impl Shown<'_> {
     /// The address of a channel's root, with the scheme that its readers want for a folder.
     pub(super) fn root(&self, scheme: &str) -> String {
-        let folder = || format!("{scheme}{}", self.path.join("current"));
-        self.naming.url.as_deref().map_or_else(folder, |url| url.trim_end_matches('/').to_owned())
+        root(self.naming, self.path, scheme)
     }
+}
+
+/// The address of the root of the channel in the folder `path`, with `scheme` where it has no other.
+pub(super) fn root(naming: &Naming, path: &HostPath, scheme: &str) -> String {
+    let folder = || format!("{scheme}{}", path.join("current"));
+    naming.url.as_deref().map_or_else(folder, |url| url.trim_end_matches('/').to_owned())
 }
 
 /// What programs that look at the channel begin with: where its lists are. Not signed, so nothing follows from it.
@@ -148,7 +153,7 @@ pub(super) fn entries(part: &Laid, shown: &Shown<'_>) -> Result<Vec<(String, Str
         Kind::Yum { settings, names, .. } => {
             let root = shown.root("file://");
             let entry = |name: &String| {
-                let text = yum::repo_file(settings, name, channel, &root)?;
+                let text = yum::repo_file(settings, name, channel, &root, &format!("{root}/opb-{channel}.asc"))?;
                 Ok((format!("opb-{channel}-{name}.repo"), text))
             };
             names.iter().map(entry).collect()

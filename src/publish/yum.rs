@@ -232,25 +232,27 @@ impl Assembled {
     }
 }
 
-/// The `.repo` file of a distro, whose repositories lie below the name `own`. `root` is the address of the channel.
+/// The `.repo` file of a distro, whose repositories lie below the name `own`. `root` is the address of the channel, `key` that
+/// of its keys.
 pub(super) fn repo_file(
     settings: &YumSettings,
     own: &str,
     channel: &ChannelName,
     root: &str,
+    key: &str,
 ) -> Result<String, RepoError> {
     let description = &settings.description;
     let address = |folder: &str| format!("{root}/{FOLDER}/{own}/{folder}");
-    let (id, key) = (format!("opb-{channel}"), format!("{root}/opb-{channel}.asc"));
+    let id = format!("opb-{channel}");
     let (source_id, source_name) = (format!("{id}-source"), format!("{description}: sources"));
     let (packages, sources) = (address("$basearch"), address(yum::SOURCES));
     // `dnf debuginfo-install` turns on what is named so.
     let (debug_id, debug_name) = (format!("{id}-debuginfo"), format!("{description}: debug symbols"));
     let debug = address(&format!("$basearch{}", yum::DEBUG));
     yum::repo_file(&[
-        RepoEntry { id: &id, name: description, address: &packages, key: &key, enabled: true },
-        RepoEntry { id: &debug_id, name: &debug_name, address: &debug, key: &key, enabled: false },
-        RepoEntry { id: &source_id, name: &source_name, address: &sources, key: &key, enabled: false },
+        RepoEntry { id: &id, name: description, address: &packages, key, enabled: true },
+        RepoEntry { id: &debug_id, name: &debug_name, address: &debug, key, enabled: false },
+        RepoEntry { id: &source_id, name: &source_name, address: &sources, key, enabled: false },
     ])
 }
 

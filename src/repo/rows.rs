@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::digest::Digest;
 use crate::path::TreePath;
 use crate::tree::Tree;
 
@@ -21,6 +22,8 @@ pub struct Row {
     pub version: String,
     /// Its length in bytes, unsigned.
     pub size: u64,
+    /// Whether it was built elsewhere.
+    pub imported: bool,
 }
 
 /// What became of a package from one state of a repository to another.
@@ -56,14 +59,17 @@ pub struct Changed {
     /// How it differs.
     #[serde(flatten)]
     pub change: Change,
+    /// Whether what is there now was built elsewhere; where it is gone, what was there.
+    pub imported: bool,
 }
 
-/// The packages in the tree of a repository: sorted, each once. `.dsc` and `.src.rpm` stand for source packages.
-pub fn rows(tree: &Tree) -> Vec<Row> {
-    let read = |(path, _, size): (&TreePath, _, u64)| {
+/// The packages in the tree of a repository: sorted, each once. `.dsc` and `.src.rpm` stand for source packages. `imported` are
+/// those that were built elsewhere, as they lie in `tree`.
+pub fn rows(tree: &Tree, imported: &BTreeSet<Digest>) -> Vec<Row> {
+    let read = |(path, digest, size): (&TreePath, Digest, u64)| {
         let file = String::from_utf8_lossy(path.file_name()).into_owned();
         let (name, version, arch) = of_deb(&file).or_else(|| of_rpm(&file))?;
-        Some(Row { name, version, arch, size })
+        Some(Row { name, version, arch, size, imported: imported.contains(&digest) })
     };
     let rows: BTreeSet<Row> = tree.files().filter_map(read).collect();
     rows.into_iter().collect()
@@ -97,7 +103,9 @@ pub fn changes(before: &[Row], after: &[Row]) -> Vec<Changed> {
             (Some(from), Some(to)) if from != to => Change::Changed { from: from.join(", "), to: to.join(", ") },
             _ => return None,
         };
-        Some(Changed { name: name.to_owned(), arch: arch.to_owned(), change })
+        let rows = if matches!(change, Change::Removed { .. }) { before } else { after };
+        let imported = rows.iter().any(|row| row.imported && row.name == name && row.arch == arch);
+        Some(Changed { name: name.to_owned(), arch: arch.to_owned(), change, imported })
     });
     changed.collect()
 }
@@ -113,7 +121,6 @@ fn by_package(rows: &[Row]) -> BTreeMap<(&str, &str), Vec<&str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
     use crate::tree::Entry;
 
     fn part(files: &[&str]) -> Vec<Row> {
@@ -122,7 +129,7 @@ mod tests {
             let entry = Entry::File { digest: Digest::of(file.as_bytes()), size: 7, executable: false };
             tree.insert_with_folders(TreePath::new(file.as_bytes()).expect("plain"), entry).expect("fits");
         }
-        rows(&tree)
+        rows(&tree, &BTreeSet::from([Digest::of(b"vendor_1_all.deb"), Digest::of(b"vendor_2_all.deb")]))
     }
 
     #[test]
@@ -154,7 +161,12 @@ mod tests {
         let before = part(&["a_1_amd64.deb", "b_1_all.deb", "c_1_all.deb"]);
         let after = part(&["a_2_amd64.deb", "a_1_arm64.deb", "c_1_all.deb"]);
         let told = changes(&before, &after);
-        let of = |name: &str, arch: &str, change| Changed { name: name.to_owned(), arch: arch.to_owned(), change };
+        let of = |name: &str, arch: &str, change| Changed {
+            name: name.to_owned(),
+            arch: arch.to_owned(),
+            change,
+            imported: false,
+        };
         let text = str::to_owned;
         assert_eq!(
             told,
@@ -165,5 +177,17 @@ mod tests {
             ]
         );
         assert_eq!(changes(&before, &before), []);
+    }
+
+    #[test]
+    fn what_was_built_elsewhere_stays_told() {
+        let (none, one, two) = (part(&[]), part(&["vendor_1_all.deb"]), part(&["vendor_2_all.deb", "own_1_all.deb"]));
+        let told = |before: &[Row], after: &[Row]| -> Vec<(String, bool)> {
+            changes(before, after).into_iter().map(|changed| (changed.name, changed.imported)).collect()
+        };
+        let vendor = ("vendor".to_owned(), true);
+        assert_eq!(told(&none, &one), std::slice::from_ref(&vendor));
+        assert_eq!(told(&one, &none), std::slice::from_ref(&vendor));
+        assert_eq!(told(&one, &two), [("own".to_owned(), false), vendor]);
     }
 }

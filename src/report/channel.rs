@@ -34,6 +34,8 @@ pub struct GenerationTold<'a> {
     pub path: String,
     /// Binary packages in it.
     pub packages: usize,
+    /// Those of them that were built elsewhere.
+    pub imported: usize,
     /// How many are new, gone and changed since the one before.
     pub changes: Option<[usize; 3]>,
     /// Its distros, each with the generation since which it is as it is.
@@ -84,7 +86,11 @@ pub fn table(generations: &[GenerationTold<'_>]) -> String {
         .map(|told| {
             let mark = if told.is_current { "*" } else { " " };
             let changes = told.changes.map_or_else(String::new, |changes| counted(&changes));
-            [format!("{mark} {}", told.number), time(told.date), count(told.packages, "package"), changes, way(told)]
+            let packages = match told.imported {
+                0 => count(told.packages, "package"),
+                imported => format!("{} ({imported} imported)", count(told.packages, "package")),
+            };
+            [format!("{mark} {}", told.number), time(told.date), packages, changes, way(told)]
         })
         .collect();
     columns(&rows, [Side::Left, Side::Left, Side::Right, Side::Left, Side::Left])
@@ -136,12 +142,15 @@ pub fn rows(changes: &[Changed]) -> String {
 }
 
 fn row(changed: &Changed) -> [String; 3] {
-    let Changed { name, arch, change } = changed;
-    let told = match change {
+    let Changed { name, arch, change, imported } = changed;
+    let mut told = match change {
         Change::Added { version } => format!("new {}", plain(version)),
         Change::Removed { version } => format!("gone {}", plain(version)),
         Change::Changed { from, to } => format!("{} → {}", plain(from), plain(to)),
     };
+    if *imported {
+        told.push_str(" (imported)");
+    }
     [format!("  {}", plain(name)), plain(arch), told]
 }
 
@@ -167,6 +176,7 @@ struct JsonGeneration<'a> {
     way: WayTold<'a>,
     key: &'a str,
     packages: usize,
+    imported: usize,
     changes: Option<JsonCounts>,
     path: &'a str,
     distros: Vec<JsonPart<'a>>,
@@ -195,6 +205,7 @@ pub fn json(channel: &str, generations: &[GenerationTold<'_>]) -> String {
         way: one.way,
         key: one.key,
         packages: one.packages,
+        imported: one.imported,
         changes: one.changes.map(|[added, removed, changed]| JsonCounts { added, removed, changed }),
         path: &one.path,
         distros: one.distros.iter().map(|(distro, since)| JsonPart { distro, since: *since }).collect(),

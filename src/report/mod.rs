@@ -25,6 +25,7 @@ pub mod picture;
 pub mod plan;
 pub mod query;
 pub mod repo_check;
+pub mod repo_import;
 pub mod rivals;
 pub mod runs;
 pub mod shell;

@@ -124,6 +124,29 @@ apt-get source -q --download-only a-TAG > /dev/null 2>&1 && ls *.dsc",
 
     let unknown = space.opb(&["repo", "publish", "weekly"]).exits(2);
     unknown.says("there is no channel `weekly`");
+
+    // What was built elsewhere is looked at like what was built here, and apt installs both.
+    let acme = |depends: &str| {
+        let root = space.folder.join("acme");
+        let _ = fs::remove_dir_all(&root);
+        let control =
+            format!("Package: acme-TAG\nVersion: 1\nArchitecture: all\nMaintainer: A <a@b.c>\nDepends: {depends}\n");
+        space.write("acme/DEBIAN/control", &format!("{control}Description: theirs\n"));
+        space.write("acme/usr/share/acme/said", "theirs\n");
+        let mut dpkg = Command::new("dpkg-deb");
+        dpkg.args(["--root-owner-group", "-b"]).arg(&root).arg(root.with_extension("deb"));
+        assert!(dpkg.output().expect("runs").status.success());
+        space.opb(&["repo", "import", "c-TAG", root.with_extension("deb").to_str().expect("text")]).fine();
+    };
+    acme("nobody-TAG");
+    let held = publish(&space).exits(4);
+    held.says("needs something that nobody has").says(&space.own("source:imported+acme-TAG+1-all@DISTRO"));
+    space.opb(&["repo", "import", "c-TAG", "--remove", "acme-TAG"]).fine();
+    acme("a-TAG (>= 1.0)");
+    publish(&space).fine();
+    let script = "apt-get install -q -y --no-install-recommends acme-TAG > /tmp/told 2>&1 || { cat /tmp/told; exit 1; }
+cat /usr/share/acme/said /usr/share/a-TAG/x";
+    assert_eq!(with_apt(&space, script).fine().out, "theirs\n2\n");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use opb::package::rpm::{About, NewFile, make};
+
 use crate::dnf::{Machine, said};
 use crate::space::mini::{Mini, mini, spec};
 use crate::space::serve::serve;
@@ -26,8 +28,8 @@ fn what_is_published_is_installed_by_dnf() {
     unbuilt.says(&space.own("`repo:c-TAG@mini-1` is not built"));
     space.opb(&["build"]).fine();
     let first = space.opb(&["repo", "publish", "c-TAG"]).fine();
-    insta::assert_snapshot!(space.shown(&first.out), @r#"published generation 1 of c-TAG: 1 package, in STORE/channels/c-TAG/current"#);
-    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "publish", "c-TAG"]).fine().out), @r#"nothing to publish: generation 1 of c-TAG has all of it already: 1 package, in STORE/channels/c-TAG/current"#);
+    insta::assert_snapshot!(space.shown(&first.out), @r#"published generation 1 of c-TAG: 2 packages, in STORE/channels/c-TAG/current"#);
+    insta::assert_snapshot!(space.shown(&space.opb(&["repo", "publish", "c-TAG"]).fine().out), @r#"nothing to publish: generation 1 of c-TAG has all of it already: 2 packages, in STORE/channels/c-TAG/current"#);
 
     let machine = Machine::new();
     machine.add(&space.current().join(space.own("opb-c-TAG-mini-1.repo")));
@@ -43,6 +45,29 @@ fn what_is_published_is_installed_by_dnf() {
     let output = machine.dnf(&["upgrade"]);
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(fs::read_to_string(&installed).expect("installed"), "two\n");
+
+    // What was built elsewhere, and the keys for later.
+    let about = About {
+        name: &space.own("acme-TAG"),
+        version: "3",
+        release: "1",
+        summary: "theirs",
+        description: "theirs",
+        license: "MIT",
+        packager: "A <a@b.c>",
+    };
+    let said = NewFile { path: "/usr/share/acme/said".to_owned(), bytes: b"theirs\n".to_vec(), is_config: false };
+    fs::write(space.folder.join("acme.rpm"), make(&about, &[said], 1_700_000_000).expect("made")).expect("written");
+    let file = space.folder.join("acme.rpm").display().to_string();
+    space.opb(&["repo", "import", "c-TAG", &file]).fine();
+    space.opb(&["build"]).fine();
+    space.opb(&["repo", "publish", "c-TAG"]).fine();
+    let output = machine.dnf(&["install", &space.own("acme-TAG"), &space.own("opb-c-TAG-keyring")]);
+    assert!(output.status.success(), "{}", crate::dnf::said(&output));
+    assert_eq!(fs::read_to_string(machine.path("root/usr/share/acme/said")).expect("installed"), "theirs\n");
+    let keys = machine.path("root/etc/pki/rpm-gpg").join(space.own("RPM-GPG-KEY-opb-c-TAG"));
+    let public = space.current().join(space.own("opb-c-TAG.asc"));
+    assert_eq!(fs::read(keys).expect("installed"), fs::read(public).expect("published"));
 }
 
 #[test]

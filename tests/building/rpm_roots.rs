@@ -111,13 +111,22 @@ fn what_is_not_signed_as_it_must_be_is_not_taken() {
     server.mend();
     space.opb(&["update", "@mini-1"]).fine();
     let pinned = before();
-    // A mirror that has gone back.
+    // A mirror that leaves out the signature, which what is pinned had.
+    server.serve("base/repodata/repomd.xml.asc", None);
+    let ran = space.opb(&["update", "@mini-1"]).exits(3);
+    ran.says("of the repository `base` of mini-1 is not signed any more, and what `opb.lock` pins was");
+    assert_eq!(before(), pinned);
+    // One that has gone back, and one whose files are called otherwise, of a distribution that signs packages alone.
+    let pinned = before().map(|lock| lock.replace("signed = true\n", ""));
+    space.write("opb.lock", pinned.as_deref().expect("a lock"));
     let text = String::from_utf8(repomd).expect("text");
     let revision = text.split("<revision>").nth(1).and_then(|rest| rest.split('<').next()).expect("a revision");
     server.serve("base/repodata/repomd.xml", Some(text.replace(revision, "1000").into_bytes()));
-    server.serve("base/repodata/repomd.xml.asc", None);
     let ran = space.opb(&["update", "@mini-1"]).exits(3);
     ran.says("the repository `base` of mini-1 is older than what `opb.lock` pins: revision 1000, and ");
+    server.serve("base/repodata/repomd.xml", Some(text.replace("-primary.xml", "-listing.xml").into_bytes()));
+    let ran = space.opb(&["update", "@mini-1"]).exits(3);
+    ran.says("of the repository `base` of mini-1 is of the kind `primary`, and its name does not say so");
     assert_eq!(before(), pinned);
     server.mend();
     // Another key.

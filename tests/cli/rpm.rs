@@ -16,7 +16,7 @@ const MIRROR: &str = r#"#{
 const SPEC: &str =
     "Name: logax\nVersion: 1.2\nRelease: 3%{?dist}\nSource0: logax-%{version}.tar.gz\nBuildRequires: make\n%files\n";
 
-fn space() -> Space {
+pub(super) fn space() -> Space {
     let mut space = Space::bare();
     space.file("distros/mirror-9.rhai", MIRROR);
     space.file(
@@ -29,6 +29,7 @@ fn space() -> Space {
         arch: "amd64".parse().expect("an arch"),
         repomd: Sha256::of(b"repomd"),
         revision: "1700000000".to_owned(),
+        signed: false,
         index: BTreeMap::from([("repodata/0a1b-primary.xml.gz".to_owned(), Sha256::of(b"primary"))]),
     };
     let pins = DistroPin { repository: vec![pin], ..DistroPin::default() };

@@ -102,5 +102,6 @@ fn part(site: &mut Site, store: &Store, turn: u32) -> Part {
         store.put_bytes(bytes).expect("stored");
     }
     let content = Content::Apt(made.suites.into());
-    Part { distro: "debian-12".parse().expect("a name"), tree: store.put_tree(&made.tree).expect("stored"), content }
+    let (distro, tree) = ("debian-12".parse().expect("a name"), store.put_tree(&made.tree).expect("stored"));
+    Part { distro, tree, content, imported: std::collections::BTreeSet::new() }
 }

@@ -88,7 +88,12 @@ impl Channel {
             repodata,
             signing: SIGNING,
         };
-        Part { distro, tree: self.store.put_tree(&tree).expect("stored"), content: Content::Yum(settings) }
+        Part {
+            distro,
+            tree: self.store.put_tree(&tree).expect("stored"),
+            content: Content::Yum(settings),
+            imported: std::collections::BTreeSet::new(),
+        }
     }
 
     pub fn publish_at(&self, now: i64) -> Result<Published, Failure> {
@@ -363,7 +368,8 @@ fn one_channel_has_both_kinds() {
     }
     let tree = channel.store.put_tree(&made.tree).expect("stored");
     let distro = "debian-12".parse().expect("a name");
-    let deb = Part { distro, tree, content: Content::Apt(made.suites.into()) };
+    let deb =
+        Part { distro, tree, content: Content::Apt(made.suites.into()), imported: std::collections::BTreeSet::new() };
     let parts = [channel.part("mini-1", Repodata::Gz), deb, channel.part("mini-2", Repodata::Xz)];
     channel.publish_in(&name(), &parts, NOW).expect("publishes");
     let files = channel.files();

@@ -53,7 +53,12 @@ fn part(turn: &str, tree: Digest) -> Part {
         repodata: Repodata::Gz,
         signing: super::generations::SIGNING,
     };
-    Part { distro: "mini-1".parse().expect("a name"), tree, content: Content::Yum(settings) }
+    Part {
+        distro: "mini-1".parse().expect("a name"),
+        tree,
+        content: Content::Yum(settings),
+        imported: std::collections::BTreeSet::new(),
+    }
 }
 
 fn start(channel: &Channel, tree: Digest, turn: u32) -> Child {

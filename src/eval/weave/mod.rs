@@ -14,6 +14,7 @@ mod checkouts;
 mod distro;
 mod extra;
 mod facts;
+mod imported;
 mod laid;
 mod needs;
 mod probes;
@@ -97,6 +98,16 @@ impl Member<'_> {
 }
 
 impl Scene<'_> {
+    /// Every binary package that the project makes for the distro, with its component.
+    fn ours(&self) -> BTreeMap<String, ComponentName> {
+        let of = |member: &Member<'_>| {
+            let name = member.name.clone();
+            let packages = member.source.facts.binaries.keys();
+            packages.map(|package| (package.to_string(), name.clone())).collect::<Vec<_>>()
+        };
+        self.members[..self.components].iter().flat_map(of).collect()
+    }
+
     /// The place of a component among the members.
     fn place(&self, name: &ComponentName) -> Option<usize> {
         self.members[..self.components].binary_search_by(|member| member.name.cmp(name)).ok()
@@ -116,6 +127,7 @@ pub fn weave<'p>(
     let mut errors = Vec::new();
     let patterns = repo::patterns(project, settings, &mut errors);
     repo::limits(project, settings, &mut errors);
+    imported::check(project, settings, &mut errors);
     let pinned: BTreeMap<&DistroName, Vec<&Arch>> = lock
         .distro
         .iter()
@@ -131,6 +143,7 @@ pub fn weave<'p>(
     let mut weaver = distro::Weaver::default();
     let mut orders = needs::Orders::default();
     let pinned: Vec<(&DistroName, Vec<&Arch>)> = pinned.into_iter().collect();
+    let mut ours = imported::Ours::new();
     let make = |(name, arches): &(&'p DistroName, Vec<&'p Arch>)| {
         prepare(project, lock, settings, (name, arches), &work, (&sources, &stages))
     };
@@ -138,18 +151,25 @@ pub fn weave<'p>(
     ahead::in_order(&pinned, make, |prepared| match prepared {
         Some(Prepared::Deb(scene, actions, found)) => {
             errors.append(found);
+            if project.imports.has_any_of(&scene.distro.name) {
+                ours.insert(&scene.distro.name, scene.ours());
+            }
             match orders.order(scene) {
                 Ok(order) => weaver.weave(scene, &order, actions),
                 Err(found) => errors.extend(found),
             }
         }
         Some(Prepared::Rpm(scene, prepared)) => {
+            if project.imports.has_any_of(&scene.distro.name) {
+                ours.insert(&scene.distro.name, prepared.ours());
+            }
             let (graph, made) = weaver.parts();
             made.insert(&scene.distro.name, rpm::weave(scene, prepared, graph));
         }
         Some(Prepared::Wrong(found)) => errors.append(found),
         None => {}
     });
+    imported::check_ours(project, &ours, &mut errors);
     if let Some(errors) = RecipeErrors::new(errors) {
         return Err(errors);
     }

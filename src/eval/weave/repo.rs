@@ -6,6 +6,7 @@ use super::super::mistake::{Complaint, Mistake};
 use super::super::pattern::{Pattern, glob, selects};
 use super::super::{Project, RecipeError};
 use super::distro::AllMade;
+use super::imported;
 use crate::diag::did_you_mean;
 use crate::distro::{Repodata, Rpm, SigningDigest, SigningKey};
 use crate::drv::Action;
@@ -86,7 +87,7 @@ fn holds(channel: &Channel, component: &ComponentName, area: Option<&AreaName>) 
 }
 
 /// The areas of a channel, in order.
-fn areas_of(channel: &Channel, found: &BTreeMap<&AreaName, Vec<&ComponentName>>) -> String {
+fn areas_of(channel: &Channel, found: &BTreeMap<&AreaName, Vec<&str>>) -> String {
     if channel.areas.is_empty() {
         return found.keys().fold("main".to_owned(), |all, area| format!("{all} {area}"));
     }
@@ -137,7 +138,7 @@ pub(super) fn weave(
             let outputs: &[&str] =
                 if distro.rpm().is_some() { &["packages", "debug"] } else { &["packages", "debug", "udebs"] };
             let mut needs = Vec::new();
-            let mut areas: BTreeMap<&AreaName, Vec<&ComponentName>> = BTreeMap::new();
+            let mut areas: BTreeMap<&AreaName, Vec<&str>> = BTreeMap::new();
             let held = components.iter().filter(|(name, made)| holds(channel, name, made.area.as_ref()));
             for (component, made) in held {
                 let mut any = false;
@@ -150,10 +151,17 @@ pub(super) fn weave(
                     }
                 }
                 if let (true, Some(area)) = (any, &made.area) {
-                    areas.entry(area).or_default().push(component);
+                    areas.entry(area).or_default().push(component.as_str());
                 }
                 if let (true, Some(source)) = (any, made.source) {
                     needs.push(graph.need(&format!("source {component}"), source, "source"));
+                }
+            }
+            let brought = imported::add(project, (name, channel), distro_name, &arches, graph);
+            for one in &brought {
+                needs.push(graph.need(&one.role(), one.node, "tree"));
+                if let Some(area) = &one.package.area {
+                    areas.entry(area).or_default().push(&one.subject);
                 }
             }
             let text = |value: &Option<String>, other: &str| value.clone().unwrap_or_else(|| other.to_owned());
@@ -176,6 +184,8 @@ pub(super) fn weave(
             if channel.areas.first().is_some_and(|first| first.as_str() != "main") {
                 let held = components.iter().filter(|(name, made)| made.area.is_none() && holds(channel, name, None));
                 settings.extend(held.map(|(name, _)| (format!("area {name}"), "main".to_owned())));
+                let plain = brought.iter().filter(|one| one.package.area.is_none());
+                settings.extend(plain.map(|one| (format!("area {}", one.subject), "main".to_owned())));
             }
             for (area, components) in &areas {
                 settings.extend(components.iter().map(|component| (format!("area {component}"), area.to_string())));

@@ -78,6 +78,14 @@ pub(super) struct Prepared<'a> {
     actions: Vec<Actions>,
 }
 
+impl Prepared<'_> {
+    /// Every name that the project provides for the distro on some arch, with its component.
+    pub fn ours(&self) -> BTreeMap<String, ComponentName> {
+        let named = |(name, of): (&String, &String)| Some((name.clone(), of.parse().ok()?));
+        self.order.on_arches.iter().flat_map(|on| on.ours.iter().filter_map(named)).collect()
+    }
+}
+
 /// Reads the specs of a distro and follows all needs. Most of the work, and nobody else's graph is touched, so that
 /// distros are prepared side by side.
 ///

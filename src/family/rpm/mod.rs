@@ -77,7 +77,7 @@ pub fn debian_arch(arch: &str) -> &str {
 pub const INDEX_KINDS: [&str; 4] = ["primary", "filelists", "group", "modules"];
 
 /// The kind of the metadata file at `path`, as distributions name those files; what has no other name of its own is groups.
-fn kind_of(path: &str) -> &'static str {
+pub fn kind_of(path: &str) -> &'static str {
     let name = path.rsplit('/').next().unwrap_or_default();
     let is_kind = |kind: &&&str| name.split(['-', '.']).any(|part| part == **kind);
     INDEX_KINDS.iter().find(is_kind).copied().unwrap_or("group")

@@ -175,6 +175,7 @@ fn indexes_are_those_that_are_pinned() {
         arch: arch.parse().expect("an arch"),
         repomd: crate::digest::Sha256::of(b"repomd"),
         revision: "1".into(),
+        signed: false,
         index: BTreeMap::from([("repodata/12-primary.xml.gz".to_owned(), crate::digest::Sha256::of(b"primary"))]),
     };
     let pins = [pin("base", "amd64"), pin("other", "arm64")];

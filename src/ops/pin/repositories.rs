@@ -10,7 +10,7 @@ use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Sha256;
 use crate::distro::{Distro, Repository, Rpm};
 use crate::exec::{ArchiveFile, NodeError};
-use crate::family::rpm::INDEX_KINDS;
+use crate::family::rpm::{INDEX_KINDS, kind_of};
 use crate::lock::RepositoryPin;
 use crate::name::Arch;
 use crate::package::repodata::RepodataError;
@@ -78,6 +78,40 @@ pub enum RepositoryError {
         /// The file.
         file: String,
     },
+    /// It was signed when it was pinned.
+    #[error(
+        "the metadata of the repository `{repository}` of {distro} is not signed any more, and what `opb.lock` pins was"
+    )]
+    #[diagnostic(
+        code(opb::update::unsigned),
+        help(
+            "use another mirror; if the distribution itself signs it no more, remove that `[[distro.{distro}.repository]]` from `opb.lock`"
+        )
+    )]
+    Unsigned {
+        /// The distro.
+        distro: String,
+        /// The repository.
+        repository: String,
+    },
+    /// A file whose name is read as another kind.
+    #[error(
+        "`{file}` of the repository `{repository}` of {distro} is of the kind `{kind}`, and its name does not say so"
+    )]
+    #[diagnostic(
+        code(opb::update::repository_names),
+        help("use a mirror whose metadata is named as `createrepo_c` names it: `…-{kind}.xml.gz`")
+    )]
+    Named {
+        /// The distro.
+        distro: String,
+        /// The repository.
+        repository: String,
+        /// The file, escaped.
+        file: String,
+        /// What `repomd.xml` says that it is.
+        kind: &'static str,
+    },
     /// It is older than what was pinned.
     #[error(
         "the repository `{repository}` of {distro} is older than what `opb.lock` pins: revision {now}, and {before} is pinned"
@@ -141,7 +175,13 @@ impl Pinner<'_> {
             let (distro, repository) = names();
             RepositoryError::None { distro, repository }
         })?;
-        if let Some(signature) = self.archives.now(of, "repodata/repomd.xml.asc", MAX_SIGNATURE)? {
+        let signature = self.archives.now(of, "repodata/repomd.xml.asc", MAX_SIGNATURE)?;
+        let signed = signature.is_some();
+        if !signed && known.is_some_and(|pin| pin.signed) {
+            let (distro, repository) = names();
+            return Err(RepositoryError::Unsigned { distro, repository }.into());
+        }
+        if let Some(signature) = signature {
             keys.verify_detached(&bytes, &signature).map_err(|source| {
                 let (distro, repository) = names();
                 RepositoryError::Signature { distro, repository, source: Box::new(source) }
@@ -162,7 +202,12 @@ impl Pinner<'_> {
             return Err(RepositoryError::Older { distro, repository, now, before }.into());
         }
         let mut index = BTreeMap::new();
-        for file in INDEX_KINDS.iter().filter_map(|kind| repomd.of_kind(kind)) {
+        for (kind, file) in INDEX_KINDS.into_iter().filter_map(|kind| Some((kind, repomd.of_kind(kind)?))) {
+            // What reads them goes by the pin, which has names alone.
+            if kind_of(&file.path) != kind {
+                let ((distro, repository), file) = (names(), file.path.escape_debug().to_string());
+                return Err(RepositoryError::Named { distro, repository, file, kind }.into());
+            }
             let sha256 = file.sha256.ok_or_else(|| {
                 let (distro, repository) = names();
                 RepositoryError::Digest { distro, repository, file: file.path.clone() }
@@ -174,6 +219,33 @@ impl Pinner<'_> {
             |(path, sha256): (&String, &Sha256)| ArchiveFile { path: path.clone(), sha256: *sha256, size: None };
         self.archives.pool(of.into(), &index.iter().map(wanted).collect::<Vec<_>>())?;
         let (name, arch) = (repository, of.arch.clone());
-        Ok(RepositoryPin { name, arch, repomd: Sha256::of(&bytes), revision: repomd.revision, index })
+        Ok(RepositoryPin { name, arch, repomd: Sha256::of(&bytes), revision: repomd.revision, signed, index })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use miette::Diagnostic as _;
+
+    use super::*;
+
+    #[test]
+    fn what_keeps_from_pinning_is_told() {
+        let names = || ("el-9".to_owned(), "baseos".to_owned());
+        let (distro, repository) = names();
+        let unsigned = RepositoryError::Unsigned { distro, repository };
+        let (distro, repository) = names();
+        let file = "repodata/0a1b.xml.gz".to_owned();
+        let named = RepositoryError::Named { distro, repository, file, kind: "primary" };
+        let told = [unsigned, named].map(|error| {
+            let help = error.help().map(|help| help.to_string()).unwrap_or_default();
+            format!("{error}\n  help: {help}")
+        });
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        the metadata of the repository `baseos` of el-9 is not signed any more, and what `opb.lock` pins was
+          help: use another mirror; if the distribution itself signs it no more, remove that `[[distro.el-9.repository]]` from `opb.lock`
+        `repodata/0a1b.xml.gz` of the repository `baseos` of el-9 is of the kind `primary`, and its name does not say so
+          help: use a mirror whose metadata is named as `createrepo_c` names it: `…-primary.xml.gz`
+        "#);
     }
 }

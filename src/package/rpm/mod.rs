@@ -10,6 +10,7 @@
 mod dependency;
 mod files;
 mod header;
+mod make;
 mod signature;
 pub mod tag;
 
@@ -19,6 +20,7 @@ pub use dependency::{Dependencies, Dependency, Kind};
 pub use files::{FILE_GHOST, File, FileKind, Files};
 pub use header::{Header, HeaderFault, Ints, Strings};
 use header::{INTRO, Intro};
+pub use make::{About, NewFile, make};
 use miette::Diagnostic;
 pub use signature::Front;
 #[cfg(test)]

@@ -30,6 +30,8 @@ const INT32: u32 = 4;
 const INT64: u32 = 5;
 const STRING: u32 = 6;
 const BINARY: u32 = 7;
+const STRINGS: u32 = 8;
+const I18N: u32 = 9;
 
 /// What stands before a package's payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +42,47 @@ pub struct Front {
 }
 
 /// One value of a header.
-struct Value {
+pub(super) struct Value {
     kind: u32,
     count: usize,
     bytes: Vec<u8>,
+}
+
+impl Value {
+    pub fn string(text: &str) -> Self {
+        Self { kind: STRING, ..Self::strings([text.to_owned()]) }
+    }
+
+    /// A text in one language.
+    pub fn i18n(text: &str) -> Self {
+        Self { kind: I18N, ..Self::strings([text.to_owned()]) }
+    }
+
+    pub fn strings(texts: impl IntoIterator<Item = String>) -> Self {
+        let (mut count, mut bytes) = (0, Vec::new());
+        for text in texts {
+            // One with a NUL in it would be two.
+            bytes.extend(text.bytes().filter(|byte| *byte != 0));
+            bytes.push(0);
+            count += 1;
+        }
+        Self { kind: STRINGS, count, bytes }
+    }
+
+    /// Numbers of 32 bits; what is larger is cut off.
+    pub fn ints(numbers: impl IntoIterator<Item = usize>) -> Self {
+        let bytes: Vec<u8> = numbers.into_iter().flat_map(|number| (number as u32).to_be_bytes()).collect();
+        Self { kind: INT32, count: bytes.len() / 4, bytes }
+    }
+
+    pub fn shorts(numbers: impl IntoIterator<Item = u16>) -> Self {
+        let bytes: Vec<u8> = numbers.into_iter().flat_map(u16::to_be_bytes).collect();
+        Self { kind: INT16, count: bytes.len() / 2, bytes }
+    }
+
+    pub fn binary(bytes: Vec<u8>) -> Self {
+        Self { kind: BINARY, count: bytes.len(), bytes }
+    }
 }
 
 impl Front {
@@ -103,7 +142,7 @@ fn signature_header(before: &Header, main: &[u8], tag: u32, signature: &[u8]) ->
 }
 
 /// A header of `values` within a region that spans all of them.
-fn header(values: &BTreeMap<u32, Value>, region: u32) -> Vec<u8> {
+pub(super) fn header(values: &BTreeMap<u32, Value>, region: u32) -> Vec<u8> {
     let count = values.len() + 1;
     let (mut index, mut data) = (Vec::new(), Vec::new());
     for (tag, value) in values {

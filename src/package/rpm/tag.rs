@@ -32,6 +32,9 @@ pub const SIG_PAYLOAD_SIZE: u32 = 1007;
 /// In the signature header: bytes kept free, so that signing need not move what follows. Binary.
 pub const SIG_RESERVED: u32 = 1008;
 
+/// Languages of texts.
+pub const HEADER_I18N: u32 = 100;
+
 /// The package's name.
 pub const NAME: u32 = 1000;
 /// Its version.
@@ -60,20 +63,34 @@ pub const PACKAGER: u32 = 1015;
 pub const GROUP: u32 = 1016;
 /// Its home page.
 pub const URL: u32 = 1020;
+/// The system that it is for.
+pub const OS: u32 = 1021;
 /// The arch that it was built for; of a source package, the one that made it.
 pub const ARCH: u32 = 1022;
 /// Full names of its files, in packages of before 2000.
 pub const OLD_FILE_NAMES: u32 = 1027;
+/// Lengths of its files.
+pub const FILE_SIZES: u32 = 1028;
 /// Modes of its files.
 pub const FILE_MODES: u32 = 1030;
+/// Numbers of the devices that its files are.
+pub const FILE_RDEVS: u32 = 1033;
+/// Times of its files, in seconds since 1970.
+pub const FILE_TIMES: u32 = 1034;
 /// Digests of its files.
 pub const FILE_DIGESTS: u32 = 1035;
 /// Targets of its symbolic links.
 pub const FILE_LINK_TARGETS: u32 = 1036;
 /// Flags of its files, such as [`super::FILE_GHOST`].
 pub const FILE_FLAGS: u32 = 1037;
+/// Owners of its files.
+pub const FILE_USERS: u32 = 1039;
+/// Groups of its files.
+pub const FILE_GROUPS: u32 = 1040;
 /// File name of the source package that it was built from; missing in source packages.
 pub const SOURCE_RPM: u32 = 1044;
+/// What of its files can be verified.
+pub const FILE_VERIFY_FLAGS: u32 = 1045;
 /// Bytes of its unpacked payload.
 pub const ARCHIVE_SIZE: u32 = 1046;
 /// What it provides.
@@ -98,6 +115,12 @@ pub const CHANGELOG_NAME: u32 = 1081;
 pub const CHANGELOG_TEXT: u32 = 1082;
 /// What it obsoletes.
 pub const OBSOLETE_NAME: u32 = 1090;
+/// Devices that its files were on.
+pub const FILE_DEVICES: u32 = 1095;
+/// Inodes of its files there.
+pub const FILE_INODES: u32 = 1096;
+/// Languages of its files.
+pub const FILE_LANGS: u32 = 1097;
 /// There in source packages.
 pub const SOURCE_PACKAGE: u32 = 1106;
 /// Flags of what it provides.
@@ -118,8 +141,12 @@ pub const DIR_NAMES: u32 = 1118;
 pub const PAYLOAD_FORMAT: u32 = 1124;
 /// Compression of its payload, such as `zstd`.
 pub const PAYLOAD_COMPRESSOR: u32 = 1125;
+/// How hard its payload is compressed.
+pub const PAYLOAD_FLAGS: u32 = 1126;
 /// Bytes of what it installs, where they do not fit into 32 bits.
 pub const LONG_SIZE: u32 = 5009;
+/// The algorithm of [`FILE_DIGESTS`], as OpenPGP numbers it.
+pub const FILE_DIGEST_ALGO: u32 = 5011;
 /// What it recommends.
 pub const RECOMMEND_NAME: u32 = 5046;
 /// Versions of what it recommends.
@@ -144,6 +171,8 @@ pub const ENHANCE_NAME: u32 = 5055;
 pub const ENHANCE_VERSION: u32 = 5056;
 /// Flags of what it enhances.
 pub const ENHANCE_FLAGS: u32 = 5057;
+/// How its texts are encoded.
+pub const ENCODING: u32 = 5062;
 /// Digests of its payload, as hexadecimal digits.
 pub const PAYLOAD_DIGEST: u32 = 5092;
 /// The algorithm of [`PAYLOAD_DIGEST`], as OpenPGP numbers it.

@@ -40,6 +40,16 @@ pub fn verify_signature(keyring: &Keyring, from: impl Read) -> Result<String, Rp
     Ok(key)
 }
 
+/// Reads a whole package and checks its digests of header and payload, whoever signed it.
+///
+/// # Errors
+/// [`RpmSignatureError`].
+pub fn verify_digests(mut from: impl Read) -> Result<(), RpmSignatureError> {
+    let package = Package::read(&mut from)?;
+    check_header(&package)?;
+    copy_payload(&package, &mut from, &mut |_| Ok(()))
+}
+
 /// All signatures of the main header that a package bears; none where it bears none.
 pub(super) fn signatures(package: &Package) -> Result<Vec<Signature>, RpmSignatureError> {
     let malformed = || RpmSignatureError::Malformed(Signed::Package);

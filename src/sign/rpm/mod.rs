@@ -16,7 +16,7 @@ mod rsa;
 use std::fmt;
 use std::io;
 
-pub use check::{verify_package, verify_signature};
+pub use check::{verify_digests, verify_package, verify_signature};
 pub use keyring::Keyring;
 pub use make::PackageSigner;
 

@@ -2,6 +2,7 @@
 
 mod changes;
 mod check;
+mod import;
 mod list;
 mod prune;
 pub(super) mod publish;
@@ -25,6 +26,7 @@ pub struct Repo {
 enum Deed {
     Plan(changes::Plan),
     Publish(publish::Publish),
+    Import(import::Import),
     List(list::List),
     Diff(changes::Diff),
     Promote(publish::Promote),
@@ -51,6 +53,7 @@ fn channel_of(global: &Global, named: Option<&ChannelName>) -> ChannelName {
 pub fn run(global: &Global, args: &Repo) -> Result<ExitCode, Failure> {
     match &args.deed {
         Deed::Plan(args) => changes::plan(global, args),
+        Deed::Import(args) => import::run(global, args),
         Deed::Publish(args) => publish::publish(global, args),
         Deed::List(args) => list::run(global, args),
         Deed::Diff(args) => changes::diff(global, args),

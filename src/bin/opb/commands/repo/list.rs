@@ -50,6 +50,7 @@ pub fn run(global: &Global, args: &List) -> Result<ExitCode, Failure> {
             distros: one.generation.parts.iter().map(|part| (part.part.distro.as_str(), part.since)).collect(),
             path: one.path.to_string(),
             packages: one.packages,
+            imported: one.imported,
             changes: one.changes,
         })
         .collect();

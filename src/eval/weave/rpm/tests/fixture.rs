@@ -93,6 +93,7 @@ pub(in crate::eval::weave) fn lock() -> Lock {
         arch: arch.parse().expect("an arch"),
         repomd: sha256(format!("{name}/{arch}")),
         revision: "1700000000".into(),
+        signed: false,
         index: BTreeMap::from([("repodata/0a1b-primary.xml.gz".to_owned(), sha256(format!("{name}-{arch}-primary")))]),
     };
     let repositories =
