@@ -27,6 +27,7 @@ pub mod component;
 pub mod cost;
 pub mod distro;
 pub mod drv;
+pub mod exceptions;
 pub mod lock;
 pub mod package;
 pub mod settings;

@@ -18,6 +18,8 @@ mod chain;
 mod closure;
 #[path = "building/damage.rs"]
 mod damage;
+#[path = "building/exceptions.rs"]
+mod exceptions;
 #[path = "building/extra.rs"]
 mod extra;
 #[path = "building/failing.rs"]

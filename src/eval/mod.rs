@@ -25,6 +25,7 @@ pub mod fields;
 mod files;
 pub mod functions;
 mod handle;
+pub mod held;
 mod imports;
 pub mod lint;
 mod mistake;
