@@ -12,6 +12,7 @@ use opb::digest::Digest;
 use opb::eval::check::{Question, check};
 use opb::eval::weave::{Asked, LocalError, Looked};
 use opb::eval::{MemoryFiles, RecipeError, Watch};
+use opb::exceptions::Exceptions;
 use opb::graph::Selector;
 use opb::lock::Lock;
 use opb::name::{Arch, ChannelName, ComponentName, DistroName, NodeName, PackageName, Target};
@@ -182,10 +183,14 @@ pub fn distro(data: &[u8]) {
     checked(&[("distros/debian-12.rhai", text), ("recipes/a.rhai", "#{ source: dsc(\"a\") }")]);
 }
 
-/// `opb.lock`, or `opb.toml`; the first byte says which.
+/// `opb.lock`, `opb.toml`, or `opb.exceptions.toml`; the first byte says which.
 pub fn lock(data: &[u8]) {
     let Some((which, text)) = chosen(data) else { return };
-    let name = if which % 2 == 0 { "opb.lock" } else { "opb.toml" };
+    let name = ["opb.lock", "opb.toml", "opb.exceptions.toml"][usize::from(which % 3)];
+    if let Ok(exceptions) = toml::from_str::<Exceptions>(text) {
+        let written = toml::to_string(&exceptions).expect("exceptions can be written");
+        assert_eq!(toml::from_str::<Exceptions>(&written).as_ref(), Ok(&exceptions));
+    }
     if let Ok(lock) = toml::from_str::<Lock>(text) {
         let written = toml::to_string(&lock).expect("a lock can be written");
         assert_eq!(toml::from_str::<Lock>(&written).as_ref(), Ok(&lock));
@@ -311,6 +316,7 @@ fn checked(files: &[(&str, &str)]) {
         settings: Ok(of("opb.toml")),
         lock: (None, "opb.lock".to_owned(), Ok(of("opb.lock"))),
         base: Lock::default(),
+        exceptions: Ok(of("opb.exceptions.toml")),
         look_at: &look_at,
         today: "2026-06-01",
         watch: &Watch::default(),

@@ -67,6 +67,12 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Whether a terminal might do something else with it than show it.
+pub fn is_harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// The known word closest to `given`, where one is close enough to be what was meant.
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known

@@ -7,6 +7,7 @@ use crate::cost::{Cost, Saved};
 use crate::diag::Cause;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs};
+use crate::exceptions::Excuse;
 use crate::name::NodeName;
 
 /// The version of the events' JSON form, which `report::events` writes and `docs/schema/events.json` describes.
@@ -136,7 +137,17 @@ pub enum Event {
         /// How many nodes did not run because of it.
         not_run: usize,
     },
-    /// A repository is assembled, but without what failed as it may.
+    /// Builds do not run because of an exception, and with them what only they need and what needs them.
+    Skipped {
+        /// Why, until when, and the exception's selector.
+        #[serde(flatten)]
+        excuse: Excuse,
+        /// The builds that it means and that are not realised; in order. Empty where only what they need is not.
+        builds: Vec<NodeName>,
+        /// Every other node that does not run because of it. One that several exceptions keep from running stands with each.
+        with: Vec<NodeName>,
+    },
+    /// A repository is assembled, but without what failed as it may or is skipped.
     Incomplete {
         /// The node that assembles it.
         node: NodeName,
@@ -240,7 +251,7 @@ pub struct CacheUse {
     pub left_out: Option<String>,
 }
 
-/// A known failure, as its recipe says it.
+/// A known failure, as its recipe or an exception says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KnownFailure {
     /// The reason.
@@ -249,15 +260,24 @@ pub struct KnownFailure {
     pub until: Option<String>,
     /// Whether it is tolerated: that day has not passed.
     pub tolerated: bool,
+    /// The selector of the exception that says so; `None`: its recipe does.
+    pub exception: Option<String>,
 }
 
 impl KnownFailure {
     /// What is known of a failure with this cause on the day `today`; `None` where it is none that anybody knew of: a full
     /// disk or a missing mirror says nothing of a build.
     pub fn of(may_fail: &MayFail, cause: Cause, today: &str) -> Option<Self> {
-        let MayFail { why, expires } = may_fail.clone();
+        let MayFail { why, expires, exception } = may_fail.clone();
         let is_known = matches!(cause, Cause::Build | Cause::Input);
-        is_known.then(|| Self { why, until: expires, tolerated: may_fail.holds(today) })
+        is_known.then(|| Self { why, until: expires, tolerated: may_fail.holds(today), exception })
+    }
+}
+
+impl KnownFailure {
+    /// As it is kept on record.
+    pub fn excuse(&self) -> Excuse {
+        Excuse { why: self.why.clone(), until: self.until.clone(), exception: self.exception.clone() }
     }
 }
 
@@ -304,6 +324,8 @@ pub struct Counts {
     pub failed: usize,
     /// Failed, as they may.
     pub tolerated: usize,
+    /// Did not run because an exception says so of them, of what alone reads them, or of something that they need.
+    pub skipped: usize,
     /// Did not run because something that they need failed, or because the run was stopped.
     pub not_run: usize,
 }
@@ -317,7 +339,8 @@ mod tests {
 
     #[test]
     fn only_a_build_fails_as_it_may() {
-        let may_fail = MayFail { why: "upstream #77".to_owned(), expires: Some("2027-01-15".to_owned()) };
+        let may_fail =
+            MayFail { why: "upstream #77".to_owned(), expires: Some("2027-01-15".to_owned()), exception: None };
         let tolerated = |cause, today| KnownFailure::of(&may_fail, cause, today).map(|known| known.tolerated);
         assert_eq!(tolerated(Cause::Build, "2027-01-15"), Some(true));
         assert_eq!(tolerated(Cause::Input, "2027-01-15"), Some(true), "needs that nothing satisfies");

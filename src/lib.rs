@@ -28,6 +28,7 @@ pub mod component;
 pub mod cost;
 pub mod distro;
 pub mod drv;
+pub mod exceptions;
 pub mod imported;
 pub mod lock;
 pub mod package;

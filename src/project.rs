@@ -7,6 +7,7 @@
 mod asking;
 mod begin;
 mod editing;
+mod exceptions;
 mod files;
 mod keys;
 mod local;
@@ -28,6 +29,7 @@ use crate::settings::{Settings, SettingsError};
 
 pub use asking::{credentials, program_at, terminal};
 pub use begin::{Beginning, begin, host_release, make_file};
+pub use exceptions::{EXCEPTIONS_FILE, ExceptionsError};
 pub use files::{ProjectFiles, read_text};
 pub use local::{OWN_FOLDERS, host_apt, is_spec};
 pub use locks::{LOCK_FILE, LockError, lock_file, lock_text, read_lock};

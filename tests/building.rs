@@ -20,6 +20,8 @@ mod checkouts;
 mod closure;
 #[path = "building/damage.rs"]
 mod damage;
+#[path = "building/exceptions.rs"]
+mod exceptions;
 #[path = "building/extra.rs"]
 mod extra;
 #[path = "building/failing.rs"]

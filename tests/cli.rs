@@ -24,6 +24,8 @@ mod doctor;
 mod eval;
 #[path = "cli/events.rs"]
 mod events;
+#[path = "cli/exceptions.rs"]
+mod exceptions;
 #[path = "cli/fetch.rs"]
 mod fetch;
 #[path = "cli/foreign.rs"]

@@ -65,6 +65,7 @@ fn asked(files: &BTreeMap<String, String>) -> Answer {
         settings: Ok(files.get("opb.toml").cloned()),
         lock: (None, "opb.lock".to_owned(), Ok(files.get("opb.lock").cloned())),
         base: Lock::default(),
+        exceptions: Ok(files.get("opb.exceptions.toml").cloned()),
         look_at: &look_at,
         today: "2026-06-01",
         watch: &Watch::default(),

@@ -103,6 +103,9 @@ pub struct MayFail {
     pub why: String,
     /// The day after which somebody should look again, as `2027-01-15`; `None`: never.
     pub expires: Option<String>,
+    /// The selector of the exception that says so; `None`: its recipe does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
 }
 
 impl MayFail {

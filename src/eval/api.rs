@@ -123,7 +123,7 @@ fn path(folder: &str) -> Result<SourceSpec, Complaint> {
 
 /// A place in the source.
 fn in_source(path: &str) -> Option<TreePath> {
-    let harmful = path.contains('\\') || path.chars().any(super::mistake::is_harmful);
+    let harmful = path.contains('\\') || path.chars().any(crate::diag::is_harmful);
     if harmful { None } else { path.parse().ok() }
 }
 

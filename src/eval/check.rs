@@ -14,11 +14,14 @@ use super::survey::{Survey, survey};
 use super::weave::{Asked, LookAt, Looked, Sources, are_pinned, source_distro, weave};
 use super::{Files, FilesError, Project, Watch, Work, tables};
 use crate::component::Component;
+use crate::exceptions::{EXCEPTIONS_VERSION, Exceptions};
+use crate::graph::Selector;
 use crate::lock::{LOCK_VERSION, Lock};
 use crate::name::{ComponentName, DistroName, LockName};
 use crate::settings::Settings;
 
 const SETTINGS: &str = "opb.toml";
+const EXCEPTIONS: &str = "opb.exceptions.toml";
 
 /// What is to be checked.
 pub struct Question<'a> {
@@ -30,6 +33,8 @@ pub struct Question<'a> {
     pub lock: (Option<LockName>, String, Result<Option<String>, FilesError>),
     /// The pins that hold where the lock has none.
     pub base: Lock,
+    /// The text of `opb.exceptions.toml`; `None` where there is none.
+    pub exceptions: Result<Option<String>, FilesError>,
     /// Looks at folders with sources.
     pub look_at: &'a LookAt<'a>,
     /// The day of today, as `2026-11-25`.
@@ -67,7 +72,7 @@ impl Answer {
 
 /// Checks everything.
 pub fn check(question: Question<'_>) -> Answer {
-    let Question { files, settings, lock, base, look_at, today, watch } = question;
+    let Question { files, settings, lock, base, exceptions, look_at, today, watch } = question;
     let mut survey = survey(files, watch);
     let mut findings = std::mem::take(&mut survey.errors);
     if watch.stopped().is_some() {
@@ -82,7 +87,8 @@ pub fn check(question: Question<'_>) -> Answer {
         })
     };
     let (lock_name, lock_file, lock) = lock;
-    let (settings, lock) = (there(SETTINGS, settings), there(&lock_file, lock));
+    let (settings, lock, exceptions) =
+        (there(SETTINGS, settings), there(&lock_file, lock), there(EXCEPTIONS, exceptions));
     let settings = settings.map(|raw| tables::read::<Settings>(SETTINGS, raw, settings_help));
     let lock_help = "take it from version control again, or remove it and let `opb update` make a new one";
     let lock = lock.map(|raw| tables::read::<Lock>(&lock_file, raw, lock_help));
@@ -132,15 +138,20 @@ pub fn check(question: Question<'_>) -> Answer {
     let look_once = |asked: &BTreeMap<String, Asked>| look_once(&seen, look_at, asked);
     let sources = Sources::new(&survey.project, &built, (&lock_value, &settings_value), &look_once);
     let whole = without_unpinned(&survey.project, (&lock_value, &settings_value), is_damaged);
-    if let Err(errors) = weave(whole.as_ref().unwrap_or(&survey.project), &lock_value, &settings_value, &look_once) {
+    let woven = weave(whole.as_ref().unwrap_or(&survey.project), &lock_value, &settings_value, &look_once);
+    if let Err(errors) = &woven {
         // What it says of channels is said below, at its place.
         findings.extend(errors.iter().filter(|error| error.file() != SETTINGS).cloned());
     }
+    let (exceptions, of_exceptions) = exceptions.map(|raw| read_exceptions(raw, &mut findings)).unzip();
+    texts.extend(of_exceptions.iter().map(|table| table.text.clone()));
     let ground = Ground {
         survey: &survey,
         files,
         settings: (&settings_value, settings.as_ref().map(|read| &read.table)),
         lock: (&lock_value, lock.as_ref().map(|read| &read.table)),
+        exceptions: (&exceptions.unwrap_or_default(), of_exceptions.as_ref()),
+        graph: woven.as_ref().ok().filter(|_| !is_damaged).map(|woven| &woven.graph),
         sources: &sources,
         today,
     };
@@ -164,6 +175,27 @@ pub fn check(question: Question<'_>) -> Answer {
         components: components(&survey),
         known: texts.iter().map(|text| text.name().to_owned()).collect(),
     }
+}
+
+/// The exceptions that `raw` says, with all that is wrong with them.
+fn read_exceptions(raw: String, findings: &mut Vec<RecipeError>) -> (Exceptions, tables::Table) {
+    let help = "correct that place, or take the file from version control again";
+    let tables::Tables { table, value, errors } = tables::read::<Exceptions>(EXCEPTIONS, raw, help);
+    if value.version > EXCEPTIONS_VERSION {
+        let (version, known) = (value.version, EXCEPTIONS_VERSION);
+        let message = format!("the file has version {version}, and this opb knows versions up to {known}");
+        let complaint = Complaint::new(Mistake::Table, message).help("use a newer opb");
+        findings.push(RecipeError::new(&table.text, table.of_key(&["version"]), complaint));
+        return (Exceptions::default(), table);
+    }
+    findings.extend(errors);
+    for (kind, selector, _) in value.all() {
+        if let Err(error) = selector.parse::<Selector>() {
+            let complaint = Complaint::new(Mistake::Table, error.to_string()).help(help);
+            findings.push(RecipeError::new(&table.text, table.of_key(&[kind.as_str(), selector]), complaint));
+        }
+    }
+    (value, table)
 }
 
 /// Where the lock is damaged, a source that is not pinned may be one whose pin was damaged: the project without what is

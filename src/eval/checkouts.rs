@@ -77,7 +77,7 @@ fn follow(key: &str, name: String) -> Result<Follow, Complaint> {
 
 fn folder(text: &str) -> Result<String, Complaint> {
     let folder = text.strip_suffix('/').unwrap_or(text);
-    let harmful = folder.contains('\\') || folder.chars().any(super::mistake::is_harmful);
+    let harmful = folder.contains('\\') || folder.chars().any(crate::diag::is_harmful);
     if harmful || folder.parse::<TreePath>().is_err() {
         return Err(Complaint::new(
             Mistake::Field,

@@ -94,7 +94,7 @@ fn known(value: Dynamic) -> Made<Dynamic> {
 
 /// A probe: a command, and what it says is the value.
 pub(super) fn probe(command: &str) -> Result<Handle, Complaint> {
-    let harmful = command.chars().any(super::mistake::is_harmful);
+    let harmful = command.chars().any(crate::diag::is_harmful);
     if command.trim().is_empty() || harmful || command.len() > 1_000 {
         return Err(Complaint::new(Mistake::Field, "a probe's command must be one line of plain text")
             .about(command)

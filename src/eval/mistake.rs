@@ -13,7 +13,7 @@ use super::files::{Files, FilesError};
 use super::lint::Lint;
 use super::range::{Range, Related};
 use super::scan::Text;
-use crate::diag::{Cause, Caused};
+use crate::diag::{Cause, Caused, is_harmful};
 
 /// What kind of mistake; its code stands before the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -359,10 +359,4 @@ pub(super) fn harmless(text: &str) -> String {
         }
     }
     shown
-}
-
-/// Whether a terminal might do something else with it than show it.
-pub(super) fn is_harmful(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -26,6 +26,7 @@ pub mod fields;
 mod files;
 pub mod functions;
 mod handle;
+pub mod held;
 mod imported;
 mod imports;
 pub mod lint;

@@ -112,7 +112,7 @@ impl Reader {
             self.wrong_type(way, "a reason", "\"needs debhelper 13\"", value);
             return None;
         };
-        if text.trim().is_empty() || text.chars().any(super::mistake::is_harmful) {
+        if text.trim().is_empty() || text.chars().any(crate::diag::is_harmful) {
             let complaint = Complaint::new(Mistake::Field, format!("{} must be one line of plain text", name_of(way)));
             self.refuse(way, complaint.help("write a few words, without control characters"));
             return None;

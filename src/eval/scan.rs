@@ -9,7 +9,7 @@ use std::sync::Arc;
 use miette::SourceSpan;
 
 use super::code::Code;
-use super::mistake::is_harmful;
+use crate::diag::is_harmful;
 
 /// What a token is.
 #[derive(Debug, Clone, PartialEq, Eq)]

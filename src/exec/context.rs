@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::distro::{Distro, Rpm};
 use crate::drv::{ActionKey, Outputs, absent};
 use crate::event::{Event, Sink};
-use crate::graph::{Graph, Node, NodeId};
+use crate::graph::{Excepted, Graph, Node, NodeId};
 use crate::name::{DistroName, NodeName, component_of};
 use crate::sandbox::{Cancel, Launcher};
 use crate::settings::{GuestLimits, Limits};
@@ -42,6 +42,8 @@ pub struct Context<'a> {
     pub now: fn() -> i64,
     /// The day of today in UTC, as `2026-11-25`: known failures hold until a day.
     pub today: String,
+    /// What exceptions mean for the nodes of its graph.
+    pub excepted: &'a Excepted,
     /// Its distros.
     pub distros: &'a BTreeMap<DistroName, Distro>,
     /// How sandboxes are started.

@@ -8,8 +8,9 @@ use super::context::Context;
 use super::schedule::{Schedule, Stage};
 use super::working::{Failed, Tally};
 use super::{Order, Outcome};
-use crate::event::{Counts, Event};
-use crate::graph::{Graph, NodeId};
+use crate::event::{Counts, Event, Sink};
+use crate::exceptions::Excuse;
+use crate::graph::{Excepted, Graph, NodeId};
 use crate::name::Kind;
 
 /// Tells each failure that may not be, the one that keeps most from running last: that is where people look first.
@@ -35,8 +36,41 @@ pub fn tell_of_tolerated(ctx: &Context<'_>, graph: &Graph, schedule: &Schedule<'
         let not_run = schedule.held_by(std::iter::once(*id)).len();
         (ctx.sink)(Event::NodeHeldUp { node: graph.node(*id).name(), by: names(by), not_run });
     }
+    tell_of_skipped(ctx, graph, schedule, outcome);
     for (id, without) in &outcome.without {
         (ctx.sink)(Event::Incomplete { node: graph.node(*id).name(), without: names(without) });
+    }
+}
+
+/// Tells, for each exception, what does not run because of it, and which exceptions nothing needs any more.
+fn tell_of_skipped(ctx: &Context<'_>, graph: &Graph, schedule: &Schedule<'_>, outcome: &Outcome) {
+    let mut by: BTreeMap<&Excuse, BTreeSet<NodeId>> = BTreeMap::new();
+    for id in &outcome.skipped {
+        if let Some(excuse) = ctx.excepted.skip(*id) {
+            by.entry(excuse).or_default().insert(*id);
+        }
+    }
+    for (excuse, own) in by {
+        let held = schedule.held_by(own.iter().copied());
+        let names = |ids: Vec<&NodeId>| ids.into_iter().map(|id| graph.node(*id).name()).collect();
+        let (builds, rest): (Vec<&NodeId>, Vec<&NodeId>) =
+            own.iter().partition(|id| graph.node(**id).kind() == Kind::Build);
+        let with = rest.into_iter().chain(held.iter().filter(|id| outcome.skipped.contains(id))).collect();
+        (ctx.sink)(Event::Skipped { excuse: excuse.clone(), builds: names(builds), with: names(with) });
+    }
+    tell_of_done(ctx.excepted, |id| outcome.settled.contains_key(&id), ctx.sink);
+}
+
+/// Tells which exceptions nothing needs any more, as all builds whose failure they expect are realised.
+pub fn tell_of_done(excepted: &Excepted, is_realised: impl Fn(NodeId) -> bool, sink: &Sink<'_>) {
+    for (excuse, builds) in excepted.done_with(is_realised) {
+        let selector = excuse.exception.as_deref().unwrap_or_default();
+        let what = match builds {
+            1 => format!("the build of `{selector}` succeeds although it is"),
+            builds => format!("all {builds} builds of `{selector}` succeed although they are"),
+        };
+        let text = format!("{what} expected to fail: take that back with `opb exceptions --remove {selector}`");
+        sink(Event::Notice { text });
     }
 }
 
@@ -51,7 +85,7 @@ pub fn outcome(
 ) -> Outcome {
     let mut settled = BTreeMap::new();
     let (mut held_up, mut incomplete) = (BTreeMap::new(), BTreeMap::new());
-    let (mut blocked, mut not_run) = (Vec::new(), tally.stopped);
+    let (mut blocked, mut not_run, mut skipped) = (Vec::new(), tally.stopped, BTreeSet::new());
     for id in graph.with_inputs(&order.wanted) {
         match (schedule.stage(id), schedule.key(id), schedule.outputs(id)) {
             (Stage::Settled | Stage::Done, Some(key), Some(outputs)) => {
@@ -62,11 +96,12 @@ pub fn outcome(
                 }
             }
             (Stage::Failed, ..) => {}
+            _ if schedule.is_skipped(id) => drop(skipped.insert(id)),
             (stage, ..) => {
                 not_run += 1;
                 if stage == Stage::Blocked {
                     blocked.push(id);
-                    let by: BTreeSet<NodeId> = schedule.excused_inputs(id).collect();
+                    let by: BTreeSet<NodeId> = schedule.tolerated_inputs(id).collect();
                     if !by.is_empty() && !schedule.is_excused(id) && graph.node(id).kind() != Kind::Repo {
                         held_up.insert(id, by);
                     }
@@ -85,9 +120,10 @@ pub fn outcome(
         cut_off,
         failed: tally.failures.len(),
         tolerated: tally.tolerated.len(),
+        skipped: skipped.len(),
         not_run,
     };
     let Tally { failures, tolerated, .. } = tally;
     let failures = failures.into_iter().map(|Failed { id, cause, .. }| (id, cause)).collect();
-    Outcome { counts, failures, tolerated, held_up, without: incomplete, blocked, settled, stopped }
+    Outcome { counts, failures, tolerated, held_up, without: incomplete, skipped, blocked, settled, stopped }
 }

@@ -49,6 +49,7 @@ pub use checkouts::Checkouts;
 pub use context::{Context, Job};
 pub use cpus::{Cpus, arch_of};
 pub use elsewhere::{Asked, Brought, Elsewhere, Known, Other, keep_other, settle_owed};
+pub use ending::tell_of_done;
 use ending::{outcome, tell_of_failures, tell_of_tolerated};
 pub use error::{NodeError, told};
 pub use guest::{clean, root_env};
@@ -90,6 +91,8 @@ pub struct Order {
     pub guessed: BTreeSet<NodeId>,
     /// Start nothing new once a node has failed.
     pub fail_fast: bool,
+    /// Leave out what exceptions skip: else what is wanted by name runs.
+    pub skips: bool,
     /// How many nodes a plan expects to run or to depend on others.
     pub expected: usize,
     /// Those of them that are of a foreign arch, by target.
@@ -109,6 +112,8 @@ pub struct Outcome {
     pub held_up: BTreeMap<NodeId, BTreeSet<NodeId>>,
     /// Repositories that were assembled without some of their inputs, each with those.
     pub without: BTreeMap<NodeId, BTreeSet<NodeId>>,
+    /// The nodes that did not run because of exceptions: of them, of what alone reads them, or of what they need.
+    pub skipped: BTreeSet<NodeId>,
     /// The nodes that did not run because something that they need failed.
     pub blocked: Vec<NodeId>,
     /// Keys and outputs of the settled nodes.
@@ -129,8 +134,10 @@ pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, F
     let by_kind = || remaining(graph, |id| usual_of_kind(graph.node(id).kind()));
     let priority = course.map_or_else(by_kind, |Course { priority, .. }| priority);
     let mut schedule = Schedule::new(graph, &order.wanted, &order.again, priority);
-    let holding = graph.known_failures().filter(|(_, may_fail)| may_fail.holds(&ctx.today));
-    schedule.may_fail(holding.map(|(id, _)| id).collect());
+    schedule.may_fail(ctx.excepted.may_fail(graph, &ctx.today));
+    if order.skips {
+        schedule.skip(ctx.excepted.skipped());
+    }
     if ctx.elsewhere.is_some() {
         schedule.fetch_first();
     }

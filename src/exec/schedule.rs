@@ -8,12 +8,16 @@
 //!
 //! Of some nodes it is known that they may fail. One that does, or that only such failures keep from running, is
 //! *excused*: a repository is assembled without it, and without it is another repository, with a key of its own. Everything
-//! else that reads it is blocked.
+//! else that reads it is blocked. Others are *skipped*: they do not run, and where they would have to, they are blocked from
+//! the first, and excused, as is all that reads them.
 
+mod excused;
 mod held;
 #[cfg(test)]
 mod makespan_tests;
 mod ready;
+#[cfg(test)]
+mod skip_tests;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +60,8 @@ struct Slot {
     key: Option<ActionKey>,
     outputs: Option<Outputs>,
     excused: bool,
+    /// It, or all that it waits for, is not to run.
+    skipped: bool,
     fetches: bool,
     /// Whose end made it ready.
     after: Option<NodeId>,
@@ -68,6 +74,7 @@ pub struct Schedule<'a> {
     graph: &'a Graph,
     again: BTreeSet<NodeId>,
     may_fail: BTreeSet<NodeId>,
+    skip: BTreeSet<NodeId>,
     fetches: bool,
     slots: Vec<Slot>,
     touched: VecDeque<NodeId>,
@@ -85,6 +92,7 @@ impl<'a> Schedule<'a> {
             graph,
             again: again.iter().copied().collect(),
             may_fail: BTreeSet::new(),
+            skip: BTreeSet::new(),
             fetches: false,
             slots: std::iter::repeat_with(Slot::default).take(graph.len()).collect(),
             touched: VecDeque::new(),
@@ -96,11 +104,6 @@ impl<'a> Schedule<'a> {
             schedule.want(*id, false);
         }
         schedule
-    }
-
-    /// Nodes whose failure is known.
-    pub fn may_fail(&mut self, nodes: BTreeSet<NodeId>) {
-        self.may_fail = nodes;
     }
 
     /// Bytes that are not here are first looked for elsewhere.
@@ -118,7 +121,7 @@ impl<'a> Schedule<'a> {
         self.ready.ended(id);
         self.slots[id.index()].fetches = false;
         if !self.is_stale(id) {
-            self.enter(id, Stage::Needed);
+            self.need(id);
         }
     }
 
@@ -184,16 +187,6 @@ impl<'a> Schedule<'a> {
         if excused {
             self.key_anew(id);
         }
-    }
-
-    /// Whether `id` failed as it may, or is blocked by such failures alone and may fail itself.
-    pub fn is_excused(&self, id: NodeId) -> bool {
-        self.slots[id.index()].excused
-    }
-
-    /// The inputs of `id` that are excused.
-    pub fn excused_inputs(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
-        self.graph.node(id).input_nodes().iter().copied().filter(|input| self.is_excused(*input))
     }
 
     /// The inputs without which the repository `id` is assembled; none of any other node.
@@ -293,18 +286,6 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Repositories that waited for the bytes of `id`, which was settled before it failed, have another key without it.
-    fn key_anew(&mut self, id: NodeId) {
-        self.slots[id.index()].outputs = None;
-        for consumer in self.graph.consumers(id) {
-            let slot = &mut self.slots[consumer.index()];
-            if slot.stage == Stage::Needed && self.graph.node(*consumer).kind() == Kind::Repo {
-                slot.stage = Stage::Idle;
-                (slot.key, slot.outputs) = (None, None);
-            }
-        }
-    }
-
     /// Blocks `id` where inputs failed or are blocked that it is not done without.
     fn is_blocked(&mut self, id: NodeId) -> bool {
         let gone = |input: &NodeId| matches!(self.stage(*input), Stage::Failed | Stage::Blocked);
@@ -317,17 +298,14 @@ impl<'a> Schedule<'a> {
         }
         let excused = missing.iter().all(|input| self.is_excused(*input));
         if excused && node.kind() == Kind::Repo {
+            if self.is_emptied(id) {
+                self.block(id, true, true);
+                return true;
+            }
             return false;
         }
-        let slot = &mut self.slots[id.index()];
-        // Its outputs may be known, but the bytes cannot be had: whoever reads them is blocked too.
-        slot.outputs = None;
-        slot.excused = excused && self.may_fail.contains(&id);
-        let excused = slot.excused;
-        self.enter(id, Stage::Blocked);
-        if excused {
-            self.key_anew(id);
-        }
+        let skipped = missing.iter().all(|input| self.is_skipped(*input));
+        self.block(id, excused && (skipped || self.may_fail.contains(&id)), skipped);
         true
     }
 
@@ -350,14 +328,18 @@ impl<'a> Schedule<'a> {
         let mut outputs = None;
         if let Standing::Keyed(key) = standing(node, &contents, knows)? {
             self.slots[id.index()].key = Some(key);
-            if !self.again.contains(&id) {
+            if !self.again.contains(&id) || self.skip.contains(&id) {
                 let realised = knows.realised(&[key])?.pop().flatten().map(|(outputs, _)| outputs);
                 outputs = realised.or_else(|| node.known_outputs(key));
             }
         }
-        let stage = if outputs.is_some() { Stage::Settled } else { Stage::Needed };
+        let is_settled = outputs.is_some();
         self.slots[id.index()].outputs = outputs;
-        self.enter(id, stage);
+        if is_settled {
+            self.enter(id, Stage::Settled);
+        } else {
+            self.need(id);
+        }
         Ok(())
     }
 
@@ -370,7 +352,7 @@ impl<'a> Schedule<'a> {
                 self.make_ready(id, Lane::Fetch);
                 return Ok(());
             }
-            self.enter(id, if here { Stage::Done } else { Stage::Needed });
+            if here { self.enter(id, Stage::Done) } else { self.need(id) }
         }
         Ok(())
     }

@@ -310,7 +310,8 @@ fn fail(
         Some(NodeError::FailedBefore { since, .. }) => Some(*since),
         _ => None,
     };
-    let known = graph.node(id).may_fail().and_then(|known| KnownFailure::of(known, failure.cause, &ctx.today));
+    let known = ctx.excepted.known_failure(graph.node(id));
+    let known = known.and_then(|known| KnownFailure::of(known, failure.cause, &ctx.today));
     let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
     let (node, cause, message) = (graph.node(id).name(), failure.cause, told(failure));
     // One that nobody tried again in this run has its time of before.

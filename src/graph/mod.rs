@@ -11,6 +11,7 @@
 mod amend;
 mod build;
 mod columns;
+mod excepted;
 mod order;
 mod select;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use std::sync::OnceLock;
 
 pub use amend::Amendment;
 pub use build::{ActionId, Builder, Needed, NewNode, Ready, Word};
+pub use excepted::{Excepted, builds};
 pub use order::{Circle, order};
 pub use select::{Selector, SelectorError, matches_pattern};
 pub use view::{Names, Node, NodeInput};

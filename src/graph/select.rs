@@ -90,19 +90,32 @@ impl Selector {
             && matches_pattern(&self.arch, arch)
     }
 
+    /// Whether the index of `distro` as a whole is meant, whatever is made there: no component and no arch is named.
+    pub fn is_of_index(&self, distro: &str) -> bool {
+        let is_of_any = self.subject == "*" || (self.kind == Some(Kind::Index) && self.subject == "base");
+        is_of_any && self.arch == "*" && self.takes(Kind::Index, &self.subject, distro, "")
+    }
+
+    /// Whether the source of `component` as it is in `distro` is meant: that has no arch.
+    pub fn is_of_source(&self, component: &str, distro: &str) -> bool {
+        self.arch == "*" && self.takes(Kind::Source, component, distro, "")
+    }
+
     /// The nodes that are meant, in order. May be empty.
     pub fn select(&self, graph: &Graph) -> Vec<NodeId> {
-        let meant = |id: &NodeId| {
-            let node = graph.node(*id);
-            self.kind.is_none_or(|wanted| wanted == node.kind())
-                && self.takes(
-                    node.kind(),
-                    node.subject(),
-                    node.distro().unwrap_or_default(),
-                    node.arch().unwrap_or_default(),
-                )
-        };
-        graph.ids().filter(meant).collect()
+        graph.ids().filter(|id| self.means(graph, *id)).collect()
+    }
+
+    /// Whether that node is meant.
+    pub(super) fn means(&self, graph: &Graph, id: NodeId) -> bool {
+        let node = graph.node(id);
+        self.kind.is_none_or(|wanted| wanted == node.kind())
+            && self.takes(
+                node.kind(),
+                node.subject(),
+                node.distro().unwrap_or_default(),
+                node.arch().unwrap_or_default(),
+            )
     }
 }
 

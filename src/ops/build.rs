@@ -17,6 +17,7 @@ use crate::cache::Caches;
 use crate::cost::{Saved, Spared};
 use crate::diag::Failure;
 use crate::event::{Counts, Event, Sink};
+use crate::exceptions::ExceptionKind;
 use crate::exec::{self, Archives, Checkouts, Context, Cpus, Elsewhere, Known, Order, Outcome};
 use crate::graph::NodeId;
 use crate::path::HostPath;
@@ -78,11 +79,12 @@ pub fn build(
     if let Some(clean) = all_clean(session, wish, store, &settled).filter(|_| store.owed().is_empty()) {
         // Where it cannot be kept, the next run finds the same in the same way.
         let _ = Idle::of(&session.project, store).and_then(|idle| idle.keep(session, &settled, clean));
+        exec::tell_of_done(&session.excepted, |_| true, sink);
         return Ok(nothing_at_all((session.graph.len(), clean), began, (store, &caches), sink));
     }
     let plan = halting(&caches, means.stop, || plan_knowing(session, wish, store, elsewhere, &settled))?;
     let to_come = if elsewhere.is_some() { still_to_come(wish, store, &plan) } else { 0 };
-    let expected = to_come + plan.nodes.iter().filter(|planned| planned.state != State::Clean).count();
+    let expected = to_come + plan.nodes.iter().filter(|planned| planned.may_run()).count();
     let usual = if expected == 0 { Usual::default() } else { usual(session, store, &plan)? };
     let order = Order {
         wanted: wish.wanted.clone(),
@@ -93,6 +95,7 @@ pub fn build(
         usual: usual.times,
         guessed: usual.guessed,
         fail_fast: means.fail_fast,
+        skips: true,
         expected,
         foreign: foreign(&session.graph, &plan, store, &means.cpus),
     };
@@ -102,8 +105,10 @@ pub fn build(
         sink(event);
     };
     let recorded = |event: Event| with_caches(event, &caches, &pass_on);
-    if expected == 0 {
+    // What is skipped is told by who runs the rest, also where there is none.
+    if expected == 0 && plan.skipped().next().is_none() {
         tidy(store, sink);
+        exec::tell_of_done(&session.excepted, |id| plan.of(id).is_some(), sink);
         let outcome = nothing_to_do(plan.nodes.len(), began, &recorded);
         exec::settle_owed(store)?;
         sink(Event::RunSaved { saved: recorder.finish(&outcome) });
@@ -137,6 +142,10 @@ pub fn build_idle(
 ) -> Result<Option<Outcome>, Failure> {
     let began = Instant::now();
     if !store.owed().is_empty() || !is_listed(project, store) {
+        return Ok(None);
+    }
+    // What is expected to fail and does not is told by each run.
+    if !project.exceptions()?.in_force(ExceptionKind::ExpectFailure, &project::today()).is_empty() {
         return Ok(None);
     }
     let Some(found) = Idle::of(project, store).and_then(|idle| idle.recall(project, store)) else { return Ok(None) };
@@ -261,6 +270,7 @@ pub(super) fn with_context<T>(
         elsewhere,
         now: project::now,
         today: project::today(),
+        excepted: &session.excepted,
         distros: &session.evaluated()?.distros,
         launcher,
         cpus: means.cpus.clone(),

@@ -10,7 +10,7 @@ use crate::drv::{Action, Outputs};
 use crate::exec::suites;
 use crate::graph::{NodeId, Origin};
 use crate::name::{ChannelName, DistroName, Kind, NodeName};
-use crate::plan::{Plan, State, contents_without, without};
+use crate::plan::{Plan, Planned, State, contents_without, without};
 use crate::project::today;
 use crate::publish::{Content, Naming, Part, Retention, YumSettings};
 use crate::repo::Suite;
@@ -118,7 +118,8 @@ pub fn parts(session: &Session, channel: &ChannelName) -> Result<Vec<NodeId>, Ch
 pub struct Built {
     /// Its distros, in the order of their nodes.
     pub distros: Vec<BuiltDistro>,
-    /// The nodes without whose outputs some of it was assembled, since they failed as they may; in order, each once.
+    /// The nodes without whose outputs some of it was assembled, since they failed as they may or are skipped; in order, each
+    /// once.
     pub without: Vec<NodeName>,
     /// What each node came to.
     pub plan: Plan,
@@ -135,7 +136,8 @@ pub struct BuiltDistro {
     pub part: Option<Part>,
 }
 
-/// What is built of `channel`. Where something is not built that may fail today, what was assembled without it counts.
+/// What is built of `channel`. Where something is not built that may fail today or is skipped, what was assembled without it
+/// counts.
 ///
 /// # Errors
 /// Where there is no such channel, or the store cannot be read.
@@ -148,7 +150,11 @@ pub fn built(session: &Session, store: &Store, channel: &ChannelName) -> Result<
         let node = session.graph.node(id);
         let Ok(distro) = DistroName::new(node.place()) else { continue };
         let outputs = match plan.of(id).map(|planned| (&planned.state, &planned.outputs)) {
-            Some((State::Clean, Some(outputs))) => Some(outputs.clone()),
+            Some((State::Clean, Some(outputs))) => {
+                lacking.extend(plan.without(id, &session.graph));
+                Some(outputs.clone())
+            }
+            Some((State::Skipped(_), _)) => None,
             _ => assembled_without(session, store, &plan, id)?.map(|(outputs, missing)| {
                 lacking.extend(missing);
                 outputs
@@ -217,7 +223,10 @@ fn assembled_without(
 ) -> Result<Option<(Outputs, BTreeSet<NodeId>)>, Failure> {
     let (node, today) = (session.graph.node(id), today());
     let outputs = |id: NodeId| plan.of(id).and_then(|planned| planned.outputs.as_ref());
-    let may_fail = |id: NodeId| session.graph.node(id).may_fail().is_some_and(|may_fail| may_fail.holds(&today));
+    let may_fail = |id: NodeId| {
+        let known = session.excepted.known_failure(session.graph.node(id));
+        known.is_some_and(|known| known.holds(&today)) || plan.of(id).is_some_and(Planned::is_skipped)
+    };
     let missing = without(node, &session.graph, |id| outputs(id).is_none() && may_fail(id));
     let Some(contents) = contents_without(node, outputs, |id| missing.contains(&id)) else { return Ok(None) };
     let found = store.outputs_of(&[node.action_key(None, &contents)])?.pop().flatten();

@@ -7,7 +7,7 @@ use crate::diag::{Cause, Caused, Failure, did_you_mean};
 use crate::eval::FilesError;
 use crate::eval::check::{Answer, Question, check as ask};
 use crate::name::ComponentName;
-use crate::project::{Place, Project, ProjectFiles, SETTINGS_FILE, read_text, today};
+use crate::project::{EXCEPTIONS_FILE, Place, Project, ProjectFiles, SETTINGS_FILE, read_text, today};
 
 /// Words that name nothing to check.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -52,6 +52,7 @@ pub fn check(place: &Place<'_>, words: &[String]) -> Result<Answer, Failure> {
             settings: text(SETTINGS_FILE),
             lock: (project.lock_name().cloned(), project.lock_file(), text(&project.lock_file())),
             base: base.clone(),
+            exceptions: text(EXCEPTIONS_FILE),
             look_at: &|asked| project.look_at(asked),
             today: &today(),
             watch,

@@ -21,6 +21,8 @@ pub struct Words {
     pub distros: BTreeSet<String>,
     /// Channels.
     pub channels: BTreeSet<String>,
+    /// Selectors of exceptions.
+    pub exceptions: BTreeSet<String>,
     /// Nodes; none where the project could not be evaluated.
     pub nodes: Vec<NodeName>,
 }
@@ -43,6 +45,7 @@ fn evaluated(session: &Session) -> Option<Words> {
         components: project.components.keys().map(ToString::to_string).collect(),
         distros: project.distros.keys().map(ToString::to_string).collect(),
         channels: session.project.settings.channel.keys().map(ToString::to_string).collect(),
+        exceptions: session.exceptions.all().map(|(_, selector, _)| selector.to_owned()).collect(),
         nodes: session.graph.ids().map(|id| session.graph.node(id).name()).collect(),
     })
 }
@@ -63,6 +66,7 @@ fn listed(start: &Path) -> Words {
         components: components.filter(|name| ComponentName::new(name.as_str()).is_ok()).collect(),
         distros: distros.filter(|name| DistroName::new(name.as_str()).is_ok()).collect(),
         channels: project.settings.channel.keys().map(ToString::to_string).collect(),
+        exceptions: BTreeSet::new(),
         nodes: Vec::new(),
     }
 }
@@ -143,6 +147,7 @@ mod tests {
             components: set(&["libmd", "a"]),
             distros: set(&["debian-12", "debian-13"]),
             channels: set(&["nightly"]),
+            exceptions: set(&["@debian-12"]),
             nodes: nodes.iter().map(|name| name.parse().expect("a node")).collect(),
         }
     }

@@ -157,7 +157,8 @@ fn of_graphs(
                 found.changed.push(ChangedNode { node, changes: changes.clone() });
             }
             State::Runs(_) => found.added.push(node),
-            State::Depends(_) => found.follow.push(node),
+            // Of two states of a project nothing is skipped.
+            State::Depends(_) | State::Skipped(_) => found.follow.push(node),
         }
         found.differing.push(planned.node);
     }

@@ -36,11 +36,13 @@ pub enum StateKind {
     Runs,
     /// It depends on what comes out of others.
     Depends,
+    /// An exception keeps it from running.
+    Skipped,
 }
 
 impl StateKind {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Clean, Self::Runs, Self::Depends];
+    pub const ALL: [Self; 4] = [Self::Clean, Self::Runs, Self::Depends, Self::Skipped];
 
     /// Whether `state` is one of this kind.
     pub fn is(self, state: &State) -> bool {
@@ -48,6 +50,7 @@ impl StateKind {
             State::Clean => self == Self::Clean,
             State::Runs(_) => self == Self::Runs,
             State::Depends(_) => self == Self::Depends,
+            State::Skipped(_) => self == Self::Skipped,
         }
     }
 }

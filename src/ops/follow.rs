@@ -143,7 +143,11 @@ fn run_of(store: &Store, node: &str) -> Result<Option<RunId>, Failure> {
 fn came_to(node: &RunNode) -> Ended {
     match node.outcome {
         RunOutcome::Failed | RunOutcome::Tolerated => Ended::Failed(node.fault.unwrap_or(Cause::Build)),
-        RunOutcome::Stopped | RunOutcome::Blocked | RunOutcome::NotReached | RunOutcome::Killed => Ended::Stopped,
+        RunOutcome::Stopped
+        | RunOutcome::Blocked
+        | RunOutcome::Skipped
+        | RunOutcome::NotReached
+        | RunOutcome::Killed => Ended::Stopped,
         RunOutcome::Built
         | RunOutcome::Identical
         | RunOutcome::Kept

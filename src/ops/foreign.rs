@@ -7,7 +7,7 @@ use crate::drv::Action;
 use crate::event::Foreign;
 use crate::exec::{Cpus, arch_of};
 use crate::graph::{Graph, Node, NodeId};
-use crate::plan::{Plan, State};
+use crate::plan::{Plan, Planned};
 use crate::sandbox::{Launcher, Runs, host_arch};
 use crate::store::Store;
 
@@ -18,7 +18,7 @@ const NAMED: usize = 3;
 /// all the same, as 32-bit ones, are left out. Nothing where no sandbox can be made at all: a build says so itself.
 pub fn foreign(graph: &Graph, plan: &Plan, store: &Store, cpus: &Cpus) -> Vec<Foreign> {
     let mut targets: BTreeMap<(&str, &str), Vec<NodeId>> = BTreeMap::new();
-    for planned in plan.nodes.iter().filter(|planned| planned.state != State::Clean) {
+    for planned in plan.nodes.iter().filter(|planned| Planned::may_run(planned)) {
         let node = graph.node(planned.node);
         if let (Some(distro), Some(arch)) = (node.distro(), arch_of(node, graph).filter(|arch| *arch != host_arch())) {
             targets.entry((distro, arch)).or_default().push(planned.node);

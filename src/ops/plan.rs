@@ -99,7 +99,8 @@ pub(super) fn plan_knowing(
         .asking(elsewhere)
         .within(&session.project.settings.limits);
     let knows = knows.of_project(keeping::project_of(&session.project)).retrying(wish.retry_failed);
-    let plan = plan::plan(&session.graph, &wish.wanted, &wish.again, &knows)?;
+    let skip = session.excepted.skipped();
+    let plan = plan::plan_without(&session.graph, &wish.wanted, &wish.again, &skip, &knows)?;
     if known.keep(&session.graph, &plan) || !is_listed(&session.project, store) {
         let key = |id| plan.of(id).filter(|planned| planned.outputs.is_some()).and_then(|planned| planned.key);
         keeping::keep(session, store, key)?;

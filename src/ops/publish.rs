@@ -16,6 +16,7 @@ use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::name::{ChannelName, DistroName, NodeName};
 use crate::path::HostPath;
+use crate::plan::Planned;
 use crate::project::now;
 use crate::publish::push::{self, Pushed};
 use crate::publish::{self, Generation, Part, Published, Request, SignedText, Way};
@@ -57,6 +58,8 @@ pub enum HeldBack {
         /// The node that assembles it.
         node: String,
     },
+    /// All of it is skipped, as exceptions say: that is no fault.
+    Skipped,
     /// It is not whole, or not of one piece.
     Open {
         /// What is wrong with it.
@@ -104,6 +107,7 @@ pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Resul
         let is_same = part.as_ref() == last;
         let changes = if is_same { Vec::new() } else { repo::changes(&rows(last)?, &rows(part.as_ref().or(last))?) };
         let held = match &part {
+            None if built.plan.of(node).is_some_and(Planned::is_skipped) => Some(HeldBack::Skipped),
             None => Some(HeldBack::NotBuilt { node: session.graph.node(node).to_string() }),
             Some(_) if is_same || !is_checked => None,
             Some(_) => {

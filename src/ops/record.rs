@@ -14,7 +14,8 @@ use crate::cost::{Cost, Saved};
 use crate::digest::Digest;
 use crate::drv::ActionKey;
 use crate::eval::Files;
-use crate::event::{Counts, Done, Event, Sink};
+use crate::event::{Counts, Done, Event, KnownFailure, Sink};
+use crate::exceptions::Excuse;
 use crate::exec::Outcome;
 use crate::graph::{Graph, NodeId};
 use crate::name::NodeName;
@@ -66,7 +67,7 @@ impl<'a> Recorder<'a> {
         let graph = &session.graph;
         let planned: BTreeMap<String, NodeId> =
             dirty.map(|planned| (graph.node(planned.node).to_string(), planned.node)).collect();
-        let is_recorded = !planned.is_empty() || fetches;
+        let is_recorded = plan.nodes.iter().any(Planned::may_run) || fetches;
         let (saving, clean) = Saving::of(graph, plan, is_recorded);
         let mut writer = None;
         if is_recorded {
@@ -106,10 +107,11 @@ impl<'a> Recorder<'a> {
                 RunFact::Ended(ended)
             }
             Event::NodeFailed { node, cause, message, log, known, .. } => {
-                let tolerated = known.as_ref().is_some_and(|known| known.tolerated);
-                let outcome = if tolerated { RunOutcome::Tolerated } else { RunOutcome::Failed };
+                let tolerated = known.as_ref().filter(|known| known.tolerated);
+                let outcome = if tolerated.is_some() { RunOutcome::Tolerated } else { RunOutcome::Failed };
                 let mut ended = RunNode::new(node.to_string(), outcome);
                 (ended.fault, ended.message, ended.log) = (Some(*cause), Some(message.clone()), *log);
+                ended.excuse = tolerated.map(KnownFailure::excuse);
                 ended.spared = self.was_not_clean(node);
                 ended.tries = self.tries().remove(node).map_or(0, |failed| failed as usize + 1);
                 RunFact::Ended(ended)
@@ -121,6 +123,10 @@ impl<'a> Recorder<'a> {
             Event::NodeStopped { node } => {
                 let spared = self.was_not_clean(node);
                 RunFact::Ended(RunNode { spared, ..RunNode::new(node.to_string(), RunOutcome::Stopped) })
+            }
+            Event::Skipped { excuse, builds, with } => {
+                self.skipped(excuse, builds, with);
+                return;
             }
             Event::Incomplete { node, without } => {
                 let without = without.iter().map(ToString::to_string).collect();
@@ -143,6 +149,19 @@ impl<'a> Recorder<'a> {
             self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(ended.node.clone());
         }
         self.write(&[fact]);
+    }
+
+    /// Records what does not run because of an exception, but for what has its end already.
+    fn skipped(&self, excuse: &Excuse, builds: &[NodeName], with: &[NodeName]) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = builds.iter().chain(with).map(ToString::to_string).filter(|node| ended.insert(node.clone()));
+        let facts = new.map(|node| {
+            let node = RunNode::new(node, RunOutcome::Skipped);
+            RunFact::Ended(RunNode { excuse: Some(excuse.clone()), ..node })
+        });
+        let facts: Vec<RunFact> = facts.collect();
+        drop(ended);
+        self.write(&facts);
     }
 
     /// What counts as saved of a node that is done, if anything does.
@@ -274,8 +293,8 @@ fn outcome_of(how: &Done) -> RunOutcome {
 }
 
 fn counts_of(counts: &Counts) -> RunCounts {
-    let Counts { ran, builds, fetched, cut_off, failed, tolerated, not_run, .. } = *counts;
-    RunCounts { ran, builds, fetched, cut_off, failed, tolerated, not_run }
+    let Counts { ran, builds, fetched, cut_off, failed, tolerated, skipped, not_run, .. } = *counts;
+    RunCounts { ran, builds, fetched, cut_off, failed, tolerated, skipped, not_run }
 }
 
 fn started(session: &Session, asked: &Asked, plan: &Plan, jobs: usize) -> RunStarted {
@@ -331,6 +350,7 @@ fn facts(graph: &Graph, plan: &Plan, causes: &Causes) -> Vec<RunFact> {
             State::Clean => continue,
             State::Runs(reason) => ("runs", Some(reason)),
             State::Depends(_) => ("depends", None),
+            State::Skipped(_) => ("skipped", None),
         };
         let node = graph.node(planned.node);
         let since = match reason {

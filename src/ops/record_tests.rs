@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use super::*;
 use crate::drv::Outputs;
 use crate::eval::MemoryFiles;
+use crate::exceptions::Exceptions;
+use crate::graph::Excepted;
 use crate::graph::small::{chain, id};
 use crate::name::OutputName;
 use crate::path::HostPath;
@@ -82,6 +84,8 @@ fn recorded<T>(events: &[Event], end: impl FnOnce(Recorder<'_>, &Graph) -> T) ->
     let session = Session {
         project: Project::open(folder.path()).expect("opens"),
         graph,
+        exceptions: Exceptions::default(),
+        excepted: Excepted::default(),
         warnings: Vec::new(),
         notices: Vec::new(),
         evaluated: OnceLock::new(),
@@ -120,6 +124,7 @@ fn finished(recorder: Recorder<'_>, graph: &Graph) -> Saved {
         counts: Counts::default(),
         failures: Vec::new(),
         tolerated: Vec::new(),
+        skipped: BTreeSet::new(),
         held_up: BTreeMap::new(),
         without: BTreeMap::new(),
         blocked: Vec::new(),

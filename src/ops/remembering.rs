@@ -14,9 +14,9 @@ use crate::diag::Failure;
 use crate::eval::weave::{self, Asked, Before, Looked};
 use crate::eval::{self, Only, RecipeWarning};
 use crate::fetch::Visited;
-use crate::graph::Graph;
+use crate::graph::{Excepted, Graph};
 use crate::lock::Lock;
-use crate::project::{NotedFiles, Project, Stamps, now_exact};
+use crate::project::{NotedFiles, Project, Stamps, now_exact, today};
 use crate::settings::SourceRule;
 
 /// What folders were asked for, what they answered, and what was looked at in those that are not known.
@@ -63,12 +63,14 @@ impl Session {
     /// As [`Session::open`].
     pub(super) fn remembering(project: Project, memo: Option<Memo>) -> Result<Self, Failure> {
         let began = now_exact();
+        let exceptions = project.exceptions()?;
         let Partly { known, earlier } = match memo.as_ref().map(|memo| memo.recall(&project)) {
             Some(Recalled::All(all)) => {
                 let Remembered { graph, warnings, notices, watched } = *all;
                 let is_silent = warnings.is_empty() && notices.is_empty();
                 let (evaluated, lock, watched) = (OnceLock::new(), OnceLock::new(), is_silent.then_some(watched));
-                return Ok(Self { project, graph, warnings, notices, evaluated, lock, watched });
+                let excepted = Excepted::of(&exceptions, &graph, &today());
+                return Ok(Self { project, graph, exceptions, excepted, warnings, notices, evaluated, lock, watched });
             }
             Some(Recalled::Some(partly)) => *partly,
             None => Partly::default(),
@@ -84,7 +86,8 @@ impl Session {
             let _ = memo.keep(&project, found);
         }
         let (evaluated, lock) = (in_cell(evaluated), in_cell(lock));
-        Ok(Self { project, graph, warnings, notices, evaluated, lock, watched: None })
+        let excepted = Excepted::of(&exceptions, &graph, &today());
+        Ok(Self { project, graph, exceptions, excepted, warnings, notices, evaluated, lock, watched: None })
     }
 }
 

@@ -7,10 +7,11 @@ use super::memo::Memo;
 use crate::diag::{Cause, Caused, Failure};
 use crate::eval::weave;
 use crate::eval::{self, RecipeWarning};
-use crate::graph::{Graph, NodeId, Selector, SelectorError};
+use crate::exceptions::Exceptions;
+use crate::graph::{Excepted, Graph, NodeId, Selector, SelectorError};
 use crate::lock::Lock;
 use crate::name::{DistroName, Kind, NodeName};
-use crate::project::{Project, ProjectFiles, Stamps};
+use crate::project::{Project, ProjectFiles, Stamps, today};
 
 /// A project with its graph.
 pub struct Session {
@@ -18,6 +19,10 @@ pub struct Session {
     pub project: Project,
     /// Everything that is pinned.
     pub graph: Graph,
+    /// What is excepted from the rules for a while.
+    pub exceptions: Exceptions,
+    /// What that means for the graph today.
+    pub excepted: Excepted,
     /// What may not be what the recipes' author meant.
     pub warnings: Vec<RecipeWarning>,
     /// Lines for people about the evaluation.
@@ -127,11 +132,13 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub fn with_lock(project: Project, mut evaluated: eval::Project, lock: Lock) -> Result<Self, Failure> {
+        let exceptions = project.exceptions()?;
         let woven = weave::weave(&evaluated, &lock, &project.settings, &|asked| project.look_at(asked))?;
         let warnings = std::mem::take(&mut evaluated.warnings);
         let (evaluated, lock) = (evaluated.into(), lock.into());
         let (graph, notices) = (woven.graph, woven.notices);
-        Ok(Self { graph, project, evaluated, lock, warnings, notices, watched: None })
+        let excepted = Excepted::of(&exceptions, &graph, &today());
+        Ok(Self { graph, project, exceptions, excepted, evaluated, lock, warnings, notices, watched: None })
     }
 
     /// The nodes that `selectors` mean, in order; without any, all of them.
@@ -185,7 +192,8 @@ impl Session {
         }
     }
 
-    fn nothing(&self, selector: &str) -> SelectError {
+    /// That `selector` matches nothing, with what may have been meant.
+    pub(super) fn nothing(&self, selector: &str) -> SelectError {
         let (subject, place) = selector.split_once('@').unwrap_or((selector, ""));
         let subject = subject.split_once(':').map_or(subject, |(_, subject)| subject);
         let distro = place.split('/').next().unwrap_or_default();

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::holding::{HeldPin, Holding};
 use super::pin::checkouts::Pinning;
 pub use super::pin::moves::Move;
 use super::pin::moves::moves;
@@ -39,6 +40,8 @@ pub struct Updated {
     pub lock: Lock,
     /// What moves, in order.
     pub moves: Vec<Move>,
+    /// What would have been looked at, but is held, in order.
+    pub held: Vec<HeldPin>,
     /// Lines for people, such as accepted expired release files.
     pub notices: Vec<String>,
 }
@@ -230,7 +233,8 @@ pub fn selection(words: &[String], evaluated: &eval::Project) -> Result<Selectio
 /// Works out the new lock. Writes nothing but what it fetches, into the store.
 ///
 /// # Errors
-/// Where an index or a source cannot be fetched, is not signed as it must be, or is not there. All pins then stay.
+/// Where an index or a source cannot be fetched, is not signed as it must be, or is not there, or where what was named is held.
+/// All pins then stay.
 pub fn update(
     project: &Project,
     evaluated: &eval::Project,
@@ -243,7 +247,9 @@ pub fn update(
     let mut notices = Vec::new();
     let mut pinner = Pinner { project, store, archives, notices: &mut notices };
     let mut failed: Vec<(String, Failure)> = Vec::new();
-    let distros = wanted_distros(&selection, evaluated, &before, archives)?;
+    let mut holding = Holding::of(project, evaluated)?;
+    holding.refuse(&selection, &before)?;
+    let distros = wanted_distros(&selection, evaluated, &before, archives, &mut holding)?;
     for (name, arches) in &distros {
         let Some(distro) = evaluated.distros.get(name) else { continue };
         let before = lock.distro.remove(name).unwrap_or_default();
@@ -283,7 +289,8 @@ pub fn update(
         known.retain(|source, _| wanted.contains_key(source));
         let mut index: Option<SourceIndex> = None;
         for (source, file) in &wanted {
-            if known.contains_key(source) && !again(source) {
+            let pinned = known.get(source).map(|pin| pin.facts.version.as_str());
+            if pinned.is_some() && !again(source) || holding.keeps_source(source, &name, pinned) {
                 continue;
             }
             let index = match &mut index {
@@ -317,7 +324,7 @@ pub fn update(
         }
     }
     let moves = moves(&before, &lock);
-    Ok(Updated { lock, moves, notices })
+    Ok(Updated { lock, moves, held: holding.met(), notices })
 }
 
 /// The distros to move with all arches that are to be pinned then.
@@ -326,11 +333,13 @@ fn wanted_distros(
     evaluated: &eval::Project,
     lock: &Lock,
     archives: &Archives<'_>,
+    holding: &mut Holding<'_>,
 ) -> Result<BTreeMap<DistroName, BTreeSet<Arch>>, Failure> {
     let mut wanted = selection.distros.clone();
     if wanted.is_empty() && selection.components.is_empty() {
-        wanted = lock.distro.keys().map(|name| (name.clone(), BTreeSet::new())).collect();
-        if wanted.is_empty() {
+        let free = lock.distro.keys().filter(|name| !holding.keeps_distro(name));
+        wanted = free.map(|name| (name.clone(), BTreeSet::new())).collect();
+        if lock.distro.is_empty() {
             let name = host_distro(evaluated, archives)?;
             wanted.insert(name, BTreeSet::new());
         }

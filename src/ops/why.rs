@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::text_of;
 use crate::exec::{self, walked};
-use crate::graph::{Graph, NodeId, Selector, SelectorError};
+use crate::graph::{Excepted, Graph, NodeId, Selector, SelectorError};
 use crate::name::{Kind, NodeName};
 use crate::plan::{self, Causes, Change, Earlier, Plan, Reason, State, Walked, changes, reason};
 use crate::report::causes::{CauseTold, ReasonTold, date};
@@ -87,19 +87,26 @@ pub fn why(session: &Session, store: &Store, id: NodeId) -> Result<Why, Failure>
     });
     Ok(Why {
         version: WHY_VERSION,
-        now: now(&session.graph, &plan, id, &walks, &run),
+        now: now((&session.graph, &session.excepted), &plan, id, &walks, &run),
         node: node.clone(),
         last,
         failed: attempt.map(|attempt| Failed { started: date(attempt.started), message: attempt.message }),
     })
 }
 
-fn now(graph: &Graph, plan: &Plan, id: NodeId, walks: &[Walked], run: &dyn Fn(&Earlier) -> Option<String>) -> Now {
+fn now(
+    (graph, excepted): (&Graph, &Excepted),
+    plan: &Plan,
+    id: NodeId,
+    walks: &[Walked],
+    run: &dyn Fn(&Earlier) -> Option<String>,
+) -> Now {
     let state = plan.of(id).map_or(State::Clean, |planned| planned.state.clone());
     let causes = plan::causes_reaching(graph, plan, &[id]);
     let mut told = Now {
         state: "clean",
         reason: None,
+        skip: None,
         depends_on: Vec::new(),
         own_changes: Vec::new(),
         roots: causes.roots,
@@ -117,6 +124,11 @@ fn now(graph: &Graph, plan: &Plan, id: NodeId, walks: &[Walked], run: &dyn Fn(&E
             };
             told.state = "runs";
             told.reason = Some(ReasonTold::new(&reason, graph, run));
+        }
+        State::Skipped(on) => {
+            told.state = "skipped";
+            told.skip = excepted.skip(id).cloned();
+            told.depends_on = on.iter().map(|id| graph.node(*id).to_string()).collect();
         }
         State::Depends(on) => {
             told.state = "depends";

@@ -115,7 +115,7 @@ pub fn roots_reaching(graph: &Graph, plan: &Plan, nodes: &[NodeId]) -> Vec<NodeI
             continue;
         }
         match plan.of(id).map(|planned| &planned.state) {
-            None | Some(State::Clean) => {}
+            None | Some(State::Clean | State::Skipped(_)) => {}
             Some(State::Runs(Reason::Absent { .. })) => next.extend(readers.get(&id).into_iter().flatten()),
             Some(State::Runs(_)) => roots.push(id),
             Some(State::Depends(on)) => next.extend(on),

@@ -102,7 +102,8 @@ mod tests {
                 State::Runs(reason) => {
                     lines.push(format!("{name}: {}", Theme::of(now, planned.node, reason).describe()));
                 }
-                State::Depends(_) => lines.push(format!("{name} follows")),
+                // Of two states of a project nothing is skipped.
+                State::Depends(_) | State::Skipped(_) => lines.push(format!("{name} follows")),
             }
         }
         lines.extend(compared.removed.iter().map(|id| format!("{} is gone", before.node(*id))));

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use super::{Plan, State};
+use super::{Plan, Planned};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
 
@@ -114,7 +114,7 @@ pub struct Expected {
 pub fn expected(graph: &Graph, plan: &Plan) -> Vec<NodeId> {
     let mut gone = vec![false; graph.len()];
     let mut expected = Vec::new();
-    for planned in plan.nodes.iter().filter(|planned| planned.state != State::Clean) {
+    for planned in plan.nodes.iter().filter(|planned| Planned::may_run(planned)) {
         let id = planned.node;
         let needs_gone = graph.node(id).input_nodes().iter().any(|input| gone[input.index()]);
         gone[id.index()] = plan.failed.contains_key(&id) || needs_gone;
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
     use crate::graph::Builder;
     use crate::graph::small::add;
-    use crate::plan::{Planned, Reason};
+    use crate::plan::{Reason, State};
 
     fn played(graph: &Graph, takes: &[u64], jobs: usize) -> [u64; 3] {
         let times = graph.ids().zip(takes.iter().copied()).collect();

@@ -14,6 +14,7 @@ mod compare;
 mod forecast;
 #[cfg(test)]
 pub(crate) mod in_memory;
+mod making;
 mod reason;
 mod settled;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod theme;
 pub use causes::{Cause, Causes, causes, causes_reaching, roots_reaching};
 pub use compare::{Comparison, compare};
 pub use forecast::{Course, Expected, Forecast, Lane, Places, Times, course, expected, remaining, usual_of_kind};
+pub use making::{plan, plan_without};
 pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, nearest, reason, tell, tell_all};
 pub use settled::{Remembered, Settled};
 pub use spared::{Counted, each_clean, spared};
@@ -180,6 +182,8 @@ pub enum State {
     Runs(Reason),
     /// An input is not known yet: it runs unless they come out as before.
     Depends(Vec<NodeId>),
+    /// It does not run: an exception says so, or (then these are not empty) of inputs that it needs.
+    Skipped(Vec<NodeId>),
 }
 
 /// What will happen to one node.
@@ -195,6 +199,18 @@ pub struct Planned {
     pub outputs: Option<Outputs>,
     /// What its realisation took; `None` where it has none: its outputs can be known without.
     pub cost: Option<Cost>,
+}
+
+impl Planned {
+    /// Whether it is skipped.
+    pub fn is_skipped(&self) -> bool {
+        matches!(self.state, State::Skipped(_))
+    }
+
+    /// Whether it will run, or may.
+    pub fn may_run(&self) -> bool {
+        matches!(self.state, State::Runs(_) | State::Depends(_))
+    }
 }
 
 /// What will happen to the wanted nodes and all that they need, inputs first.
@@ -213,178 +229,26 @@ impl Plan {
         self.nodes.binary_search_by_key(&node, |planned| planned.node).ok().map(|place| &self.nodes[place])
     }
 
-    /// How many nodes are clean, will run, and depend on others.
+    /// How many nodes are clean, will run, and depend on others. Those that are skipped are in none of these.
     pub fn counts(&self) -> (usize, usize, usize) {
         self.nodes.iter().fold((0, 0, 0), |(clean, runs, depends), planned| match planned.state {
             State::Clean => (clean + 1, runs, depends),
             State::Runs(_) => (clean, runs + 1, depends),
             State::Depends(_) => (clean, runs, depends + 1),
+            State::Skipped(_) => (clean, runs, depends),
         })
     }
-}
 
-/// Plans `wanted` and all that they need. Nodes in `again` run although they are realised.
-///
-/// # Errors
-/// Where the store cannot be read.
-pub fn plan<K: Knowledge>(graph: &Graph, wanted: &[NodeId], again: &[NodeId], knows: &K) -> Result<Plan, K::Error> {
-    let order = graph.with_inputs(wanted);
-    let mut planned: Vec<Option<Planned>> = vec![None; graph.len()];
-    let again: BTreeSet<NodeId> = again.iter().copied().collect();
-    recall(graph, &order, &again, knows, &mut planned);
-    let rest: Vec<NodeId> = order.iter().copied().filter(|id| planned[id.index()].is_none()).collect();
-    let mut failed = BTreeMap::new();
-    for level in levels(graph, &rest) {
-        let running = settle_level(graph, &level, &again, knows, &mut planned)?;
-        for (id, fingerprint) in running {
-            failed.extend(knows.failed(graph.node(id), fingerprint)?.map(|since| (id, since)));
-        }
+    /// The nodes that are skipped, in order.
+    pub fn skipped(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.iter().filter(|planned| planned.is_skipped()).map(|planned| planned.node)
     }
-    want_bytes(graph, &order, knows, &mut planned)?;
-    // Not flattened, which would copy all of it.
-    #[expect(clippy::filter_map_identity, reason = "collected where it lies")]
-    let nodes = planned.into_iter().filter_map(|planned| planned).collect();
-    Ok(Plan { nodes, failed })
-}
 
-/// Settles what comes to what it came to before, as do all nodes that it needs.
-fn recall<K: Knowledge>(
-    graph: &Graph,
-    order: &[NodeId],
-    again: &BTreeSet<NodeId>,
-    knows: &K,
-    planned: &mut [Option<Planned>],
-) {
-    for id in order.iter().filter(|id| !again.contains(id)) {
-        let node = graph.node(*id);
-        if node.input_nodes().iter().all(|input| planned[input.index()].is_some())
-            && let Some(Remembered { key, outputs, cost }) = knows.remembered(node)
-        {
-            planned[id.index()] =
-                Some(Planned { node: *id, state: State::Clean, key: Some(key), outputs: Some(outputs), cost });
+    /// The inputs without which the repository `id` is planned, as they are skipped; none of any other node.
+    pub fn without(&self, id: NodeId, graph: &Graph) -> BTreeSet<NodeId> {
+        match graph.node(id).kind() {
+            Kind::Repo => without(graph.node(id), graph, |id| self.of(id).is_some_and(Planned::is_skipped)),
+            _ => BTreeSet::new(),
         }
     }
-}
-
-/// The nodes of `order` by the length of the longest path to a node without inputs.
-fn levels(graph: &Graph, order: &[NodeId]) -> Vec<Vec<NodeId>> {
-    let mut depth = vec![0usize; graph.len()];
-    let mut levels: Vec<Vec<NodeId>> = Vec::new();
-    for id in order {
-        let own = graph.node(*id).input_nodes().iter().map(|input| depth[input.index()] + 1).max().unwrap_or(0);
-        depth[id.index()] = own;
-        if levels.len() <= own {
-            levels.resize(own + 1, Vec::new());
-        }
-        levels[own].push(*id);
-    }
-    levels
-}
-
-/// Returns the nodes that run for what they are, with their fingerprints.
-fn settle_level<K: Knowledge>(
-    graph: &Graph,
-    level: &[NodeId],
-    again: &BTreeSet<NodeId>,
-    knows: &K,
-    planned: &mut [Option<Planned>],
-) -> Result<Vec<(NodeId, Fingerprint)>, K::Error> {
-    let mut running = Vec::new();
-    let mut known: Vec<(Node<'_>, Vec<Digest>)> = Vec::new();
-    for id in level {
-        let node = graph.node(*id);
-        let settled = |input: NodeId| planned[input.index()].as_ref().and_then(|planned| planned.outputs.as_ref());
-        let state = match contents(node, settled) {
-            None => {
-                let mut on: Vec<NodeId> =
-                    node.input_nodes().iter().filter(|id| settled(**id).is_none()).copied().collect();
-                on.sort_unstable();
-                on.dedup();
-                State::Depends(on)
-            }
-            Some(contents) => {
-                known.push((node, contents));
-                State::Clean
-            }
-        };
-        planned[id.index()] = Some(Planned { node: *id, state, key: None, outputs: None, cost: None });
-    }
-    let mut keyed: Vec<(NodeId, Vec<Digest>, ActionKey)> = Vec::new();
-    for (standing, (node, contents)) in std::iter::zip(standings(&known, knows)?, known) {
-        match standing {
-            Standing::Keyed(key) => keyed.push((node.node_id(), contents, key)),
-            Standing::Unnumbered(fingerprint) => {
-                running.push((node.node_id(), fingerprint));
-                let reason = why(node, &contents, knows)?;
-                if let Some(planned) = planned[node.node_id().index()].as_mut() {
-                    planned.state = State::Runs(reason);
-                }
-            }
-        }
-    }
-    let keys: Vec<ActionKey> = keyed.iter().map(|(.., key)| *key).collect();
-    for ((id, contents, key), realised) in std::iter::zip(keyed, knows.realised(&keys)?) {
-        let Some(planned) = planned[id.index()].as_mut() else { continue };
-        planned.key = Some(key);
-        if again.contains(&id) {
-            planned.state = State::Runs(Reason::Again);
-            continue;
-        }
-        (planned.outputs, planned.cost) = realised.unzip();
-        planned.outputs = planned.outputs.take().or_else(|| graph.node(id).known_outputs(key));
-        if planned.outputs.is_none() {
-            running.push((id, graph.node(id).fingerprint(&contents)));
-            // Only here: for a clean node the answer would be thrown away.
-            planned.state = State::Runs(why(graph.node(id), &contents, knows)?);
-        }
-    }
-    Ok(running)
-}
-
-fn why<K: Knowledge>(node: Node<'_>, contents: &[Digest], knows: &K) -> Result<Reason, K::Error> {
-    let now: Vec<Option<Digest>> = contents.iter().copied().map(Some).collect();
-    Ok(reason(&knows.earlier(node)?, &crate::drv::text_of(&node.derivation(), &now)))
-}
-
-/// Turns clean nodes whose bytes are absent into running ones where a consumer that certainly runs reads them.
-fn want_bytes<K: Knowledge>(
-    graph: &Graph,
-    order: &[NodeId],
-    knows: &K,
-    planned: &mut [Option<Planned>],
-) -> Result<(), K::Error> {
-    let mut readers: Vec<Option<NodeId>> = vec![None; graph.len()];
-    let mut seen = BTreeMap::new();
-    for id in order.iter().rev() {
-        let node = graph.node(*id);
-        let Some(own) = planned[id.index()].as_mut() else { continue };
-        if own.state == State::Clean
-            && let (Some(reader), Some(key), Some(outputs)) = (readers[id.index()], own.key, &own.outputs)
-            && !is_present(node, key, outputs, knows, &mut seen)?
-        {
-            own.state = State::Runs(Reason::Absent { reader });
-        }
-        if matches!(own.state, State::Runs(_)) {
-            for input in node.input_nodes() {
-                readers[input.index()].get_or_insert(*id);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether the bytes are here; asked for once where many nodes came to the same content.
-fn is_present<K: Knowledge>(
-    node: Node<'_>,
-    key: ActionKey,
-    outputs: &Outputs,
-    knows: &K,
-    seen: &mut BTreeMap<Outputs, bool>,
-) -> Result<bool, K::Error> {
-    if let Some(is_here) = seen.get(outputs) {
-        return Ok(*is_here);
-    }
-    let is_here = knows.present(node, key, outputs)?;
-    seen.insert(outputs.clone(), is_here);
-    Ok(is_here)
 }

@@ -7,8 +7,13 @@ use crate::graph::Builder;
 use crate::graph::small::{add, chain, id};
 
 fn states(graph: &Graph, again: &[NodeId], knows: &InMemory) -> Vec<String> {
+    told(graph, again, &[], knows)
+}
+
+/// The same without the nodes of `skip`.
+fn told(graph: &Graph, again: &[NodeId], skip: &[NodeId], knows: &InMemory) -> Vec<String> {
     let wanted: Vec<NodeId> = graph.ids().collect();
-    let Ok(plan) = plan(graph, &wanted, again, knows);
+    let Ok(plan) = plan_without(graph, &wanted, again, &skip.iter().copied().collect(), knows);
     let names = |ids: &[NodeId]| ids.iter().map(|id| graph.node(*id).to_string()).collect::<Vec<_>>().join(", ");
     let told = plan.nodes.iter().map(|planned| {
         let name = graph.node(planned.node);
@@ -16,6 +21,7 @@ fn states(graph: &Graph, again: &[NodeId], knows: &InMemory) -> Vec<String> {
             State::Clean => format!("{name} clean"),
             State::Runs(reason) => format!("{name} runs: {}", describe(reason, graph)),
             State::Depends(on) => format!("{name} depends on {}", names(on)),
+            State::Skipped(on) => format!("{name} skipped {}", names(on)),
         }
     });
     told.collect()
@@ -161,4 +167,53 @@ fn keys_are_asked_for_in_one_batch_for_each_level() {
     knows.run_all(&graph);
     assert_eq!(dirty(&graph, &knows), Vec::<String>::new());
     assert_eq!(knows.batches.get(), 2);
+}
+
+#[test]
+fn what_is_skipped_and_what_needs_it_does_not_run_and_the_rest_goes_on() {
+    let graph = chain("1");
+    let [a, c, repo] = ["build:a@d/amd64", "build:c@d/amd64", "repo:nightly@d"].map(|name| id(&graph, name));
+    let mut knows = InMemory::default();
+    let dirty = |skip: &[NodeId], knows: &InMemory| -> Vec<String> {
+        told(&graph, &[], skip, knows).into_iter().filter(|line| !line.ends_with(" clean")).collect()
+    };
+    assert_eq!(
+        dirty(&[a], &knows),
+        [
+            "build:a@d/amd64 skipped ",
+            "root:b@d/amd64 skipped build:a@d/amd64",
+            "build:b@d/amd64 skipped root:b@d/amd64",
+            "build:c@d/amd64 runs: never built",
+            "repo:nightly@d depends on build:c@d/amd64",
+        ]
+    );
+    assert_eq!(
+        dirty(&[a, c], &knows).last().map(String::as_str),
+        Some("repo:nightly@d skipped build:a@d/amd64, build:b@d/amd64, build:c@d/amd64"),
+        "nothing of it is left"
+    );
+    // The repository without them is one of its own, and is there once it was assembled.
+    let absent = crate::drv::absent();
+    let made = |knows: &mut InMemory, id: NodeId, contents: &[Digest]| {
+        let (_, outputs) = knows.run(graph.node(id), contents, "x");
+        outputs.values().next().copied().expect("one output")
+    };
+    let of_c = made(&mut knows, c, &[]);
+    assert_eq!(dirty(&[a], &knows)[3..], ["repo:nightly@d runs: never built"]);
+    made(&mut knows, repo, &[absent, absent, of_c]);
+    assert_eq!(dirty(&[a], &knows).len(), 3);
+    let wanted: Vec<NodeId> = graph.ids().collect();
+    let Ok(plan) = plan_without(&graph, &wanted, &[], &BTreeSet::from([a]), &knows);
+    assert_eq!((plan.counts(), plan.skipped().count()), ((4, 0, 0), 3));
+    assert_eq!(plan.without(repo, &graph), BTreeSet::from([a, id(&graph, "build:b@d/amd64")]));
+    assert_eq!((plan.without(c, &graph), expected(&graph, &plan)), (BTreeSet::new(), Vec::new()));
+}
+
+#[test]
+fn what_is_realised_is_clean_although_it_is_skipped() {
+    let graph = chain("1");
+    let mut knows = InMemory::default();
+    knows.run_all(&graph);
+    let all: Vec<NodeId> = graph.ids().collect();
+    assert!(told(&graph, &all, &all, &knows).iter().all(|line| line.ends_with(" clean")), "also where it is asked for");
 }

@@ -56,6 +56,7 @@ pub fn state_word(state: &State) -> &'static str {
         State::Clean => "clean",
         State::Runs(_) => "runs",
         State::Depends(_) => "depends",
+        State::Skipped(_) => "skipped",
     }
 }
 

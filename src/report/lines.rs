@@ -5,7 +5,8 @@ use super::foreign::foreign;
 use super::{count, duration, plain, size};
 use crate::cost::{Cost, Saved};
 use crate::event::{CacheUse, Counts, Done, Event, KnownFailure, RootFailure};
-use crate::name::NodeName;
+use crate::exceptions::Excuse;
+use crate::name::{Kind, NodeName};
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,9 @@ pub enum Verbosity {
     /// Starts and phases too.
     Verbose,
 }
+
+/// How many builds of an exception are named.
+const MOST_SKIPPED: usize = 5;
 
 /// The lines of an event, without the last newline; `None` where `verbosity` leaves it out.
 pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
@@ -75,14 +79,16 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
         }
         Event::NodeHeldUp { node, by, not_run } => Some(format!(
             "blocked {node}\n  needs {}, whose failure is tolerated; that this does not run is not\n  help: mend what \
-             fails, or give `{}` a `may_fail` of its own{}",
+             fails, or give `{subject}` a `may_fail` of its own, or for a while `opb expect-failure {subject}`{}",
             listed(by),
-            node.subject,
-            held(*not_run, None)
+            held(*not_run, None),
+            subject = node.subject
         )),
-        Event::Incomplete { node, without } => {
-            Some(format!("lacking {node}\n  assembled without {}, as `may_fail` allows", listed(without)))
-        }
+        Event::Incomplete { node, without } => Some(format!(
+            "lacking {node}\n  assembled without {}, as `may_fail` or an exception allows",
+            listed(without)
+        )),
+        Event::Skipped { excuse, builds, with } => Some(skipped(excuse, builds, with)),
         Event::NodeKnown { node, cache, .. } => {
             at(Verbosity::Verbose, format!("known   {}: {} has its result", plain(node), plain(cache)))
         }
@@ -140,10 +146,28 @@ fn listed(names: &[NodeName]) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// What an exception keeps from running: its builds, and how many nodes besides.
+fn skipped(excuse: &Excuse, builds: &[NodeName], with: &[NodeName]) -> String {
+    let selector = plain(excuse.exception.as_deref().unwrap_or_default());
+    let mut text = format!("skipped {selector}  {}", plain(&excuse.to_string()));
+    for build in builds.iter().take(MOST_SKIPPED) {
+        text += &format!("\n  {build}");
+    }
+    if builds.len() > MOST_SKIPPED {
+        text += &format!("\n  and {}", count(builds.len() - MOST_SKIPPED, "other build"));
+    }
+    let others = with.iter().filter(|node| node.kind == Kind::Build).count();
+    text + held(with.len(), Some(others)).as_str()
+}
+
 /// What stands behind the name of a node whose failure is known.
 fn known_failure(known: &KnownFailure) -> String {
     let why = plain(&known.why);
     match &known.until {
+        Some(until) if known.exception.is_some() => {
+            let exception = plain(known.exception.as_deref().unwrap_or_default());
+            format!("  (tolerated until {until} by the exception `{exception}`: {why})")
+        }
         Some(until) if known.tolerated => format!("  (tolerated until {until}: {why})"),
         Some(until) => format!("  (no longer tolerated: `may_fail`, {why}, expired on {until})"),
         None => format!("  (tolerated: {why})"),
@@ -154,7 +178,11 @@ fn known_failure(known: &KnownFailure) -> String {
 pub fn result(counts: &Counts, milliseconds: u64) -> String {
     let time = duration(milliseconds);
     if counts.ran + counts.fetched + counts.failed + counts.tolerated + counts.not_run == 0 {
-        return format!("nothing to do: {}, all clean ({time})", count(counts.nodes, "node"));
+        let nodes = count(counts.nodes - counts.skipped.min(counts.nodes), "node");
+        return match counts.skipped {
+            0 => format!("nothing to do: {nodes}, all clean ({time})"),
+            skipped => format!("nothing to do: {nodes} clean, {skipped} skipped ({time})"),
+        };
     }
     let mut parts = vec![format!("{} ran ({})", count(counts.ran, "node"), count(counts.builds, "package build"))];
     if counts.fetched > 0 {
@@ -169,6 +197,9 @@ pub fn result(counts: &Counts, milliseconds: u64) -> String {
     }
     if counts.tolerated > 0 {
         parts.push(format!("{} failed as they may", counts.tolerated));
+    }
+    if counts.skipped > 0 {
+        parts.push(format!("{} skipped", counts.skipped));
     }
     if counts.not_run > 0 {
         parts.push(format!("{} not run", counts.not_run));
@@ -206,6 +237,52 @@ pub fn saved(saved: &Saved) -> String {
 mod tests {
     use super::*;
     use crate::cost::Spared;
+
+    #[test]
+    fn what_an_exception_does_is_told_with_its_reason() {
+        let build = |number: usize| format!("build:a{number}@d/amd64").parse().expect("a name");
+        let excuse = |until: &str| Excuse {
+            why: "upstream #77".to_owned(),
+            until: Some(until.to_owned()),
+            exception: Some("a*".to_owned()),
+        };
+        let skipped = |builds: usize, with: usize| Event::Skipped {
+            excuse: excuse("2027-01-15"),
+            builds: (0..builds).map(build).collect(),
+            with: (0..with).map(build).collect(),
+        };
+        let Excuse { why, until, exception } = excuse("2027-01-15");
+        let failed = Event::NodeFailed {
+            node: build(1),
+            cause: crate::diag::Cause::Build,
+            message: "no".to_owned(),
+            log: None,
+            known: Some(KnownFailure { why, until, tolerated: true, exception }),
+            since: None,
+            milliseconds: 7,
+            tries: 1,
+        };
+        let counts = Counts { nodes: 9, clean: 6, skipped: 3, ..Counts::default() };
+        let finished = |counts| Event::RunFinished { counts, milliseconds: 80 };
+        let told =
+            [skipped(1, 0), skipped(7, 1), failed, finished(counts), finished(Counts { ran: 1, clean: 5, ..counts })];
+        let told = told.map(|event| line(&event, Verbosity::Quiet).unwrap_or_default());
+        insta::assert_snapshot!(told.join("\n"), @r"
+        skipped a*  until 2027-01-15: upstream #77
+          build:a0@d/amd64
+        skipped a*  until 2027-01-15: upstream #77
+          build:a0@d/amd64
+          build:a1@d/amd64
+          build:a2@d/amd64
+          build:a3@d/amd64
+          build:a4@d/amd64
+          and 2 other builds
+          not run because of it: 1 node (1 package build)
+        failed  build:a1@d/amd64  7 ms  (tolerated until 2027-01-15 by the exception `a*`: upstream #77)
+        nothing to do: 6 nodes clean, 3 skipped (80 ms)
+        1 node ran (0 package builds), 5 clean, 3 skipped, in 80 ms
+        ");
+    }
 
     #[test]
     fn what_was_saved_is_one_line() {

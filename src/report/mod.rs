@@ -15,6 +15,7 @@ pub mod closure;
 pub mod diff;
 pub mod doctor;
 pub mod events;
+pub mod exceptions;
 pub mod fetch;
 pub mod foreign;
 pub mod graph;

@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use super::causes::{CauseTold, ReasonTold, date, lines, totals};
 use super::foreign::foreign;
-use super::{count, duration, size};
+use super::{count, duration, plain, size};
 use crate::event::Foreign;
-use crate::graph::{Graph, NodeId};
+use crate::exceptions::Excuse;
+use crate::graph::{Excepted, Graph, NodeId};
+use crate::name::Kind;
 use crate::plan::{Causes, Earlier, Expected, Plan, Planned, State, describe};
 
 /// The version of the JSON form.
@@ -29,7 +31,7 @@ struct JsonPlan<'a> {
     counts: JsonCounts,
     causes: Vec<CauseTold>,
     foreign: &'a [Foreign],
-    nodes: Vec<JsonNode>,
+    nodes: Vec<JsonNode<'a>>,
 }
 
 #[derive(Serialize)]
@@ -37,12 +39,13 @@ struct JsonCounts {
     clean: usize,
     runs: usize,
     depends: usize,
+    skipped: usize,
     roots: usize,
     dragged: usize,
 }
 
 #[derive(Serialize)]
-struct JsonNode {
+struct JsonNode<'a> {
     node: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,25 +56,40 @@ struct JsonNode {
     /// When it failed as it is, in seconds since 1970: it is not tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<i64>,
+    /// Why it does not run, where an exception says so of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skip: Option<&'a Excuse>,
 }
 
 /// The plan: a line for each node that runs or may run where they are few or `all` are wanted, else one for each root
 /// cause; and one that counts. Behind it what is of a foreign arch.
-pub fn text(graph: &Graph, plan: &Plan, causes: &Causes, foreign: &[Foreign], (all, width): (bool, usize)) -> String {
+pub fn text(
+    (graph, excepted): (&Graph, &Excepted),
+    plan: &Plan,
+    causes: &Causes,
+    foreign: &[Foreign],
+    (all, width): (bool, usize),
+) -> String {
     let last: String = foreign.iter().map(|told| format!("{}\n", self::foreign(told))).collect();
     let last = format!("{}\n{last}", summary(plan));
     let (_, runs, depends) = plan.counts();
-    if all || runs + depends <= MOST_LISTED {
-        return format!("{}{last}", listed(graph, plan));
+    let is_listed = all || runs + depends <= MOST_LISTED;
+    let skipped = told_of_skipped(graph, plan, all);
+    let length = |id: NodeId| graph.node(id).name_length();
+    let dirty = plan.nodes.iter().filter(|planned| is_listed && planned.may_run()).map(|planned| planned.node);
+    let name_width = dirty.chain(skipped.iter().copied()).map(length).max().unwrap_or(0);
+    let skipped = self::skipped((graph, excepted), plan, &skipped, all, name_width);
+    if is_listed {
+        return format!("{}{skipped}{last}", listed(graph, plan, name_width));
     }
     let told: Vec<CauseTold> = causes.causes.iter().map(|cause| CauseTold::new(cause, graph)).collect();
     let mut text = lines(&told, NAMED, "", width);
     let _ = writeln!(text, "{}; `--all` lists every node", totals(causes.roots, causes.dragged));
-    format!("{text}{last}")
+    format!("{text}{skipped}{last}")
 }
 
 /// The plan as JSON.
-pub fn json(graph: &Graph, plan: &Plan, causes: &Causes, foreign: &[Foreign]) -> String {
+pub fn json((graph, excepted): (&Graph, &Excepted), plan: &Plan, causes: &Causes, foreign: &[Foreign]) -> String {
     let (clean, runs, depends) = plan.counts();
     let from = |_: &Earlier| None;
     let nodes = plan.nodes.iter().filter_map(|planned| {
@@ -79,7 +97,9 @@ pub fn json(graph: &Graph, plan: &Plan, causes: &Causes, foreign: &[Foreign]) ->
             State::Clean => return None,
             State::Runs(reason) => ("runs", Some(ReasonTold::new(reason, graph, &from)), Vec::new()),
             State::Depends(on) => ("depends", None, on.iter().map(|id| name(graph, *id)).collect()),
+            State::Skipped(on) => ("skipped", None, on.iter().map(|id| name(graph, *id)).collect()),
         };
+        let skip = if planned.is_skipped() { excepted.skip(planned.node) } else { None };
         let node = name(graph, planned.node);
         Some(JsonNode {
             node,
@@ -88,11 +108,19 @@ pub fn json(graph: &Graph, plan: &Plan, causes: &Causes, foreign: &[Foreign]) ->
             depends_on: on,
             causes: causes.of(planned.node),
             failed: plan.failed.get(&planned.node).copied(),
+            skip,
         })
     });
     let whole = JsonPlan {
         version: PLAN_VERSION,
-        counts: JsonCounts { clean, runs, depends, roots: causes.roots, dragged: causes.dragged },
+        counts: JsonCounts {
+            clean,
+            runs,
+            depends,
+            skipped: plan.skipped().count(),
+            roots: causes.roots,
+            dragged: causes.dragged,
+        },
         causes: causes.causes.iter().map(|cause| CauseTold::new(cause, graph)).collect(),
         foreign,
         nodes: nodes.collect(),
@@ -100,14 +128,12 @@ pub fn json(graph: &Graph, plan: &Plan, causes: &Causes, foreign: &[Foreign]) ->
     serde_json::to_string_pretty(&whole).expect("plain structs") + "\n"
 }
 
-fn listed(graph: &Graph, plan: &Plan) -> String {
+fn listed(graph: &Graph, plan: &Plan, width: usize) -> String {
     let mut text = String::new();
-    let dirty = || plan.nodes.iter().filter(|planned| planned.state != State::Clean);
-    let width = dirty().map(|planned| graph.node(planned.node).name_length()).max().unwrap_or(0);
-    for Planned { node, state, .. } in dirty() {
+    for Planned { node, state, .. } in &plan.nodes {
         let name = name(graph, *node);
         let _ = match state {
-            State::Clean => Ok(()),
+            State::Clean | State::Skipped(_) => Ok(()),
             State::Runs(_) if plan.failed.contains_key(node) => {
                 let since = date(plan.failed[node]);
                 writeln!(text, "failed   {name:width$}  on {since}, and nothing changed since: not tried again")
@@ -119,18 +145,46 @@ fn listed(graph: &Graph, plan: &Plan) -> String {
     text
 }
 
+/// The nodes that are skipped and have a line: builds and repositories, with `all` every one.
+fn told_of_skipped(graph: &Graph, plan: &Plan, all: bool) -> Vec<NodeId> {
+    let is_told = |id: &NodeId| all || matches!(graph.node(*id).kind(), Kind::Build | Kind::Repo);
+    plan.skipped().filter(is_told).collect()
+}
+
+/// A line for each of `told`, or where these are many and not `all` are wanted, one for all of them.
+fn skipped((graph, excepted): (&Graph, &Excepted), plan: &Plan, told: &[NodeId], all: bool, width: usize) -> String {
+    if told.len() > MOST_LISTED && !all {
+        return format!("skip     {}, as exceptions say; `--all` lists them\n", count(told.len(), "node"));
+    }
+    let line = |id: &NodeId| {
+        let name = name(graph, *id);
+        let why = match (excepted.skip(*id), plan.of(*id).map(|planned| &planned.state)) {
+            (Some(excuse), _) => plain(&excuse.to_string()),
+            (None, Some(State::Skipped(on))) => format!("with {}", names(graph, on)),
+            (None, _) => String::new(),
+        };
+        format!("skip     {name:width$}  {why}\n")
+    };
+    told.iter().map(line).collect()
+}
+
 /// `nothing to do: 24 nodes, all clean`, or how many run, depend and are clean.
 pub fn summary(plan: &Plan) -> String {
     let (clean, runs, depends) = plan.counts();
-    if runs + depends == 0 {
+    let skipped = plan.skipped().count();
+    if runs + depends == 0 && skipped == 0 {
         return format!("nothing to do: {}, all clean", count(clean, "node"));
     }
+    if runs + depends == 0 {
+        return format!("nothing to do: {} clean, {skipped} skipped", count(clean, "node"));
+    }
+    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} are skipped") };
     let failed = match plan.failed.len() {
         0 => String::new(),
         failed => format!(" {failed} failed before (`--retry-failed` tries them again),"),
     };
     let will_run = count(runs - plan.failed.len(), "node");
-    format!("{will_run} will run,{failed} {depends} depend on what comes out, {clean} are clean")
+    format!("{will_run} will run,{failed} {depends} depend on what comes out, {clean} are clean{skipped}")
 }
 
 /// What a run is going to take: empty where nothing would run.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::causes::{CauseTold, date, lines, totals};
 use super::{Side, columns, count, duration, plain, wrapped};
 use crate::drv::Outputs;
+use crate::exceptions::Excuse;
 use crate::plan::Change;
 use crate::store::runs::{Run, RunCause, RunChange, RunEnd, RunHead, RunOf, RunOutcome, RunState};
 
@@ -73,6 +74,7 @@ struct JsonCounts {
     cut_off: usize,
     failed: usize,
     tolerated: usize,
+    skipped: usize,
     not_run: usize,
 }
 
@@ -94,6 +96,7 @@ struct JsonNode {
     message: Option<String>,
     log: Option<String>,
     without: Vec<String>,
+    excuse: Option<Excuse>,
 }
 
 /// Runs as a table, a line each.
@@ -163,6 +166,9 @@ pub fn text(run: &Run, all: bool, width: usize) -> String {
         if !node.without.is_empty() {
             text += &wrapped(&plain(&format!("without {}", node.without.join(", "))), "    ", "    ", width);
         }
+        if let Some(excuse) = node.ended.as_ref().and_then(|ended| ended.excuse.as_ref()) {
+            text += &wrapped(&plain(&excused(excuse)), "    ", "    ", width);
+        }
         if let Some(message) = node.ended.as_ref().and_then(|ended| ended.message.as_ref()) {
             text += &wrapped(&plain(message.lines().next().unwrap_or_default()), "    ", "    ", width);
         }
@@ -218,6 +224,7 @@ pub fn outcome_word(outcome: RunOutcome) -> &'static str {
         RunOutcome::CutOff => "cut-off",
         RunOutcome::Failed => "failed",
         RunOutcome::Tolerated => "tolerated",
+        RunOutcome::Skipped => "skipped",
         RunOutcome::Stopped => "stopped",
         RunOutcome::Blocked => "blocked",
         RunOutcome::NotReached => "not-reached",
@@ -233,14 +240,26 @@ fn is_failed(run: &Run, node: &RunOf) -> bool {
     matches!(run.outcome(node), Some(RunOutcome::Failed | RunOutcome::Tolerated))
 }
 
-/// Whether a node is listed without being asked for: what did not run is told by its count.
+/// Whether a node is listed without being asked for: what did not run is told by its count, but for builds that are skipped.
 fn is_told(run: &Run, node: &RunOf) -> bool {
     !node.without.is_empty()
-        || !matches!(run.outcome(node), Some(RunOutcome::CutOff | RunOutcome::Blocked | RunOutcome::NotReached))
+        || match run.outcome(node) {
+            Some(RunOutcome::CutOff | RunOutcome::Blocked | RunOutcome::NotReached) => false,
+            Some(RunOutcome::Skipped) => node.node.starts_with("build:"),
+            _ => true,
+        }
 }
 
 fn position(run: &Run, node: &str) -> usize {
     run.place(node).unwrap_or(usize::MAX)
+}
+
+/// Why something may be as it is, and who says so.
+fn excused(excuse: &Excuse) -> String {
+    match &excuse.exception {
+        Some(selector) => format!("exception `{selector}` {excuse}"),
+        None => format!("`may_fail` {excuse}"),
+    }
 }
 
 /// How a run ended, in a word.
@@ -267,6 +286,7 @@ fn came_to(head: &RunHead) -> String {
         (counts.cut_off, "cut off"),
         (counts.failed, "failed"),
         (counts.tolerated, "failed as they may"),
+        (counts.skipped, "skipped"),
         (counts.not_run, "not run"),
     ];
     parts.extend(others.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
@@ -316,7 +336,7 @@ fn json_head(head: &RunHead) -> JsonHead {
             let counts = finished.counts;
             let (ran, builds, cut_off) = (counts.ran, counts.builds, counts.cut_off);
             let (failed, tolerated, not_run) = (counts.failed, counts.tolerated, counts.not_run);
-            JsonCounts { ran, builds, cut_off, failed, tolerated, not_run }
+            JsonCounts { ran, builds, cut_off, failed, tolerated, skipped: counts.skipped, not_run }
         }),
     }
 }
@@ -340,5 +360,6 @@ fn json_node(run: &Run, node: &RunOf) -> JsonNode {
         message: ended.and_then(|ended| ended.message.clone()),
         log: ended.and_then(|ended| ended.log).map(|log| log.to_string()),
         without: node.without.clone(),
+        excuse: ended.and_then(|ended| ended.excuse.clone()),
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::causes::{CauseTold, Compared, ReasonTold, lines, some_of, totals};
 use super::{count, duration, plain, wrapped};
+use crate::exceptions::Excuse;
 use crate::plan::{Change, tell_all};
 
 /// The version of the JSON form.
@@ -34,12 +35,15 @@ pub struct Why {
 /// What would happen to a node now.
 #[derive(Debug, Clone, Serialize)]
 pub struct Now {
-    /// `clean`, `runs` or `depends`.
+    /// `clean`, `runs`, `depends` or `skipped`.
     pub state: &'static str,
+    /// Why it does not run, where an exception says so of it, or of what alone reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip: Option<Excuse>,
     /// Why it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonTold>,
-    /// The nodes whose outputs are not known yet.
+    /// The nodes whose outputs are not known yet, or that are skipped as well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
     /// For a node that depends on others: the fields of its own that changed as well.
@@ -183,6 +187,18 @@ fn now(now: &Now, width: usize) -> String {
                 let changes = tell_all(&now.own_changes);
                 text += &wrapped(&format!("and by itself: {}", plain(&changes)), "    ", "      ", width);
             }
+        }
+        (None, "skipped") => {
+            let why = match &now.skip {
+                Some(excuse) => {
+                    let selector = excuse.exception.as_deref().unwrap_or_default();
+                    format!("the exception `{selector}` skips it {excuse}")
+                }
+                None => {
+                    format!("it is skipped with {}", some_of(&now.depends_on, now.depends_on.len(), NAMED))
+                }
+            };
+            text += &wrapped(&format!("now {}", plain(&why)), "  ", "    ", width);
         }
         _ => text += "  now it is clean: nothing that it depends on has changed\n",
     }

@@ -36,7 +36,7 @@ fn a_repository_goes_on_without_what_may_fail() {
     insta::assert_snapshot!(told(&space, &first), @r"
     failed  build:a-TAG@DISTRO/all  TIME  (tolerated until 2199-01-15: upstream #77)
     lacking repo:c-TAG@DISTRO
-      assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, as `may_fail` allows
+      assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, as `may_fail` or an exception allows
     ");
     let last = first.err.lines().nth_back(1).expect("two last lines");
     assert!(last.contains("1 failed as they may") && !last.contains("not run"), "{last}");
@@ -67,7 +67,7 @@ fn a_repository_goes_on_without_what_may_fail() {
     insta::assert_snapshot!(told(&space, &second), @r"
     failed  build:a-TAG@DISTRO/all  (on DATE)  (tolerated until 2199-01-15: upstream #77)
     lacking repo:c-TAG@DISTRO
-      assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, as `may_fail` allows
+      assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, as `may_fail` or an exception allows
     ");
     assert_eq!(space.times("repo:c-TAG@DISTRO"), before);
 
@@ -76,8 +76,8 @@ fn a_repository_goes_on_without_what_may_fail() {
     let published = space.opb(&["repo", "publish", "c-TAG"]).fine();
     insta::assert_snapshot!(space.shown(&published.out), @"published generation 1 of c-TAG: 1 package, in STORE/channels/c-TAG/current");
     insta::assert_snapshot!(told(&space, &published), @r"
-    note: published without source-package:a-TAG@DISTRO, as `may_fail` allows
-    note: published without build:a-TAG@DISTRO/all, as `may_fail` allows
+    note: published without source-package:a-TAG@DISTRO, as `may_fail` or an exception allows
+    note: published without build:a-TAG@DISTRO/all, as `may_fail` or an exception allows
     ");
 
     // A known failure that is not known any more, and one that has expired: nothing but the verdict changes.
@@ -124,7 +124,7 @@ fn what_needs_it_may_not_fail_by_that_alone() {
     failed  build:a-TAG@DISTRO/all  TIME  (tolerated until 2199-01-15: upstream #77)
     blocked resolve:b-TAG@DISTRO/all
       needs build:a-TAG@DISTRO/all, whose failure is tolerated; that this does not run is not
-      help: mend what fails, or give `b-TAG` a `may_fail` of its own
+      help: mend what fails, or give `b-TAG` a `may_fail` of its own, or for a while `opb expect-failure b-TAG`
       not run because of it: 3 nodes
     ");
     assert_eq!([space.times("build:c-TAG@DISTRO/all"), space.times("repo:c-TAG@DISTRO")], [1, 0]);
@@ -135,7 +135,7 @@ fn what_needs_it_may_not_fail_by_that_alone() {
     insta::assert_snapshot!(told(&space, &fine), @r"
     failed  build:a-TAG@DISTRO/all  (on DATE)  (tolerated until 2199-01-15: upstream #77)
     lacking repo:c-TAG@DISTRO
-      assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, source-package:b-TAG@DISTRO, build:b-TAG@DISTRO/all, as `may_fail` allows
+      assembled without source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all, source-package:b-TAG@DISTRO, build:b-TAG@DISTRO/all, as `may_fail` or an exception allows
     ");
     assert_eq!(repository(&space), ["c-TAG_1.0-1~SUFFIX+opb1_all.deb", "c-TAG_1.0-1~SUFFIX.dsc"]);
 }

@@ -218,6 +218,7 @@ fn every_event_is_in_the_schema() {
     use opb::diag::Cause;
     use opb::drv::ActionKey;
     use opb::event::{CacheUse, Done, Event, KnownFailure, Passing, RootFailure};
+    use opb::exceptions::Excuse;
     let node = || "build:libbsd@mirage-1/amd64".parse().expect("a name");
     let (key, name, cache) = (ActionKey(Digest::of(b"")), || "build:libbsd".to_owned(), || "office".to_owned());
     let outputs = || {
@@ -234,7 +235,12 @@ fn every_event_is_in_the_schema() {
         cost: Some(Cost { milliseconds: 1, cpu_milliseconds: 2 }),
     };
     let why = "upstream #77".to_owned();
-    let known = KnownFailure { why, until: Some("2027-01-15".to_owned()), tolerated: true };
+    let known = KnownFailure {
+        why,
+        until: Some("2027-01-15".to_owned()),
+        tolerated: true,
+        exception: Some("libbsd".to_owned()),
+    };
     let events = [
         Event::NodePhase { node: node(), phase: "running".to_owned() },
         done(Done::Identical),
@@ -262,6 +268,11 @@ fn every_event_is_in_the_schema() {
         },
         Event::RootFailure { node: node(), not_run: 3, builds: 1, failure: RootFailure::default() },
         Event::NodeHeldUp { node: node(), by: vec![node()], not_run: 2 },
+        Event::Skipped {
+            excuse: Excuse { why: "x".to_owned(), until: None, exception: Some("libbsd".to_owned()) },
+            builds: vec![node()],
+            with: vec![node()],
+        },
         Event::Incomplete { node: node(), without: vec![node()] },
         Event::NodeKnown { node: name(), key, cache: cache(), milliseconds: 1, cpu_milliseconds: 2 },
         Event::NodeDiffers { node: name(), key, cache: None },

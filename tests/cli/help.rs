@@ -8,7 +8,7 @@ pub(super) fn help(args: &[&str]) -> String {
 
 #[test]
 fn the_program() {
-    insta::assert_snapshot!(help(&["--help"]), @"
+    insta::assert_snapshot!(help(&["--help"]), @r"
     exit 0
     --- stdout
     Builds packages for many distributions from one set of recipes, incrementally, into signed
@@ -17,53 +17,60 @@ fn the_program() {
     Usage: opb [OPTIONS] <COMMAND>
 
     Commands:
-      init         Begin a project: in an empty folder, or in a source that has a `debian/` or a spec
-      new          Make a recipe or a distro's file. Nothing that is there is changed
-      import       Make recipes for many sources at once: folders with a `debian/` or a spec, or source
-                   packages of a distro
-      eval         Show the graph: every step from sources to repositories, evaluated without network
-                   and without the store
-      query        Ask the graph: what needs what, along which way, and how deep it is. Like `eval`,
-                   without network and store
-      check        Check all recipes, distro files, opb.toml and opb.lock: every mistake and every lint
-                   in one run, at its place
-      plan         Show what `opb build` would run, and why
-      build        Run what is dirty: fetch, make chroots, build packages, assemble repositories
-      fetch        Fetch what a build would read from the network, and build nothing
-      log          Show the newest log of a node: of the failed attempt, if it failed since it was last
-                   realised
-      why          Tell why a node ran last, and why it would run now; without a node, where all that
-                   would run begins
-      runs         List the runs on record, the last first, or show one of them: why nodes ran, and what
-                   they came to
-      timings      Show who ran when in a run on record, what each node waited for, and the critical
-                   path
-      report       Report on runs on record: what the store saved, and why nodes ran nevertheless
-      diff         Show what differs between two states of the project, or between two runs: root
-                   changes first, then what follows
-      doctor       Say what this host can and cannot do for builds, and how to mend it: kernel, user
-                   namespaces, cgroups, disk, tools
-      update       Move pins: each distro's package index, each distribution source and each commit of a
-                   repository, recorded in `opb.lock`, or in the lock of --channel
-      cache        Share results between machines: push them to a cache, pull them from one, serve one,
-                   say whose results count
-      key          Make and show signing keys. They lie outside of project and store, readable by their
-                   owner alone
-      repo         Publish channels: signed repositories, of which each state is a generation that never
-                   changes
-      hotfix       Change one component of what a channel has published: build it and what depends on
-                   it, with the pins of that generation else, and publish that alone
-      stage        Prepare a transition in a lock and a channel of its own: begin a stage, or show how
-                   far it is
-      store        Look into the store, keep results, collect what nobody needs, find and mend damage
-      run          Run a command in a disposable copy of a root: no network, nothing stays
-      shell        Open a shell in the sandbox of a build, source package, probe or root, also of one
-                   that failed, with its tree as it stood
-      definitions  Write down for editors what recipes can say: functions and fields, with docs and
-                   examples
-      completions  Print what makes a shell complete arguments: verbs, options, and components, targets
-                   and nodes of the project
-      help         Print this message or the help of the given subcommand(s)
+      init            Begin a project: in an empty folder, or in a source that has a `debian/` or a spec
+      new             Make a recipe or a distro's file. Nothing that is there is changed
+      import          Make recipes for many sources at once: folders with a `debian/` or a spec, or
+                      source packages of a distro
+      eval            Show the graph: every step from sources to repositories, evaluated without network
+                      and without the store
+      query           Ask the graph: what needs what, along which way, and how deep it is. Like `eval`,
+                      without network and store
+      check           Check all recipes, distro files, opb.toml, opb.lock and opb.exceptions.toml: every
+                      mistake and every lint in one run, at its place
+      plan            Show what `opb build` would run, and why
+      build           Run what is dirty: fetch, make chroots, build packages, assemble repositories
+      fetch           Fetch what a build would read from the network, and build nothing
+      log             Show the newest log of a node: of the failed attempt, if it failed since it was
+                      last realised
+      why             Tell why a node ran last, and why it would run now; without a node, where all that
+                      would run begins
+      runs            List the runs on record, the last first, or show one of them: why nodes ran, and
+                      what they came to
+      timings         Show who ran when in a run on record, what each node waited for, and the critical
+                      path
+      report          Report on runs on record: what the store saved, and why nodes ran nevertheless
+      diff            Show what differs between two states of the project, or between two runs: root
+                      changes first, then what follows
+      doctor          Say what this host can and cannot do for builds, and how to mend it: kernel, user
+                      namespaces, cgroups, disk, tools
+      update          Move pins: each distro's package index, each distribution source and each commit of
+                      a repository, recorded in `opb.lock`, or in the lock of --channel
+      hold            Leave pins where they are until a day: `opb update` passes over them and says so
+      skip            Do without builds until a day: they are not tried, and repositories are assembled
+                      without them
+      expect-failure  Take the failure of builds for none until a day: they are tried, and repositories
+                      are assembled without those that fail
+      exceptions      List what is held, skipped or expected to fail: what it means now, why, and for
+                      how long. Or take it back
+      cache           Share results between machines: push them to a cache, pull them from one, serve
+                      one, say whose results count
+      key             Make and show signing keys. They lie outside of project and store, readable by
+                      their owner alone
+      repo            Publish channels: signed repositories, of which each state is a generation that
+                      never changes
+      hotfix          Change one component of what a channel has published: build it and what depends on
+                      it, with the pins of that generation else, and publish that alone
+      stage           Prepare a transition in a lock and a channel of its own: begin a stage, or show
+                      how far it is
+      store           Look into the store, keep results, collect what nobody needs, find and mend damage
+      run             Run a command in a disposable copy of a root: no network, nothing stays
+      shell           Open a shell in the sandbox of a build, source package, probe or root, also of one
+                      that failed, with its tree as it stood
+      definitions     Write down for editors what recipes can say: functions and fields, with docs and
+                      examples
+      completions     Print what makes a shell complete arguments: verbs, options, and components,
+                      targets and nodes of the project
+      help            Print this message or the help of the given subcommand(s)
 
     Options:
       -C <DIR>
@@ -152,7 +159,7 @@ pub(super) fn verb(args: &[&str]) -> String {
 
 #[test]
 fn each_verb() {
-    insta::assert_snapshot!(verb(&["eval", "--help"]), @r###"
+    insta::assert_snapshot!(verb(&["eval", "--help"]), @r"
     exit 0
     --- stdout
     Show the graph: every step from sources to repositories, evaluated without network and without the
@@ -193,6 +200,7 @@ fn each_verb() {
               - clean:   Realised
               - runs:    Will run
               - depends: Depends on what comes out of others
+              - skipped: Does not run, as an exception says
 
           --changed-since <REVISION>
               Show only nodes whose derivation differs from what it was at a revision of the project's
@@ -205,7 +213,7 @@ fn each_verb() {
               Possible values:
               - nodes:      Every node
               - components: A box for each component, over all its targets
-    "###);
+    ");
     insta::assert_snapshot!(verb(&["build", "--help"]), @r"
     exit 0
     --- stdout
@@ -277,7 +285,7 @@ fn each_verb() {
     recorded in `opb.lock`, or in the lock of --channel.
 
     The first time, the release of the machine itself is pinned; name others as `@debian-13`, or
-    `@debian-13/arm64`.
+    `@debian-13/arm64`. What `opb hold` holds stays where it is.
 
     Usage: opb update [OPTIONS] [WHAT]...
 
@@ -355,7 +363,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new import eval query check plan build fetch log why runs timings report diff doctor update cache key repo hotfix stage store run shell definitions completions";
+    let expected = "init new import eval query check plan build fetch log why runs timings report diff doctor update hold skip expect-failure exceptions cache key repo hotfix stage store run shell definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

@@ -195,7 +195,7 @@ fn a_plan_as_json() {
     space.file("distros/mirage-1.rhai", &MIRAGE.replace("add: []", "add: [\"locales\"]"));
     let plan = space.json(&["plan", "--format", "json", "base", "--only"]);
     schema::conforms("plan", &plan);
-    let counts = serde_json::json!({ "clean": 0, "runs": 2, "depends": 1, "roots": 1, "dragged": 2 });
+    let counts = serde_json::json!({ "clean": 0, "runs": 2, "depends": 1, "skipped": 0, "roots": 1, "dragged": 2 });
     assert_eq!(plan["counts"], counts);
     let nodes = plan["nodes"].as_array().expect("a list");
     let told: Vec<_> = nodes.iter().map(|node| (&node["node"], &node["state"], &node["reason"]["reason"])).collect();

@@ -1,5 +1,6 @@
 //! `opb update`: what can be said without a network.
 
+use super::exceptions::except;
 use super::*;
 
 #[test]
@@ -122,4 +123,39 @@ fn a_local_project_without_pins_needs_a_distro() {
     space.file("recipes/libmd.rhai", "#{ sorce: 1 }\n");
     let seen = space.seen(&["update", "@mirage-1"]);
     assert!(seen.starts_with("exit 2\n") && seen.contains("sorce"), "recipes are read first: {seen}");
+}
+
+#[test]
+fn an_update_leaves_what_is_held_where_it_is() {
+    let space = Space::two();
+    let lock = fs::read_to_string(space.path("opb.lock")).expect("there");
+    except(&space, "hold", &["libmd@mirage-1"]);
+    // By name it is refused, before anybody is asked.
+    insta::assert_snapshot!(space.seen(&["update", "libmd"]), @r"
+    exit 2
+    --- stderr
+    opb::update::held
+
+      × `libmd` is held until 2199-12-24: waits for a review
+      help: take the hold back first, with `opb exceptions --remove libmd@mirage-1`, or update without naming it
+    ");
+    let other = space.seen(&["update", "--offline", "libbsd"]);
+    assert!(other.starts_with("exit 3") && !other.contains("held"), "that one may move: {other}");
+    except(&space, "hold", &["@mirage-*"]);
+    insta::assert_snapshot!(space.seen(&["update", "@mirage-1"]), @r"
+    exit 2
+    --- stderr
+    opb::update::held
+
+      × `@mirage-1` is held until 2199-12-24: waits for a review
+      help: take the hold back first, with `opb exceptions --remove @mirage-*`, or update without naming it
+    ");
+    assert!(space.seen(&["update", "libbsd"]).contains("`libbsd` is held until 2199-12-24"), "with its distro");
+    insta::assert_snapshot!(space.seen(&["update", "--offline", "--dry-run"]), @r"
+    exit 0
+    --- stdout
+    held    @mirage-1  until 2199-12-24: waits for a review
+    nothing moved: all pins that are not held are what the archives have now
+    ");
+    assert_eq!(fs::read_to_string(space.path("opb.lock")).expect("there"), lock);
 }

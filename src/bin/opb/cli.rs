@@ -8,8 +8,8 @@ use opb::name::ChannelName;
 use opb::project::Place;
 
 use crate::commands::{
-    build, cache, check, completions, definitions, diff, doctor, eval, fetch, hotfix, import, init, key, log, new,
-    plan, query, repo, report, run, runs, shell, stage, store, timings, update, why,
+    build, cache, check, completions, definitions, diff, doctor, eval, except, exceptions, fetch, hotfix, import, init,
+    key, log, new, plan, query, repo, report, run, runs, shell, stage, store, timings, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -99,6 +99,10 @@ pub enum Verb {
     Diff(diff::Diff),
     Doctor(doctor::Doctor),
     Update(update::Update),
+    Hold(except::Hold),
+    Skip(except::Skip),
+    ExpectFailure(except::ExpectFailure),
+    Exceptions(exceptions::Exceptions),
     Cache(cache::Cache),
     Key(key::Key),
     Repo(repo::Repo),

@@ -68,6 +68,11 @@ pub fn pins() -> ArgValueCompleter {
     of_project(Words::pins)
 }
 
+/// Completes selectors of exceptions.
+pub fn exceptions() -> ArgValueCompleter {
+    of_project(|words, typed| words.exceptions.iter().filter(|one| one.starts_with(typed)).cloned().collect())
+}
+
 /// Completes channels.
 pub fn channels() -> ArgValueCompleter {
     of_project(|words, typed| words.channels.iter().filter(|name| name.starts_with(typed)).cloned().collect())

@@ -8,6 +8,7 @@ pub(super) mod allow;
 mod code;
 mod distros;
 mod env;
+mod exceptions;
 mod lines;
 mod may_fail;
 mod needs;
@@ -29,7 +30,9 @@ use super::tables::Table;
 use super::weave::Sources;
 use super::{Files, Project, Work};
 use crate::component::SourceSpec;
+use crate::exceptions::Exceptions;
 use crate::family::deb::needs::Source;
+use crate::graph::Graph;
 use crate::lock::{Lock, SourceFacts};
 use crate::name::{ComponentName, Target};
 use crate::settings::Settings;
@@ -74,6 +77,8 @@ lints! {
     EnvHarmful "env-harmful" "a variable that makes builds fail or differ, such as `LD_PRELOAD`",
     EnvOverride "env-override" "a variable that opb sets for a reason, overridden",
     EnvUseless "env-useless" "a variable that has no effect in a build, or is set over there anyway",
+    ExceptionExpired "exception-expired" "an exception of `opb.exceptions.toml` whose last day has passed",
+    ExceptionIdle "exception-idle" "an exception of `opb.exceptions.toml` that means nothing in the project",
     ExpiredMayFail "expired-may-fail" "a `may_fail` whose day to look again has passed",
     LeftoverPrint "leftover-print" "a recipe that prints",
     MaintainerForm "maintainer-form" "a maintainer that is not a name and an address",
@@ -111,6 +116,9 @@ pub(super) struct Ground<'a> {
     pub files: &'a dyn Files,
     pub settings: (&'a Settings, Option<&'a Table>),
     pub lock: (&'a Lock, Option<&'a Table>),
+    pub exceptions: (&'a Exceptions, Option<&'a Table>),
+    /// What is pinned; `None` where there are mistakes in it.
+    pub graph: Option<&'a Graph>,
     /// Those of all components that are not skipped.
     pub sources: &'a Sources<'a>,
     /// The day of today, as `2026-11-25`.
@@ -233,6 +241,7 @@ pub(super) fn look(ground: &Ground<'_>) -> Vec<RecipeError> {
     needs::look(ground, &mut found);
     distros::look(ground, &mut found);
     pins::look(ground, &mut found);
+    exceptions::look(ground, &mut found);
     settings::look(ground, &mut found);
     found.0
 }

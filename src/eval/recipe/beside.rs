@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use rhai::Dynamic;
 
 use super::super::files::{Files, FilesError, MAX_FILE};
-use super::super::mistake::{Complaint, Mistake, RecipeError, is_harmful};
+use super::super::mistake::{Complaint, Mistake, RecipeError};
 use super::super::places::{Step, key};
 use super::super::read::{Beside, Reader};
 use super::super::{Project, Work};
 use crate::component::{Component, FilesBeside, LaidFile};
-use crate::diag::did_you_mean;
+use crate::diag::{did_you_mean, is_harmful};
 use crate::path::TreePath;
 
 /// The most bytes of all patches and single files of a component.

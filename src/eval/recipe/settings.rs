@@ -133,7 +133,7 @@ fn may_fail(reader: &mut Reader, map: &Map, before: &[Step]) -> Option<Option<Ma
             return (taken_back.is_some() && is_override).then_some(None);
         }
     };
-    Some(Some(MayFail { why: why?, expires }))
+    Some(Some(MayFail { why: why?, expires, exception: None }))
 }
 
 fn env(reader: &mut Reader, value: &Dynamic, way: &[Step]) -> Option<BTreeMap<String, Option<Text>>> {

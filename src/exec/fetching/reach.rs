@@ -4,7 +4,7 @@ use crate::diag::Failure;
 use crate::exec::StoreKnowledge;
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
-use crate::plan::{Knowledge as _, Plan, State};
+use crate::plan::{Knowledge as _, Plan};
 use crate::store::Store;
 
 /// What a plan comes to, where inputs that are not here count as well: of nodes that run, and of those that may.
@@ -24,7 +24,7 @@ impl Reach {
         // What reads a node stands behind it.
         for planned in plan.nodes.iter().rev() {
             let (place, node) = (planned.node.index(), graph.node(planned.node));
-            runs[place] = planned.state != State::Clean
+            runs[place] = planned.may_run()
                 || match (read[place], planned.key, &planned.outputs) {
                     (true, Some(key), Some(outputs)) => !knows.present(node, key, outputs)?,
                     _ => false,

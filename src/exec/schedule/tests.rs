@@ -11,7 +11,7 @@ use crate::plan::remaining;
 
 /// Runs everything that becomes ready, one node after another; `make` says what a node makes, `None` that it fails.
 /// Returns what ran, in order.
-fn drive<'a>(
+pub(super) fn drive<'a>(
     graph: &'a Graph,
     mut schedule: Schedule<'a>,
     knows: &mut InMemory,
@@ -47,16 +47,16 @@ fn any_ready(schedule: &mut Schedule<'_>) -> Option<NodeId> {
     [Lane::Work, Lane::Fetch, Lane::Assemble].into_iter().find_map(|lane| schedule.next_ready(lane))
 }
 
-fn all(graph: &Graph) -> Schedule<'_> {
+pub(super) fn all(graph: &Graph) -> Schedule<'_> {
     Schedule::new(graph, &graph.ids().collect::<Vec<_>>(), &[], vec![1; graph.len()])
 }
 
-fn itself(name: &str) -> Option<String> {
+pub(super) fn itself(name: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
 /// A store in which `graph` is realised and all bytes are here.
-fn realised(graph: &Graph) -> (InMemory, BTreeMap<NodeId, Outputs>) {
+pub(super) fn realised(graph: &Graph) -> (InMemory, BTreeMap<NodeId, Outputs>) {
     let mut knows = InMemory::default();
     let all = knows.run_all(graph);
     (knows, all)
@@ -239,7 +239,7 @@ fn lenient<'g>(graph: &'g Graph, may_fail: &[&str]) -> Schedule<'g> {
     schedule
 }
 
-fn but(failing: &'static [&str]) -> impl Fn(&str) -> Option<String> {
+pub(super) fn but(failing: &'static [&str]) -> impl Fn(&str) -> Option<String> {
     move |name| (!failing.contains(&name)).then(|| name.to_owned())
 }
 

@@ -6,7 +6,7 @@
 use super::{Report, Row};
 use crate::report::plain;
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "nodes",
     "store_nodes",
     "found_nodes",
@@ -27,6 +27,7 @@ const COLUMNS: [&str; 20] = [
     "spent_milliseconds",
     "spent_cpu_milliseconds",
     "fetched_bytes",
+    "skipped_nodes",
 ];
 
 /// The rows of the report, below a line of names. A row without a name has an empty first cell.
@@ -39,7 +40,7 @@ pub fn csv(report: &Report) -> String {
     text
 }
 
-fn numbers(row: &Row) -> [u64; 20] {
+fn numbers(row: &Row) -> [u64; 21] {
     let sums = &row.sums;
     let saved = sums.saved.total();
     let many = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -64,6 +65,7 @@ fn numbers(row: &Row) -> [u64; 20] {
         sums.spent.milliseconds,
         sums.spent.cpu_milliseconds,
         sums.fetched_bytes,
+        many(sums.skipped),
     ]
 }
 

@@ -55,6 +55,7 @@ struct JsonSums {
     ran: JsonRan,
     failed: usize,
     tolerated: usize,
+    skipped: usize,
     not_run: usize,
 }
 
@@ -127,6 +128,7 @@ fn sums(sums: &Sums) -> JsonSums {
         },
         failed: sums.failed,
         tolerated: sums.tolerated,
+        skipped: sums.skipped,
         not_run: sums.not_run,
     }
 }

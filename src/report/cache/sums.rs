@@ -26,6 +26,8 @@ pub struct Sums {
     pub failed: usize,
     /// Failed, as they may.
     pub tolerated: usize,
+    /// Did not run because of exceptions.
+    pub skipped: usize,
     /// Neither ran nor were spared: stopped, killed, blocked, not reached, or still to come.
     pub not_run: usize,
 }
@@ -43,7 +45,7 @@ impl Sums {
 
     /// All nodes.
     pub fn nodes(&self) -> usize {
-        self.saved.total().nodes + self.ran() + self.all_failed() + self.not_run
+        self.saved.total().nodes + self.ran() + self.all_failed() + self.skipped + self.not_run
     }
 
     /// How many of a thousand nodes did not have to run, of those that came to anything; `None` where none did. Never a
@@ -73,6 +75,7 @@ impl Sums {
             }
             Some(RunOutcome::Failed) => self.failed += 1,
             Some(RunOutcome::Tolerated) => self.tolerated += 1,
+            Some(RunOutcome::Skipped) => self.skipped += 1,
             Some(RunOutcome::Stopped | RunOutcome::Blocked | RunOutcome::NotReached | RunOutcome::Killed) | None => {
                 self.not_run += 1;
             }
@@ -102,8 +105,8 @@ impl Sums {
 
     /// Adds all of `other`.
     pub fn join(&mut self, other: &Self) {
-        let Self { saved, found, fetched_bytes, built, identical, kept, builds, spent, failed, tolerated, not_run } =
-            *other;
+        let Self { saved, found, fetched_bytes, built, identical, kept, builds, spent, .. } = *other;
+        let Self { failed, tolerated, skipped, not_run, .. } = *other;
         self.fetched_bytes = self.fetched_bytes.saturating_add(fetched_bytes);
         self.saved.store.join(saved.store);
         self.saved.caches.join(saved.caches);
@@ -117,6 +120,7 @@ impl Sums {
             (&mut self.builds, builds),
             (&mut self.failed, failed),
             (&mut self.tolerated, tolerated),
+            (&mut self.skipped, skipped),
             (&mut self.not_run, not_run),
         ] {
             *own = own.saturating_add(other);

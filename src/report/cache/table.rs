@@ -93,9 +93,12 @@ pub(super) fn spent(sums: &Sums) -> String {
         0 => "spent nothing: no node ran".to_owned(),
         ran => format!("spent {time} on building ({cpu} CPU): {} ran{of}", count(ran, "node")),
     };
-    for (number, word) in
-        [(sums.failed, "failed"), (sums.tolerated, "failed as they may"), (sums.not_run, "did not run")]
-    {
+    for (number, word) in [
+        (sums.failed, "failed"),
+        (sums.tolerated, "failed as they may"),
+        (sums.skipped, "skipped"),
+        (sums.not_run, "did not run"),
+    ] {
         if number > 0 {
             let _ = write!(text, ", {number} {word}");
         }

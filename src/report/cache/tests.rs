@@ -296,19 +296,19 @@ fn a_report_for_spreadsheets() {
     let shown = [By::Run, By::Arch, By::Reason].map(|by| csv(&report(&runs, by)));
     assert!(shown.iter().all(|csv| csv.lines().count() == csv.matches("\r\n").count()));
     insta::assert_snapshot!(shown.concat().replace('\r', ""), @r"
-    run,nodes,store_nodes,found_nodes,cache_nodes,cut_off_nodes,built_nodes,identical_nodes,kept_nodes,failed_nodes,tolerated_nodes,not_run_nodes,saved_builds,saved_milliseconds,saved_cpu_milliseconds,saved_nodes_without_time,cut_off_milliseconds,run_builds,spent_milliseconds,spent_cpu_milliseconds,fetched_bytes
-    20250111-100002,41,40,0,0,0,1,0,0,0,0,0,0,0,0,40,0,1,10,30,0
-    20250111-100001,5,1,0,0,0,1,0,1,1,0,1,1,90000,270000,0,0,1,20500,61500,0
-    20250111-100000,9,5,1,0,1,2,1,0,0,0,0,2,665000,1995000,1,600000,2,121000,363000,0
-    arch,nodes,store_nodes,found_nodes,cache_nodes,cut_off_nodes,built_nodes,identical_nodes,kept_nodes,failed_nodes,tolerated_nodes,not_run_nodes,saved_builds,saved_milliseconds,saved_cpu_milliseconds,saved_nodes_without_time,cut_off_milliseconds,run_builds,spent_milliseconds,spent_cpu_milliseconds,fetched_bytes
-    amd64,10,5,1,0,0,3,1,0,1,0,0,2,152000,456000,0,0,3,120510,361530,0
-    ,3,1,0,0,0,1,0,0,0,0,1,0,3000,9000,1,0,0,1000,3000,0
-    arm64,2,0,0,0,1,0,0,1,0,0,0,1,600000,1800000,0,600000,1,20000,60000,0
-    reason,nodes,store_nodes,found_nodes,cache_nodes,cut_off_nodes,built_nodes,identical_nodes,kept_nodes,failed_nodes,tolerated_nodes,not_run_nodes,saved_builds,saved_milliseconds,saved_cpu_milliseconds,saved_nodes_without_time,cut_off_milliseconds,run_builds,spent_milliseconds,spent_cpu_milliseconds,fetched_bytes
-    env V changed from `1` to `2`,5,1,1,0,1,1,1,1,0,0,0,1,602000,1806000,0,600000,3,140000,420000,0
-    the package index of d-1 moved,3,0,0,0,0,1,0,0,1,0,1,0,0,0,0,0,0,500,1500,0
-    files that a node reads were gone,1,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,0,1000,3000,0
-    never built,1,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,1,10,30,0
+    run,nodes,store_nodes,found_nodes,cache_nodes,cut_off_nodes,built_nodes,identical_nodes,kept_nodes,failed_nodes,tolerated_nodes,not_run_nodes,saved_builds,saved_milliseconds,saved_cpu_milliseconds,saved_nodes_without_time,cut_off_milliseconds,run_builds,spent_milliseconds,spent_cpu_milliseconds,fetched_bytes,skipped_nodes
+    20250111-100002,41,40,0,0,0,1,0,0,0,0,0,0,0,0,40,0,1,10,30,0,0
+    20250111-100001,5,1,0,0,0,1,0,1,1,0,1,1,90000,270000,0,0,1,20500,61500,0,0
+    20250111-100000,9,5,1,0,1,2,1,0,0,0,0,2,665000,1995000,1,600000,2,121000,363000,0,0
+    arch,nodes,store_nodes,found_nodes,cache_nodes,cut_off_nodes,built_nodes,identical_nodes,kept_nodes,failed_nodes,tolerated_nodes,not_run_nodes,saved_builds,saved_milliseconds,saved_cpu_milliseconds,saved_nodes_without_time,cut_off_milliseconds,run_builds,spent_milliseconds,spent_cpu_milliseconds,fetched_bytes,skipped_nodes
+    amd64,10,5,1,0,0,3,1,0,1,0,0,2,152000,456000,0,0,3,120510,361530,0,0
+    ,3,1,0,0,0,1,0,0,0,0,1,0,3000,9000,1,0,0,1000,3000,0,0
+    arm64,2,0,0,0,1,0,0,1,0,0,0,1,600000,1800000,0,600000,1,20000,60000,0,0
+    reason,nodes,store_nodes,found_nodes,cache_nodes,cut_off_nodes,built_nodes,identical_nodes,kept_nodes,failed_nodes,tolerated_nodes,not_run_nodes,saved_builds,saved_milliseconds,saved_cpu_milliseconds,saved_nodes_without_time,cut_off_milliseconds,run_builds,spent_milliseconds,spent_cpu_milliseconds,fetched_bytes,skipped_nodes
+    env V changed from `1` to `2`,5,1,1,0,1,1,1,1,0,0,0,1,602000,1806000,0,600000,3,140000,420000,0,0
+    the package index of d-1 moved,3,0,0,0,0,1,0,0,1,0,1,0,0,0,0,0,0,500,1500,0,0
+    files that a node reads were gone,1,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,0,1000,3000,0,0
+    never built,1,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,1,10,30,0,0
     ");
 }
 

@@ -20,6 +20,7 @@ pub fn dot(to: &mut dyn Write, shown: Shown<'_>) -> io::Result<()> {
             Some(State::Clean) => "palegreen",
             Some(State::Runs(_)) => "gold",
             Some(State::Depends(_)) => "lightyellow",
+            Some(State::Skipped(_)) => "lightgray",
         };
         writeln!(to, "  \"{node}\" [fillcolor={colour}];")?;
         for input in shown.inputs(*id, &marks) {

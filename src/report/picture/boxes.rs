@@ -22,8 +22,8 @@ pub(super) struct Sketch {
     pub nodes: usize,
     /// Nodes of bases and repositories that a picture of components does without: they belong to all of it.
     pub common: usize,
-    /// Clean, runs, depends: how many of the nodes; `None` where states are not known.
-    pub states: Option<[usize; 3]>,
+    /// Of each standing how many of the nodes; `None` where states are not known.
+    pub states: Option<[usize; 4]>,
 }
 
 /// A box: the nodes of one component (or of a base, or a channel).
@@ -38,8 +38,8 @@ pub(super) struct Boxed {
     pub rows: Vec<Row>,
     /// Between pills, by their place in the graph's order.
     pub inner: Vec<(NodeId, NodeId)>,
-    /// Clean, runs, depends: how many of its nodes; all 0 where states are not known.
-    pub states: [usize; 3],
+    /// Of each standing how many of its nodes; all 0 where states are not known.
+    pub states: [usize; 4],
 }
 
 /// What a box is among others.
@@ -79,6 +79,12 @@ pub(super) enum Standing {
     Clean,
     Runs,
     Depends,
+    Skipped,
+}
+
+impl Standing {
+    /// All of them, in the order of bars and legends.
+    pub const ALL: [Self; 4] = [Self::Clean, Self::Runs, Self::Depends, Self::Skipped];
 }
 
 /// An arrow from box to box.
@@ -108,6 +114,12 @@ impl Arrow {
     }
 }
 
+/// How many nodes are of each standing.
+pub(super) fn in_words([clean, runs, depends, skipped]: [usize; 4]) -> String {
+    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+    format!("{clean} clean, {runs} will run, {depends} depend on others{skipped}")
+}
+
 fn role(kind: Kind, component: bool) -> Role {
     match kind {
         Kind::Repo => Role::Repository,
@@ -121,6 +133,7 @@ fn standing(plan: Option<&Plan>, id: NodeId) -> Option<Standing> {
         State::Clean => Standing::Clean,
         State::Runs(_) => Standing::Runs,
         State::Depends(_) => Standing::Depends,
+        State::Skipped(_) => Standing::Skipped,
     })
 }
 
@@ -160,9 +173,8 @@ impl Sketch {
                 (targets, _) => format!("{}, {}", count(targets, "target"), count(members.len(), "node")),
             };
             own.hint = format!("{}\n{}", own.title, own.subtitle);
-            let [clean, runs, depends] = own.states;
-            if clean + runs + depends > 0 {
-                own.hint += &format!("\n{clean} clean, {runs} will run, {depends} depend on others");
+            if own.states.iter().sum::<usize>() > 0 {
+                own.hint += &format!("\n{}", in_words(own.states));
             }
         }
         sketch
@@ -216,7 +228,7 @@ impl Sketch {
         }
         let states = plan.map(|_| {
             let of = |wanted| nodes.iter().filter(|id| standing(plan, **id) == Some(wanted)).count();
-            [of(Standing::Clean), of(Standing::Runs), of(Standing::Depends)]
+            Standing::ALL.map(of)
         });
         let common = nodes.len() - shown.len();
         (Self { boxes, arrows, by_component, nodes: nodes.len(), common, states }, members)
@@ -272,6 +284,8 @@ fn hint(graph: &Graph, id: NodeId, plan: Option<&Plan>) -> String {
         // Reasons hold texts of recipes and sources.
         Some(State::Runs(reason)) => lines.push(format!("runs: {}", plain(&describe(reason, graph)))),
         Some(State::Depends(on)) => lines.push(format!("depends on {}", names(graph, on.iter().copied()))),
+        Some(State::Skipped(on)) if on.is_empty() => lines.push("skipped".to_owned()),
+        Some(State::Skipped(on)) => lines.push(format!("skipped with {}", names(graph, on.iter().copied()))),
     }
     let inputs: BTreeSet<NodeId> = node.input_nodes().iter().copied().collect();
     if !inputs.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::boxes::{Boxed, Pill, Role, Sketch, Standing};
+use super::boxes::{Boxed, Pill, Role, Sketch, Standing, in_words};
 use super::layout::{Layout, Point, Size, lay_out};
 use super::style::{GRAPH, GRAPH_DARK, of_kind, of_role, of_state, of_words, sheet, width};
 use super::thin::implied;
@@ -115,9 +115,7 @@ impl Drawing {
     fn title(&self) -> String {
         let nodes = super::super::count(self.sketch.nodes, "node");
         match self.sketch.states {
-            Some([clean, runs, depends]) => {
-                format!("{nodes}: {clean} clean, {runs} will run, {depends} depend on others")
-            }
+            Some(states) => format!("{nodes}: {}", in_words(states)),
             None => nodes,
         }
     }
@@ -190,8 +188,10 @@ impl Drawing {
         }
         if self.sketch.states.is_some() {
             let mut x = MARGIN;
-            let words = ["clean", "will run", "depends on what comes out of others"];
-            for (state, word) in std::iter::zip([Standing::Clean, Standing::Runs, Standing::Depends], words) {
+            let words = ["clean", "will run", "depends on what comes out of others", "skipped"];
+            let skips = self.sketch.states.is_some_and(|[.., skipped]| skipped > 0);
+            let shown = if skips { words.len() } else { words.len() - 1 };
+            for (state, word) in std::iter::zip(Standing::ALL, words).take(shown) {
                 write_mark(to, state, Point { x: x + 7.0, y: y - 4.0 })?;
                 writeln!(to, r#"<text class="small" x="{}" y="{}">{word}</text>"#, n(x + 19.0), n(y))?;
                 x += 19.0 + width(word, SMALL) + 16.0;
@@ -311,7 +311,7 @@ fn write_bar(to: &mut dyn Write, own: &Boxed, size: Size) -> io::Result<()> {
     let all: usize = own.states.iter().sum();
     let whole = size.width - 2.0 * INSIDE;
     let mut x = INSIDE;
-    for (state, part) in std::iter::zip([Standing::Clean, Standing::Runs, Standing::Depends], own.states) {
+    for (state, part) in std::iter::zip(Standing::ALL, own.states) {
         if part > 0 {
             let long = whole * part as f64 / all as f64;
             let class = of_state(state);

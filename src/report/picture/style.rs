@@ -53,6 +53,7 @@ pub(super) const GRAPH: &str = "\
 .mark.clean { fill: #2da44e; }
 .mark.runs { fill: #e8590c; }
 .mark.depends { fill: #fff8c5; stroke: #bf8700; stroke-width: 2; }
+.mark.skipped { fill: #afb8c1; }
 ";
 
 /// The dark ones.
@@ -111,6 +112,7 @@ pub(super) fn of_state(state: Standing) -> &'static str {
         Standing::Clean => "clean",
         Standing::Runs => "runs",
         Standing::Depends => "depends",
+        Standing::Skipped => "skipped",
     }
 }
 

@@ -24,6 +24,7 @@ use crate::diag::Cause;
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs};
 use crate::event::CacheUse;
+use crate::exceptions::Excuse;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,6 +251,9 @@ pub struct RunNode {
     pub message: Option<String>,
     /// Its log, where it failed and has one.
     pub log: Option<Digest>,
+    /// Why its failure is tolerated, or that it did not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excuse: Option<Excuse>,
     /// Where its outputs came from, where that was a cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<RunFetched>,
@@ -272,6 +276,7 @@ impl RunNode {
             fault: None,
             message: None,
             log: None,
+            excuse: None,
             fetched: None,
         }
     }
@@ -306,6 +311,8 @@ pub enum RunOutcome {
     Failed,
     /// It failed, as it may.
     Tolerated,
+    /// It did not run, as an exception says of it, of what alone reads it, or of something that it needs.
+    Skipped,
     /// It was ended because the run was stopped.
     Stopped,
     /// It did not run: something that it needs failed.
@@ -362,6 +369,9 @@ pub struct RunCounts {
     /// Failed, as they may. Not written where there are none, as before there was such a thing.
     #[serde(default, skip_serializing_if = "is_none")]
     pub tolerated: usize,
+    /// Did not run because of exceptions. Not written where there are none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub skipped: usize,
     /// Did not run because of a failure or a stop.
     pub not_run: usize,
 }

@@ -65,7 +65,13 @@ fn dry_run(global: &Global, session: &Session, store: &Store, wish: &Wish, means
     let expected = ops::usual::expect(session, store, &plan, means.places())?;
     let causes = causes(&session.graph, &plan);
     let foreign = foreign(&session.graph, &plan, store, &means.cpus);
-    let text = report::plan::text(&session.graph, &plan, &causes, &foreign, (global.verbose, output::width()));
+    let text = report::plan::text(
+        (&session.graph, &session.excepted),
+        &plan,
+        &causes,
+        &foreign,
+        (global.verbose, output::width()),
+    );
     output::data(&format!("{text}{}", report::plan::expected(&expected)));
     Ok(exit::of_plan(&foreign))
 }
@@ -75,6 +81,7 @@ pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
         let sink = |event: Event| events.show(&event);
         let project = global.place().open()?;
         output::notices(global, &ops::key::warnings(&project));
+        output::notices(global, &ops::exceptions::warnings(&project)?);
         let path = project.store_path(global.store.as_deref());
         // What is wrong with recipes is told before what is wrong with the store, and makes none.
         let store = path.as_path().exists().then(|| Store::open(&path));

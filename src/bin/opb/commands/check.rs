@@ -10,7 +10,8 @@ use opb::report::check as report;
 use crate::cli::Global;
 use crate::{exit, output};
 
-/// Check all recipes, distro files, opb.toml and opb.lock: every mistake and every lint in one run, at its place.
+/// Check all recipes, distro files, opb.toml, opb.lock and opb.exceptions.toml: every mistake and every lint in one run, at
+/// its place.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 without errors (warnings or not), 2 with errors, or with warnings and \
                         --deny-warnings, 3 where a file cannot be read.\n\nA comment on the line above silences a \

@@ -66,6 +66,8 @@ enum Wanted {
     Runs,
     /// Depends on what comes out of others.
     Depends,
+    /// Does not run, as an exception says.
+    Skipped,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -129,6 +131,7 @@ impl Wanted {
             Self::Clean => StateKind::Clean,
             Self::Runs => StateKind::Runs,
             Self::Depends => StateKind::Depends,
+            Self::Skipped => StateKind::Skipped,
         }
     }
 }

@@ -51,6 +51,7 @@ enum Format {
 pub fn run(global: &Global, args: &Fetch) -> Result<ExitCode, Failure> {
     Events::of(global, args.format == Format::Jsonl).during(|events| {
         let session = open(global)?;
+        output::notices(global, &ops::exceptions::warnings(&session.project)?);
         let store = open_store(global, &session)?;
         let selected = session.select(&args.what.selectors)?;
         let wish = ops::plan::wish(&session.graph, &selected, args.what.scope());

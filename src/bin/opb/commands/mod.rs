@@ -8,6 +8,8 @@ pub mod definitions;
 pub mod diff;
 pub mod doctor;
 pub mod eval;
+pub mod except;
+pub mod exceptions;
 pub mod fetch;
 pub mod hotfix;
 pub mod import;
@@ -71,6 +73,10 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Diff(args) => diff::run(global, args),
         Verb::Doctor(args) => doctor::run(global, args),
         Verb::Update(args) => update::run(global, args),
+        Verb::Hold(args) => except::hold(global, args),
+        Verb::Skip(args) => except::skip(global, args),
+        Verb::ExpectFailure(args) => except::expect_failure(global, args),
+        Verb::Exceptions(args) => exceptions::run(global, args),
         Verb::Key(args) => key::run(global, args),
         Verb::Repo(args) => repo::run(global, args),
         Verb::Hotfix(args) => hotfix::run(global, args),

@@ -73,6 +73,7 @@ pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     // The program ends with it: nobody needs its memory back.
     let session = open(global)?;
     output::notices(global, &ops::key::warnings(&session.project));
+    output::notices(global, &ops::exceptions::warnings(&session.project)?);
     let store = open_store(global, &session)?;
     let selected = session.select(&args.what.selectors)?;
     let wish = wish(&session.graph, &selected, args.what.scope());
@@ -86,10 +87,10 @@ pub fn run(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     let causes = causes(&session.graph, &plan);
     let foreign = foreign(&session.graph, &plan, &store, &Cpus::default());
     output::data(&match args.format {
-        TextOrJson::Json => report::plan::json(&session.graph, &plan, &causes, &foreign),
+        TextOrJson::Json => report::plan::json((&session.graph, &session.excepted), &plan, &causes, &foreign),
         TextOrJson::Text => {
             let all = args.all || global.verbose;
-            report::plan::text(&session.graph, &plan, &causes, &foreign, (all, output::width()))
+            report::plan::text((&session.graph, &session.excepted), &plan, &causes, &foreign, (all, output::width()))
         }
     });
     Ok(exit::of_plan(&foreign).into())

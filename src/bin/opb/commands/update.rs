@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use opb::diag::Failure;
 use opb::exec::{Archives, Checkouts};
+use opb::ops::holding::{HeldPin, Stays};
 use opb::ops::plan::{Wish, plan};
 use opb::ops::session::Session;
 use opb::ops::update::{Move, Selection, selection, update};
@@ -19,7 +20,8 @@ use crate::output;
 /// Move pins: each distro's package index, each distribution source and each commit of a repository, recorded in `opb.lock`,
 /// or in the lock of --channel.
 ///
-/// The first time, the release of the machine itself is pinned; name others as `@debian-13`, or `@debian-13/arm64`.
+/// The first time, the release of the machine itself is pinned; name others as `@debian-13`, or `@debian-13/arm64`. What
+/// `opb hold` holds stays where it is.
 #[derive(Debug, Args)]
 pub struct Update {
     /// Components, or distros as `@debian-12`; everything that is pinned if left out.
@@ -44,11 +46,16 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     let checkouts = Checkouts::new(&store, &project.settings.sources, means.offline, means.stop).patient();
     let updated = update(&project, &evaluated, selection, &store, (&archives, &checkouts))?;
     output::notices(global, &updated.notices);
+    output::notices(global, &opb::ops::exceptions::warnings(&project)?);
+    for held in &updated.held {
+        output::data(&held_line(held));
+    }
     for moved in &updated.moves {
         output::data(&line(moved));
     }
     if updated.moves.is_empty() {
-        output::data("nothing moved: all pins are what the archives have now\n");
+        let which = if updated.held.is_empty() { "all pins" } else { "all pins that are not held" };
+        output::data(&format!("nothing moved: {which} are what the archives have now\n"));
         return Ok(ExitCode::SUCCESS);
     }
     let session = Session::with_lock(project, evaluated, updated.lock)?;
@@ -62,6 +69,16 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     let first = if args.dry_run { "stays as it is; with these pins" } else { "is written; now" };
     output::data(&format!("{file} {first} {would} (`opb plan` shows them)\n"));
     Ok(ExitCode::SUCCESS)
+}
+
+fn held_line(held: &HeldPin) -> String {
+    let HeldPin { what, at, excuse } = held;
+    let at = match at {
+        Stays::Index => String::new(),
+        Stays::At(version) => format!("  {version}"),
+        Stays::FromNowOn => "  from its first pin on,".to_owned(),
+    };
+    format!("held    {what}{at}  {}\n", report::plain(&excuse.to_string()))
 }
 
 /// A pin that moves, in a line.

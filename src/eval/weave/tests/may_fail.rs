@@ -41,8 +41,11 @@ fn they_change_no_identity_and_are_kept_with_the_graph() {
 
 #[test]
 fn a_known_failure_holds_until_the_end_of_its_day() {
-    let of =
-        |expires: Option<&str>| crate::component::MayFail { why: "x".to_owned(), expires: expires.map(str::to_owned) };
+    let of = |expires: Option<&str>| crate::component::MayFail {
+        why: "x".to_owned(),
+        expires: expires.map(str::to_owned),
+        exception: None,
+    };
     let (day, never) = (of(Some("2027-01-15")), of(None));
     assert_eq!(["2026-12-31", "2027-01-15", "2027-01-16"].map(|today| day.holds(today)), [true, true, false]);
     assert!(never.holds("9999-12-31"));

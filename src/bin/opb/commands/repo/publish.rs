@@ -75,11 +75,12 @@ pub(in crate::commands) fn show_publication(global: &Global, channel: &ChannelNa
     if let Some(published) = published {
         output::data(&told(channel, published));
     }
-    let lacking = outlook.without.iter().map(|node| format!("published without {node}, as `may_fail` allows"));
+    let lacking =
+        outlook.without.iter().map(|node| format!("published without {node}, as `may_fail` or an exception allows"));
     output::notices(global, &lacking.collect::<Vec<_>>());
     let mut held = false;
     for (distro, why) in outlook.held() {
-        held = true;
+        held |= !matches!(why, HeldBack::Skipped);
         let stays = if distro.is_known { "its last good state stays" } else { "nothing of it is published" };
         output::told(global, &format!("{} is held back: {}; {stays}\n", distro.distro, reason(why)));
         output::told(global, &details(why));
@@ -157,6 +158,7 @@ fn told(channel: &ChannelName, published: &Published) -> String {
 pub(in crate::commands) fn reason(why: &HeldBack) -> String {
     match why {
         HeldBack::NotBuilt { node } => format!("`{node}` is not built"),
+        HeldBack::Skipped => "exceptions skip all of it".to_owned(),
         HeldBack::Open { closure, .. } => {
             let broken = closure.broken.len();
             let incoherent = closure.incoherent.len();
