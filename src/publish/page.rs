@@ -38,7 +38,7 @@ pub(super) fn page(store: &Store, laid: &[Laid], shown: &Shown<'_>) -> Result<St
     let mut news = String::new();
     let mut lists = String::new();
     for part in laid {
-        let now = rows(&store.get_tree(part.part.tree)?);
+        let now = rows(&part.given);
         let earlier = before.and_then(|before| before.parts.iter().find(|old| old.part.distro == part.part.distro));
         let distro = escaped(part.part.distro.as_str());
         if let (Some(earlier), Some(_)) = (earlier, before) {
