@@ -180,7 +180,8 @@ fn publish_tree(path: &Path, tree: Digest) -> Result<String, Failure> {
         Part { distro: DistroName::new("debian-12").expect("a name"), tree, content: Content::Apt(suites.into()) };
     let (channel, naming, signer) = (&channel, &Naming::default(), &Signers::one(signer));
     let log = |_, _, _: &[SignedText]| Ok(());
-    let request = Request { channel, parts: &[part], way: Way::Published, naming, signer, log: &log, now: NOW };
+    let request =
+        Request { channel, parts: &[part], way: Way::Published, pins: None, naming, signer, log: &log, now: NOW };
     let published = publish(&store, &request)?;
     Ok(format!("generation {}: {} packages", published.generation, published.packages))
 }

@@ -171,7 +171,7 @@ fn publish_tree(path: &Path, tree: Digest, repodata: &str) -> Result<String, Fai
     let signer = Signers::one(signer);
     let log = |_, _, _: &[SignedText]| Ok(());
     let (way, signer, log) = (Way::Published, &signer, &log);
-    let request = Request { channel, parts: &[part], way, naming, signer, log, now: NOW };
+    let request = Request { channel, parts: &[part], way, pins: None, naming, signer, log, now: NOW };
     let published = publish(&store, &request)?;
     Ok(format!("generation {}: {} packages", published.generation, published.packages))
 }

@@ -309,7 +309,8 @@ fn checked(files: &[(&str, &str)]) {
     let answer = check(Question {
         files: &MemoryFiles(texts.clone()),
         settings: Ok(of("opb.toml")),
-        lock: Ok(of("opb.lock")),
+        lock: (None, "opb.lock".to_owned(), Ok(of("opb.lock"))),
+        base: Lock::default(),
         look_at: &look_at,
         today: "2026-06-01",
         watch: &Watch::default(),

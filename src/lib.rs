@@ -22,6 +22,7 @@ pub mod diag;
 pub mod digest;
 pub mod name;
 pub mod path;
+pub mod remote;
 
 pub mod component;
 pub mod cost;

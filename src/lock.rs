@@ -3,12 +3,17 @@
 //! Evaluation never downloads: version, needs, binary packages and the date of a source are recorded here when a pin is
 //! made (`opb update`), and a source that contradicts its record is an error. The file is TOML, sorted, one fact a line.
 
-use std::collections::BTreeMap;
+mod checkout;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Sha256};
-use crate::name::{Arch, DistroName, PackageName, RepositoryName};
+use crate::name::{Arch, DistroName, LockName, PackageName, RepositoryName};
+use crate::remote::Checkout;
+
+pub use checkout::{CheckoutPin, NearestTag};
 
 /// The version of the format that this program writes. A newer one is refused.
 pub const LOCK_VERSION: u32 = 1;
@@ -19,17 +24,87 @@ pub const LOCK_VERSION: u32 = 1;
 pub struct Lock {
     /// Version of the format.
     pub version: u32,
+    /// Its name, which its file has: what channels say whose lock it is. `None`: `opb.lock`.
+    #[serde(skip)]
+    pub name: Option<LockName>,
     /// Pinned package indexes.
     #[serde(default)]
     pub distro: BTreeMap<DistroName, DistroPin>,
     /// Pinned sources of the form `dsc(…)`, by distro and source package.
     #[serde(default)]
     pub dsc: BTreeMap<DistroName, BTreeMap<PackageName, DscPin>>,
+    /// Pinned sources in repositories of version control.
+    #[serde(default, with = "checkout::rows", skip_serializing_if = "BTreeMap::is_empty")]
+    pub checkout: BTreeMap<Checkout, CheckoutPin>,
 }
 
 impl Default for Lock {
     fn default() -> Self {
-        Self { version: LOCK_VERSION, distro: BTreeMap::new(), dsc: BTreeMap::new() }
+        let (distro, dsc, checkout) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { version: LOCK_VERSION, name: None, distro, dsc, checkout }
+    }
+}
+
+impl Lock {
+    /// With the pins of `own` in place of those of the same distro or source here, and its name.
+    pub fn with(mut self, own: Self) -> Self {
+        self.name = own.name;
+        self.distro.extend(own.distro);
+        for (distro, pins) in own.dsc {
+            self.dsc.entry(distro).or_default().extend(pins);
+        }
+        self.checkout.extend(own.checkout);
+        self
+    }
+
+    /// With all pins of `other` that are about the distros that `is_taken`, in place of those here. Commits of repositories
+    /// are of no distro, and all of them are taken.
+    pub fn taking(mut self, other: &Self, is_taken: impl Fn(&DistroName) -> bool) -> Self {
+        let distros = other.distro.iter().filter(|(name, _)| is_taken(name));
+        self.distro.extend(distros.map(|(name, pin)| (name.clone(), pin.clone())));
+        let sources = other.dsc.iter().filter(|(name, _)| is_taken(name));
+        self.dsc.extend(sources.map(|(name, pins)| (name.clone(), pins.clone())));
+        self.checkout.extend(other.checkout.clone());
+        self
+    }
+
+    /// With the pins in `other` of the source packages `names`, of the distros that are pinned here.
+    pub fn taking_sources(mut self, other: &Self, names: &BTreeSet<PackageName>) -> Self {
+        for (distro, pins) in other.dsc.iter().filter(|(distro, _)| self.distro.contains_key(*distro)) {
+            let pins = pins.iter().filter(|(name, _)| names.contains(*name));
+            let own = self.dsc.entry(distro.clone()).or_default();
+            own.extend(pins.map(|(name, pin)| (name.clone(), pin.clone())));
+        }
+        self.dsc.retain(|_, pins| !pins.is_empty());
+        self
+    }
+
+    /// With the pins in `other` of these commits of repositories.
+    pub fn taking_checkouts(mut self, other: &Self, checkouts: &BTreeSet<Checkout>) -> Self {
+        let pins = other.checkout.iter().filter(|(checkout, _)| checkouts.contains(*checkout));
+        self.checkout.extend(pins.map(|(checkout, pin)| (checkout.clone(), pin.clone())));
+        self
+    }
+
+    /// The pins that `base` has not, or has otherwise: with them, it is this again.
+    pub fn beyond(&self, base: &Self) -> Self {
+        let mut own = Self { name: self.name.clone(), ..Self::default() };
+        let is_other = |(name, pin): &(&DistroName, &DistroPin)| base.distro.get(*name) != Some(*pin);
+        own.distro = self.distro.iter().filter(is_other).map(|(name, pin)| (name.clone(), pin.clone())).collect();
+        for (distro, pins) in &self.dsc {
+            let there = base.dsc.get(distro);
+            let is_other =
+                |(name, pin): &(&PackageName, &DscPin)| there.and_then(|there| there.get(*name)) != Some(*pin);
+            let pins: BTreeMap<_, _> =
+                pins.iter().filter(is_other).map(|(name, pin)| (name.clone(), pin.clone())).collect();
+            if !pins.is_empty() {
+                own.dsc.insert(distro.clone(), pins);
+            }
+        }
+        let is_other = |(checkout, pin): &(&Checkout, &CheckoutPin)| base.checkout.get(*checkout) != Some(*pin);
+        let pins = self.checkout.iter().filter(is_other);
+        own.checkout = pins.map(|(checkout, pin)| (checkout.clone(), pin.clone())).collect();
+        own
     }
 }
 

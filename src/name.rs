@@ -110,6 +110,11 @@ name_type!(
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')
 );
 name_type!(
+    /// A lock of its own that channels have: `stable` stands for `opb.stable.lock`.
+    LockName, "lock name", "lower-case letters, digits, `-`, starting with a letter or digit",
+    |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')
+);
+name_type!(
     /// A pin: results of a store that are kept by name.
     PinName, "pin name", "lower-case letters, digits, `-`, `.`, starting with a letter or digit",
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || matches!(byte, b'-' | b'.'))

@@ -6,9 +6,11 @@
 
 mod asking;
 mod begin;
+mod editing;
 mod files;
 mod keys;
 mod local;
+mod locks;
 mod packaging;
 mod revision;
 mod witness;
@@ -20,23 +22,21 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use crate::diag::{Cause, Caused, Failure};
-use crate::lock::{LOCK_VERSION, Lock};
+use crate::name::{ChannelName, LockName};
 use crate::path::HostPath;
 use crate::settings::{Settings, SettingsError};
 
 pub use asking::{credentials, program_at, terminal};
 pub use begin::{Beginning, begin, host_release, make_file};
 pub use files::{ProjectFiles, read_text};
-pub use local::{OWN_FILES, OWN_FOLDERS, host_apt};
+pub use local::{OWN_FOLDERS, host_apt, is_spec};
+pub use locks::{LOCK_FILE, LockError, lock_file, lock_text, read_lock};
 pub use packaging::{Packaging, PackagingError, Spec, packaging};
 pub use revision::Revision;
 pub use witness::{NotedFiles, Stamps, is_witness};
 
 /// What makes a folder a project's.
 const MARKS: [&str; 2] = [SETTINGS_FILE, "recipes"];
-
-/// The name of the lock file.
-pub const LOCK_FILE: &str = "opb.lock";
 
 /// The name of the file with a project's settings.
 pub const SETTINGS_FILE: &str = "opb.toml";
@@ -47,7 +47,32 @@ pub struct Project {
     pub path: HostPath,
     /// What `opb.toml` says.
     pub settings: Settings,
+    /// The lock that is meant, and the one whose pins hold where that has none; `None` is `opb.lock`.
+    locks: Vec<Option<LockName>>,
     root: Dir,
+}
+
+/// Where a project is looked for, and which of its locks is meant.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// A folder that it lies in.
+    pub folder: &'a Path,
+    /// The channel whose lock is meant; `None`: `opb.lock`.
+    pub channel: Option<&'a ChannelName>,
+}
+
+impl Place<'_> {
+    /// Opens the project.
+    ///
+    /// # Errors
+    /// As [`Project::open`], and [`NoChannel`](crate::settings::NoChannel).
+    pub fn open(&self) -> Result<Project, Failure> {
+        let project = Project::open(self.folder)?;
+        Ok(match self.channel {
+            Some(channel) => project.of_channel(channel)?,
+            None => project,
+        })
+    }
 }
 
 /// What is wrong with a project's folder.
@@ -81,29 +106,6 @@ pub enum ProjectError {
         /// The system's reason.
         #[source]
         source: io::Error,
-    },
-    /// The lock cannot be understood.
-    #[error("cannot read `{LOCK_FILE}`: {message}")]
-    #[diagnostic(
-        code(opb::project::lock),
-        help("take it from version control again, or remove it and let `opb update` make a new one")
-    )]
-    Lock {
-        /// What the parser said.
-        message: String,
-        /// The lock's text.
-        #[source_code]
-        text: miette::NamedSource<String>,
-        /// Where.
-        #[label("here")]
-        place: Option<miette::SourceSpan>,
-    },
-    /// The lock was written by a newer version.
-    #[error("`{LOCK_FILE}` has version {found}, and this opb knows versions up to {LOCK_VERSION}")]
-    #[diagnostic(code(opb::project::lock_version), help("use a newer opb"))]
-    LockVersion {
-        /// What it says.
-        found: u32,
     },
 }
 
@@ -149,7 +151,7 @@ impl Project {
         let found = start.ancestors().find(|folder| MARKS.iter().any(|mark| folder.join(mark).exists()));
         let path = found.ok_or_else(|| ProjectError::None { start: start.clone() })?;
         let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(file_error("open", path))?;
-        Ok(Self { path: HostPath::new(path), settings: Settings::default(), root })
+        Ok(Self { path: HostPath::new(path), settings: Settings::default(), locks: vec![None], root })
     }
 
     /// The project's root folder.
@@ -160,33 +162,6 @@ impl Project {
     /// The store's folder: `chosen`, else the environment's `OPB_STORE`, else `store/` of the project.
     pub fn store_path(&self, chosen: Option<&Path>) -> HostPath {
         chosen_store(chosen).unwrap_or_else(|| self.path.join("store"))
-    }
-
-    /// The lock; an empty one where there is no file.
-    ///
-    /// # Errors
-    /// Where the file cannot be read or understood.
-    pub fn lock(&self) -> Result<Lock, ProjectError> {
-        let text = match self.root.read_to_string(LOCK_FILE) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Lock::default()),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(not_text());
-            }
-            Err(source) => return Err(self.file_error("read", LOCK_FILE, source)),
-        };
-        read_lock(&text)
-    }
-
-    /// Writes the lock: the old one or the new one is there, never a part.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
-    pub fn write_lock(&self, lock: &Lock) -> Result<(), ProjectError> {
-        let text = toml::to_string(lock).expect("a lock has only string keys");
-        let text =
-            format!("# Written by `opb update`. Keep it under version control: it says what was built from.\n{text}");
-        self.write(LOCK_FILE, &text)
     }
 
     /// Writes the file at `path` below the root, and the folders above it: the old one or the new one is there, never a part.
@@ -209,25 +184,6 @@ impl Project {
     fn file_error(&self, deed: &'static str, path: &str, source: io::Error) -> ProjectError {
         ProjectError::File { deed, path: self.path.join(path).as_path().to_owned(), source }
     }
-}
-
-/// The lock is no text at all.
-fn not_text() -> ProjectError {
-    let text = miette::NamedSource::new(LOCK_FILE, String::new());
-    ProjectError::Lock { message: "it is not UTF-8 text".to_owned(), text, place: None }
-}
-
-/// The lock that `text` is.
-fn read_lock(text: &str) -> Result<Lock, ProjectError> {
-    let version = toml::from_str::<toml::Table>(text).ok().and_then(|table| table.get("version")?.as_integer());
-    if let Some(found) = version.filter(|found| *found > i64::from(LOCK_VERSION)) {
-        return Err(ProjectError::LockVersion { found: u32::try_from(found).unwrap_or(u32::MAX) });
-    }
-    toml::from_str(text).map_err(|error| ProjectError::Lock {
-        message: error.message().to_owned(),
-        place: error.span().map(Into::into),
-        text: miette::NamedSource::new(LOCK_FILE, text.to_owned()),
-    })
 }
 
 /// The store's folder as of the project that `start` lies in; without a project, as if one were begun there.

@@ -9,6 +9,15 @@
 //! debian-security = "https://mirror.example.org/debian-security"
 //! "debian-12/backports" = "https://mirror.example.org/debian"   # of an extra repository
 //!
+//! [sources.git]                   # where short names of repositories lead, as in `git("tool")`
+//! base = "https://git.example.org/"
+//!
+//! [sources.hg]                    # the same for `hg("tool")`
+//! base = "https://hg.example.org/"
+//!
+//! [sources.rewrite]               # addresses that are others here, by how they begin
+//! "https://git.example.org/" = "https://mirror.example.org/git/"
+//!
 //! [store]                         # how far `opb store gc` goes; what is needed always stays
 //! older_than = "14d"              # what nothing has needed for so long goes
 //! budget = "200 GB"               # more goes, the longest unneeded first, until the store is that small
@@ -30,6 +39,8 @@
 //! targets = ["@debian-12/*"]      # default: every target
 //! components = ["*", "!draft-*"]  # default: every component
 //! areas = ["main", "openapp"]     # default: main, and those of its components
+//! lock = "stable"                 # made from the pins in `opb.stable.lock`; default: from `opb.lock`
+//! over = "stable"                 # with the pins of that channel where its own lock has none; default: none
 //! key = "nightly"                 # the signing key's name; default: that of the channel
 //! url = "https://example.org/deb" # where people reach it; default: its folder on this machine
 //! to = ["deploy@www.example.org:/srv/deb"]    # where publishing brings it besides; also folders
@@ -48,6 +59,8 @@
 //! ```
 
 mod channel;
+mod channels;
+mod sources;
 mod user;
 
 use std::collections::BTreeMap;
@@ -58,7 +71,8 @@ use crate::diag::{Cause, Caused};
 use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::quantity::{Age, Size};
 
-pub use channel::Channel;
+pub use channel::{Channel, NoChannel};
+pub use sources::{Sources, SourcesError};
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
 /// What `opb.toml` says.
@@ -72,6 +86,8 @@ pub struct Settings {
     pub source_distro: Option<DistroName>,
     /// Addresses of archives, by vendor (`debian`) or distro (`debian-12`), with `-security` or `/` and an extra repository.
     pub mirrors: BTreeMap<String, String>,
+    /// Where repositories of version control are.
+    pub sources: Sources,
     /// How far a collection goes.
     pub store: Collection,
     /// What one guest may have of the machine.
@@ -204,6 +220,7 @@ impl Default for Settings {
             maintainer: "opb <opb@localhost>".to_owned(),
             source_distro: None,
             mirrors: BTreeMap::new(),
+            sources: Sources::default(),
             store: Collection::default(),
             limits: Limits::default(),
             channel: BTreeMap::from([(nightly, Channel::default())]),
@@ -231,6 +248,11 @@ impl Caused for SettingsError {
 }
 
 impl SettingsError {
+    /// That `text` cannot be changed, and why.
+    pub fn of(text: &str, message: String) -> Self {
+        Self { message, text: miette::NamedSource::new("opb.toml", text.to_owned()), place: None }
+    }
+
     /// A file that is no text.
     pub fn not_text() -> Self {
         let text = miette::NamedSource::new("opb.toml", String::new());
@@ -302,7 +324,13 @@ impl Settings {
             let message = format!("`{}` must be at least {least}", keys.join("."));
             (keys, message)
         });
-        wrong.map(|(keys, text)| (keys.clone(), message(&keys, &text))).chain(of_limits).chain(of_channels).collect()
+        wrong
+            .map(|(keys, text)| (keys.clone(), message(&keys, &text)))
+            .chain(of_limits)
+            .chain(of_channels)
+            .chain(self.lock_problems())
+            .chain(self.sources.problems())
+            .collect()
     }
 }
 
@@ -330,7 +358,7 @@ mod tests {
         let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
         assert_eq!(
             error("mirors = 1"),
-            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `store`, `limits`, `channel`, `cache`"
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `channel`, `cache`"
         );
         assert_eq!(
             error("maintainer = \"a\\nb\""),

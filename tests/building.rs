@@ -14,6 +14,8 @@ mod beginning;
 mod bringing;
 #[path = "building/chain.rs"]
 mod chain;
+#[path = "building/checkouts.rs"]
+mod checkouts;
 #[path = "building/closure.rs"]
 mod closure;
 #[path = "building/damage.rs"]
@@ -46,6 +48,8 @@ mod probes;
 mod publishing;
 #[path = "building/real.rs"]
 mod real;
+#[path = "building/releasing.rs"]
+mod releasing;
 #[path = "building/rpm.rs"]
 mod rpm;
 #[path = "building/rpm_dsc.rs"]

@@ -8,6 +8,10 @@ mod arguments;
 mod cache;
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/checkouts.rs"]
+mod checkouts;
+#[path = "cli/checkouts_hg.rs"]
+mod checkouts_hg;
 #[path = "cli/completion.rs"]
 mod completion;
 #[path = "space/schema.rs"]
@@ -28,6 +32,8 @@ mod foreign;
 mod help;
 #[path = "cli/hermetic.rs"]
 mod hermetic;
+#[path = "cli/import.rs"]
+mod import;
 #[path = "cli/init.rs"]
 mod init;
 #[path = "cli/key.rs"]
@@ -70,6 +76,8 @@ mod runs;
 mod schema;
 #[path = "cli/select.rs"]
 mod select;
+#[path = "space/serve.rs"]
+mod serve;
 #[path = "cli/shell.rs"]
 mod shell;
 #[path = "cli/since.rs"]

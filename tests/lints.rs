@@ -12,6 +12,7 @@ use opb::eval::check::{Answer, Question, check};
 use opb::eval::lint::Lint;
 use opb::eval::weave::{Asked, LocalError, LocalSource};
 use opb::eval::{MemoryFiles, RecipeError, Watch};
+use opb::lock::Lock;
 
 const MIRAGE: &str = r#"#{
     family: "deb", vendor: "mirage", release: "1", codename: "oasis", suffix: "mir1",
@@ -62,7 +63,8 @@ fn asked(files: &BTreeMap<String, String>) -> Answer {
     check(Question {
         files: &MemoryFiles(files.clone()),
         settings: Ok(files.get("opb.toml").cloned()),
-        lock: Ok(files.get("opb.lock").cloned()),
+        lock: (None, "opb.lock".to_owned(), Ok(files.get("opb.lock").cloned())),
+        base: Lock::default(),
         look_at: &look_at,
         today: "2026-06-01",
         watch: &Watch::default(),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor. A module imports only from lower floors.
 const FLOORS: [(u32, &[&str]); 10] = [
-    (0, &["address", "diag", "digest", "name", "path", "quantity"]),
+    (0, &["address", "diag", "digest", "name", "path", "quantity", "remote"]),
     (1, &["columns", "component", "cost", "distro", "drv", "lock", "package", "settings", "tree"]),
     (2, &["event", "family", "graph", "solve"]),
     (3, &["eval", "plan", "repo"]),

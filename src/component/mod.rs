@@ -16,6 +16,7 @@ pub use text::{Piece, Probe, Text};
 
 use crate::name::{AreaName, ComponentName, PackageName, RepositoryName};
 use crate::path::TreePath;
+use crate::remote::Checkout;
 
 /// What a recipe comes to for one target, after its overrides.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -131,6 +132,9 @@ pub enum SourceSpec {
         /// The folder.
         folder: Option<String>,
     },
+    /// A commit of a repository of version control.
+    #[serde(untagged)]
+    Checkout(Checkout),
 }
 
 impl Component {
@@ -165,7 +169,15 @@ impl Component {
     pub fn source_packages(&self) -> impl Iterator<Item = &PackageName> {
         std::iter::once(&self.source).chain(self.sources.values()).filter_map(|source| match source {
             SourceSpec::Dsc { name } => Some(name),
-            SourceSpec::Path { .. } => None,
+            SourceSpec::Path { .. } | SourceSpec::Checkout(_) => None,
+        })
+    }
+
+    /// The commits of repositories that it is made of.
+    pub fn checkouts(&self) -> impl Iterator<Item = &Checkout> {
+        std::iter::once(&self.source).chain(self.sources.values()).filter_map(|source| match source {
+            SourceSpec::Checkout(checkout) => Some(checkout),
+            SourceSpec::Dsc { .. } | SourceSpec::Path { .. } => None,
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
+use super::checkouts::checkout;
 use super::engine::{MAX_LIST, TargetView, raise};
 
 use super::functions::function;
@@ -14,6 +15,7 @@ use crate::component::{Bound, BuildSpec, Capability, CapabilityKind, Need, Sourc
 use crate::diag::did_you_mean;
 use crate::name::PackageName;
 use crate::path::TreePath;
+use crate::remote::System;
 
 /// A need that is a package or a capability, checked.
 #[derive(Debug, Clone)]
@@ -29,6 +31,10 @@ pub(super) fn register(engine: &mut Engine) {
         .register_type_with_name::<Packaged>("package")
         .register_fn("dsc", |name: &str| dsc(name).map_err(raise))
         .register_fn("path", |folder: &str| path(folder).map_err(raise))
+        .register_fn("git", |url: &str| checkout(System::Git, url, &Map::new()).map_err(raise))
+        .register_fn("git", |url: &str, options: Map| checkout(System::Git, url, &options).map_err(raise))
+        .register_fn("hg", |url: &str| checkout(System::Hg, url, &Map::new()).map_err(raise))
+        .register_fn("hg", |url: &str, options: Map| checkout(System::Hg, url, &options).map_err(raise))
         .register_fn("native", || BuildSpec::Native)
         .register_fn("debian", || BuildSpec::Debian { folder: None })
         .register_fn("debian", |folder: &str| debian(folder).map_err(raise))

@@ -15,11 +15,10 @@ use super::weave::{Asked, LookAt, Looked, Sources, are_pinned, source_distro, we
 use super::{Files, FilesError, Project, Watch, Work, tables};
 use crate::component::Component;
 use crate::lock::{LOCK_VERSION, Lock};
-use crate::name::{ComponentName, DistroName};
+use crate::name::{ComponentName, DistroName, LockName};
 use crate::settings::Settings;
 
 const SETTINGS: &str = "opb.toml";
-const LOCK: &str = "opb.lock";
 
 /// What is to be checked.
 pub struct Question<'a> {
@@ -27,8 +26,10 @@ pub struct Question<'a> {
     pub files: &'a dyn Files,
     /// The text of `opb.toml`; `None` where there is none.
     pub settings: Result<Option<String>, FilesError>,
-    /// The text of `opb.lock`; `None` where there is none.
-    pub lock: Result<Option<String>, FilesError>,
+    /// The name of the lock, its file, and the text of that; `None` where there is none.
+    pub lock: (Option<LockName>, String, Result<Option<String>, FilesError>),
+    /// The pins that hold where the lock has none.
+    pub base: Lock,
     /// Looks at folders with sources.
     pub look_at: &'a LookAt<'a>,
     /// The day of today, as `2026-11-25`.
@@ -66,7 +67,7 @@ impl Answer {
 
 /// Checks everything.
 pub fn check(question: Question<'_>) -> Answer {
-    let Question { files, settings, lock, look_at, today, watch } = question;
+    let Question { files, settings, lock, base, look_at, today, watch } = question;
     let mut survey = survey(files, watch);
     let mut findings = std::mem::take(&mut survey.errors);
     if watch.stopped().is_some() {
@@ -80,10 +81,11 @@ pub fn check(question: Question<'_>) -> Answer {
             None
         })
     };
-    let (settings, lock) = (there(SETTINGS, settings), there(LOCK, lock));
+    let (lock_name, lock_file, lock) = lock;
+    let (settings, lock) = (there(SETTINGS, settings), there(&lock_file, lock));
     let settings = settings.map(|raw| tables::read::<Settings>(SETTINGS, raw, settings_help));
     let lock_help = "take it from version control again, or remove it and let `opb update` make a new one";
-    let lock = lock.map(|raw| tables::read::<Lock>(LOCK, raw, lock_help));
+    let lock = lock.map(|raw| tables::read::<Lock>(&lock_file, raw, lock_help));
     let mut texts: Vec<Arc<Text>> = survey.recipes.clone();
     texts.extend(survey.distros.iter().map(|(_, text)| text.clone()));
     texts.extend(survey.shared.values().map(|(text, _)| text.clone()));
@@ -121,6 +123,7 @@ pub fn check(question: Question<'_>) -> Answer {
         texts.push(read.table.text.clone());
         is_damaged = !read.errors.is_empty();
     }
+    let lock_value = base.with(Lock { name: lock_name, ..lock_value });
     let mut built: BTreeMap<&DistroName, Vec<&Work>> = BTreeMap::new();
     for work in survey.project.work.iter().filter(|work| work.component.skip.is_none()) {
         built.entry(&work.target.distro).or_default().push(work);
@@ -174,6 +177,7 @@ fn without_unpinned(project: &Project, (lock, settings): (&Lock, &Settings), is_
         let is_rpm = project.distros.get(distro).is_some_and(|distro| distro.rpm().is_some());
         let distro = of_rpm.filter(|_| is_rpm).unwrap_or(distro);
         component.source_packages().all(|name| lock.dsc.get(distro).is_some_and(|pins| pins.contains_key(name)))
+            && component.checkouts().all(|checkout| lock.checkout.contains_key(checkout))
     };
     let is_pinned = |work: &Work| pinned(&work.target.distro, &work.component) && are_pinned(project, lock, work);
     let unpinned = project.work.iter().filter(|work| !is_pinned(work));

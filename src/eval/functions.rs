@@ -34,6 +34,24 @@ pub const FUNCTIONS: &[Function] = &[
                out. Its content is its identity, so there is no pin to move.",
     },
     Function {
+        name: "git",
+        example: "git(\"https://example.org/tool.git\", #{ branch: \"main\" })",
+        signatures: &["git(url: String) -> Source", "git(url: String, options: Map) -> Source"],
+        text: "A commit of a git repository.\n\nThe address is a whole one, or a short name below `base` of \
+               `[sources.git]` in `opb.toml`. One of `branch`, `tag` (a name, or a pattern as in `\"v1.*\"`) and `commit` \
+               says what is followed; without any it is the repository's own branch. `submodules: true` takes the files \
+               of submodules too, `folder` a part of the repository. Which commit it is stands in `opb.lock`, where \
+               `opb update` writes it.",
+    },
+    Function {
+        name: "hg",
+        example: "hg(\"https://example.org/tool\", #{ branch: \"default\" })",
+        signatures: &["hg(url: String) -> Source", "hg(url: String, options: Map) -> Source"],
+        text: "A commit of a Mercurial repository.\n\nThe address is a whole one, or a short name below `base` of \
+               `[sources.hg]` in `opb.toml`. Options are those of `git`, but for `submodules`; without a branch, tag or \
+               commit the branch `default` is followed.",
+    },
+    Function {
         name: "native",
         example: "native()",
         signatures: &["native() -> Build"],

@@ -14,6 +14,7 @@
 
 mod api;
 pub mod check;
+mod checkouts;
 mod closure;
 mod code;
 pub mod definitions;

@@ -12,7 +12,7 @@ use super::error::NodeError;
 use super::failed;
 use crate::diag::{Failure, chain};
 use crate::event::{Event, Passing};
-use crate::fetch::FetchError;
+use crate::fetch::{CheckoutError, FetchError};
 use crate::graph::{Node, NodeId};
 use crate::store::StoreError;
 
@@ -45,6 +45,10 @@ fn fault(failure: &Failure) -> Option<Fault> {
     let report = &failure.report;
     if let Some(error) = report.downcast_ref::<FetchError>() {
         let away = error.away().map(|host| Fault::Network { host: host.to_owned() });
+        return away.or_else(|| error.is_no_space().then_some(Fault::Space));
+    }
+    if let Some(error) = report.downcast_ref::<CheckoutError>() {
+        let away = error.away().map(|host| Fault::Network { host });
         return away.or_else(|| error.is_no_space().then_some(Fault::Space));
     }
     let full = match report.downcast_ref::<NodeError>() {

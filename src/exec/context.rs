@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::archives::Archives;
+use super::checkouts::Checkouts;
 use super::cpus::Cpus;
 use super::elsewhere::Elsewhere;
 use super::error::NodeError;
@@ -55,6 +56,8 @@ pub struct Context<'a> {
     pub stop: &'a AtomicBool,
     /// Archives of distributions.
     pub archives: Archives<'a>,
+    /// Repositories of version control.
+    pub checkouts: Checkouts<'a>,
     /// Cores that one build may use.
     pub cores: usize,
     /// Where events go.

@@ -11,6 +11,7 @@
 
 mod again;
 mod archives;
+mod checkouts;
 mod context;
 mod cpus;
 mod debs;
@@ -44,6 +45,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 pub use archives::{ArchiveFile, Archives, Pooled};
+pub use checkouts::Checkouts;
 pub use context::{Context, Job};
 pub use cpus::{Cpus, arch_of};
 pub use elsewhere::{Asked, Brought, Elsewhere, Known, Other, keep_other, settle_owed};

@@ -48,6 +48,23 @@ pub fn source(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
             }
             tree
         }
+        Origin::Checkout { of, commit, found } => {
+            // What was pinned here is here already.
+            if ctx.store.hold(expected)? {
+                return Ok(one("tree", expected));
+            }
+            ctx.phase(node, format!("fetching {of}"));
+            let tree = ctx.checkouts.tree(of, commit, found.as_deref())?;
+            if tree.digest() != expected {
+                let what = format!(
+                    "the tree of the commit `{commit}` of `{of}` is {}, and {} was pinned",
+                    tree.digest().short(),
+                    expected.short()
+                );
+                return Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into());
+            }
+            tree
+        }
         _ => return Err(NodeError::NoInput { role: "origin".to_owned() }.into()),
     };
     let digest = ctx.store.put_tree(&tree)?;
@@ -158,7 +175,16 @@ pub fn suite_of<'a>(
 pub fn insert(tree: &mut Tree, name: &str, entry: Entry) -> Result<(), NodeError> {
     let unreadable = |why: String| NodeError::Unreadable { what: format!("`{name}`"), why };
     let path: TreePath = name.parse().map_err(|error: crate::path::TreePathError| unreadable(error.to_string()))?;
-    tree.insert_with_folders(path, entry).map_err(|error| unreadable(error.to_string()))
+    insert_at(tree, path, entry)
+}
+
+/// Puts something at a path into a tree.
+///
+/// # Errors
+/// Where something else is there.
+pub fn insert_at(tree: &mut Tree, path: TreePath, entry: Entry) -> Result<(), NodeError> {
+    let what = format!("`{path}`");
+    tree.insert_with_folders(path, entry).map_err(|error| NodeError::Unreadable { what, why: error.to_string() })
 }
 
 /// Outputs with one tree.

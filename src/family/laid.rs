@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use crate::component::{Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::name::PackageName;
+use crate::remote::Checkout;
 
 /// How the role of a further source begins; the folder that it goes to follows.
 pub const SOURCE_INTO: &str = "source into ";
@@ -68,6 +69,8 @@ pub struct LaidTree {
 pub enum LaidFrom {
     /// A folder, from the project's root.
     Folder(String),
+    /// A commit of a repository.
+    Checkout(Checkout),
     /// A source package of the distribution.
     Package(PackageName),
 }
@@ -79,6 +82,7 @@ pub fn trees(component: &Component) -> Vec<LaidTree> {
             SourceSpec::Path { folder } => {
                 (SOURCE_INTO, LaidFrom::Folder(folder.clone().unwrap_or_else(|| ".".to_owned())))
             }
+            SourceSpec::Checkout(checkout) => (SOURCE_INTO, LaidFrom::Checkout(checkout.clone())),
             SourceSpec::Dsc { name } => (PACKAGE_INTO, LaidFrom::Package(name.clone())),
         };
         LaidTree { field: "sources", role: format!("{start}{to}"), to: to.to_string(), from }

@@ -17,7 +17,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
 use super::git_error::GitError;
-use super::git_objects::Objects;
+use super::git_objects::{Objects, Repository};
 use crate::path::HostPath;
 
 /// The most files of a project's folder at one commit.
@@ -27,7 +27,7 @@ const MAX_FILES: usize = 1_000_000;
 const MAX_RECORD: u64 = 1 << 16;
 
 /// Variables that would lead git to another repository than the project's: a hook of git's runs with some of them.
-const LEADING_ELSEWHERE: [&str; 9] = [
+pub(super) const LEADING_ELSEWHERE: [&str; 9] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -87,7 +87,7 @@ impl Commit {
         }
         let tree = object_id(&output.stdout).ok_or_else(|| GitError::odd("find the folder"))?;
         let files = list(folder, &tree)?;
-        Ok(Self { id, files, objects: Mutex::new(Objects::new(folder)) })
+        Ok(Self { id, files, objects: Mutex::new(Objects::new(Repository::Around(folder.clone()))) })
     }
 
     /// The commit's id, in hexadecimal.

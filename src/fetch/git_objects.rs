@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
+use super::checkout::local;
 use super::git::command;
 use super::git_error::GitError;
 use crate::path::HostPath;
@@ -10,9 +11,17 @@ use crate::path::HostPath;
 /// The longest line that git answers with, in bytes: an id, a kind, a size.
 const MAX_ANSWER: u64 = 256;
 
+/// Where a repository is on this machine.
+pub(super) enum Repository {
+    /// The one around this folder.
+    Around(HostPath),
+    /// This bare one, and no other.
+    Clone(HostPath),
+}
+
 /// The objects of a repository.
 pub(super) struct Objects {
-    folder: HostPath,
+    repository: Repository,
     asked: Option<Running>,
 }
 
@@ -30,9 +39,9 @@ impl Drop for Running {
 }
 
 impl Objects {
-    /// The objects of the repository around `folder`. git starts with the first question.
-    pub fn new(folder: &HostPath) -> Self {
-        Self { folder: folder.clone(), asked: None }
+    /// The objects of `repository`. git starts with the first question.
+    pub fn new(repository: Repository) -> Self {
+        Self { repository, asked: None }
     }
 
     /// Writes the content of the blob `id` to `to`; gives its length in bytes.
@@ -48,7 +57,10 @@ impl Objects {
     }
 
     fn start(&self) -> Result<Running, GitError> {
-        let mut command = command(&self.folder);
+        let mut command = match &self.repository {
+            Repository::Around(folder) => command(folder),
+            Repository::Clone(folder) => local(folder),
+        };
         command.args(["cat-file", "--batch"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(GitError::start)?;
         match (child.stdin.take(), child.stdout.take()) {

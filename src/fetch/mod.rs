@@ -10,6 +10,7 @@
 //! local_folder          what a local folder holds, but what .gitignore leaves out (ignore_rules)
 //! git, git_objects,     what a commit of the project's git repository holds, and what of it
 //!   git_folder            a folder there holds as a source
+//! checkout              what commits of repositories elsewhere hold, fetched by git itself
 //! ```
 //!
 //! There is no HTTP here: apt's helper does it, with the host's proxies, credentials and certificates. Knows nothing of
@@ -17,6 +18,7 @@
 //! wanted next.
 
 mod apt_config;
+mod checkout;
 mod download;
 mod failure;
 mod fields;
@@ -36,6 +38,7 @@ mod sources;
 mod tests;
 
 pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources, release_facts};
+pub use checkout::{CheckoutError, Clones, FileKind, Files, History, Tip, check_tree};
 pub use download::{Access, Came, Wanted, bases, download, download_each};
 pub use failure::FetchError;
 pub use git::{Commit, Committed, CommittedKind};
@@ -44,6 +47,6 @@ pub use git_folder::committed_tree_paths;
 pub use index::{Index, by_hash, indexes, suite_address};
 pub use local_folder::{LocalEntry, LocalError, LocalKind, Visited, local_tree_paths, local_tree_paths_without};
 pub use mirror::{Mirror, MirrorError, Overrides, mirrors};
-pub use release::{Notice, Release, ReleaseError, check_dates, parse_release};
+pub use release::{Notice, Release, ReleaseError, check_dates, parse_date, parse_release};
 pub use repository::repository;
 pub use sources::{SignedBy, Source, SourcesError};

@@ -180,8 +180,8 @@ fn parse_files(list: &str) -> Result<BTreeMap<String, (Sha256, u64)>, String> {
     Ok(files)
 }
 
-/// A date as Release files write it: RFC 2822, with `UTC` for the zone.
-fn parse_date(text: &str) -> Option<Timestamp> {
+/// A date as Release files write it: RFC 2822, with `UTC` for the zone; `None`: it is none.
+pub fn parse_date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     // The day of the week tells nothing, and apt does not look at it either.
     let text = text.split_once(',').map_or(text, |(_, rest)| rest.trim());

@@ -38,6 +38,7 @@ use crate::drv::{Action, ActionDigest, DrvId};
 use crate::component::MayFail;
 use crate::lock::PinnedFile;
 use crate::name::{DistroName, Kind, NodeName, RepositoryName};
+use crate::remote::Checkout;
 use strings::Strings;
 
 /// A node of one graph. Small, dense, in the order of adding.
@@ -69,6 +70,15 @@ pub enum Origin {
     },
     /// A folder below the project's root; `.` is the root itself.
     Folder(String),
+    /// A commit of a repository.
+    Checkout {
+        /// Which is meant.
+        of: Box<Checkout>,
+        /// The one that is pinned, in hexadecimal.
+        commit: String,
+        /// The branch or tag that it was found at.
+        found: Option<String>,
+    },
     /// Index files of a distro: for each label the suite and the path below it.
     Index {
         /// The distro that they are of.

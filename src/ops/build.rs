@@ -17,7 +17,7 @@ use crate::cache::Caches;
 use crate::cost::{Saved, Spared};
 use crate::diag::Failure;
 use crate::event::{Counts, Event, Sink};
-use crate::exec::{self, Archives, Context, Cpus, Elsewhere, Known, Order, Outcome};
+use crate::exec::{self, Archives, Checkouts, Context, Cpus, Elsewhere, Known, Order, Outcome};
 use crate::graph::NodeId;
 use crate::path::HostPath;
 use crate::plan::{Places, Plan, State};
@@ -253,6 +253,8 @@ pub(super) fn with_context<T>(
 ) -> Result<T, Failure> {
     let launcher = Launcher::this_program()?;
     tidy(store, sink);
+    let checkouts = Checkouts::new(store, &session.project.settings.sources, means.offline, means.stop);
+    let checkouts = if archives.is_closed() { checkouts.closed() } else { checkouts };
     work(&Context {
         store,
         import: &|folder: &str| session.project.import(folder, store),
@@ -266,6 +268,7 @@ pub(super) fn with_context<T>(
         cancel: means.cancel.clone(),
         stop: means.stop,
         archives,
+        checkouts,
         cores: means.cores.unwrap_or_else(cores),
         sink,
         universes: Mutex::new(BTreeMap::new()),

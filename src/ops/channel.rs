@@ -13,7 +13,7 @@ use crate::plan::{Plan, State, contents_without, without};
 use crate::project::today;
 use crate::publish::{Content, Naming, Part, Retention, YumSettings};
 use crate::repo::Suite;
-use crate::settings::Channel;
+use crate::settings::{Channel, NoChannel};
 use crate::store::Store;
 
 /// The most bytes of a repository's listing.
@@ -23,26 +23,17 @@ const MAX_LISTING: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ChannelError {
     /// `opb.toml` has none of that name.
-    #[error("there is no channel `{channel}`")]
-    #[diagnostic(
-        code(opb::publish::no_channel),
-        help("name one of {known}, or add `[channel.{channel}]` to `opb.toml`")
-    )]
-    Unknown {
-        /// The name.
-        channel: String,
-        /// Those that there are.
-        known: String,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Unknown(#[from] NoChannel),
     /// Its content has not been built.
     #[error("`{node}` is not built")]
-    #[diagnostic(
-        code(opb::publish::not_built),
-        help("run `opb build`, then publish again; what is published now stays")
-    )]
+    #[diagnostic(code(opb::publish::not_built), help("run `{build}`, then publish again; what is published now stays"))]
     NotBuilt {
         /// The node that assembles it.
         node: String,
+        /// The verb that builds it.
+        build: String,
     },
     /// Nothing was published of it.
     #[error("nothing is published of the channel `{channel}`")]
@@ -86,11 +77,7 @@ impl Caused for ChannelError {
 /// # Errors
 /// Where there is no such channel.
 pub fn settings<'a>(session: &'a Session, channel: &ChannelName) -> Result<&'a Channel, ChannelError> {
-    let channels = &session.project.settings.channel;
-    channels.get(channel).ok_or_else(|| {
-        let known = channels.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        ChannelError::Unknown { channel: channel.to_string(), known }
-    })
+    Ok(session.project.settings.channel(channel)?)
 }
 
 /// What a channel of the project says of itself.
@@ -124,13 +111,6 @@ pub fn parts(session: &Session, channel: &ChannelName) -> Result<Vec<NodeId>, Ch
         node.kind() == Kind::Repo && node.subject() == channel.as_str()
     };
     Ok(session.graph.ids().filter(is_part).collect())
-}
-
-/// The name of the key that signs a channel.
-pub fn key_name(session: &Session, channel: &ChannelName) -> ChannelName {
-    let settings = session.project.settings.channel.get(channel);
-    let named = settings.and_then(|settings| settings.key.clone());
-    named.unwrap_or_else(|| channel.clone())
 }
 
 /// What is built of a channel.

@@ -7,7 +7,7 @@ use crate::diag::{Cause, Caused, Failure, did_you_mean};
 use crate::eval::FilesError;
 use crate::eval::check::{Answer, Question, check as ask};
 use crate::name::ComponentName;
-use crate::project::{LOCK_FILE, Project, ProjectFiles, SETTINGS_FILE, read_text, today};
+use crate::project::{Place, Project, ProjectFiles, SETTINGS_FILE, read_text, today};
 
 /// Words that name nothing to check.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -29,23 +29,29 @@ impl Caused for CheckError {
     }
 }
 
-/// Checks the project that `start` lies in. Everything is looked at, since files depend on each other; with `words`
+/// Checks the project at `place`. Everything is looked at, since files depend on each other; with `words`
 /// (components, files, folders, distros as `@debian-12`) only what is found in those files is in the answer.
 ///
 /// # Errors
 /// Where there is no project, or a word names nothing.
-pub fn check(start: &Path, words: &[String]) -> Result<Answer, Failure> {
-    let project = Project::find(start)?;
+pub fn check(place: &Place<'_>, words: &[String]) -> Result<Answer, Failure> {
+    // Settings that are wrong are part of the answer.
+    let project = match place.channel {
+        Some(_) => place.open()?,
+        None => Project::find(place.folder)?,
+    };
     let text = |name: &str| match read_text(project.root(), name, u64::MAX) {
         Ok(text) => Ok(Some(text)),
         Err(FilesError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
     };
+    let base = project.base_lock()?.unwrap_or_default();
     let mut answer = watch::check(|watch| {
         ask(Question {
             files: &ProjectFiles(project.root()),
             settings: text(SETTINGS_FILE),
-            lock: text(LOCK_FILE),
+            lock: (project.lock_name().cloned(), project.lock_file(), text(&project.lock_file())),
+            base: base.clone(),
             look_at: &|asked| project.look_at(asked),
             today: &today(),
             watch,
@@ -54,7 +60,7 @@ pub fn check(start: &Path, words: &[String]) -> Result<Answer, Failure> {
     if !words.is_empty() {
         let mut chosen: Vec<String> = Vec::new();
         for word in words {
-            chosen.push(file_of(&project, start, word, &answer)?);
+            chosen.push(file_of(&project, place.folder, word, &answer)?);
         }
         let is_chosen = |file: &str| {
             let below = |chosen: &String| {

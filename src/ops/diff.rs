@@ -16,7 +16,7 @@ use crate::graph::{Graph, NodeId, Selector};
 use crate::name::{Kind, NodeName};
 use crate::package::list::PackageList;
 use crate::plan::{self, Plan, Reason, State, changes, compare};
-use crate::project::Project;
+use crate::project::Place;
 use crate::report::causes::{CauseTold, date};
 use crate::report::diff::{
     ChangedNode, Counts, DIFF_VERSION, Diff, ListDiff, Pair, ProjectDiff, RunDiff, RunNodeDiff, RunNodeTold, RunTold,
@@ -71,13 +71,13 @@ impl Side {
     }
 }
 
-/// Compares two sides of the project that `start` lies in; the second is by default what stands against the first: now,
+/// Compares two sides of the project at `place`; the second is by default what stands against the first: now,
 /// or the last run. Only nodes that `selectors` mean are told of, where there are any.
 ///
 /// # Errors
 /// [`DiffError`], or where a side cannot be read or evaluated.
 pub fn diff(
-    start: &Path,
+    place: &Place<'_>,
     store: Option<&Path>,
     from: &str,
     to: Option<&str>,
@@ -93,41 +93,41 @@ pub fn diff(
     let to = to.unwrap_or(default);
     match (before, Side::new(to)) {
         (Side::Run(before), Side::Run(after)) => {
-            let project = Project::open(start)?;
+            let project = place.open()?;
             let store = Store::open(&project.store_path(store))?;
             let (before, after) = (runs::read(&store, &before)?, runs::read(&store, &after)?);
             Ok(Diff::Runs(of_runs(&store, &before, &after, &selectors)?))
         }
-        (Side::Run(run), other) => mixed(start, store, (&run, RunIs::Before), &other, &selectors),
-        (other, Side::Run(run)) => mixed(start, store, (&run, RunIs::After), &other, &selectors),
+        (Side::Run(run), other) => mixed(place, store, (&run, RunIs::Before), &other, &selectors),
+        (other, Side::Run(run)) => mixed(place, store, (&run, RunIs::After), &other, &selectors),
         (before, after) => {
-            let (before, after) = (state(start, &before)?, state(start, &after)?);
+            let (before, after) = (state(place, &before)?, state(place, &after)?);
             Ok(Diff::Project(of_graphs(before, after, &selectors)?))
         }
     }
 }
 
 fn mixed(
-    start: &Path,
+    place: &Place<'_>,
     store: Option<&Path>,
     (run, run_is): (&str, RunIs),
     other: &Side,
     selectors: &[Selector],
 ) -> Result<Diff, Failure> {
-    let store = Store::open(&Project::open(start)?.store_path(store))?;
+    let store = Store::open(&place.open()?.store_path(store))?;
     let run = runs::read(&store, run)?;
-    let state = state(start, other)?;
+    let state = state(place, other)?;
     Ok(Diff::Project(of_run_and_state(&store, (&run, run_is), state, selectors)?))
 }
 
-fn state(start: &Path, side: &Side) -> Result<(StateTold, Graph), Failure> {
+fn state(place: &Place<'_>, side: &Side) -> Result<(StateTold, Graph), Failure> {
     match side {
         Side::Revision(revision) => {
-            let past = past(&Project::open(start)?, revision)?;
+            let past = past(&place.open()?, revision)?;
             Ok((StateTold { name: revision.clone(), commit: Some(past.commit) }, past.graph))
         }
         Side::Now | Side::Run(_) => {
-            let session = Session::open(start)?;
+            let session = Session::of(place.open()?)?;
             Ok((StateTold { name: "now".to_owned(), commit: None }, session.graph))
         }
     }

@@ -9,9 +9,12 @@ use crate::graph::NodeId;
 use crate::project::{self, Project};
 use crate::store::{ProjectList, Store};
 
-/// The project's name in lists: its folder.
+/// The name in lists of what a project pins: its folder, or the file of a lock that a channel has of its own.
 pub fn project_of(project: &Project) -> String {
-    project.path.to_string()
+    match project.lock_name() {
+        None => project.path.to_string(),
+        Some(_) => project.path.join(project.lock_file()).to_string(),
+    }
 }
 
 /// The key by which the project's list says that `node` is, or last was, realised. A damaged list says nothing.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+use super::keeping;
 use crate::columns::{Bytes, Columns, put_bytes};
 use crate::digest::Digest;
 use crate::path::HostPath;
@@ -38,8 +39,8 @@ impl Kept {
 
     /// The file of the kind `format` for a project with a store, in a folder of the cache.
     pub fn of_project(folder: &str, format: &'static str, project: &Project, store: &Store) -> Option<Self> {
-        let paths = [project.path.as_path(), store.path().as_path()].map(|path| path.as_os_str().as_encoded_bytes());
-        Self::below(&project::cache_folder()?.join(folder), format, &paths.join(&0))
+        let (project, store) = (keeping::project_of(project), store.path().as_path().as_os_str().as_encoded_bytes());
+        Self::below(&project::cache_folder()?.join(folder), format, &[project.as_bytes(), store].join(&0))
     }
 
     /// What it holds; `None` where it is not there, not whole, or written by another build of the program.

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::keeping;
 use super::kept::Kept;
 use crate::columns::put_bytes;
 use crate::eval::weave::{Asked, Before, LocalSource, Looked};
@@ -16,7 +17,7 @@ use crate::eval::{Files as _, KeptWarning, RECIPES, RecipeWarning, is_recipe};
 use crate::fetch::Visited;
 use crate::graph::Graph;
 use crate::path::HostPath;
-use crate::project::{self, LOCK_FILE, Project, ProjectFiles, Stamps};
+use crate::project::{self, Project, ProjectFiles, SETTINGS_FILE, Stamps};
 
 /// Raised when the file is laid out differently.
 const FORMAT: &str = "opb evaluation 7";
@@ -114,7 +115,7 @@ impl Memo {
 
     /// The cache of `project` in `folder`, which is made where it is not there.
     pub fn below(folder: &HostPath, project: &Project) -> Option<Self> {
-        Kept::below(folder, FORMAT, project.path.as_path().as_os_str().as_encoded_bytes()).map(Self)
+        Kept::below(folder, FORMAT, keeping::project_of(project).as_bytes()).map(Self)
     }
 
     /// What is known of `project`.
@@ -160,7 +161,7 @@ impl Memo {
 
     /// Keeps what an evaluation came to. Does nothing where a file changed meanwhile, or where it cannot be kept.
     pub fn keep(&self, project: &Project, found: Found<'_>) -> Option<()> {
-        let own = ["opb.toml".to_owned(), LOCK_FILE.to_owned()];
+        let own = project.lock_files().chain([SETTINGS_FILE.to_owned()]);
         let files = found.stayed.joined(project.stamps(found.seen.into_iter().chain(own).collect(), found.began)?);
         let (mut known, mut stamps) = (BTreeMap::new(), BTreeMap::new());
         for (folder, (asked, source, of_folder)) in found.sources {

@@ -1,6 +1,8 @@
 //! One pin: a distro's index, or a source package.
 
+pub(super) mod checkouts;
 pub(super) mod extra;
+pub(super) mod moves;
 pub(super) mod repositories;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +19,7 @@ use crate::fetch;
 use crate::lock::{DscPin, PinnedFile, SourceFacts, SuitePin};
 use crate::name::{Arch, PackageName};
 use crate::package::compression::Compression;
-use crate::package::sources::{SourceEntry, newest};
+use crate::package::sources::{SourceEntry, names, newest};
 use crate::package::{archive, patch};
 use crate::project::{self, Project};
 use crate::sign::{Keyring, VerifyError, verify_inrelease};
@@ -52,6 +54,20 @@ pub(super) struct Trust<'a> {
 
 /// The indexes of sources of a distro: each suite with the texts of its areas.
 pub(super) struct SourceIndex(Vec<(String, String)>);
+
+impl SourceIndex {
+    /// The names of all source packages in it.
+    ///
+    /// # Errors
+    /// Where an index cannot be read.
+    pub fn names(&self) -> Result<BTreeSet<PackageName>, Failure> {
+        let mut all = BTreeSet::new();
+        for (_, text) in &self.0 {
+            all.extend(names(text)?);
+        }
+        Ok(all)
+    }
+}
 
 impl Pinner<'_> {
     /// Pins a distro's suites as its archive has them now.

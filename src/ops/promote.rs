@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use super::channel::{self, ChannelError};
 use super::closure;
+use super::pins;
+use super::plan::Wish;
 use super::publish::request;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::drv::Action;
 use crate::graph::NodeId;
+use crate::lock::Lock;
 use crate::name::{ChannelName, DistroName};
+use crate::project::{Place, ProjectFiles};
 use crate::publish::{self, Content, Generation, Part, Published, Way};
 use crate::repo::yum::{DEBUG, SOURCES, base_arch};
 use crate::sign::Signers;
@@ -61,6 +65,22 @@ pub enum PromoteError {
         /// The packages, in lines.
         told: String,
     },
+    /// A generation that does not say what it was made from.
+    #[error(
+        "generation {number} of `{channel}` does not say which pins it was made from, and `{to}` has a lock of its own"
+    )]
+    #[diagnostic(
+        code(opb::promote::no_pins),
+        help("publish `{channel}` again, which makes a generation that says so, and promote that one")
+    )]
+    NoPins {
+        /// The channel that has it.
+        channel: String,
+        /// Its generation.
+        number: u64,
+        /// The channel that is to have it.
+        to: String,
+    },
     /// Bytes that are gone.
     #[error("generation {number} of `{channel}` is not whole any more")]
     #[diagnostic(
@@ -105,7 +125,17 @@ pub struct Promotion<'a> {
     pub distros: &'a [DistroName],
 }
 
-/// Publishes in a channel the packages that another has published. What it holds of other distros stays.
+/// What was published again.
+#[derive(Debug)]
+pub struct Again {
+    /// The generation.
+    pub published: Published,
+    /// The file of the channel's own lock, where that was written: it says what the generation was made from.
+    pub lock: Option<String>,
+}
+
+/// Publishes in a channel the packages that another has published, and takes over the pins that they were made from where it has
+/// a lock of its own. What it holds of other distros stays. `session` has the lock of the channel that has them.
 ///
 /// # Errors
 /// [`PromoteError`], [`ChannelError`], and as [`publish::publish`]. The channel then stays as it was.
@@ -114,27 +144,38 @@ pub fn promote(
     store: &Store,
     promotion: &Promotion<'_>,
     signer: &Signers,
-) -> Result<Published, Failure> {
+) -> Result<Again, Failure> {
     let Promotion { from, to, distros, .. } = promotion;
     if from == to {
         return Err(PromoteError::Same { channel: from.to_string() }.into());
     }
     channel::settings(session, from)?;
     let source = generation(store, from, promotion.generation)?;
+    let there: Vec<DistroName> = source.parts.iter().map(|record| record.part.distro.clone()).collect();
+    let moved = pins::of_generation(&session.project, store, &source)?;
+    let own = pins::session_of(session, to, |lock| match &moved {
+        Some(moved) => pins::with(lock, moved, distros),
+        None => lock,
+    })?;
+    if own.is_some() && moved.is_none() {
+        return Err(
+            PromoteError::NoPins { channel: from.to_string(), number: source.number, to: to.to_string() }.into()
+        );
+    }
+    let target = own.as_ref().unwrap_or(session);
     let held: BTreeSet<String> =
-        channel::parts(session, to)?.into_iter().map(|node| session.graph.node(node).place().to_owned()).collect();
+        channel::parts(target, to)?.into_iter().map(|node| target.graph.node(node).place().to_owned()).collect();
     let missing = |channel: &ChannelName, distro: &DistroName, known: Vec<String>| ChannelError::NoDistro {
         channel: channel.to_string(),
         distro: distro.to_string(),
         help: format!("name one of those that it holds: {}", known.join(", ")),
     };
     for distro in *distros {
+        if !there.contains(distro) {
+            return Err(missing(from, distro, there.iter().map(ToString::to_string).collect()).into());
+        }
         if !held.contains(distro.as_str()) {
             return Err(missing(to, distro, held.into_iter().collect()).into());
-        }
-        if !source.parts.iter().any(|record| record.part.distro == *distro) {
-            let known = source.parts.iter().map(|record| record.part.distro.to_string()).collect();
-            return Err(missing(from, distro, known).into());
         }
     }
     let is_meant =
@@ -142,23 +183,47 @@ pub fn promote(
     let taken: Vec<Part> =
         source.parts.iter().map(|record| record.part.clone()).filter(|part| is_meant(part)).collect();
     for part in &taken {
-        check_arches(session, store, promotion, part)?;
+        check_arches(target, store, promotion, part)?;
         if !store.hold(part.tree)? {
             return Err(PromoteError::Lost { channel: from.to_string(), number: source.number }.into());
         }
-        check_closure(session, store, promotion, part)?;
+        check_closure((session, target), store, promotion, part)?;
     }
     let current = publish::current(store, to)?;
+    let before = match &current {
+        Some(current) => pins::of_generation(&target.project, store, current)?.unwrap_or_default(),
+        None => Lock::default(),
+    };
+    let made_from = match (&own, &moved) {
+        (Some(own), _) => Some(pins::keep(store, own.lock()?)?),
+        (None, Some(moved)) => Some(pins::keep(store, &pins::with(before, moved, distros))?),
+        (None, None) => None,
+    };
     let others = current.into_iter().flat_map(|current| current.parts).map(|record| record.part);
     let others = others
         .filter(|part| held.contains(part.distro.as_str()) && !taken.iter().any(|taken| taken.distro == part.distro));
     let mut parts: Vec<Part> = others.chain(taken.iter().cloned()).collect();
     parts.sort_by(|one, other| one.distro.cmp(&other.distro));
     let way = Way::Promoted { from: (*from).clone(), generation: source.number };
-    request(session, store, to, &parts, way, signer)
+    again(own.as_ref(), store, || request(target, store, to, (&parts, way, made_from), signer))
 }
 
-/// Publishes an earlier generation of a channel again, as a newer one. Without `to`, the one before the current one.
+/// Publishes something, with what it was made from in the lock of the channel's own, where it has one; the store then keeps what that
+/// comes to.
+fn again(
+    own: Option<&Session>,
+    store: &Store,
+    publish: impl FnOnce() -> Result<Published, Failure>,
+) -> Result<Again, Failure> {
+    let Some(own) = own else { return Ok(Again { published: publish()?, lock: None }) };
+    let (published, lock) = pins::written(own, publish, |_| true)?;
+    let wish = Wish { wanted: own.graph.ids().collect(), ..Wish::default() };
+    super::plan::plan(own, &wish, store, None)?;
+    Ok(Again { published, lock })
+}
+
+/// Publishes an earlier generation of a channel again, as a newer one, and where the channel has a lock of its own, has that say again
+/// what it was made from. Without `to`, the one before the current one. `session` has the lock of the channel.
 ///
 /// # Errors
 /// As [`promote`].
@@ -168,7 +233,7 @@ pub fn rollback(
     channel: &ChannelName,
     to: Option<u64>,
     signer: &Signers,
-) -> Result<Published, Failure> {
+) -> Result<Again, Failure> {
     channel::settings(session, channel)?;
     let current = generation(store, channel, None)?;
     let to = match to {
@@ -179,13 +244,23 @@ pub fn rollback(
             before.ok_or_else(|| PromoteError::First { channel: channel.to_string() })?
         }
     };
+    let moved = pins::of_generation(&session.project, store, &to)?;
     let parts: Vec<Part> = to.parts.into_iter().map(|record| record.part).collect();
     for part in &parts {
         if !store.hold(part.tree)? {
             return Err(PromoteError::Lost { channel: channel.to_string(), number: to.number }.into());
         }
     }
-    request(session, store, channel, &parts, Way::RolledBack { to: to.number }, signer)
+    let way = Way::RolledBack { to: to.number };
+    let own = match moved.filter(|_| session.project.lock_name().is_some()) {
+        None => None,
+        Some(moved) => {
+            let project = Place { folder: session.project.path.as_path(), channel: Some(channel) }.open()?;
+            let evaluated = super::watch::evaluate(&ProjectFiles(project.root()))?;
+            Some(Session::with_lock(project, evaluated, moved)?)
+        }
+    };
+    again(own.as_ref(), store, || request(session, store, channel, (&parts, way, to.pins), signer))
 }
 
 /// A generation of a channel; without a number, the current one.
@@ -217,11 +292,21 @@ fn node_of(session: &Session, channel: &ChannelName, part: &Part) -> Result<Opti
     Ok(nodes.into_iter().find(|node| session.graph.node(*node).place() == part.distro.as_str()))
 }
 
-/// Refuses a part of which something needs what neither it nor the distro has by now.
-fn check_closure(session: &Session, store: &Store, promotion: &Promotion<'_>, part: &Part) -> Result<(), Failure> {
+/// Refuses a part of which something needs what neither it nor the distro has by now: as that is pinned where it comes from, for a
+/// lock of the channel's own has the distro as it was then.
+fn check_closure(
+    (source, target): (&Session, &Session),
+    store: &Store,
+    promotion: &Promotion<'_>,
+    part: &Part,
+) -> Result<(), Failure> {
     let Promotion { from, to, .. } = promotion;
-    let must_be_whole = channel::settings(session, to)?.must_be_whole();
-    let Some(node) = node_of(session, to, part)?.filter(|_| must_be_whole) else { return Ok(()) };
+    if !channel::settings(target, to)?.must_be_whole() {
+        return Ok(());
+    }
+    let now = node_of(source, from, part)?.map(|node| (source, node));
+    let then = node_of(target, to, part)?.map(|node| (target, node));
+    let Some((session, node)) = now.or(then) else { return Ok(()) };
     let closure = closure::check_published(session, store, node, &store.get_tree(part.tree)?)?;
     if closure.is_sound() {
         return Ok(());

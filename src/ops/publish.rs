@@ -10,8 +10,10 @@ use cap_std::fs::Dir;
 use super::channel::{self, BuiltDistro, ChannelError};
 use super::closure::{self, Closure};
 use super::key::{self, SignedLine};
+use super::pins;
 use super::session::Session;
 use crate::diag::Failure;
+use crate::digest::Digest;
 use crate::name::{ChannelName, DistroName, NodeName};
 use crate::path::HostPath;
 use crate::project::now;
@@ -154,14 +156,33 @@ pub fn publish(
     signer: &Signers,
 ) -> Result<Publication, Failure> {
     let outlook = outlook(session, store, channel)?;
+    publish_as(session, store, channel, outlook, Way::Published, signer)
+}
+
+/// The same of what `outlook` says, and the generation says that it comes this `way`.
+///
+/// # Errors
+/// As [`publish`].
+pub(super) fn publish_as(
+    session: &Session,
+    store: &Store,
+    channel: &ChannelName,
+    outlook: Outlook,
+    way: Way,
+    signer: &Signers,
+) -> Result<Publication, Failure> {
     let parts = outlook.parts();
     let published = match outlook.held().next() {
         Some((_, HeldBack::NotBuilt { node })) if parts.is_empty() => {
-            return Err(ChannelError::NotBuilt { node: node.clone() }.into());
+            let build = session.project.settings.told_for(session.project.lock_name(), "build");
+            return Err(ChannelError::NotBuilt { node: node.clone(), build }.into());
         }
         Some(_) if parts.is_empty() => None,
         // Also where all is held back: signatures of the last good state may have to be renewed.
-        _ => Some(request(session, store, channel, &parts, Way::Published, signer)?),
+        _ => {
+            let pins = pins::keep(store, session.lock()?)?;
+            Some(request(session, store, channel, (&parts, way, Some(pins)), signer)?)
+        }
     };
     Ok(Publication { published, outlook })
 }
@@ -187,12 +208,11 @@ pub(super) fn request(
     session: &Session,
     store: &Store,
     channel: &ChannelName,
-    parts: &[Part],
-    way: Way,
+    (parts, way, pins): (&[Part], Way, Option<Digest>),
     signer: &Signers,
 ) -> Result<Published, Failure> {
     let naming = channel::naming(session, channel::settings(session, channel)?);
-    let (name, keys) = (channel::key_name(session, channel), signer.fingerprints());
+    let (name, keys) = (session.project.settings.key_of(channel), signer.fingerprints());
     let log = |generation: u64, time: u64, texts: &[SignedText]| {
         let line = |text: &SignedText| SignedLine {
             time,
@@ -204,6 +224,6 @@ pub(super) fn request(
         };
         key::log_signed(&name, &texts.iter().map(line).collect::<Vec<_>>())
     };
-    let request = Request { channel, parts, way, naming: &naming, signer, log: &log, now: now() };
+    let request = Request { channel, parts, way, pins, naming: &naming, signer, log: &log, now: now() };
     publish::publish(store, &request)
 }

@@ -54,9 +54,14 @@ pub enum SelectError {
     #[error("nothing is pinned yet, so there is nothing to build")]
     #[diagnostic(
         code(opb::ops::nothing_pinned),
-        help("run `opb update`: it pins package indexes and sources in `opb.lock`")
+        help("run `{update}`: it pins package indexes and sources in `{file}`")
     )]
-    NothingPinned,
+    NothingPinned {
+        /// The verb that pins.
+        update: String,
+        /// The lock's file.
+        file: String,
+    },
     /// It means several nodes where one is wanted.
     #[error("`{selector}` means {count} nodes, and one is wanted")]
     #[diagnostic(code(opb::ops::several_selected), help("name one of them: {names}"))]
@@ -136,7 +141,9 @@ impl Session {
     pub fn select(&self, selectors: &[String]) -> Result<Vec<NodeId>, SelectError> {
         let mut found: Vec<NodeId> = Vec::new();
         if self.graph.is_empty() {
-            return Err(SelectError::NothingPinned);
+            let project = &self.project;
+            let update = project.settings.told_for(project.lock_name(), "update");
+            return Err(SelectError::NothingPinned { update, file: project.lock_file() });
         }
         if selectors.is_empty() {
             return Ok(self.graph.ids().collect());

@@ -57,7 +57,7 @@ pub fn info(store: &Store) -> Result<InfoTold, Failure> {
     (told.files, told.kept) = (survey.all().clone(), survey.kept().clone());
     for list in store.project_lists()? {
         let realised = list.nodes.iter().filter(|(_, key)| key.is_some()).count();
-        let gone = !std::path::Path::new(&list.project).is_dir();
+        let gone = !std::path::Path::new(&list.project).exists();
         told.projects.push(ProjectTold {
             folder: list.project,
             updated: list.updated,

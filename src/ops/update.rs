@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::pin::checkouts::Pinning;
+pub use super::pin::moves::Move;
+use super::pin::moves::moves;
 use super::pin::{Pinner, SourceIndex, extra};
 use crate::diag::{Cause, Caused, Failure};
-use crate::digest::Sha256;
 use crate::distro::Packaging;
 use crate::eval;
-use crate::exec::Archives;
+use crate::exec::{Archives, Checkouts};
 use crate::lock::{DistroPin, Lock};
 use crate::name::{Arch, ComponentName, DistroName, PackageName};
 use crate::project::Project;
@@ -26,17 +28,8 @@ pub struct Selection {
     pub distros: BTreeMap<DistroName, BTreeSet<Arch>>,
     /// Components: their sources are looked up again in the pinned index.
     pub components: BTreeSet<ComponentName>,
-}
-
-/// A pin that moves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Move {
-    /// What is pinned, such as `debian-12 bookworm-updates` or `libmd@debian-12`.
-    pub what: String,
-    /// What it was pinned to; `None` where it was not.
-    pub before: Option<String>,
-    /// What it is pinned to now; `None` where nothing uses it any more.
-    pub now: Option<String>,
+    /// Whether tags may mean other commits than they did.
+    pub moved_tags: bool,
 }
 
 /// What an update came to.
@@ -139,6 +132,24 @@ pub enum UpdateError {
         /// What it lacks.
         missing: String,
     },
+    /// A tag that means something else than it did.
+    #[error("the tag `{tag}` of `{checkout}` meant the commit {before} when it was pinned, and means {now} now")]
+    #[diagnostic(
+        code(opb::update::moved_tag),
+        help(
+            "ask those who moved it: what is released should stay as it is; `opb update --allow-moved-tags` takes it"
+        )
+    )]
+    MovedTag {
+        /// What follows it.
+        checkout: String,
+        /// The tag.
+        tag: String,
+        /// The beginning of the commit's id that is pinned.
+        before: String,
+        /// That of the one that it means now.
+        now: String,
+    },
     /// Several source packages cannot be pinned.
     #[error("cannot pin {count} sources, so all pins stay as they are{list}")]
     #[diagnostic(
@@ -166,9 +177,11 @@ pub enum UpdateError {
 impl Caused for UpdateError {
     fn fault(&self) -> Cause {
         match self {
-            Self::Keyring { .. } | Self::Signature { .. } | Self::KeyringFile { .. } | Self::Sources { .. } => {
-                Cause::Environment
-            }
+            Self::Keyring { .. }
+            | Self::Signature { .. }
+            | Self::KeyringFile { .. }
+            | Self::MovedTag { .. }
+            | Self::Sources { .. } => Cause::Environment,
             _ => Cause::Input,
         }
     }
@@ -223,7 +236,7 @@ pub fn update(
     evaluated: &eval::Project,
     selection: Selection,
     store: &Store,
-    archives: &Archives<'_>,
+    (archives, checkouts): (&Archives<'_>, &Checkouts<'_>),
 ) -> Result<Updated, Failure> {
     let before = project.lock()?;
     let mut lock = before.clone();
@@ -285,6 +298,15 @@ pub fn update(
         }
     }
     lock.dsc.retain(|_, pins| !pins.is_empty());
+    let is_all = selection.distros.is_empty() && selection.components.is_empty();
+    let pinning = Pinning {
+        checkouts,
+        store,
+        again: &|of| is_all || of.iter().any(|component| selection.components.contains(component)),
+        moved_tags: selection.moved_tags,
+    };
+    let wanted = eval::weave::asked_of_checkouts(evaluated);
+    pinning.pin(&mut lock.checkout, &wanted, &mut failed, &mut notices);
     match failed.len() {
         0 => {}
         1 => return Err(failed.remove(0).1),
@@ -339,44 +361,4 @@ fn host_distro(evaluated: &eval::Project, archives: &Archives<'_>) -> Result<Dis
         UpdateError::NoHostDistro { host: if host.is_empty() { "unknown".to_owned() } else { host }, example }
     };
     Ok(found.map(|distro| distro.name.clone()).ok_or_else(unknown)?)
-}
-
-fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
-    let facts = |lock: &Lock| -> BTreeMap<String, (String, String)> {
-        let mut facts = BTreeMap::new();
-        let identity = |release: &Sha256, index: &BTreeMap<String, Sha256>| {
-            let indexes: Vec<String> = index.iter().map(|(path, sha256)| format!("{path}={sha256}")).collect();
-            format!("{release} {}", indexes.join(" "))
-        };
-        for (name, pin) in &lock.distro {
-            for suite in &pin.suite {
-                let identity = identity(&suite.release, &suite.index);
-                facts.insert(format!("{name} {}", suite.name), (suite.date.clone(), identity));
-            }
-            for pin in &pin.repository {
-                let identity = identity(&pin.repomd, &pin.index);
-                facts.insert(format!("{name} {}/{}", pin.name, pin.arch), (pin.revision.clone(), identity));
-            }
-            for (extra, pin) in &pin.extra {
-                let identity = identity(&pin.release, &pin.index);
-                facts.insert(format!("{name} {} of {extra}", pin.suite), (pin.date.clone(), identity));
-            }
-        }
-        for (distro, pins) in &lock.dsc {
-            for (source, pin) in pins {
-                facts.insert(format!("{source}@{distro}"), (pin.facts.version.clone(), pin.tree.to_string()));
-            }
-        }
-        facts
-    };
-    let (mut old, new) = (facts(before), facts(now));
-    let mut moves = Vec::new();
-    for (what, (shown, identity)) in new {
-        let was = old.remove(&what);
-        if was.as_ref().is_none_or(|(_, was)| *was != identity) {
-            moves.push(Move { what, before: was.map(|(shown, _)| shown), now: Some(shown) });
-        }
-    }
-    moves.extend(old.into_iter().map(|(what, (shown, _))| Move { what, before: Some(shown), now: None }));
-    moves
 }

@@ -1,11 +1,12 @@
 //! `Sources` indexes of archives: where a source package's files are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::control::{self, ControlError};
 use super::dsc::{self, SourceFile};
 use super::index::{IndexError, is_plain_place};
 use super::version::Version;
+use crate::name::PackageName;
 
 /// A source package, as an archive's index names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,21 @@ pub fn newest(text: &str, name: &str) -> Result<Option<SourceEntry>, IndexError>
     }
     let files = dsc::files_of(&paragraph).map_err(|source| IndexError::Files { line: paragraph.line, source })?;
     Ok(Some(SourceEntry { package: name.to_owned(), version, directory: directory.to_owned(), files }))
+}
+
+/// The names of all source packages in an index, less those that are only kept for their licence's sake.
+///
+/// # Errors
+/// [`IndexError`] where the index cannot be read. What has a name that is none is left out.
+pub fn names(text: &str) -> Result<BTreeSet<PackageName>, IndexError> {
+    let mut names = BTreeSet::new();
+    for paragraph in control::paragraphs(text) {
+        let paragraph = paragraph?;
+        if paragraph.get("Extra-Source-Only") != Some("yes") {
+            names.extend(paragraph.get("Package").and_then(|name| PackageName::new(name).ok()));
+        }
+    }
+    Ok(names)
 }
 
 impl SourceEntry {

@@ -109,7 +109,7 @@ fn weight(byte: Option<u8>) -> i32 {
 }
 
 /// The order of upstream versions, and that of revisions (deb-version(7), "Sorting algorithm").
-fn compare(left: &str, right: &str) -> Ordering {
+pub fn compare(left: &str, right: &str) -> Ordering {
     let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
     let is_other = |text: &[u8]| text.first().is_some_and(|byte| !byte.is_ascii_digit());
     while !left.is_empty() || !right.is_empty() {

@@ -25,10 +25,7 @@ pub(super) const MAX_TEXT: u64 = 16 << 20;
 /// The most specs that are read of one source.
 const MAX_SPECS: usize = 20;
 
-/// Files in a project's root that are this program's.
-pub const OWN_FILES: [&str; 2] = ["opb.toml", super::LOCK_FILE];
-
-/// Folders there.
+/// Folders in a project's root that are this program's.
 pub const OWN_FOLDERS: [&str; 3] = ["distros", "recipes", "store"];
 
 /// Takes the content of files below a folder: hashes it, or stores it too. Gives the digest and length in bytes of each.
@@ -179,7 +176,7 @@ pub(super) fn look_at(
 }
 
 /// Whether a path of a source is a spec where they usually stand.
-fn is_spec(path: &str) -> bool {
+pub fn is_spec(path: &str) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     ["", "packaging", "rpm"].contains(&folder) && name.ends_with(".spec")
 }
@@ -187,8 +184,9 @@ fn is_spec(path: &str) -> bool {
 /// Whether the file at `path` below the root (a folder, where it ends in `/`) belongs to this program and not to a source
 /// that is the root itself: another recipe or setting does not make another source.
 pub(super) fn is_own(path: &str) -> bool {
-    OWN_FILES.contains(&path)
-        || OWN_FOLDERS.iter().any(|own| path.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')))
+    let is_file =
+        !path.contains('/') && path.starts_with("opb.") && (path.ends_with(".toml") || path.ends_with(".lock"));
+    is_file || OWN_FOLDERS.iter().any(|own| path.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// The host's own apt configuration, and which distribution it is.

@@ -1,13 +1,14 @@
 //! The project as it was at a revision of its git repository.
 //!
-//! Recipes, distros, `opb.toml`, `opb.lock` and local source folders are read from the commit; the work tree is neither
+//! Recipes, distros, `opb.toml`, locks and local source folders are read from the commit; the work tree is neither
 //! looked at nor changed. Symbolic links lead where they lead on disk: inside of the project, and nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::local::{MAX_TEXT, SourceFiles, is_own, look_at};
-use super::{LOCK_FILE, Project, ProjectError, not_text, read_lock};
+use super::locks::{lock_file, not_text, read_lock, whole};
+use super::{Project, ProjectError};
 use crate::component::FileBeside;
 use crate::diag::Failure;
 use crate::digest::Digest;
@@ -15,6 +16,7 @@ use crate::eval::weave::{Asked, Looked};
 use crate::eval::{Files, FilesError, MAX_FILE};
 use crate::fetch::{Commit, Committed, CommittedKind, GitError, Visited, committed_tree_paths};
 use crate::lock::Lock;
+use crate::name::LockName;
 use crate::path::TreePath;
 use crate::settings::{Settings, SettingsError};
 use crate::tree::{Entry, Tree};
@@ -31,6 +33,8 @@ const MAX_LOCK: u64 = 1 << 30;
 /// The project's folder at one commit.
 pub struct Revision {
     commit: Commit,
+    /// As of the project.
+    locks: Vec<Option<LockName>>,
 }
 
 impl Project {
@@ -39,7 +43,7 @@ impl Project {
     /// # Errors
     /// [`GitError`] where there is no git, no repository, or no such revision.
     pub fn at(&self, revision: &str) -> Result<Revision, GitError> {
-        Ok(Revision { commit: Commit::open(&self.path, revision)? })
+        Ok(Revision { commit: Commit::open(&self.path, revision)?, locks: self.locks.clone() })
     }
 }
 
@@ -65,10 +69,10 @@ impl Revision {
     /// # Errors
     /// Where it could not be understood.
     pub fn lock(&self) -> Result<Lock, Failure> {
-        match self.bytes(LOCK_FILE, MAX_LOCK)? {
-            None => Ok(Lock::default()),
-            Some(bytes) => Ok(read_lock(&String::from_utf8(bytes).map_err(|_| not_text())?)?),
-        }
+        whole(&self.locks, |name| match self.bytes(&lock_file(name), MAX_LOCK)? {
+            None => Ok(Lock { name: name.cloned(), ..Lock::default() }),
+            Some(bytes) => Ok(read_lock(name, &String::from_utf8(bytes).map_err(|_| not_text(name))?)?),
+        })
     }
 
     /// What evaluation must know of the sources in these folders, as [`Project::look_at`].

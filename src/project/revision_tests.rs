@@ -174,6 +174,7 @@ fn files_that_evaluation_refuses() {
     assert_eq!(then.read("recipes/largest.rhai").expect("a file").len(), MAX_FILE);
     assert!(then.settings().is_err());
     let lock = then.lock().expect_err("a newer one");
+    let lock = lock.report;
     assert!(lock.to_string().starts_with("`opb.lock` has version 99, and"), "{lock}");
     let error = |folder: &str| look(&|asked| then.look_at(asked), folder).expect_err("no source").message;
     assert_eq!(error("none"), "there is no folder `none` in the project");

@@ -11,7 +11,7 @@ use super::shared::Channel;
 use super::{Part, PublishError};
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::name::ChannelName;
+use crate::name::{ChannelName, ComponentName};
 use crate::path::HostPath;
 use crate::store::collect::{Keeper, Reason};
 use crate::store::{ExportMode, Store, Used, fault};
@@ -45,6 +45,9 @@ pub struct Generation {
     /// Where it comes from.
     #[serde(default)]
     pub way: Way,
+    /// The object with the lock that it was made from; `None`: it was not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pins: Option<Digest>,
     /// What it holds, by distro.
     #[serde(default)]
     pub parts: Vec<PartRecord>,
@@ -72,6 +75,11 @@ pub enum Way {
     RolledBack {
         /// Its number.
         to: u64,
+    },
+    /// The one before with a change of one component, and of what depends on it.
+    Hotfix {
+        /// The component.
+        component: ComponentName,
     },
 }
 
@@ -286,6 +294,7 @@ pub fn kept(store: &Store) -> Result<Vec<(Reason, Used)>, Failure> {
             for tree in parts.chain(generation.contents()) {
                 kept.push((reason.clone(), Used::Tree(tree)));
             }
+            kept.extend(generation.pins.map(|pins| (reason, Used::Object(pins))));
         }
     }
     Ok(kept)

@@ -98,6 +98,8 @@ pub struct Request<'a> {
     pub parts: &'a [Part],
     /// Where they come from.
     pub way: Way,
+    /// The object with the lock that they were made from; `None`: it is not known.
+    pub pins: Option<Digest>,
     /// What the channel says of itself.
     pub naming: &'a Naming,
     /// What signs it.
@@ -225,21 +227,25 @@ fn next(
     renewed: bool,
     (about, key): (Digest, String),
 ) -> Result<Generation, Failure> {
-    let Request { way, naming, signer, now, .. } = request;
+    let Request { way, pins, naming, signer, now, .. } = request;
     // A client must never see the date go back, whatever the clock does.
     let date = before.map_or(*now, |before| (*now).max(before.date + 1));
     let valid_until = naming.valid_for.map(|valid| date.saturating_add(i64::try_from(valid).unwrap_or(i64::MAX)));
     signer.check_until(seconds(date), seconds(valid_until.unwrap_or(date)))?;
     let parts = state.laid.iter().map(|laid| part_record(laid, before, renewed)).collect();
-    let (number, envelope, way) = match before {
-        Some(before) if renewed => (before.number, before.envelope + 1, before.way.clone()),
-        Some(before) => (before.number + 1, 0, way.clone()),
-        None => (1, 0, way.clone()),
+    let (number, envelope) = match before {
+        Some(before) if renewed => (before.number, before.envelope + 1),
+        Some(before) => (before.number + 1, 0),
+        None => (1, 0),
+    };
+    let (way, pins) = match before.filter(|_| renewed) {
+        Some(before) => (before.way.clone(), before.pins),
+        None => (way.clone(), *pins),
     };
     let all = generation::all(folder.dir, folder.path)?;
     let late = Some(late(&all, before, naming.grace, *now).into_iter().collect());
     let content = state.digest;
-    Ok(Generation { number, envelope, content, about, key, date, made: *now, valid_until, way, parts, late })
+    Ok(Generation { number, envelope, content, about, key, date, made: *now, valid_until, way, pins, parts, late })
 }
 
 /// Writes the generation `record`, durably; nobody sees it before `current` points to it.

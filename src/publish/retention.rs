@@ -101,6 +101,7 @@ mod tests {
             made: day * DAY,
             valid_until: None,
             way: Way::Published,
+            pins: None,
             parts: Vec::new(),
             late: None,
         }

@@ -82,8 +82,11 @@ impl Site {
 
     fn publish(&self, parts: &[Part], now: i64) -> Published {
         let (channel, naming, signer) = (&self.channel, &self.naming, &self.signer);
-        publish(&self.store, &Request { channel, parts, way: Way::Published, naming, signer, log: &log, now })
-            .expect("publishes")
+        publish(
+            &self.store,
+            &Request { channel, parts, way: Way::Published, pins: None, naming, signer, log: &log, now },
+        )
+        .expect("publishes")
     }
 
     fn current(&self) -> PathBuf {
@@ -155,6 +158,7 @@ fn a_suite_has_the_names_of_its_channel() {
         channel: &site.channel,
         parts: &parts,
         way: Way::Published,
+        pins: None,
         naming: &site.naming,
         signer: &site.signer,
         log: &log,
@@ -234,6 +238,7 @@ fn an_earlier_state_comes_with_a_newer_date() {
         channel: &site.channel,
         parts: &one,
         way: Way::RolledBack { to: 1 },
+        pins: None,
         naming: &site.naming,
         signer: &site.signer,
         log: &log,
@@ -272,6 +277,7 @@ fn a_changed_byte_is_not_published() {
         channel: &site.channel,
         parts: &part,
         way: Way::Published,
+        pins: None,
         naming: &site.naming,
         signer: &site.signer,
         log: &log,

@@ -58,6 +58,11 @@ pub enum WayTold<'a> {
         /// Its number.
         to: u64,
     },
+    /// A component, and what depends on it, was changed in the one before.
+    Hotfix {
+        /// The component.
+        component: &'a str,
+    },
 }
 
 /// What a distro's part of a channel comes to, as it is told.
@@ -97,6 +102,7 @@ fn way(generation: &GenerationTold<'_>) -> String {
         WayTold::Published => String::new(),
         WayTold::Promoted { from, generation } => format!("generation {generation} of {from}"),
         WayTold::RolledBack { to } => format!("generation {to} again"),
+        WayTold::Hotfix { component } => format!("hotfix of {component}"),
     };
     if let Some(until) = generation.valid_until {
         let comma = if told.is_empty() { "" } else { ", " };

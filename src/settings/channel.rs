@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::name::{AreaName, ChannelName, DistroName};
+use crate::diag::{Cause, Caused};
+use crate::name::{AreaName, ChannelName, DistroName, LockName};
 use crate::quantity::Age;
 
 /// A published repository.
@@ -22,6 +23,10 @@ pub struct Channel {
     pub components: Vec<String>,
     /// The areas that it has, in order; what is of another is left out. Empty for `main` and those of its components.
     pub areas: Vec<AreaName>,
+    /// The lock that it is made from; `None`: the project's, `opb.lock`.
+    pub lock: Option<LockName>,
+    /// The channel whose pins hold where its own lock has none, so that only what differs stands there.
+    pub over: Option<ChannelName>,
     /// Name of the key that signs it; `None`: the channel's own name.
     pub key: Option<ChannelName>,
     /// Address that people reach it at, for the `.sources` files beside it; `None`: its folder on this machine.
@@ -44,6 +49,23 @@ pub struct Channel {
     pub keep: Option<u32>,
     /// How long generations stay at least; `None`: 30 days.
     pub keep_for: Option<Age>,
+}
+
+/// A channel that is not there.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("there is no channel `{channel}`")]
+#[diagnostic(code(opb::settings::no_channel), help("name one of {known}, or add `[channel.{channel}]` to `opb.toml`"))]
+pub struct NoChannel {
+    /// The name.
+    pub channel: String,
+    /// Those that there are.
+    pub known: String,
+}
+
+impl Caused for NoChannel {
+    fn fault(&self) -> Cause {
+        Cause::Input
+    }
 }
 
 /// With less, `apt` and a publisher that runs once a day would never agree that a list is valid.
@@ -157,6 +179,27 @@ mod tests {
         assert_eq!(error("keep = 0"), "`channel.nightly.keep` must be at least 1");
         assert_eq!(error("label = \"a\\nb\""), "`channel.nightly.label` must be one line of text, not `a\\nb`");
         assert!(error("areas = [\"A b\"]").contains("repository area"), "{}", error("areas = [\"A b\"]"));
+    }
+
+    #[test]
+    fn locks_go_over_one_another_once() {
+        let error = |text: &str| {
+            let error = Settings::parse(text).expect_err(text).to_string();
+            error.strip_prefix("cannot read `opb.toml`: `channel.b.over` ").expect("it is about that field").to_owned()
+        };
+        let b = |more: &str| error(&format!("[channel.a]\n[channel.b]\n{more}"));
+        assert_eq!(b("over = \"a\""), "needs a `lock` beside it, for what differs");
+        assert_eq!(b("lock = \"b\"\nover = \"x\""), "must be another channel, and there is no `x`");
+        assert_eq!(
+            b("lock = \"b\"\nover = \"c\"\n[channel.c]\nlock = \"c\"\nover = \"a\""),
+            "must not be `c`, which has an `over` itself"
+        );
+        assert_eq!(
+            b("lock = \"b\"\nover = \"c\"\n[channel.c]\nlock = \"b\""),
+            "must not be `c`, which has the same lock"
+        );
+        let wrong = Settings::parse("[channel.b]\nlock = \"../x\"").expect_err("no name").to_string();
+        assert!(wrong.contains("`../x` is not a lock name"), "{wrong}");
     }
 
     #[test]

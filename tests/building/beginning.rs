@@ -53,3 +53,28 @@ fn a_source_becomes_a_project_that_builds() {
         "a word in the recipe makes another source"
     );
 }
+
+#[test]
+fn source_packages_of_the_distro_become_recipes() {
+    let Some(space) = space("import") else { return };
+    let _ = fs::copy(space.shared.folder.join("pins/opb.lock"), space.folder.join("opb.lock"));
+    let import = |what: &[&str]| space.opb(&[&["import", "--sources", "@DISTRO"], what].concat());
+    insta::assert_snapshot!(space.shown(&import(&["libmd", "libbs?"]).exits(2).err), @"
+    opb::import::no_source
+
+      × DISTRO has no source package `libbs?`
+      help: did you mean `libbsd`?
+    ");
+    insta::assert_snapshot!(space.shown(&import(&["libmd", "sign*-openbsd"]).fine().out), @"
+    made  recipes/libmd.rhai
+    made  recipes/signify-openbsd.rhai
+    2 recipes made
+    next: opb update && opb plan
+    ");
+    let recipe = fs::read_to_string(space.folder.join("recipes/libmd.rhai")).expect("made");
+    assert_eq!(
+        recipe,
+        space.own("#{\n    source: dsc(\"libmd\"),\n    build:  debian(),\n    targets: [\"@DISTRO\"],\n}\n")
+    );
+    insta::assert_snapshot!(space.shown(&import(&["libmd"]).fine().out), @"0 recipes made, 1 had one already");
+}

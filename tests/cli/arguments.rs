@@ -23,7 +23,7 @@ fn wrong_arguments_exit_with_2() {
     };
     let shown = help(&[]);
     assert_eq!(commands(&shown), commands(&help(&["--help"])));
-    insta::assert_snapshot!(shown.replace(&commands(&shown), "[COMMANDS]"), @r###"
+    insta::assert_snapshot!(shown.replace(&commands(&shown), "[COMMANDS]"), @"
     exit 2
     --- stderr
     Builds packages for many distributions from one set of recipes, incrementally, into signed
@@ -35,22 +35,24 @@ fn wrong_arguments_exit_with_2() {
     [COMMANDS]
 
     Options:
-      -C <DIR>            Work in the project that DIR lies in [default: .]
-      -j, --jobs <N>      Run at most N nodes at once [default: the number of cores]
-      -k, --keep-going    Keep going when something fails (the default; see --fail-fast)
-          --fail-fast     Start nothing new once something has failed
-          --offline       Use no network: only what the store has
-          --store <DIR>   The store's folder [default: $OPB_STORE, else `store/` of the project]
-      -q, --quiet         Say less: failures and results only
-      -v, --verbose       Say more: what starts, and what it is at
-          --color <WHEN>  Use colours. NO_COLOR in the environment means `never` [default: auto]
-                          [possible values: auto, always, never]
-      -h, --help          Print help (see more with '--help')
-      -V, --version       Print version
+      -C <DIR>              Work in the project that DIR lies in [default: .]
+          --channel <NAME>  Work with the lock that channel NAME is made from [default: opb.lock, the
+                            project's own]
+      -j, --jobs <N>        Run at most N nodes at once [default: the number of cores]
+      -k, --keep-going      Keep going when something fails (the default; see --fail-fast)
+          --fail-fast       Start nothing new once something has failed
+          --offline         Use no network: only what the store has
+          --store <DIR>     The store's folder [default: $OPB_STORE, else `store/` of the project]
+      -q, --quiet           Say less: failures and results only
+      -v, --verbose         Say more: what starts, and what it is at
+          --color <WHEN>    Use colours. NO_COLOR in the environment means `never` [default: auto]
+                            [possible values: auto, always, never]
+      -h, --help            Print help (see more with '--help')
+      -V, --version         Print version
 
     Exit codes: 0 done, 1 a bug in opb, 2 wrong input, 3 the environment (network, disk, a missing
     tool), 4 a build failed, 130 stopped.
-    "###);
+    ");
     insta::assert_snapshot!(help(&["eval", "--format", "xml"]), @r###"
     exit 2
     --- stderr

@@ -8,7 +8,7 @@ pub(super) fn help(args: &[&str]) -> String {
 
 #[test]
 fn the_program() {
-    insta::assert_snapshot!(help(&["--help"]), @r"
+    insta::assert_snapshot!(help(&["--help"]), @"
     exit 0
     --- stdout
     Builds packages for many distributions from one set of recipes, incrementally, into signed
@@ -19,6 +19,8 @@ fn the_program() {
     Commands:
       init         Begin a project: in an empty folder, or in a source that has a `debian/` or a spec
       new          Make a recipe or a distro's file. Nothing that is there is changed
+      import       Make recipes for many sources at once: folders with a `debian/` or a spec, or source
+                   packages of a distro
       eval         Show the graph: every step from sources to repositories, evaluated without network
                    and without the store
       query        Ask the graph: what needs what, along which way, and how deep it is. Like `eval`,
@@ -42,13 +44,17 @@ fn the_program() {
       doctor       Say what this host can and cannot do for builds, and how to mend it: kernel, user
                    namespaces, cgroups, disk, tools
       update       Move pins: each distro's package index and each distribution source, recorded in
-                   `opb.lock`
+                   `opb.lock`, or in the lock of --channel
       cache        Share results between machines: push them to a cache, pull them from one, serve one,
                    say whose results count
       key          Make and show signing keys. They lie outside of project and store, readable by their
                    owner alone
       repo         Publish channels: signed repositories, of which each state is a generation that never
                    changes
+      hotfix       Change one component of what a channel has published: build it and what depends on
+                   it, with the pins of that generation else, and publish that alone
+      stage        Prepare a transition in a lock and a channel of its own: begin a stage, or show how
+                   far it is
       store        Look into the store, keep results, collect what nobody needs, find and mend damage
       run          Run a command in a disposable copy of a root: no network, nothing stays
       shell        Open a shell in the sandbox of a build, source package, probe or root, also of one
@@ -64,6 +70,9 @@ fn the_program() {
               Work in the project that DIR lies in
 
               [default: .]
+
+          --channel <NAME>
+              Work with the lock that channel NAME is made from [default: opb.lock, the project's own]
 
       -j, --jobs <N>
               Run at most N nodes at once [default: the number of cores]
@@ -111,8 +120,20 @@ fn the_program() {
 
 /// The help of a verb less the options that all have.
 pub(super) fn verb(args: &[&str]) -> String {
-    let common =
-        ["-C <", "-j, ", "-k, ", "--fail-fast", "--offline", "--store", "-q, ", "-v, ", "--color", "-h, ", "-V, "];
+    let common = [
+        "-C <",
+        "--channel <",
+        "-j, ",
+        "-k, ",
+        "--fail-fast",
+        "--offline",
+        "--store",
+        "-q, ",
+        "-v, ",
+        "--color",
+        "-h, ",
+        "-V, ",
+    ];
     let mut kept = Vec::new();
     let mut skipping = false;
     for line in help(args).lines() {
@@ -249,10 +270,11 @@ fn each_verb() {
           --times
               Put before each line when it came, in seconds since the node's script began
     "###);
-    insta::assert_snapshot!(verb(&["update", "--help"]), @r###"
+    insta::assert_snapshot!(verb(&["update", "--help"]), @"
     exit 0
     --- stdout
-    Move pins: each distro's package index and each distribution source, recorded in `opb.lock`.
+    Move pins: each distro's package index, each distribution source and each commit of a repository,
+    recorded in `opb.lock`, or in the lock of --channel.
 
     The first time, the release of the machine itself is pinned; name others as `@debian-13`, or
     `@debian-13/arm64`.
@@ -265,8 +287,11 @@ fn each_verb() {
 
     Options:
           --dry-run
-              Show what would move and what that would run, and leave `opb.lock` as it is
-    "###);
+              Show what would move and what that would run, and leave the lock as it is
+
+          --allow-moved-tags
+              Take tags that mean other commits than they did when they were pinned
+    ");
     insta::assert_snapshot!(verb(&["run", "--help"]), @r###"
     exit 0
     --- stdout
@@ -330,7 +355,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new eval query check plan build fetch log why runs timings report diff doctor update cache key repo store run shell definitions completions";
+    let expected = "init new import eval query check plan build fetch log why runs timings report diff doctor update cache key repo hotfix stage store run shell definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

@@ -166,14 +166,14 @@ fn a_user_that_cannot_stand_in_a_key() {
 
 #[test]
 fn an_unknown_channel() {
-    insta::assert_snapshot!(Space::two().seen(&["repo", "publish", "nightli"]), @r###"
+    insta::assert_snapshot!(Space::two().seen(&["repo", "publish", "nightli"]), @"
     exit 2
     --- stderr
-    opb::publish::no_channel
+    opb::settings::no_channel
 
       × there is no channel `nightli`
       help: name one of `nightly`, or add `[channel.nightli]` to `opb.toml`
-    "###);
+    ");
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn their_help() {
 
     Options:
     ");
-    insta::assert_snapshot!(help::verb(&["repo", "publish", "--help"]), @r"
+    insta::assert_snapshot!(help::verb(&["repo", "publish", "--help"]), @"
     exit 0
     --- stdout
     Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing
@@ -344,9 +344,7 @@ fn their_help() {
 
     Arguments:
       [CHANNEL]
-              The channel
-
-              [default: nightly]
+              The channel [default: that of --channel, or `nightly`]
 
     Options:
     ");

@@ -34,6 +34,7 @@ fn apt_never_sees_half_of_a_switch() {
             channel: &channel,
             parts,
             way: Way::Published,
+            pins: None,
             naming,
             signer,
             log: &|_, _, _| Ok(()),

@@ -26,7 +26,8 @@ fn answer(mut stream: TcpStream, current: &Path) -> Option<()> {
     while reader.read_line(&mut line).ok()? > 2 {
         line.clear();
     }
-    let path = request.split(' ').nth(1)?.trim_start_matches('/').replace("%7E", "~").replace("%2B", "+");
+    let place = request.split(' ').nth(1)?.split('?').next()?;
+    let path = place.trim_start_matches('/').replace("%7E", "~").replace("%2B", "+");
     let (status, body) = match fs::read(current.join(path)) {
         Ok(body) => ("200 OK", body),
         Err(_) => ("404 Not Found", Vec::new()),

@@ -100,7 +100,10 @@ impl Channel {
 
     pub fn publish_in(&self, channel: &ChannelName, parts: &[Part], now: i64) -> Result<Published, Failure> {
         let (naming, signer) = (&self.naming, &self.signer);
-        publish(&self.store, &Request { channel, parts, way: Way::Published, naming, signer, log: &unlogged, now })
+        publish(
+            &self.store,
+            &Request { channel, parts, way: Way::Published, pins: None, naming, signer, log: &unlogged, now },
+        )
     }
 
     pub fn current(&self) -> PathBuf {

@@ -32,8 +32,16 @@ fn publisher() {
     let tree: Digest = std::env::var(TREE).expect("told").parse().expect("a digest");
     let part = part(&std::env::var(TURN).expect("told"), tree);
     let (channel, naming) = (&name(), &Naming::default());
-    let request =
-        Request { channel, parts: &[part], way: Way::Published, naming, signer: &signer, log: &unlogged, now: NOW };
+    let request = Request {
+        channel,
+        parts: &[part],
+        way: Way::Published,
+        pins: None,
+        naming,
+        signer: &signer,
+        log: &unlogged,
+        now: NOW,
+    };
     let published = publish(&store, &request).expect("publishes");
     assert!(published.new);
 }

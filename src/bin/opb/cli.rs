@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use opb::name::ChannelName;
+use opb::project::Place;
+
 use crate::commands::{
-    build, cache, check, completions, definitions, diff, doctor, eval, fetch, init, key, log, new, plan, query, repo,
-    report, run, runs, shell, store, timings, update, why,
+    build, cache, check, completions, definitions, diff, doctor, eval, fetch, hotfix, import, init, key, log, new,
+    plan, query, repo, report, run, runs, shell, stage, store, timings, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -29,6 +32,9 @@ pub struct Global {
     /// Work in the project that DIR lies in.
     #[arg(short = 'C', value_name = "DIR", global = true, default_value = ".")]
     pub directory: PathBuf,
+    /// Work with the lock that channel NAME is made from [default: opb.lock, the project's own].
+    #[arg(long = "channel", id = "of_channel", value_name = "NAME", global = true, add = crate::complete::channels())]
+    pub of_channel: Option<ChannelName>,
     /// Run at most N nodes at once [default: the number of cores].
     #[arg(short, long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
@@ -55,6 +61,13 @@ pub struct Global {
     pub color: Color,
 }
 
+impl Global {
+    /// Where the project is, and which of its locks is meant.
+    pub fn place(&self) -> Place<'_> {
+        Place { folder: &self.directory, channel: self.of_channel.as_ref() }
+    }
+}
+
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -71,6 +84,7 @@ pub enum Color {
 pub enum Verb {
     Init(init::Init),
     New(new::New),
+    Import(import::Import),
     Eval(eval::Eval),
     Query(query::Query),
     Check(check::Check),
@@ -88,6 +102,8 @@ pub enum Verb {
     Cache(cache::Cache),
     Key(key::Key),
     Repo(repo::Repo),
+    Hotfix(hotfix::Hotfix),
+    Stage(stage::Stage),
     Store(store::Store),
     Run(run::Run),
     Shell(shell::Shell),

@@ -10,6 +10,7 @@ use crate::family::deb::extra::seen;
 use crate::name::{DistroName, PackageName};
 
 pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
+    checkouts(ground, found);
     let (lock, Some(table)) = ground.lock else { return };
     let project = ground.project();
     let text = &*table.text;
@@ -84,6 +85,22 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
                 found.at(Lint::PinUnused, text, key, message, "run `opb update`: it drops pins that nothing uses");
             }
         }
+    }
+}
+
+/// Pins of repositories that no recipe takes anything of.
+fn checkouts(ground: &Ground<'_>, found: &mut Found) {
+    let (lock, Some(table)) = ground.lock else { return };
+    // What could not be read may use it.
+    if ground.has_gaps() {
+        return;
+    }
+    let work = ground.project().work.iter().filter(|work| work.component.skip.is_none());
+    let used: BTreeSet<_> = work.flat_map(|work| work.component.checkouts()).collect();
+    for checkout in lock.checkout.keys().filter(|checkout| !used.contains(checkout)) {
+        let (text, key) = (&*table.text, table.of_key(&["checkout"]));
+        let message = format!("`{checkout}` is pinned, and no recipe asks for it any more");
+        found.at(Lint::PinUnused, text, key, message, "run `opb update`: it drops pins that nothing uses");
     }
 }
 

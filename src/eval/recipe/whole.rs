@@ -46,8 +46,8 @@ fn reserved() -> Complaint {
         .help("choose another name, as in `base-files-of-ours`")
 }
 
-const SOURCES: &str =
-    "write `dsc(\"libmd\")` for a source package of the distro, `path(\"folder\")` for a folder of the project";
+const SOURCES: &str = "write `dsc(\"libmd\")` for a source package of the distro, `path(\"folder\")` for a folder of the project, \
+     `git(\"https://example.org/tool.git\")` for a git repository";
 
 pub(super) fn source(reader: &mut Reader, map: &Map) -> Option<SourceSpec> {
     let value = reader.required(map, &[], "source", "dsc(\"libmd\")")?;

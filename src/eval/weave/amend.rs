@@ -92,8 +92,8 @@ pub fn amend(
             Packaging::Deb(_) => {
                 let first = of_distro.values().next()?.now;
                 let source = match &first.source {
-                    SourceSpec::Path { folder } => {
-                        let place = place_of(first, folder.as_ref());
+                    SourceSpec::Path { .. } => {
+                        let place = place_of(first)?;
                         if !read.contains_key(&place) {
                             read.insert(place.clone(), local(looked, &project.beside, &place).ok()?.0);
                         }
@@ -103,6 +103,8 @@ pub fn amend(
                         let facts = &pins.as_ref()?.dsc.get(&distro.name)?.get(name)?.facts;
                         &Source::new(Cow::Borrowed(facts))
                     }
+                    // What it has answered stands in the lock.
+                    SourceSpec::Checkout(_) => return None,
                 };
                 amend_deb(&mut amendment, distro, source, of_distro, &nodes, settings)?;
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::actions::Actions;
 use super::needs::Order;
-use super::sources::{pin_origin, source_node};
+use super::sources::{origin, pin_origin, source_node};
 use super::{Member, Scene, extra, probes};
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::drv::Action;
@@ -210,14 +210,15 @@ impl<'a> Weaver<'a> {
     fn source(&mut self, scene: &Scene<'a>, member: &Member<'a>, component: &Component) -> NodeId {
         let distro = &scene.distro.name;
         let (tree, place, origin) = match (&component.source, member.local) {
-            (SourceSpec::Path { folder }, Some(tree)) => {
-                (tree, "", Origin::Folder(folder.clone().unwrap_or_else(|| ".".to_owned())))
-            }
             (SourceSpec::Dsc { name }, _) => {
                 let pin = &scene.lock.dsc[distro][name];
                 (pin.tree, distro.as_str(), pin_origin(distro, pin))
             }
-            (SourceSpec::Path { .. }, None) => unreachable!("a local source has been looked at before it is woven"),
+            (source, Some(tree)) => {
+                let origin = origin(source, scene.lock, member.name);
+                (tree, "", origin.expect("a source has been looked at before it is woven"))
+            }
+            (_, None) => unreachable!("a local source has been looked at before it is woven"),
         };
         let subject = self.graph.word(member.name.as_str());
         source_node(&mut self.graph, subject, (tree, origin), [place, distro.as_str()])

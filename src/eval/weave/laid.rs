@@ -1,8 +1,8 @@
 //! What recipes lay into sources: the nodes that bring the folders among it, and the packaging that may be in it.
 
-use super::Project;
 use super::sources::{Asked, LocalError, Looked, Sources, pin_origin};
-use crate::component::{Component, FilesBeside};
+use super::{Project, checkouts};
+use crate::component::{Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::drv::Action;
 use crate::family::laid::{self, LaidFrom};
@@ -33,8 +33,13 @@ impl LaidTrees {
             let wrong = |error| (tree.field, error);
             let (digest, origin, place) = match &tree.from {
                 LaidFrom::Folder(folder) => {
-                    let found = sources.folder(Some(folder)).map_err(wrong)?;
+                    let found = sources.looked_at(folder).map_err(wrong)?;
                     (found.tree, Origin::Folder(folder.clone()), String::new())
+                }
+                LaidFrom::Checkout(checkout) => {
+                    let source = SourceSpec::Checkout(checkout.clone());
+                    let found = sources.own(&source).map_err(wrong)?;
+                    (found.tree, sources.origin(&source, &component.name).map_err(wrong)?, String::new())
                 }
                 LaidFrom::Package(name) => {
                     let pin = sources.pin(distro, name, &component.name).map_err(wrong)?;
@@ -102,6 +107,9 @@ pub(super) fn layers(component: &Component) -> impl Iterator<Item = Layer> {
         let is_source = tree.field == "sources";
         match tree.from {
             LaidFrom::Folder(from) => Some(Layer { is_source, to: tree.to, from, is_folder: true }),
+            LaidFrom::Checkout(from) => {
+                Some(Layer { is_source, to: tree.to, from: checkouts::key(&from), is_folder: true })
+            }
             // What opb does not have, it cannot read.
             LaidFrom::Package(_) => None,
         }
@@ -121,7 +129,7 @@ impl Layer {
         &self.to
     }
 
-    /// The folder that is to be looked at; `None` for a single file.
+    /// The folder (or the key of a checkout) that is to be looked at; `None` for a single file.
     pub fn folder(&self) -> Option<&String> {
         self.is_folder.then_some(&self.from)
     }

@@ -10,6 +10,7 @@ mod amend;
 mod amend_tests;
 mod asked;
 mod before;
+mod checkouts;
 mod distro;
 mod extra;
 mod facts;
@@ -28,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use amend::{Earlier, amend};
 pub use before::Before;
+pub use checkouts::asked_of_checkouts;
 pub(super) use extra::are_pinned;
 pub use facts::facts;
 pub use source_distro::{source_distro, takes_sources};

@@ -110,7 +110,7 @@ pub(in crate::eval) fn no_component(name: &ComponentName, known: &[&str]) -> Com
     })
 }
 
-/// Adds a node for every channel and every pinned distro that the channel holds targets of.
+/// Adds a node for every channel that is made from this lock, and every pinned distro that the channel holds targets of.
 pub(super) fn weave(
     project: &Project,
     lock: &Lock,
@@ -119,7 +119,7 @@ pub(super) fn weave(
     graph: &mut Builder,
     made: &AllMade<'_>,
 ) {
-    for (name, channel) in &settings.channel {
+    for (name, channel) in settings.channel.iter().filter(|(_, channel)| channel.lock == lock.name) {
         for (&distro_name, components) in made {
             let (Some(distro), Some(pin)) = (project.distros.get(distro_name), lock.distro.get(distro_name)) else {
                 continue;

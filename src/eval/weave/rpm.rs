@@ -177,9 +177,9 @@ fn member<'a>(
         });
     }
     let (tree, upstream) = match &first.source {
-        SourceSpec::Path { folder } => {
-            let LocalSource { tree, .. } = sources.folder(folder.as_ref())?;
-            let origin = Origin::Folder(folder.clone().unwrap_or_else(|| ".".to_owned()));
+        own @ (SourceSpec::Path { .. } | SourceSpec::Checkout(_)) => {
+            let LocalSource { tree, .. } = sources.own(own)?;
+            let origin = sources.origin(own, &first.name)?;
             (Tree { digest: *tree, origin, place: String::new() }, None)
         }
         SourceSpec::Dsc { name } => {
@@ -194,6 +194,7 @@ fn member<'a>(
     let shown = match (&tree.origin, &first.source) {
         (Origin::Folder(folder), _) => folder.clone(),
         (_, SourceSpec::Dsc { name }) => name.to_string(),
+        (_, SourceSpec::Checkout(checkout)) => checkout.to_string(),
         _ => first.name.to_string(),
     };
     let texts = sources.texts(first)?;

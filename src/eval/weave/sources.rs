@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Project, Work};
+use super::checkouts;
 use super::laid::{Layer, layers};
 use super::source_distro;
 use crate::component::{BuildSpec, Component, FilesBeside, SourceSpec};
@@ -96,28 +97,18 @@ impl<'a> Sources<'a> {
             if !seen.insert((family_is_rpm, &raw const *component)) {
                 continue;
             }
-            for layer in layers(component) {
-                if let Some(folder) = layer.folder() {
-                    let asked = asked.entry(folder.clone()).or_default();
-                    match component.build.file() {
-                        Some(file) if family_is_rpm => layer.ask(asked, &[file.to_string()]),
-                        None if family_is_rpm => layer.ask_specs(asked),
-                        _ => layer.ask(asked, &texts_of(component, layer.is_source)),
-                    }
-                }
-            }
-            let SourceSpec::Path { folder } = &component.source else { continue };
-            let asked = asked.entry(folder_of(folder.as_ref())).or_default();
-            match component.build.file() {
-                Some(file) if family_is_rpm => drop(asked.texts.insert(file.to_string())),
-                None if family_is_rpm => asked.specs = true,
-                _ => {
-                    asked.texts.extend(texts_of(component, true));
-                    places.insert(place_of(component, folder.as_ref()));
-                }
+            ask(component, family_is_rpm, &mut asked);
+            if !family_is_rpm {
+                places.extend(place_of(component));
             }
         }
-        let looked = if asked.is_empty() { Looked::new() } else { look_at(&asked) };
+        asked.retain(|folder, _| !checkouts::is_key(folder));
+        let mut looked = if asked.is_empty() { Looked::new() } else { look_at(&asked) };
+        let all = work.values().flatten().flat_map(|work| {
+            let component: &Component = &work.component;
+            component.checkouts().map(|checkout| (checkout, &component.name))
+        });
+        looked.extend(checkouts::looked_up(all, lock));
         let beside = &project.beside;
         let local = places.into_iter().map(|place| {
             let read = local(&looked, beside, &place);
@@ -156,17 +147,28 @@ impl<'a> Sources<'a> {
         &self.specs
     }
 
-    /// What the folder of a local source has answered.
+    /// What is known of a source that is no source package of a distribution: its folder has answered, or its pin says it.
     ///
     /// # Errors
-    /// Where it is no source.
-    pub fn folder(&self, folder: Option<&String>) -> Result<&LocalSource, LocalError> {
-        let folder = folder_of(folder);
-        let missing = || LocalError {
-            message: format!("the folder `{folder}` was not looked at"),
-            help: "report this: it is a mistake in opb".to_owned(),
-        };
-        self.looked.get(&folder).ok_or_else(missing)?.as_ref().map_err(Clone::clone)
+    /// Where it is no source, or not pinned.
+    pub fn own(&self, source: &SourceSpec) -> Result<&LocalSource, LocalError> {
+        self.looked_at(&key_of(source).unwrap_or_default())
+    }
+
+    /// The same by the key of its answer.
+    ///
+    /// # Errors
+    /// As [`Sources::own`].
+    pub fn looked_at(&self, key: &str) -> Result<&LocalSource, LocalError> {
+        self.looked.get(key).ok_or_else(|| not_looked_at(key))?.as_ref().map_err(Clone::clone)
+    }
+
+    /// Where the tree of such a source comes from.
+    ///
+    /// # Errors
+    /// Where it is not pinned.
+    pub fn origin(&self, source: &SourceSpec, component: &ComponentName) -> Result<Origin, LocalError> {
+        origin(source, self.lock, component)
     }
 
     /// The pin of a source package that is laid into the source of `component`.
@@ -190,8 +192,8 @@ impl<'a> Sources<'a> {
     /// Where its folder, or what is laid over it, cannot be read.
     pub fn texts(&self, component: &Component) -> Result<Cow<'_, BTreeMap<String, String>>, LocalError> {
         let mut texts = match &component.source {
-            SourceSpec::Path { folder } => Cow::Borrowed(&self.folder(folder.as_ref())?.texts),
             SourceSpec::Dsc { .. } => Cow::Owned(BTreeMap::new()),
+            own => Cow::Borrowed(&self.own(own)?.texts),
         };
         let named = component.build.file().map(ToString::to_string);
         let is_wanted = |path: &str| match &named {
@@ -229,10 +231,10 @@ impl<'a> Sources<'a> {
                 let pinned = pins.and_then(|pins| pins.get(name));
                 Ok((pinned.ok_or_else(|| unpinned(distro, name, &component.name))?, None))
             }
-            SourceSpec::Path { folder } => {
-                let place = place_of(component, folder.as_ref());
+            SourceSpec::Path { .. } | SourceSpec::Checkout(_) => {
+                let place = place_of(component).ok_or_else(|| not_looked_at(component.name.as_str()))?;
                 let found = self.local.get(&place).ok_or_else(|| LocalError {
-                    message: format!("the folder `{}` was not asked for its `{}`", place.folder, place.debian),
+                    message: format!("{} was not asked for its `{}`", checkouts::shown(&place.folder), place.debian),
                     help: format!("it makes no `.deb` packages for {distro}"),
                 })?;
                 let (source, tree) = found.as_ref().map_err(Clone::clone)?;
@@ -246,6 +248,54 @@ impl<'a> Sources<'a> {
                 Ok((source, Some(*tree)))
             }
         }
+    }
+}
+
+/// What `component` asks its sources for.
+pub(super) fn ask(component: &Component, family_is_rpm: bool, asked: &mut BTreeMap<String, Asked>) {
+    for layer in layers(component) {
+        if let Some(folder) = layer.folder() {
+            let asked = asked.entry(folder.clone()).or_default();
+            match component.build.file() {
+                Some(file) if family_is_rpm => layer.ask(asked, &[file.to_string()]),
+                None if family_is_rpm => layer.ask_specs(asked),
+                _ => layer.ask(asked, &texts_of(component, layer.is_source)),
+            }
+        }
+    }
+    let Some(key) = key_of(&component.source) else { return };
+    let asked = asked.entry(key).or_default();
+    match component.build.file() {
+        Some(file) if family_is_rpm => drop(asked.texts.insert(file.to_string())),
+        None if family_is_rpm => asked.specs = true,
+        _ => asked.texts.extend(texts_of(component, true)),
+    }
+}
+
+/// What a source's answer stands under; `None` of a source package of a distribution, which is not asked.
+pub(super) fn key_of(source: &SourceSpec) -> Option<String> {
+    match source {
+        SourceSpec::Path { folder } => Some(folder_of(folder.as_ref())),
+        SourceSpec::Checkout(checkout) => Some(checkouts::key(checkout)),
+        SourceSpec::Dsc { .. } => None,
+    }
+}
+
+/// Where the tree of a source comes from that is no source package of a distribution.
+///
+/// # Errors
+/// Where it is not pinned.
+pub(super) fn origin(source: &SourceSpec, lock: &Lock, component: &ComponentName) -> Result<Origin, LocalError> {
+    match source {
+        SourceSpec::Checkout(checkout) => checkouts::origin(checkout, lock, component),
+        source => Ok(Origin::Folder(key_of(source).unwrap_or_default())),
+    }
+}
+
+fn not_looked_at(key: &str) -> LocalError {
+    LocalError {
+        message: format!("{} was not looked at", checkouts::shown(key)),
+        help: "report this: it is a mistake in opb".to_owned(),
     }
 }
 
@@ -302,10 +352,12 @@ fn texts_of(component: &Component, in_source: bool) -> [String; 3] {
     TEXTS.map(|name| format!("{debian}/{name}"))
 }
 
-pub(super) fn place_of(component: &Component, folder: Option<&String>) -> Place {
+/// Where its Debian packaging is read from; `None` of a source package of a distribution.
+pub(super) fn place_of(component: &Component) -> Option<Place> {
+    let folder = key_of(&component.source)?;
     let holds = |layer: &Layer| texts_of(component, layer.is_source).iter().any(|path| layer.inside(path).is_some());
     let layers = layers(component).filter(holds).collect();
-    Place { folder: folder_of(folder), debian: debian_of(component), layers }
+    Some(Place { folder, debian: debian_of(component), layers })
 }
 
 pub(super) fn local<'a>(
@@ -314,10 +366,7 @@ pub(super) fn local<'a>(
     place: &Place,
 ) -> Result<(Source<'a>, Digest), LocalError> {
     let Place { folder, debian, layers } = place;
-    let found = looked.get(folder).cloned().unwrap_or_else(|| {
-        let message = format!("the folder `{folder}` was not looked at");
-        Err(LocalError { message, help: "report this: it is a mistake in opb".to_owned() })
-    })?;
+    let found = looked.get(folder).cloned().unwrap_or_else(|| Err(not_looked_at(folder)))?;
     let mut texts = found.texts;
     // First what is in the source; then, where that has become `debian/`, what lies over it.
     for layer in layers.iter().filter(|layer| layer.is_source) {
@@ -336,7 +385,7 @@ pub(super) fn local<'a>(
     let text = |name: &str| texts.get(&format!("debian/{name}")).map(String::as_str);
     let needed = |name: &str| {
         text(name).ok_or_else(|| LocalError {
-            message: format!("the folder `{folder}` has no `{debian}/{name}`"),
+            message: format!("{} has no `{debian}/{name}`", checkouts::shown(folder)),
             help: "add Debian packaging to the source, or name the folder that has it".to_owned(),
         })
     };

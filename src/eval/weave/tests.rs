@@ -1,6 +1,7 @@
 //! Which nodes there are, and what reads what.
 
 mod asked;
+mod checkouts;
 mod extra;
 mod laid;
 mod may_fail;

@@ -15,6 +15,7 @@ pub mod capability;
 pub mod extra;
 pub mod facts;
 pub mod needs;
+pub mod slim;
 mod source;
 pub mod stand_in;
 #[cfg(test)]
@@ -191,7 +192,9 @@ pub fn build(
     let mut env = base_env(facts);
     let (head, tail) = match component.source {
         SourceSpec::Dsc { .. } => (format!("{}+0opb", facts.version), format!("~{}", distro.suffix)),
-        SourceSpec::Path { .. } => (format!("{}+opb", source_version(component, distro, facts)), String::new()),
+        SourceSpec::Path { .. } | SourceSpec::Checkout(_) => {
+            (format!("{}+opb", source_version(component, distro, facts)), String::new())
+        }
     };
     env.insert("OPB_SOURCE".into(), facts.source.to_string().into());
     // As a binary rebuild of the distribution does it: the packages name the source package's own version. Where packages
@@ -219,7 +222,7 @@ pub fn build(
 
 /// Whether the source is the project's own, not a source package of a distribution.
 pub fn is_own(component: &Component) -> bool {
-    matches!(component.source, SourceSpec::Path { .. })
+    !matches!(component.source, SourceSpec::Dsc { .. })
 }
 
 /// Which parts a source has on `arch`: packages of that arch, arch-independent ones, or both.

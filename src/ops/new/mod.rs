@@ -229,7 +229,7 @@ fn from_folder(project: &Project, folder: &str) -> Result<Source, Failure> {
 }
 
 /// The path of `folder` from the project's root, `.` for that itself. It begins `here`, as paths that people type do.
-fn below(project: &Project, here: &Path, folder: &Path) -> Result<String, Failure> {
+pub(super) fn below(project: &Project, here: &Path, folder: &Path) -> Result<String, Failure> {
     let outside = || NewError::Outside { folder: folder.to_owned(), project: project.path.as_path().to_owned() };
     let missing = |_| PackagingError::NoFolder { folder: folder.display().to_string() };
     let whole = here.join(folder).canonicalize().map_err(missing)?;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use crate::component::SourceSpec;
 use crate::eval;
-use crate::name::{ComponentName, PackageName};
+use crate::family::deb::facts::facts;
+use crate::name::{ComponentName, DistroName, PackageName};
 use crate::package::relation::{Relations, Variables};
 use crate::project::{Packaging, Project, Spec, packaging};
 
@@ -134,11 +135,32 @@ pub fn text(name: &ComponentName, source: &Source, aliases: &BTreeMap<String, St
          // down what each of them is.\n#{{\n    source: {expression},\n    build:  {build},\n"
     );
     if !aliases.is_empty() {
-        let pairs: Vec<String> = aliases.iter().map(|(asked, package)| format!("{asked:?}: {package:?}")).collect();
-        let _ = writeln!(text, "    aliases: #{{ {} }},", pairs.join(", "));
+        let _ = writeln!(text, "    aliases: #{{ {} }},", pairs(aliases));
     }
     text.push_str("}\n");
     text
+}
+
+/// The shortest recipe of a source, for somebody who has many to begin with; of a source package, for `distro` alone.
+pub fn skeleton(source: &Source, distro: Option<&DistroName>, aliases: &BTreeMap<String, String>) -> String {
+    let (source, build) = match source {
+        Source::Dsc(package) => (format!("dsc({:?})", package.as_str()), "debian()".to_owned()),
+        Source::Folder { folder, packaging } => (format!("path({folder:?})"), build(packaging).0),
+    };
+    let mut text = format!("#{{\n    source: {source},\n    build:  {build},\n");
+    if let Some(distro) = distro {
+        let _ = writeln!(text, "    targets: [\"@{distro}\"],");
+    }
+    if !aliases.is_empty() {
+        let _ = writeln!(text, "    aliases: #{{ {} }},", pairs(aliases));
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn pairs(aliases: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> = aliases.iter().map(|(asked, package)| format!("{asked:?}: {package:?}")).collect();
+    pairs.join(", ")
 }
 
 /// What is worth telling of the source.
@@ -197,6 +219,10 @@ fn makers(project: &Project, evaluated: &eval::Project) -> BTreeMap<ComponentNam
                 let pins = lock.dsc.values().filter_map(|pins| pins.get(name));
                 made.extend(pins.flat_map(|pin| pin.facts.binaries.keys()).map(ToString::to_string));
             }
+            SourceSpec::Checkout(checkout) => {
+                let control = lock.checkout.get(checkout).map(|pin| &pin.texts);
+                made.extend(control.into_iter().flat_map(made_by));
+            }
             SourceSpec::Path { folder } => {
                 let found = packaging(project.root(), folder.as_deref().unwrap_or(".")).ok().flatten();
                 let facts = found.and_then(|packaging| packaging.debian);
@@ -205,6 +231,16 @@ fn makers(project: &Project, evaluated: &eval::Project) -> BTreeMap<ComponentNam
         }
     }
     makers
+}
+
+/// The packages that a pinned source makes, by the texts of its packaging.
+fn made_by(texts: &BTreeMap<String, String>) -> Vec<String> {
+    let text = |name: &str| texts.get(name).map(String::as_str);
+    let (Some(control), Some(changelog)) = (text("debian/control"), text("debian/changelog")) else {
+        return Vec::new();
+    };
+    let facts = facts(control, changelog, text("debian/source/format")).ok();
+    facts.iter().flat_map(|facts| facts.binaries.keys()).map(ToString::to_string).collect()
 }
 
 fn listed(names: &[&str]) -> String {

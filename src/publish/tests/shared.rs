@@ -43,7 +43,7 @@ impl Site {
         let parts = [self.part("debian-12", "bookworm", packages)];
         let (channel, naming, signer) = (&self.channel, &self.naming, &self.signer);
         let way = Way::Published;
-        let request = Request { channel, parts: &parts, way, naming, signer, log: &log, now };
+        let request = Request { channel, parts: &parts, way, pins: None, naming, signer, log: &log, now };
         publish(&self.store, &request).expect_err("is refused")
     }
 

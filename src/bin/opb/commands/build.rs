@@ -11,7 +11,6 @@ use opb::ops::foreign::foreign;
 use opb::ops::plan::Wish;
 use opb::ops::session::Session;
 use opb::plan::causes;
-use opb::project::Project;
 use opb::report;
 use opb::store::Store;
 
@@ -74,7 +73,7 @@ fn dry_run(global: &Global, session: &Session, store: &Store, wish: &Wish, means
 pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
     Events::of(global, args.format == Format::Jsonl).during(|events| {
         let sink = |event: Event| events.show(&event);
-        let project = Project::open(&global.directory)?;
+        let project = global.place().open()?;
         output::notices(global, &ops::key::warnings(&project));
         let path = project.store_path(global.store.as_deref());
         // What is wrong with recipes is told before what is wrong with the store, and makes none.

@@ -43,7 +43,7 @@ pub fn run(global: &Global, args: &Check) -> Result<ExitCode, Failure> {
         output::data(&report::lints());
         return Ok(ExitCode::SUCCESS);
     }
-    let answer = check(&global.directory, &args.what)?;
+    let answer = check(&global.place(), &args.what)?;
     match args.format {
         Format::Json => output::data(&report::json(&answer)),
         Format::Text => {

@@ -49,7 +49,7 @@ pub fn run(global: &Global, args: &Diff) -> Result<ExitCode, Failure> {
     }
     let from = args.from.as_deref().unwrap_or_default();
     let (from, to, store) = (from, args.to.as_deref(), global.store.as_deref());
-    let diff = ops::diff::diff(&global.directory, store, from, to, &args.selectors)?;
+    let diff = ops::diff::diff(&global.place(), store, from, to, &args.selectors)?;
     output::data(&match args.format {
         TextOrJson::Json => report::diff::json(&diff),
         TextOrJson::Text => report::diff::text(&diff, args.all || global.verbose, output::width()),

@@ -9,6 +9,8 @@ pub mod diff;
 pub mod doctor;
 pub mod eval;
 pub mod fetch;
+pub mod hotfix;
+pub mod import;
 pub mod init;
 pub mod key;
 pub mod log;
@@ -20,6 +22,7 @@ pub mod report;
 pub mod run;
 pub mod runs;
 pub mod shell;
+pub mod stage;
 pub mod store;
 pub mod timings;
 pub mod update;
@@ -33,10 +36,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use opb::diag::Failure;
 use opb::exec::NodeError;
+use opb::name::ChannelName;
 use opb::ops::build::Means;
 use opb::ops::session::Session;
 use opb::path::HostPath;
-use opb::project::Project;
+use opb::project::{Place, Project};
 use opb::sandbox::Cancel;
 use opb::store::Store;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -51,6 +55,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.verb {
         Verb::Init(args) => init::run(global, args),
         Verb::New(args) => new::run(global, args),
+        Verb::Import(args) => import::run(global, args),
         Verb::Eval(args) => eval::run(global, args),
         Verb::Query(args) => query::run(global, args),
         Verb::Check(args) => check::run(global, args),
@@ -68,6 +73,8 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Update(args) => update::run(global, args),
         Verb::Key(args) => key::run(global, args),
         Verb::Repo(args) => repo::run(global, args),
+        Verb::Hotfix(args) => hotfix::run(global, args),
+        Verb::Stage(args) => stage::run(global, args),
         Verb::Store(args) => store::run(global, args),
         Verb::Run(args) => run::run(global, args),
         Verb::Shell(args) => shell::run(global, args),
@@ -79,12 +86,25 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
 /// The evaluated project, its notices shown. Not to be dropped: the process ends soon, and the system frees a large graph
 /// faster.
 fn open(global: &Global) -> Result<ManuallyDrop<Session>, Failure> {
-    evaluated(global, Project::open(&global.directory)?)
+    evaluated(global, global.place().open()?)
+}
+
+/// The same with the lock that `channel` is made from.
+fn open_for(global: &Global, channel: &ChannelName) -> Result<ManuallyDrop<Session>, Failure> {
+    evaluated(global, Place { folder: &global.directory, channel: Some(channel) }.open()?)
 }
 
 /// `project`, evaluated, as [`open`] gives it.
 fn evaluated(global: &Global, project: Project) -> Result<ManuallyDrop<Session>, Failure> {
-    let mut session = Session::of(project)?;
+    let (file, is_own) = (project.lock_file(), project.lock_name().is_some());
+    let mut session = Session::of(project).map_err(|failure| match is_own {
+        false => failure,
+        // What it says of `opb.lock` and `opb update` is meant of this one.
+        true => {
+            let report = failure.report.wrap_err(format!("the project cannot be evaluated with the pins in `{file}`"));
+            Failure { cause: failure.cause, report }
+        }
+    })?;
     output::warnings(global, std::mem::take(&mut session.warnings));
     output::asides(global, &session.notices);
     Ok(ManuallyDrop::new(session))

@@ -4,12 +4,13 @@ mod changes;
 mod check;
 mod list;
 mod prune;
-mod publish;
+pub(super) mod publish;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use opb::diag::Failure;
+use opb::name::ChannelName;
 
 use crate::cli::Global;
 
@@ -39,6 +40,12 @@ enum Format {
     Table,
     /// One JSON object, which is versioned and has a schema.
     Json,
+}
+
+/// The channel that is meant.
+fn channel_of(global: &Global, named: Option<&ChannelName>) -> ChannelName {
+    let named = named.or(global.of_channel.as_ref()).cloned();
+    named.unwrap_or_else(|| ChannelName::new("nightly").expect("a plain name"))
 }
 
 pub fn run(global: &Global, args: &Repo) -> Result<ExitCode, Failure> {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use opb::diag::Failure;
 use opb::ops;
 use opb::ops::report::Which;
-use opb::project::{self, Project};
+use opb::project;
 use opb::report::cache::{self, By};
 use opb::store::Store;
 
@@ -78,7 +78,7 @@ enum Format {
 
 pub fn run(global: &Global, args: &Report) -> Result<ExitCode, Failure> {
     let Subject::Cache(args) = &args.subject;
-    let project = Project::open(&global.directory)?;
+    let project = global.place().open()?;
     let store = Store::open(&project.store_path(global.store.as_deref()))?;
     let which = match &args.since {
         Some(since) => Which::Since(ops::report::since(since, project::now())?),

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use opb::diag::Failure;
 use opb::ops::runs;
-use opb::project::Project;
 use opb::report;
 use opb::store::Store;
 
@@ -40,7 +39,7 @@ enum Format {
 }
 
 pub fn run(global: &Global, args: &Runs) -> Result<ExitCode, Failure> {
-    let project = Project::open(&global.directory)?;
+    let project = global.place().open()?;
     let store = Store::open(&project.store_path(global.store.as_deref()))?;
     let shown = match &args.run {
         Some(name) => {

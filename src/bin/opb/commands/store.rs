@@ -286,7 +286,7 @@ fn policy(project: &Project, (older_than, budget, free): (Option<Age>, Option<Si
 
 /// The project, not evaluated, and the store.
 fn opened(global: &Global) -> Result<(Project, Opened), Failure> {
-    let project = Project::open(&global.directory)?;
+    let project = global.place().open()?;
     let store = Opened::open(&project.store_path(global.store.as_deref()))?;
     Ok((project, store))
 }

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use opb::diag::Failure;
 use opb::ops;
-use opb::project::Project;
 use opb::report::timings;
 use opb::store::Store;
 
@@ -41,7 +40,7 @@ enum Format {
 }
 
 pub fn run(global: &Global, args: &Timings) -> Result<ExitCode, Failure> {
-    let project = Project::open(&global.directory)?;
+    let project = global.place().open()?;
     let store = Store::open(&project.store_path(global.store.as_deref()))?;
     let timings = ops::timings::timings(&store, &args.run)?;
     output::data(&match args.format {

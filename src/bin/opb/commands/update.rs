@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use opb::diag::Failure;
-use opb::exec::Archives;
+use opb::exec::{Archives, Checkouts};
 use opb::ops::plan::{Wish, plan};
 use opb::ops::session::Session;
-use opb::ops::update::{Move, selection, update};
-use opb::project::{Project, ProjectFiles, host_apt};
+use opb::ops::update::{Move, Selection, selection, update};
+use opb::project::{ProjectFiles, host_apt};
 use opb::report;
 use opb::store::Store;
 
@@ -16,7 +16,8 @@ use super::means;
 use crate::cli::Global;
 use crate::output;
 
-/// Move pins: each distro's package index and each distribution source, recorded in `opb.lock`.
+/// Move pins: each distro's package index, each distribution source and each commit of a repository, recorded in `opb.lock`,
+/// or in the lock of --channel.
 ///
 /// The first time, the release of the machine itself is pinned; name others as `@debian-13`, or `@debian-13/arm64`.
 #[derive(Debug, Args)]
@@ -24,19 +25,24 @@ pub struct Update {
     /// Components, or distros as `@debian-12`; everything that is pinned if left out.
     #[arg(value_name = "WHAT", add = crate::complete::pins())]
     what: Vec<String>,
-    /// Show what would move and what that would run, and leave `opb.lock` as it is.
+    /// Show what would move and what that would run, and leave the lock as it is.
     #[arg(long)]
     dry_run: bool,
+    /// Take tags that mean other commits than they did when they were pinned.
+    #[arg(long)]
+    allow_moved_tags: bool,
 }
 
 pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
-    let project = Project::open(&global.directory)?;
+    let project = global.place().open()?;
     let evaluated = opb::ops::watch::evaluate(&ProjectFiles(project.root()))?;
-    let selection = selection(&args.what, &evaluated)?;
+    let moved_tags = args.allow_moved_tags;
+    let selection = Selection { moved_tags, ..selection(&args.what, &evaluated)? };
     let store = Store::open(&project.store_path(global.store.as_deref()))?;
     let means = means(global)?;
     let archives = Archives::new(&store, &project.settings.mirrors, means.offline, means.stop, host_apt);
-    let updated = update(&project, &evaluated, selection, &store, &archives)?;
+    let checkouts = Checkouts::new(&store, &project.settings.sources, means.offline, means.stop).patient();
+    let updated = update(&project, &evaluated, selection, &store, (&archives, &checkouts))?;
     output::notices(global, &updated.notices);
     for moved in &updated.moves {
         output::data(&line(moved));
@@ -52,12 +58,14 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     let wish = Wish { wanted: session.graph.ids().collect(), ..Wish::default() };
     let planned = plan(&session, &wish, &store, None)?;
     let would = report::plan::summary(&planned);
-    let first = if args.dry_run { "opb.lock stays as it is; with these pins" } else { "opb.lock is written; now" };
-    output::data(&format!("{first} {would} (`opb plan` shows them)\n"));
+    let file = session.project.lock_file();
+    let first = if args.dry_run { "stays as it is; with these pins" } else { "is written; now" };
+    output::data(&format!("{file} {first} {would} (`opb plan` shows them)\n"));
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(moved: &Move) -> String {
+/// A pin that moves, in a line.
+pub(super) fn line(moved: &Move) -> String {
     let Move { what, before, now } = moved;
     match (before, now) {
         (None, Some(now)) => format!("pinned  {what}  {now}\n"),

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::Args;
 use opb::diag::Failure;
 use opb::ops::{runs, why};
-use opb::project::Project;
 use opb::report::why as told;
 use opb::store::Store;
 
@@ -36,7 +35,7 @@ pub fn run(global: &Global, args: &Why) -> Result<ExitCode, Failure> {
     let everything = |all: &told::Everything| if is_json { told::json(all) } else { told::everything(all, width) };
     let shown = if let Some(run) = &args.run {
         // Nothing is evaluated: a run is explained although the recipes of today may not even be right.
-        let project = Project::open(&global.directory)?;
+        let project = global.place().open()?;
         let store = Store::open(&project.store_path(global.store.as_deref()))?;
         let run = runs::read(&store, run)?;
         match &args.node {

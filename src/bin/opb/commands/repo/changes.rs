@@ -8,18 +8,18 @@ use opb::name::ChannelName;
 use opb::ops::{generations, publish};
 use opb::report::channel::{DistroTold, changes, json_of_changes};
 
-use super::super::{open, open_store};
-use super::Format;
+use super::super::{open_for, open_store};
 use super::publish::{details, reason};
+use super::{Format, channel_of};
 use crate::cli::Global;
 use crate::output;
 
 /// Show what `opb repo publish` would change, without changing anything.
 #[derive(Debug, Args)]
 pub struct Plan {
-    /// The channel.
-    #[arg(default_value = "nightly", add = crate::complete::channels())]
-    channel: ChannelName,
+    /// The channel [default: that of --channel, or `nightly`].
+    #[arg(add = crate::complete::channels())]
+    channel: Option<ChannelName>,
     /// Show all packages, however many.
     #[arg(long)]
     all: bool,
@@ -31,9 +31,9 @@ pub struct Plan {
 /// Show which packages differ between two generations of a channel.
 #[derive(Debug, Args)]
 pub struct Diff {
-    /// The channel.
-    #[arg(default_value = "nightly", add = crate::complete::channels())]
-    channel: ChannelName,
+    /// The channel [default: that of --channel, or `nightly`].
+    #[arg(add = crate::complete::channels())]
+    channel: Option<ChannelName>,
     /// The former; without it, the one before the latter.
     #[arg(value_name = "FROM")]
     from: Option<u64>,
@@ -50,7 +50,8 @@ pub struct Diff {
 
 pub fn plan(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
     let Plan { channel, all, format } = args;
-    let session = open(global)?;
+    let channel = &channel_of(global, channel.as_ref());
+    let session = open_for(global, channel)?;
     let store = open_store(global, &session)?;
     let outlook = publish::outlook(&session, &store, channel)?;
     let distros: Vec<DistroTold<'_>> = outlook
@@ -79,7 +80,8 @@ pub fn plan(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
 
 pub fn diff(global: &Global, args: &Diff) -> Result<ExitCode, Failure> {
     let Diff { channel, from, to, all, format } = args;
-    let session = open(global)?;
+    let channel = &channel_of(global, channel.as_ref());
+    let session = open_for(global, channel)?;
     let store = open_store(global, &session)?;
     let difference = generations::diff(&session, &store, channel, (*from, *to))?;
     let distros: Vec<DistroTold<'_>> = difference

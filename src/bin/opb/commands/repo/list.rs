@@ -9,17 +9,17 @@ use opb::ops::generations;
 use opb::publish::Way;
 use opb::report::channel::{GenerationTold, WayTold, json, table};
 
-use super::super::{open, open_store};
-use super::Format;
+use super::super::{open_for, open_store};
+use super::{Format, channel_of};
 use crate::cli::Global;
 use crate::output;
 
 /// List the generations of a channel, the newest first: date, packages, what changed, and where it comes from.
 #[derive(Debug, Args)]
 pub struct List {
-    /// The channel.
-    #[arg(default_value = "nightly", add = crate::complete::channels())]
-    channel: ChannelName,
+    /// The channel [default: that of --channel, or `nightly`].
+    #[arg(add = crate::complete::channels())]
+    channel: Option<ChannelName>,
     /// How to show it.
     #[arg(long, default_value = "table")]
     format: Format,
@@ -27,7 +27,8 @@ pub struct List {
 
 pub fn run(global: &Global, args: &List) -> Result<ExitCode, Failure> {
     let List { channel, format } = args;
-    let session = open(global)?;
+    let channel = &channel_of(global, channel.as_ref());
+    let session = open_for(global, channel)?;
     let store = open_store(global, &session)?;
     let listed = generations::list(&session, &store, channel)?;
     let told: Vec<GenerationTold<'_>> = listed
@@ -43,6 +44,7 @@ pub fn run(global: &Global, args: &List) -> Result<ExitCode, Failure> {
                     WayTold::Promoted { from: from.as_str(), generation: *generation }
                 }
                 Way::RolledBack { to } => WayTold::RolledBack { to: *to },
+                Way::Hotfix { component } => WayTold::Hotfix { component: component.as_str() },
             },
             key: &one.generation.key,
             distros: one.generation.parts.iter().map(|part| (part.part.distro.as_str(), part.since)).collect(),

@@ -7,7 +7,8 @@ use opb::diag::Failure;
 use opb::name::ChannelName;
 use opb::ops::generations;
 
-use super::super::{open, open_store};
+use super::super::{open_for, open_store};
+use super::channel_of;
 use crate::cli::Global;
 use crate::output;
 
@@ -16,9 +17,9 @@ use crate::output;
 /// The current one always stays. What others have is never touched: each has files of its own.
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// The channel.
-    #[arg(default_value = "nightly", add = crate::complete::channels())]
-    channel: ChannelName,
+    /// The channel [default: that of --channel, or `nightly`].
+    #[arg(add = crate::complete::channels())]
+    channel: Option<ChannelName>,
     /// Only say which ones would go.
     #[arg(long)]
     dry_run: bool,
@@ -26,7 +27,8 @@ pub struct Prune {
 
 pub fn run(global: &Global, args: &Prune) -> Result<ExitCode, Failure> {
     let Prune { channel, dry_run } = args;
-    let session = open(global)?;
+    let channel = &channel_of(global, channel.as_ref());
+    let session = open_for(global, channel)?;
     let store = open_store(global, &session)?;
     let pruned = generations::prune(&session, &store, channel, *dry_run)?;
     let count = |number: usize| opb::report::count(number, "generation");

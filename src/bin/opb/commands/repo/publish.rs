@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use opb::diag::{Cause, Failure};
 use opb::name::{ChannelName, DistroName};
-use opb::ops::promote::{self, Promotion};
+use opb::ops::promote::{self, Again, Promotion};
 use opb::ops::publish::{self, HeldBack, Publication};
 use opb::ops::session::Session;
 use opb::ops::{channel, key};
@@ -13,7 +13,8 @@ use opb::publish::Published;
 use opb::report::closure::{told as told_broken, told_incoherent};
 use opb::store::Store;
 
-use super::super::{open, open_store};
+use super::super::{open_for, open_store};
+use super::channel_of;
 use crate::cli::Global;
 use crate::{exit, output};
 
@@ -22,9 +23,9 @@ use crate::{exit, output};
 /// A distro whose content is not built, or not whole, keeps its last good state; that is said, and the exit code is 4.
 #[derive(Debug, Args)]
 pub struct Publish {
-    /// The channel.
-    #[arg(default_value = "nightly", add = crate::complete::channels())]
-    channel: ChannelName,
+    /// The channel [default: that of --channel, or `nightly`].
+    #[arg(add = crate::complete::channels())]
+    channel: Option<ChannelName>,
 }
 
 /// Publish in a channel what another has published: the same packages, without building.
@@ -56,14 +57,22 @@ pub struct Rollback {
 }
 
 pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
-    let channel = &args.channel;
-    let session = open(global)?;
+    let channel = &channel_of(global, args.channel.as_ref());
+    let session = open_for(global, channel)?;
     output::notices(global, &key::warnings(&session.project));
     let store = open_store(global, &session)?;
     channel::settings(&session, channel)?;
-    let signer = key::signers(&channel::key_name(&session, channel))?;
-    let Publication { published, outlook } = publish::publish(&session, &store, channel, &signer)?;
-    if let Some(published) = &published {
+    let signer = key::signers(&session.project.settings.key_of(channel))?;
+    let publication = publish::publish(&session, &store, channel, &signer)?;
+    let held = show_publication(global, channel, &publication);
+    let pushed = push(global, &session, &store, channel)?;
+    Ok(if held { exit::code(Cause::Build) } else { pushed })
+}
+
+/// Shows what was published, and what was held back; whether something was.
+pub(in crate::commands) fn show_publication(global: &Global, channel: &ChannelName, publication: &Publication) -> bool {
+    let Publication { published, outlook } = publication;
+    if let Some(published) = published {
         output::data(&told(channel, published));
     }
     let lacking = outlook.without.iter().map(|node| format!("published without {node}, as `may_fail` allows"));
@@ -75,12 +84,16 @@ pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
         output::told(global, &format!("{} is held back: {}; {stays}\n", distro.distro, reason(why)));
         output::told(global, &details(why));
     }
-    let pushed = push(global, &session, &store, channel)?;
-    Ok(if held { exit::code(Cause::Build) } else { pushed })
+    held
 }
 
 /// Brings the channel to its other places; each failure is shown, and the last one decides the exit code.
-fn push(global: &Global, session: &Session, store: &Store, channel: &ChannelName) -> Result<ExitCode, Failure> {
+pub(in crate::commands) fn push(
+    global: &Global,
+    session: &Session,
+    store: &Store,
+    channel: &ChannelName,
+) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::SUCCESS;
     for (to, result) in publish::push(session, store, channel)? {
         match result {
@@ -97,25 +110,31 @@ fn push(global: &Global, session: &Session, store: &Store, channel: &ChannelName
 
 pub fn promote(global: &Global, args: &Promote) -> Result<ExitCode, Failure> {
     let Promote { from, to, generation, distros } = args;
-    let session = open(global)?;
+    let session = open_for(global, from)?;
     let store = open_store(global, &session)?;
-    channel::settings(&session, to)?;
-    let signer = key::signers(&channel::key_name(&session, to))?;
+    session.project.settings.channel(to)?;
+    let signer = key::signers(&session.project.settings.key_of(to))?;
     let promotion = Promotion { from, to, generation: *generation, distros };
-    let published = promote::promote(&session, &store, &promotion, &signer)?;
-    output::data(&told(to, &published));
+    show(global, to, &promote::promote(&session, &store, &promotion, &signer)?);
     push(global, &session, &store, to)
 }
 
 pub fn rollback(global: &Global, args: &Rollback) -> Result<ExitCode, Failure> {
     let Rollback { channel, to } = args;
-    let session = open(global)?;
+    let session = open_for(global, channel)?;
     let store = open_store(global, &session)?;
     channel::settings(&session, channel)?;
-    let signer = key::signers(&channel::key_name(&session, channel))?;
-    let published = promote::rollback(&session, &store, channel, *to, &signer)?;
-    output::data(&told(channel, &published));
+    let signer = key::signers(&session.project.settings.key_of(channel))?;
+    show(global, channel, &promote::rollback(&session, &store, channel, *to, &signer)?);
     push(global, &session, &store, channel)
+}
+
+fn show(global: &Global, channel: &ChannelName, again: &Again) {
+    output::data(&told(channel, &again.published));
+    if let Some(file) = &again.lock {
+        let generation = again.published.generation;
+        output::told(global, &format!("{file} has the pins that generation {generation} was made from\n"));
+    }
 }
 
 fn told(channel: &ChannelName, published: &Published) -> String {
@@ -135,7 +154,7 @@ fn told(channel: &ChannelName, published: &Published) -> String {
 }
 
 /// Why a distro is held back, in words.
-pub(super) fn reason(why: &HeldBack) -> String {
+pub(in crate::commands) fn reason(why: &HeldBack) -> String {
     match why {
         HeldBack::NotBuilt { node } => format!("`{node}` is not built"),
         HeldBack::Open { closure, .. } => {
@@ -163,7 +182,7 @@ fn are(packages: usize) -> String {
 }
 
 /// The packages that it is about, in lines; what changed of them since the last good state.
-pub(super) fn details(why: &HeldBack) -> String {
+pub(in crate::commands) fn details(why: &HeldBack) -> String {
     let HeldBack::Open { closure, since } = why else { return String::new() };
     let mut text = told_broken(&closure.broken);
     text.push_str(&told_incoherent(&closure.incoherent));

@@ -1,0 +1,84 @@
+//! Sources in repositories of version control: what their pins say stands for what a folder answers.
+
+use std::collections::BTreeMap;
+
+use super::super::Project;
+use super::sources::{Asked, LocalError, LocalSource, Looked, ask};
+use crate::graph::Origin;
+use crate::lock::{CheckoutPin, Lock};
+use crate::name::ComponentName;
+use crate::remote::Checkout;
+
+/// How keys begin. No folder of a project is called so, as it has two `/` in a row.
+const KEY: &str = "//";
+
+/// What a checkout's answer stands under, among those of folders.
+pub(super) fn key(checkout: &Checkout) -> String {
+    format!("{KEY}{checkout}")
+}
+
+/// Whether the answer of a checkout stands under `key`.
+pub(super) fn is_key(key: &str) -> bool {
+    key.starts_with(KEY)
+}
+
+/// What stands under `key`, for people.
+pub(super) fn shown(key: &str) -> String {
+    match key.strip_prefix(KEY) {
+        Some(checkout) => format!("`{checkout}`"),
+        None => format!("the folder `{key}`"),
+    }
+}
+
+/// What the pins of `checkouts` say, by key. Each comes with a component that it is a source of.
+pub(super) fn looked_up<'a>(checkouts: impl Iterator<Item = (&'a Checkout, &'a ComponentName)>, lock: &Lock) -> Looked {
+    let mut looked = Looked::new();
+    for (checkout, component) in checkouts {
+        looked.entry(key(checkout)).or_insert_with(|| {
+            let pin = pin(checkout, lock, component)?;
+            Ok(LocalSource { tree: pin.tree, texts: pin.texts.clone() })
+        });
+    }
+    looked
+}
+
+/// Where the tree of a checkout comes from.
+///
+/// # Errors
+/// Where it is not pinned.
+pub(super) fn origin(checkout: &Checkout, lock: &Lock, component: &ComponentName) -> Result<Origin, LocalError> {
+    let pin = pin(checkout, lock, component)?;
+    let (commit, found) = (pin.commit.clone(), pin.found.clone());
+    Ok(Origin::Checkout { of: Box::new(checkout.clone()), commit, found })
+}
+
+fn pin<'l>(checkout: &Checkout, lock: &'l Lock, component: &ComponentName) -> Result<&'l CheckoutPin, LocalError> {
+    lock.checkout.get(checkout).ok_or_else(|| LocalError {
+        message: format!("`{checkout}` is not pinned"),
+        help: format!("run `opb update {component}`, which looks it up and writes `opb.lock`"),
+    })
+}
+
+/// What the recipes of a project ask its checkouts for, each with a component that it is a source of. Those that are
+/// skipped everywhere ask for nothing.
+pub fn asked_of_checkouts(project: &Project) -> BTreeMap<Checkout, (Asked, Vec<ComponentName>)> {
+    let (mut asked, mut all) = (BTreeMap::new(), BTreeMap::<Checkout, Vec<ComponentName>>::new());
+    for work in project.work.iter().filter(|work| work.component.skip.is_none()) {
+        if work.component.checkouts().next().is_none() {
+            continue;
+        }
+        let is_rpm = project.distros.get(&work.target.distro).is_some_and(|distro| distro.rpm().is_some());
+        ask(&work.component, is_rpm, &mut asked);
+        for checkout in work.component.checkouts() {
+            let of = all.entry(checkout.clone()).or_default();
+            if !of.contains(&work.component.name) {
+                of.push(work.component.name.clone());
+            }
+        }
+    }
+    let with_asked = |(checkout, of): (Checkout, Vec<ComponentName>)| {
+        let asked = asked.remove(&key(&checkout)).unwrap_or_default();
+        (checkout, (asked, of))
+    };
+    all.into_iter().map(with_asked).collect()
+}
