@@ -2,7 +2,7 @@
 //! packages are built.
 //!
 //! ```text
-//! apt prepare STORE FOLDER          puts its packages into a store; prints a tree's digest
+//! apt prepare STORE FOLDER          puts its packages into a store, as builds do when they end; prints a tree's digest
 //! apt index STORE TREE FOLDER       assembles the repository and signs its lists, which are written into a folder
 //! apt publish STORE TREE            assembles it and publishes it in the channel `bench`
 //! ```
@@ -18,7 +18,8 @@ use cap_std::fs::Dir;
 use clap::Parser;
 use opb::diag::Failure;
 use opb::digest::Digest;
-use opb::exec::{KnownFile, WantedFile, known_files};
+use opb::drv::Outputs;
+use opb::exec::{KnownFile, WantedFile, known_files, learn};
 use opb::name::{ChannelName, DistroName};
 use opb::path::{HostPath, TreePath};
 use opb::publish::{Content, Naming, Part, Request, SignedText, Way, publish};
@@ -106,7 +107,9 @@ fn prepare(path: &Path, folder: &Path) -> Result<String, Failure> {
     for (path, (digest, size)) in paths.iter().zip(store.import_files(&dir, paths.clone())?) {
         tree.insert(path.clone(), Entry::File { digest, size, executable: false }).expect("its name is new");
     }
-    Ok(store.put_tree(&tree)?.to_string())
+    let tree = store.put_tree(&tree)?;
+    learn(&store, &Outputs::from([("packages".parse().expect("a name"), tree)]));
+    Ok(tree.to_string())
 }
 
 /// Claims that everything is kept, compressed to nothing.

@@ -3,6 +3,7 @@ import json
 import shutil
 import subprocess
 
+import real_debs
 import tiny_debs
 from evaluation import expect_word
 from measure import Command, Fault, Row, in_turn, say
@@ -37,6 +38,15 @@ def rows(demo, place, prefix):
     return found
 
 
+def keep(folder, copy):
+    """Makes `copy` what `folder` is, with further names of its files; what is appended to is copied."""
+    shutil.rmtree(copy, ignore_errors=True)
+    subprocess.run(["cp", "-al", folder, copy], check=True)
+    for names in copy.glob("names.jsonl"):
+        names.unlink()
+        shutil.copy(folder / "names.jsonl", names)
+
+
 class Bench:
     def __init__(self, demo, place):
         self.place, self.store, self.lists = place, place / "store", place / "lists"
@@ -44,8 +54,8 @@ class Bench:
         if not self.program.exists():
             raise Fault(f"there is no {self.program}: run `make bench`, or `cargo build --release --examples` first")
         self.many, self.one = place / "many", place / "one"
-        tiny_debs.packages(self.many, 0, MANY)
-        tiny_debs.packages(self.one, 990_000, 1)
+        real_debs.packages(self.many, 0, MANY)
+        real_debs.packages(self.one, 990_000, 1)
         self.more = self.joined("more", self.many, self.one)
         shutil.rmtree(self.store, ignore_errors=True)
         self.lists.mkdir(exist_ok=True)
@@ -86,12 +96,14 @@ class Bench:
 
     def forget(self):
         """Nothing is known of any package, and nothing is compressed."""
-        shutil.rmtree(self.store / "pieces", ignore_errors=True)
+        for kept in ["pieces", "facts"]:
+            shutil.rmtree(self.store / kept, ignore_errors=True)
 
     def forget_pieces(self):
-        """Packages are known, indexes are not compressed: lists of facts are kept under names that do not change."""
-        self.forget()
-        self.ours("index", self.tree[self.many], self.lists, "--plain")
+        """Packages are known as when their builds have ended; no repository was made of them."""
+        if not any((self.store / "facts").glob("*")):
+            self.ours("prepare", self.many)
+        shutil.rmtree(self.store / "pieces", ignore_errors=True)
 
     def ftparchive(self, how, *more, **other):
         root = self.place / "ftparchive"
@@ -107,7 +119,9 @@ class Bench:
         root = self.place / "reprepro"
         shutil.rmtree(root, ignore_errors=True)
         (root / "conf").mkdir(parents=True)
-        lines = ["Codename: bookworm", "Components: main", "Architectures: amd64", f"SignWith: {self.key}"]
+        # Compressed as ours; by default there is no .xz.
+        indexes = "DebIndices: Packages Release . .gz .xz"
+        lines = ["Codename: bookworm", "Components: main", "Architectures: amd64", indexes, f"SignWith: {self.key}"]
         (root / "conf/distributions").write_text("\n".join(lines) + "\n")
 
     def add_reprepro(self, folder, **other):
@@ -209,9 +223,8 @@ class Bench:
         channel, base, pieces = self.store / "channels/bench", self.place / "channel.before", self.place / "pieces.before"
         shutil.rmtree(channel, ignore_errors=True)
         self.ours("publish", self.tree[self.many])
-        for kept, place in [(base, channel), (pieces, self.store / "pieces")]:
-            shutil.rmtree(kept, ignore_errors=True)
-            subprocess.run(["cp", "-al", place, kept], check=True)
+        keep(channel, base)
+        keep(self.store / "pieces", pieces)
         self.reprepro()
         self.aptly()
         self.fresh_pool()
@@ -226,12 +239,11 @@ class Bench:
         def another():
             folder = self.place / "another"
             shutil.rmtree(folder, ignore_errors=True)
-            tiny_debs.packages(folder, next(turn), 1)
+            real_debs.packages(folder, next(turn), 1)
 
         def as_before():
-            for kept, place in [(base, channel), (pieces, self.store / "pieces")]:
-                shutil.rmtree(place, ignore_errors=True)
-                subprocess.run(["cp", "-al", kept, place], check=True)
+            keep(base, channel)
+            keep(pieces, self.store / "pieces")
 
         def one_more():
             another()
@@ -258,12 +270,13 @@ class Bench:
 
     def scale(self):
         """The cost of a package where there are many, and how much memory that takes."""
-        huge = self.place / "huge"
-        tiny_debs.packages(huge, 0, HUGE)
-        self.tree[huge] = self.ours("prepare", huge)
+        few, huge = self.place / "few", self.place / "huge"
+        for folder, count in [(few, MANY), (huge, HUGE)]:
+            tiny_debs.packages(folder, 0, count)
+            self.tree[folder] = self.ours("prepare", folder)
         commands = {
             f"repo-scale-{count}": self.command("index", folder, self.lists, before=self.forget, weighed=True)
-            for count, folder in [(MANY, self.many), (HUGE, huge)]
+            for count, folder in [(MANY, few), (HUGE, huge)]
         }
         medians = in_turn(commands, 3, self.place)
         few, many = (medians[f"repo-scale-{count}"] for count in [MANY, HUGE])

@@ -37,12 +37,17 @@ def package(number):
 
 
 def archive(name, content):
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        header = tarfile.TarInfo(name)
-        header.size, header.mode, header.uname, header.gname = len(content), 0o644, "root", "root"
-        tar.addfile(header, io.BytesIO(content))
     out = io.BytesIO()
     with gzip.GzipFile(fileobj=out, mode="wb", mtime=0, compresslevel=6) as zipped:
-        zipped.write(raw.getvalue())
+        zipped.write(tar([(name, content)]))
     return out.getvalue()
+
+
+def tar(files):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, content in files:
+            header = tarfile.TarInfo(name)
+            header.size, header.mode, header.uname, header.gname = len(content), 0o644, "root", "root"
+            archive.addfile(header, io.BytesIO(content))
+    return raw.getvalue()

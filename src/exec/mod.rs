@@ -58,7 +58,7 @@ pub use limits::{Met, bounded, met};
 pub use node::is_rpm;
 pub use numbering::{Numbered, number_of};
 pub use packages::{list_in, sha256_in};
-pub use repository::{KnownFile, WantedFile, known_files, suites};
+pub use repository::{KnownFile, WantedFile, known_files, learn, suites};
 pub use resolving::read_universe;
 pub use roots::layers;
 pub use rpm::{RpmError, RpmMember, UnmetRpm, unmet_rpm};

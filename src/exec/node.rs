@@ -330,7 +330,9 @@ fn make(
             let env = scripts::build_env(ctx, number.unwrap_or(1));
             let take = |left: &Left<'_>| {
                 let outputs = outputs::folders(ctx, left, outputs)?;
-                check_packages(ctx, &outputs, left).map(|()| outputs)
+                check_packages(ctx, &outputs, left)?;
+                repository::learn(ctx.store, &outputs);
+                Ok(outputs)
             };
             Ok(ran(scripts::run(
                 ctx,

@@ -5,7 +5,7 @@ mod yum;
 
 use std::collections::BTreeMap;
 
-pub use facts::{KnownFile, WantedFile, known_files};
+pub use facts::{KnownFile, WantedFile, known_files, learn};
 
 use super::context::{Context, Job};
 use super::error::NodeError;

@@ -16,6 +16,18 @@ pub enum PublishError {
         /// The path below the repository.
         path: String,
     },
+    /// A file that is in the way of what is to be published.
+    #[error("`{path}` has other content than what is published under its name")]
+    #[diagnostic(
+        code(opb::publish::other_content),
+        help(
+            "remove that file, which no list names, then publish again; `opb store verify` tells whether the disk changed it"
+        )
+    )]
+    OtherContent {
+        /// The file.
+        path: HostPath,
+    },
     /// Two distros of one channel have different files of one name.
     #[error("two distros of the channel have different files at `{path}`")]
     #[diagnostic(code(opb::publish::clash), help("give each distro its own suffix, or its own channel"))]
@@ -70,7 +82,7 @@ impl Caused for PublishError {
     fn fault(&self) -> Cause {
         match self {
             Self::OtherBytes { .. } | Self::Clash { .. } | Self::Nothing { .. } => Cause::Input,
-            Self::File { .. } | Self::Record { .. } => Cause::Environment,
+            Self::File { .. } | Self::Record { .. } | Self::OtherContent { .. } => Cause::Environment,
             Self::NotSigned { .. } => Cause::Bug,
         }
     }

@@ -1,22 +1,24 @@
 //! One generation of a channel, on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 
 use cap_std::fs::{Dir, Permissions};
 use serde::{Deserialize, Serialize};
 
+use super::shared::Channel;
 use super::{Part, PublishError};
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::name::{ChannelName, ComponentName};
 use crate::path::HostPath;
 use crate::store::collect::{Keeper, Reason};
-use crate::store::{ExportMode, Store, Used, write_atomically};
+use crate::store::{ExportMode, Store, Used, fault};
 use crate::tree::Tree;
 
-const FOLDER: &str = "generations";
+/// The folder of all generations in a channel's.
+pub(super) const FOLDER: &str = "generations";
 
 /// What a generation was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +51,10 @@ pub struct Generation {
     /// What it holds, by distro.
     #[serde(default)]
     pub parts: Vec<PartRecord>,
+    /// Digests of the trees of earlier ones whose packages it keeps for who has read those. `None`: an older program made it, and
+    /// its packages lie in folders of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Vec<Digest>>,
 }
 
 /// Where a generation comes from.
@@ -89,10 +95,20 @@ pub struct PartRecord {
 impl Generation {
     /// Its folder below the channel's.
     pub fn place(&self) -> String {
+        format!("{FOLDER}/{}", self.name())
+    }
+
+    /// The name of its folder.
+    pub fn name(&self) -> String {
         match self.envelope {
-            0 => format!("{FOLDER}/{}", self.number),
-            envelope => format!("{FOLDER}/{}.{envelope}", self.number),
+            0 => self.number.to_string(),
+            envelope => format!("{}.{envelope}", self.number),
         }
+    }
+
+    /// Digests of the trees whose packages it has.
+    pub(super) fn contents(&self) -> impl Iterator<Item = Digest> {
+        [self.content].into_iter().chain(self.late.iter().flatten().copied())
     }
 }
 
@@ -164,24 +180,34 @@ fn entries(dir: &Dir, path: &HostPath) -> Result<Vec<String>, PublishError> {
 }
 
 /// Removes what a publisher that was killed left behind (everything newer than `current`, everything unfinished), what is
-/// signed more newly, and folders without a record.
-pub(super) fn sweep(dir: &Dir, path: &HostPath, current: Option<&Generation>) -> Result<(), PublishError> {
+/// signed more newly, and folders without a record. Whether a publisher was killed.
+pub(super) fn sweep(channel: Channel<'_>, current: Option<&Generation>) -> Result<bool, PublishError> {
+    let Channel { dir, path, .. } = channel;
     let newest = current.map_or((0, 0), |generation| (generation.number, generation.envelope));
     let names = entries(dir, path)?;
     let has_record = |name: &str| names.binary_search(&format!("{name}.json")).is_ok();
-    for name in &names {
-        let stays = match read_name(name) {
-            Some((number, _)) if number > newest => false,
-            Some((number, _)) if number.0 == newest.0 => number == newest,
-            Some((_, "")) => has_record(name),
-            Some((_, ending)) => ending == "json",
-            None => false,
-        };
-        if !stays {
-            remove_entry(dir, path, name)?;
-        }
+    let stays = |name: &str| match read_name(name) {
+        Some((number, _)) if number > newest => false,
+        Some((number, _)) if number.0 == newest.0 => number == newest,
+        Some((_, "")) => has_record(name),
+        Some((_, ending)) => ending == "json",
+        None => false,
+    };
+    let going: BTreeSet<String> = names.iter().filter(|name| !stays(name)).cloned().collect();
+    if going.is_empty() {
+        return Ok(false);
     }
-    Ok(())
+    let folders = names.iter().filter(|name| stays(name)).filter_map(|name| match read_name(name)? {
+        (number, "") => Some((number, name.clone())),
+        _ => None,
+    });
+    let staying: BTreeMap<(u64, u32), String> = folders.collect();
+    channel.settle(&staying.into_values().rev().collect::<Vec<_>>(), &going)?;
+    let was_killed = |name: &String| read_name(name).is_none_or(|(number, _)| number > newest);
+    for name in &going {
+        remove_entry(dir, path, name)?;
+    }
+    Ok(going.iter().any(was_killed))
 }
 
 fn remove_entry(dir: &Dir, path: &HostPath, name: &str) -> Result<(), PublishError> {
@@ -197,45 +223,57 @@ fn remove_entry(dir: &Dir, path: &HostPath, name: &str) -> Result<(), PublishErr
 
 /// Removes a generation: its record first, so that nobody takes half of it for one.
 pub(super) fn remove(dir: &Dir, path: &HostPath, generation: &Generation) -> Result<(), PublishError> {
-    let place = generation.place();
-    let name = place.rsplit('/').next().unwrap_or(&place);
+    let name = generation.name();
     remove_entry(dir, path, &format!("{name}.json"))?;
-    remove_entry(dir, path, name)
+    remove_entry(dir, path, &name)
 }
 
-/// Writes a generation, durably, under its own name; nobody sees it before `current` points to it.
-pub(super) fn write(
-    store: &Store,
-    dir: &Dir,
-    path: &HostPath,
+/// Makes the folder of a generation, without its packages. Not durable, and nobody sees it before `current` points to it.
+pub(super) fn make(
+    channel: Channel<'_>,
     record: &Generation,
     tree: &Tree,
     written: &BTreeMap<String, Vec<u8>>,
 ) -> Result<(), Failure> {
+    let Channel { store, dir, path } = channel;
     let place = record.place();
-    let partial = format!("{place}.partial");
-    dir.create_dir_all(&partial).map_err(failed("make", path, &partial))?;
+    dir.create_dir_all(&place).map_err(failed("make", path, &place))?;
     // Whatever the umask: a web server must be able to read it.
-    for folder in [".", FOLDER, &partial] {
+    for folder in [".", FOLDER, &place] {
         let mode = Permissions::from_std(std::fs::Permissions::from_mode(0o755));
         dir.set_permissions(folder, mode).map_err(failed("make readable", path, folder))?;
     }
-    let folder = dir.open_dir(&partial).map_err(failed("open", path, &partial))?;
+    fault::point("generation-made");
+    let folder = dir.open_dir(&place).map_err(failed("open", path, &place))?;
     store.export_tree(tree, &folder, ExportMode::HardLink)?;
     for (name, bytes) in written {
         let write = || -> io::Result<()> {
             folder.write(name, bytes)?;
             folder.set_permissions(name, Permissions::from_std(std::fs::Permissions::from_mode(0o644)))
         };
-        write().map_err(failed("write", path, &format!("{partial}/{name}")))?;
+        write().map_err(failed("write", path, &format!("{place}/{name}")))?;
     }
+    Ok(())
+}
+
+/// Writes the record of a generation under another name, where nobody reads it. Not durable.
+pub(super) fn write_record(channel: Channel<'_>, record: &Generation) -> Result<(), PublishError> {
+    let Channel { dir, path, .. } = channel;
+    let new = format!("{}.json.new", record.place());
     let text = serde_json::to_vec_pretty(record).expect("plain fields");
-    let generations = dir.open_dir(FOLDER).map_err(failed("open", path, FOLDER))?;
-    let name = place.rsplit('/').next().unwrap_or(&place);
-    write_atomically(&generations, &path.join(FOLDER), &format!("{name}.json"), &text)?;
-    store.sync_all()?;
-    dir.rename(&partial, dir, &place).map_err(failed("rename", path, &partial))?;
-    store.sync_all()?;
+    let write = || -> io::Result<()> {
+        dir.write(&new, text)?;
+        dir.set_permissions(&new, Permissions::from_std(std::fs::Permissions::from_mode(0o644)))
+    };
+    write().map_err(failed("write", path, &new))
+}
+
+/// Gives a record that is durable its name. The name is not durable.
+pub(super) fn name_record(channel: Channel<'_>, record: &Generation) -> Result<(), PublishError> {
+    let Channel { dir, path, .. } = channel;
+    let place = format!("{}.json", record.place());
+    dir.rename(format!("{place}.new"), dir, &place).map_err(failed("rename", path, &place))?;
+    fault::point("record-named");
     Ok(())
 }
 
@@ -253,7 +291,7 @@ pub fn kept(store: &Store) -> Result<Vec<(Reason, Used)>, Failure> {
             let what = format!("generation {}{is_current}", generation.number);
             let reason = Reason { keeper: Keeper::Generation, of: channel.to_string(), what };
             let parts = generation.parts.iter().map(|part| part.part.tree);
-            for tree in parts.chain([generation.content]) {
+            for tree in parts.chain(generation.contents()) {
                 kept.push((reason.clone(), Used::Tree(tree)));
             }
             kept.extend(generation.pins.map(|pins| (reason, Used::Object(pins))));

@@ -44,7 +44,7 @@ pub(super) fn package(
     channel: &ChannelName,
     naming: &Naming,
     public: &str,
-    names: &Names,
+    names: &Names<'_>,
 ) -> Result<Option<Keyring>, Failure> {
     if !naming.keyring {
         return Ok(None);
@@ -52,7 +52,7 @@ pub(super) fn package(
     let name = format!("opb-{channel}-keyring");
     let folder = format!("pool/{AREA}/o/{name}/");
     let published: BTreeMap<u64, Digest> = names
-        .below(&folder)
+        .below(&folder)?
         .filter_map(|(file, content)| {
             let version = file.strip_prefix(&format!("{name}_"))?.strip_suffix("_all.deb")?;
             Some((version.parse().ok()?, content))

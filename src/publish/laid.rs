@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::keyring::{self, Keyring};
 use super::names::Names;
+use super::shared::folder_of;
 use super::{Content, Part, PublishError, put, seconds, yum};
 use crate::diag::Failure;
 use crate::digest::Digest;
@@ -54,7 +55,9 @@ impl Naming {
 pub(super) struct Laid {
     /// As it was given.
     pub part: Part,
-    /// All its files.
+    /// Its tree as it was given.
+    pub given: Tree,
+    /// All its files, until they are merged with those of other parts.
     pub tree: Tree,
     /// What lies where.
     pub kind: Kind,
@@ -79,7 +82,7 @@ pub(super) struct Ground<'a> {
     /// Its public keys, armored.
     pub public: &'a str,
     /// What was published before.
-    pub names: &'a Names,
+    pub names: &'a Names<'a>,
     /// In seconds since 1970.
     pub now: i64,
     /// Whether the list of signed packages of before is believed.
@@ -89,19 +92,19 @@ pub(super) struct Ground<'a> {
 /// Lays a part out under the channel's names. Adds the pieces of metadata that are needed to `pieces`.
 pub(super) fn lay(ground: Ground<'_>, part: &Part, pieces: &mut BTreeSet<Digest>) -> Result<Laid, Failure> {
     let Ground { place, naming, signer, now, believe, .. } = ground;
-    let tree = place.store.get_tree(part.tree)?;
+    let given = place.store.get_tree(part.tree)?;
     let aliases = naming.aliases(&part.distro);
     let (tree, kind) = match &part.content {
         Content::Apt(suites) => {
-            let (tree, suites) = named(ground, &tree, suites, aliases)?;
+            let (tree, suites) = named(ground, &given, suites, aliases)?;
             (tree, Kind::Apt(suites))
         }
         Content::Yum(settings) => {
-            let mut tree = tree;
-            keyring::add_rpm(ground, settings, &mut tree)?;
-            let unsigned: BTreeSet<Digest> = tree.files().map(|(_, digest, _)| digest).collect();
+            let mut whole = given.clone();
+            keyring::add_rpm(ground, settings, &mut whole)?;
+            let unsigned: BTreeSet<Digest> = whole.files().map(|(_, digest, _)| digest).collect();
             let signed = yum::signed_files(&place, signer.main(), settings, &unsigned, seconds(now), believe, pieces)?;
-            let made = yum::assemble(&place, settings, &tree, &signed, pieces)?;
+            let made = yum::assemble(&place, settings, &whole, &signed, pieces)?;
             let own = settings.distro.to_string();
             let tree = aliases.iter().try_fold(made.tree.clone(), |mut tree, alias| {
                 copy(&mut tree, &made.tree, &format!("{}/{own}/", yum::FOLDER), &format!("{}/{alias}/", yum::FOLDER))?;
@@ -111,17 +114,15 @@ pub(super) fn lay(ground: Ground<'_>, part: &Part, pieces: &mut BTreeSet<Digest>
             (tree, Kind::Yum { settings: settings.clone(), made, names })
         }
     };
-    Ok(Laid { part: part.clone(), tree, kind })
+    Ok(Laid { part: part.clone(), given, tree, kind })
 }
 
 /// The tree and the suites of an APT repository under the names of the channel.
 fn named(ground: Ground<'_>, tree: &Tree, suites: &[Suite], aliases: &[String]) -> Result<(Tree, Vec<Suite>), Failure> {
     let naming = ground.naming;
     let own = suites.first().map(|suite| suite.settings.codename.clone()).unwrap_or_default();
-    let mut all = Tree::default();
-    for (path, entry) in tree.iter().filter(|(path, _)| path.as_bytes().starts_with(b"pool")) {
-        put(&mut all, path, entry)?;
-    }
+    let no_pool = |_| PublishError::Clash { path: "pool".to_owned() };
+    let mut all = tree.part(|path| folder_of(path.as_bytes()) == Some(b"pool")).map_err(no_pool)?;
     let mut made = Vec::new();
     for name in [naming.suite(&own)].iter().chain(aliases) {
         for suite in suites {
@@ -157,12 +158,12 @@ fn copy(tree: &mut Tree, source: &Tree, from: &str, to: &str) -> Result<(), Fail
     Ok(())
 }
 
-/// All parts in one tree.
-pub(super) fn merged(parts: &[Laid]) -> Result<Tree, Failure> {
+/// All parts in one tree, taken from them.
+pub(super) fn merged(parts: &mut [Laid]) -> Result<Tree, Failure> {
     let [first, others @ ..] = parts else { return Ok(Tree::default()) };
-    let mut merged = first.tree.clone();
+    let mut merged = std::mem::take(&mut first.tree);
     for part in others {
-        for (path, entry) in part.tree.iter() {
+        for (path, entry) in std::mem::take(&mut part.tree).iter() {
             match merged.get(path) {
                 None => put(&mut merged, path, entry)?,
                 Some(there) if there == entry => {}

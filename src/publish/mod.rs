@@ -9,13 +9,15 @@
 //! ```text
 //! channels/<channel>/lock                      one publisher at a time
 //!                    names.jsonl               pool path → content, of all generations
-//!                    generations/<n>/          pool/, dists/, rpm/, the key, .sources and .repo files, a page
+//!                    generations/<n>/          pool/, dists/, rpm/, the key, .sources and .repo files, a page; `shared.rs`
+//!                                              tells how generations share their packages
 //!                    generations/<n>.json      what it was made from
 //!                    generations/<n>.<r>…      the same with newer signatures, for the r-th time
 //!                    pieces/                   metadata of RPM packages, to be put together again; see `yum.rs`
 //!                    current -> generations/<n>
 //! ```
 
+mod collected;
 mod error;
 mod generation;
 mod keyring;
@@ -24,6 +26,7 @@ mod names;
 mod page;
 pub mod push;
 mod retention;
+mod shared;
 pub mod signed;
 mod texts;
 pub mod yum;
@@ -49,6 +52,8 @@ use crate::sign::Signers;
 use crate::store::{Store, StoreError, switch_link};
 use crate::tree::{Entry, Tree};
 use laid::{Ground, Laid};
+use names::Names;
+use shared::Channel;
 
 /// The content of one distro's part of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,102 +146,178 @@ pub struct Published {
 /// # Errors
 /// [`PublishError`], and whatever the store or the signer says. The channel then stays as it was.
 pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failure> {
-    let Request { channel, parts, way, pins, naming, signer, log, now } = request;
+    let Request { channel, parts, naming, signer, now, .. } = request;
     if parts.is_empty() {
         return Err(PublishError::Nothing { channel: channel.to_string() }.into());
     }
     let path = store.channel_path(channel);
     let dir = store.channel_dir(channel)?;
     let _lock = lock(&dir, &path)?;
+    let folder = Channel { store, dir: &dir, path: &path };
     let before = generation::current_in(&dir, &path)?;
-    generation::sweep(&dir, &path, before.as_ref())?;
+    if generation::sweep(folder, before.as_ref())? {
+        collected::collect(folder, &generation::all(&dir, &path)?)?;
+    }
     let place = yum::Place { store, dir: &dir, path: &path };
-    let mut names = names::Names::load(&dir, &path)?;
+    let mut names = Names::new(&dir, &path);
     let public = signer.public_keys_armored()?;
     let keyring = keyring::package(store, channel, naming, &public, &names)?;
     let mut pieces = BTreeSet::new();
-    let mut contents = |believe| -> Result<(Vec<Laid>, Tree, Digest), Failure> {
+    let mut contents = |believe| -> Result<State, Failure> {
         let (keyring, public, names, now) = (keyring.as_ref(), &public, &names, *now);
         let ground = Ground { place, channel, naming, signer, keyring, public, names, now, believe };
         let laid = parts.iter().map(|part| laid::lay(ground, part, &mut pieces));
-        let laid = laid.collect::<Result<Vec<_>, Failure>>()?;
-        let content = laid::merged(&laid)?;
-        let digest = store.put_tree(&content)?;
-        Ok((laid, content, digest))
+        let mut laid = laid.collect::<Result<Vec<_>, Failure>>()?;
+        let content = laid::merged(&mut laid)?;
+        let digest = store.put_tree_lightly(&content)?;
+        let earlier = before.as_ref().filter(|before| before.content != digest);
+        let earlier = earlier.map(|before| store.get_tree(before.content)).transpose()?;
+        Ok(State { laid, content, digest, earlier })
     };
     // A signed package that is gone since it was listed is signed again.
-    let (laid, content, digest) = match contents(true) {
-        Ok(all) if store.hold(all.2)? => all,
+    let state = match contents(true) {
+        Ok(state) if state.is_there(store, before.is_some()) => state,
         Err(failure) if !is_lost(&failure) => return Err(failure),
         _ => contents(false)?,
     };
-    let packages = laid::count_packages(&content);
-    let about = texts::about(&laid, naming)?;
+    let about = texts::about(&state.laid, naming)?;
     let key = signer.fingerprints().join(" ");
-    let same = |before: &&Generation| before.content == digest && before.about == about && before.key == key;
-    let unchanged = before.as_ref().filter(same);
-    let current = path.join("current");
-    if let Some(before) = unchanged.filter(|before| !is_to_be_renewed(before, naming, *now)) {
-        let (generation, valid_until) = (before.number, before.valid_until);
-        return Ok(Published { generation, new: false, renewed: false, valid_until, path: current, packages });
+    let is_same = |before: &&Generation| before.content == state.digest && before.about == about && before.key == key;
+    let renewed = match before.as_ref().filter(is_same) {
+        Some(before) if !is_to_be_renewed(before, naming, *now) => {
+            let (generation, valid_until) = (before.number, before.valid_until);
+            let (path, packages) = (path.join("current"), laid::count_packages(&state.content));
+            return Ok(Published { generation, new: false, renewed: false, valid_until, path, packages });
+        }
+        unchanged => unchanged.is_some(),
+    };
+    let record = next(folder, request, &state, before.as_ref(), renewed, (about, key))?;
+    write(folder, request, &state, before.as_ref(), &record, &mut names)?;
+    yum::sweep_pieces(&place, &pieces)?;
+    switch_link(&dir, &path, "current", &record.place())?;
+    // The fewer links lead to the packages of an earlier one, the better. It finds them as it is, too.
+    let mut all: Vec<String> = generation::all(&dir, &path)?.iter().map(Generation::name).collect();
+    all.reverse();
+    folder.settle(&all, &BTreeSet::new())?;
+    let (path, packages) = (path.join("current"), laid::count_packages(&state.content));
+    let (generation, valid_until) = (record.number, record.valid_until);
+    Ok(Published { generation, new: !renewed, renewed, valid_until, path, packages })
+}
+
+/// What a channel comes to.
+struct State {
+    laid: Vec<Laid>,
+    content: Tree,
+    digest: Digest,
+    /// The content of the generation that is current; `None` where there is none, or it is the same.
+    earlier: Option<Tree>,
+}
+
+impl State {
+    /// What the generation that is current does not have; `is_first`: there is none.
+    fn new_files(&self, is_first: bool) -> Vec<(&TreePath, Digest, u64)> {
+        match &self.earlier {
+            Some(earlier) => self.content.files_unlike(earlier).collect(),
+            None if is_first => self.content.files().collect(),
+            None => Vec::new(),
+        }
     }
-    let renewed = unchanged.is_some();
-    names.check(&content)?;
-    let earlier = before.as_ref().map(|before| store.get_tree(before.content)).transpose()?;
-    // What the generation before has was looked at then, and is the same bytes at the same place.
-    let new = content.iter().filter(|(path, entry)| {
-        laid::is_package_of_rpm(path) && earlier.as_ref().and_then(|earlier| earlier.get(path)) != Some(*entry)
-    });
-    let new = new.filter_map(|(path, entry)| match entry {
-        Entry::File { digest, .. } => Some((path.to_string(), *digest)),
-        _ => None,
-    });
-    let new: Vec<(String, Digest)> = new.collect();
-    signed::refuse_unsigned(store, signer.main(), new.iter().cloned(), seconds(*now))?;
-    verify_new(store, &content, earlier.as_ref())?;
+
+    /// Whether the store has all that is new, and all signed packages: those can be made again. Their bytes are not looked at.
+    fn is_there(&self, store: &Store, is_known: bool) -> bool {
+        let signed = self.content.files().filter(|(path, ..)| laid::is_package_of_rpm(path));
+        self.new_files(!is_known)
+            .into_iter()
+            .chain(signed)
+            .all(|(_, digest, size)| store.object_size(digest) == Some(size))
+    }
+}
+
+/// The record of the next generation; with `renewed`, of the current one with newer signatures.
+fn next(
+    folder: Channel<'_>,
+    request: &Request<'_>,
+    state: &State,
+    before: Option<&Generation>,
+    renewed: bool,
+    (about, key): (Digest, String),
+) -> Result<Generation, Failure> {
+    let Request { way, pins, naming, signer, now, .. } = request;
     // A client must never see the date go back, whatever the clock does.
-    let date = before.as_ref().map_or(*now, |before| (*now).max(before.date + 1));
+    let date = before.map_or(*now, |before| (*now).max(before.date + 1));
     let valid_until = naming.valid_for.map(|valid| date.saturating_add(i64::try_from(valid).unwrap_or(i64::MAX)));
     signer.check_until(seconds(date), seconds(valid_until.unwrap_or(date)))?;
-    let records = laid.iter().map(|laid| part_record(laid, before.as_ref(), renewed)).collect::<Vec<_>>();
-    let (number, envelope) = match (&before, renewed) {
-        (Some(before), true) => (before.number, before.envelope + 1),
-        (Some(before), false) => (before.number + 1, 0),
-        (None, _) => (1, 0),
+    let parts = state.laid.iter().map(|laid| part_record(laid, before, renewed)).collect();
+    let (number, envelope) = match before {
+        Some(before) if renewed => (before.number, before.envelope + 1),
+        Some(before) => (before.number + 1, 0),
+        None => (1, 0),
     };
-    let (way, pins) = match before.as_ref().filter(|_| renewed) {
+    let (way, pins) = match before.filter(|_| renewed) {
         Some(before) => (before.way.clone(), before.pins),
         None => (way.clone(), *pins),
     };
-    let record = Generation {
-        number,
-        envelope,
-        content: digest,
-        about,
-        key,
-        date,
-        made: *now,
-        valid_until,
-        way,
-        pins,
-        parts: records,
-    };
-    let mut tree = content.clone();
-    let all = generation::all(&dir, &path)?;
-    for late in late(store, &all, before.as_ref(), naming.grace, *now)? {
-        keep_for_late_clients(&mut tree, &late)?;
+    let all = generation::all(folder.dir, folder.path)?;
+    let late = Some(late(&all, before, naming.grace, *now).into_iter().collect());
+    let content = state.digest;
+    Ok(Generation { number, envelope, content, about, key, date, made: *now, valid_until, way, pins, parts, late })
+}
+
+/// Writes the generation `record`, durably; nobody sees it before `current` points to it.
+fn write(
+    folder: Channel<'_>,
+    request: &Request<'_>,
+    state: &State,
+    before: Option<&Generation>,
+    record: &Generation,
+    names: &mut Names<'_>,
+) -> Result<(), Failure> {
+    let Request { channel, naming, signer, log, now, .. } = request;
+    let Channel { store, dir, path } = folder;
+    let new = state.new_files(before.is_none());
+    names.check(&new)?;
+    // What the generation before has was looked at then, and is the same bytes at the same place.
+    let signed = new.iter().filter(|(path, ..)| laid::is_package_of_rpm(path));
+    let signed: Vec<(String, Digest)> = signed.map(|(path, digest, _)| (path.to_string(), *digest)).collect();
+    signed::refuse_unsigned(store, signer.main(), signed.iter().cloned(), seconds(*now))?;
+    verify(store, &new)?;
+    let earlier = before.zip(state.earlier.as_ref()).map(|(before, earlier)| (before.content, earlier));
+    let is_known = |digest: &Digest| *digest == state.digest || earlier.is_some_and(|(known, _)| known == *digest);
+    let others = record.late.iter().flatten().filter(|digest| !is_known(digest));
+    let others =
+        others.map(|digest| Ok((*digest, store.get_tree(*digest)?))).collect::<Result<Vec<_>, StoreError>>()?;
+    let late: Vec<(Digest, &Tree)> = others.iter().map(|(digest, tree)| (*digest, tree)).chain(earlier).collect();
+    let mut tree = Tree::default();
+    for (path, entry) in state.content.iter().filter(|(path, _)| shared::folder_of(path.as_bytes()).is_none()) {
+        put(&mut tree, path, entry)?;
     }
+    late.iter().try_for_each(|(_, late)| keep_for_late_clients(&mut tree, late))?;
     // What is signed anew goes on saying what was new in it.
-    let compared = all.iter().rev().find(|earlier| earlier.number < number);
-    let shown = texts::Shown { channel, path: &path, signer, naming, record: &record, before: compared };
-    let written = texts::all(store, &laid, &shown)?;
-    log(number, seconds(date), &texts::signed(&written, &new))?;
-    generation::write(store, &dir, &path, &record, &tree, &written)?;
-    // From here on somebody may see the names, so they are remembered first.
-    names.add(&dir, &path, &content)?;
-    yum::sweep_pieces(&place, &pieces)?;
-    switch_link(&dir, &path, "current", &record.place())?;
-    Ok(Published { generation: number, new: !renewed, renewed, valid_until, path: current, packages })
+    let all = generation::all(dir, path)?;
+    let compared = all.iter().rev().find(|earlier| earlier.number < record.number);
+    let shown = texts::Shown { channel, path, signer, naming, record, before: compared };
+    let written = texts::all(store, &state.laid, &shown)?;
+    log(record.number, seconds(record.date), &texts::signed(&written, &signed))?;
+    generation::make(folder, record, &tree, &written)?;
+    let packages = shared::Packages {
+        content: &state.content,
+        late: &late,
+        before: before.map(|before| shared::Before {
+            name: before.name(),
+            content: state.earlier.as_ref().unwrap_or(&state.content),
+            late: before.contents().collect(),
+        }),
+    };
+    let shared = folder.put(&record.name(), &packages)?;
+    // Names are remembered before anybody can see them.
+    names.add(&new)?;
+    generation::write_record(folder, record)?;
+    store.sync_all()?;
+    generation::name_record(folder, record)?;
+    if let Some(before) = before {
+        folder.take(&before.name(), &record.name(), &shared, &packages)?;
+    }
+    Ok(store.sync_all()?)
 }
 
 /// Whether it is about something that the store has no more.
@@ -244,14 +325,9 @@ fn is_lost(failure: &Failure) -> bool {
     matches!(failure.report.downcast_ref::<StoreError>(), Some(StoreError::Missing { .. }))
 }
 
-/// Reads all that is new and compares it with its digest: a disk that has changed a byte is noticed before anybody gets it.
-fn verify_new(store: &Store, content: &Tree, earlier: Option<&Tree>) -> Result<(), StoreError> {
-    let is_new = |path: &TreePath, digest: Digest| {
-        let there = earlier.and_then(|earlier| earlier.get(path));
-        !matches!(there, Some(Entry::File { digest: before, .. }) if *before == digest)
-    };
-    let new: BTreeSet<Digest> =
-        content.files().filter(|(path, digest, _)| is_new(path, *digest)).map(|(_, digest, _)| digest).collect();
+/// Reads what is new and compares it with its digest: a disk that has changed a byte is noticed before anybody gets it.
+fn verify(store: &Store, new: &[(&TreePath, Digest, u64)]) -> Result<(), StoreError> {
+    let new: BTreeSet<Digest> = new.iter().map(|(_, digest, _)| *digest).collect();
     new.par_iter().try_for_each(|digest| store.check_object(*digest))
 }
 
@@ -272,31 +348,24 @@ fn is_to_be_renewed(before: &Generation, naming: &Naming, now: i64) -> bool {
     }
 }
 
-/// What was published before and may still be asked for: the generation that is replaced now, and those that were replaced
-/// less than `grace` seconds ago.
-fn late(
-    store: &Store,
-    all: &[Generation],
-    before: Option<&Generation>,
-    grace: u64,
-    now: i64,
-) -> Result<Vec<Tree>, Failure> {
-    let Some(before) = before else { return Ok(Vec::new()) };
+/// What was published before and may still be asked for, by digests of trees: the generation that is replaced now, and those that
+/// were replaced less than `grace` seconds ago.
+fn late(all: &[Generation], before: Option<&Generation>, grace: u64, now: i64) -> BTreeSet<Digest> {
+    let Some(before) = before else { return BTreeSet::new() };
     let grace = i64::try_from(grace).unwrap_or(i64::MAX);
     // When each was replaced: when the next one was made.
     let replaced = all.windows(2).filter(|pair| now.saturating_sub(pair[1].made) < grace).map(|pair| pair[0].content);
-    let contents: BTreeSet<Digest> = replaced.chain([before.content]).collect();
-    Ok(contents.into_iter().map(|content| store.get_tree(content)).collect::<Result<_, _>>()?)
+    replaced.chain([before.content]).collect()
 }
 
-/// Adds what a client that read an earlier generation may still ask for: packages, indexes by their digest, and metadata of
-/// YUM repositories, whose names have theirs.
+/// Adds what a client that read an earlier generation may still ask for beside packages: indexes by their digest, and metadata
+/// of YUM repositories, whose names have theirs.
 fn keep_for_late_clients(tree: &mut Tree, earlier: &Tree) -> Result<(), Failure> {
     for (path, entry) in earlier.iter() {
         let text = path.as_bytes();
-        let wanted =
-            text.starts_with(b"pool/") || text.starts_with(b"rpm/") || text.windows(9).any(|part| part == b"/by-hash/");
-        if wanted && matches!(entry, Entry::File { .. }) && tree.get(path).is_none() {
+        let wanted = text.starts_with(b"rpm/") || text.windows(9).any(|part| part == b"/by-hash/");
+        let is_apart = shared::folder_of(text).is_none();
+        if is_apart && wanted && matches!(entry, Entry::File { .. }) && tree.get(path).is_none() {
             put(tree, path, entry)?;
         }
     }

@@ -1,96 +1,116 @@
 //! Every file name that a channel ever published, with its content.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, Write as _};
+use std::io::Write as _;
 
 use cap_std::fs::{Dir, OpenOptions};
 use serde::{Deserialize, Serialize};
 
 use super::PublishError;
+use super::laid::is_package_of_rpm;
 use crate::digest::Digest;
-use crate::path::HostPath;
-use crate::tree::Tree;
+use crate::path::{HostPath, TreePath};
 
 const FILE: &str = "names.jsonl";
 
-/// Paths of packages with the content that they were published with.
-pub struct Names(BTreeMap<String, Digest>);
+/// Paths of packages with the content that they were published with, read when somebody asks.
+pub struct Names<'a> {
+    dir: &'a Dir,
+    path: &'a HostPath,
+    read: OnceCell<BTreeMap<String, Digest>>,
+}
 
 #[derive(Serialize, Deserialize)]
-struct Line {
-    path: String,
+struct Line<'a> {
+    path: Cow<'a, str>,
     content: Digest,
 }
 
-impl Names {
+impl<'a> Names<'a> {
+    /// Those of the channel whose folder is `dir`, at `path`.
+    pub fn new(dir: &'a Dir, path: &'a HostPath) -> Self {
+        Self { dir, path, read: OnceCell::new() }
+    }
+
     /// Reads them; none where nothing was published. A last line that a crash tore was never acknowledged and is cut off.
-    ///
-    /// # Errors
-    /// Where the file cannot be read, or is damaged elsewhere.
-    pub fn load(dir: &Dir, path: &HostPath) -> Result<Self, PublishError> {
+    fn read(&self) -> Result<&BTreeMap<String, Digest>, PublishError> {
+        let Self { dir, path, read } = self;
+        if let Some(names) = read.get() {
+            return Ok(names);
+        }
         let failed = |source| PublishError::File { doing: "read", path: path.join(FILE), source };
-        let file = match dir.open(FILE) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self(BTreeMap::new())),
+        let text = match dir.read(FILE) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(failed(source)),
         };
-        let mut names = BTreeMap::new();
-        let (mut reader, mut line, mut whole) = (std::io::BufReader::new(file), String::new(), 0u64);
-        while reader.read_line(&mut line).map_err(failed)? > 0 {
-            if !line.ends_with('\n') {
+        let mut names = Vec::new();
+        let mut whole = 0;
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            if !line.ends_with(b"\n") {
                 let mut options = OpenOptions::new();
-                dir.open_with(FILE, options.write(true)).and_then(|file| file.set_len(whole)).map_err(failed)?;
+                let cut = dir.open_with(FILE, options.write(true)).and_then(|file| file.set_len(whole));
+                cut.map_err(failed)?;
                 break;
             }
-            let read: Line = serde_json::from_str(&line)
+            let Line { path: name, content } = serde_json::from_slice(line)
                 .map_err(|error| PublishError::Record { path: path.join(FILE), why: error.to_string() })?;
-            names.insert(read.path, read.content);
+            names.push((name.into_owned(), content));
             whole += line.len() as u64;
-            line.clear();
         }
-        Ok(Self(names))
+        Ok(read.get_or_init(|| names.into_iter().collect()))
     }
 
     /// Names of files directly below `folder`, which ends with a slash, and their content.
-    pub fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, Digest)> {
-        let from = self.0.range(folder.to_owned()..);
-        from.map_while(move |(path, content)| Some((path.strip_prefix(folder)?, *content)))
-    }
-
-    /// Refuses a tree in which a published name has other content.
     ///
     /// # Errors
-    /// [`PublishError::OtherBytes`] for the first.
-    pub fn check(&self, tree: &Tree) -> Result<(), PublishError> {
-        for (path, content, _) in tree.files() {
-            let path = path.to_string();
-            if self.0.get(&path).is_some_and(|published| *published != content) {
+    /// Where the file of names cannot be read, or is damaged elsewhere than at its end.
+    pub fn below<'b>(&'b self, folder: &'b str) -> Result<impl Iterator<Item = (&'b str, Digest)>, PublishError> {
+        let from = self.read()?.range(folder.to_owned()..);
+        Ok(from.map_while(move |(path, content)| Some((path.strip_prefix(folder)?, *content))))
+    }
+
+    /// Refuses files of which one has a published name and other content.
+    ///
+    /// # Errors
+    /// [`PublishError::OtherBytes`] for the first; as [`Names::below`].
+    pub fn check(&self, files: &[(&TreePath, Digest, u64)]) -> Result<(), PublishError> {
+        for (path, content) in packages(files) {
+            if self.read()?.get(&path).is_some_and(|published| *published != content) {
                 return Err(PublishError::OtherBytes { path });
             }
         }
         Ok(())
     }
 
-    /// Remembers the packages in `tree`, durably.
+    /// Remembers the packages among these files. Not durable.
     ///
     /// # Errors
     /// Where they cannot be written.
-    pub fn add(&mut self, dir: &Dir, path: &HostPath, tree: &Tree) -> Result<(), PublishError> {
-        let failed = |source| PublishError::File { doing: "write", path: path.join(FILE), source };
+    pub fn add(&mut self, files: &[(&TreePath, Digest, u64)]) -> Result<(), PublishError> {
+        self.read()?;
+        let Some(names) = self.read.get_mut() else { return Ok(()) };
         let mut lines = String::new();
-        for (path, content, _) in tree.files() {
-            let path = path.to_string();
-            let is_package = path.starts_with("pool/") || (path.starts_with("rpm/") && path.ends_with(".rpm"));
-            if is_package && self.0.insert(path.clone(), content).is_none() {
-                lines.push_str(&serde_json::to_string(&Line { path, content }).expect("two plain fields"));
+        for (path, content) in packages(files) {
+            if names.insert(path.clone(), content).is_none() {
+                let line = Line { path: path.into(), content };
+                lines.push_str(&serde_json::to_string(&line).expect("two plain fields"));
                 lines.push('\n');
             }
         }
         if lines.is_empty() {
             return Ok(());
         }
-        let mut options = OpenOptions::new();
-        let mut file = dir.open_with(FILE, options.append(true).create(true)).map_err(failed)?;
-        file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+        let failed = |source| PublishError::File { doing: "write", path: self.path.join(FILE), source };
+        let mut file = self.dir.open_with(FILE, OpenOptions::new().append(true).create(true)).map_err(failed)?;
+        file.write_all(lines.as_bytes()).map_err(failed)
     }
+}
+
+/// The packages among files.
+fn packages(files: &[(&TreePath, Digest, u64)]) -> impl Iterator<Item = (String, Digest)> {
+    let is_package = |path: &TreePath| path.as_bytes().starts_with(b"pool/") || is_package_of_rpm(path);
+    files.iter().filter(move |(path, ..)| is_package(path)).map(|(path, content, _)| (path.to_string(), *content))
 }

@@ -41,7 +41,7 @@ pub(super) fn page(store: &Store, laid: &[Laid], shown: &Shown<'_>) -> Result<St
     let mut news = String::new();
     let mut lists = String::new();
     for part in laid {
-        let now = part.part.rows(store)?;
+        let now = crate::repo::rows(&part.given, &part.part.imported);
         let earlier = before.and_then(|before| before.parts.iter().find(|old| old.part.distro == part.part.distro));
         let distro = escaped(part.part.distro.as_str());
         if let (Some(earlier), Some(_)) = (earlier, before) {

@@ -1,8 +1,11 @@
 //! Which generations of a channel stay, and removing the others.
 //!
-//! Each generation's folder has its files under names of its own, so removing one never takes anything from another.
+//! What one that is removed had of packages that others name stays with those.
 
-use super::{Generation, generation};
+use std::collections::BTreeSet;
+
+use super::shared::Channel;
+use super::{Generation, collected, generation};
 use crate::diag::Failure;
 use crate::name::ChannelName;
 use crate::store::Store;
@@ -41,17 +44,23 @@ pub fn prune(
     let (dir, path) = (store.channel_dir(channel)?, store.channel_path(channel));
     let _lock = super::lock(&dir, &path)?;
     let Some(current) = generation::current_in(&dir, &path)? else { return Ok(Pruned::default()) };
+    let place = Channel { store, dir: &dir, path: &path };
     if !dry {
-        generation::sweep(&dir, &path, Some(&current))?;
+        generation::sweep(place, Some(&current))?;
     }
     let all = generation::all(&dir, &path)?;
+    let numbers: BTreeSet<u64> = all.iter().map(|generation| generation.number).collect();
     let removed = removable(&all, current.number, retention, now);
-    for number in removed.iter().filter(|_| !dry) {
-        for generation in all.iter().filter(|generation| generation.number == *number) {
+    if !dry {
+        let (going, staying): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|generation| removed.contains(&generation.number));
+        let names = staying.iter().rev().map(Generation::name).collect::<Vec<_>>();
+        place.settle(&names, &going.iter().map(Generation::name).collect())?;
+        for generation in &going {
             generation::remove(&dir, &path, generation)?;
         }
+        collected::collect(place, &staying)?;
     }
-    let numbers: std::collections::BTreeSet<u64> = all.iter().map(|generation| generation.number).collect();
     Ok(Pruned { kept: numbers.len() - removed.len(), removed })
 }
 
@@ -94,6 +103,7 @@ mod tests {
             way: Way::Published,
             pins: None,
             parts: Vec::new(),
+            late: None,
         }
     }
 

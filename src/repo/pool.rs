@@ -1,7 +1,5 @@
 //! The pool: where a package's files lie, and the checks of what may become part of a path.
 
-use std::collections::BTreeMap;
-
 use super::{Blob, Makers, RepoError, Settings};
 use crate::digest::Digest;
 use crate::path::TreePath;
@@ -22,30 +20,34 @@ pub(super) fn is_plain(name: &str) -> bool {
 
 /// A repository's files while packages are put there.
 #[derive(Default)]
-pub(super) struct Pool {
+pub(super) struct Pool<'a> {
     /// The files.
     pub tree: Tree,
-    /// Who made each, by path.
-    makers: BTreeMap<String, String>,
+    /// Each, and who made it.
+    makers: Vec<(String, &'a str)>,
 }
 
 /// Puts `blob`, which `made_by` has made, into `folder`; the same file may be put there again.
-pub(super) fn put(pool: &mut Pool, folder: &str, blob: &Blob, made_by: &str) -> Result<(), RepoError> {
+pub(super) fn put<'a>(pool: &mut Pool<'a>, folder: &str, blob: &Blob, made_by: &'a str) -> Result<(), RepoError> {
     if !is_plain(&blob.name) {
         return Err(RepoError::FileName { name: blob.name.escape_debug().to_string() });
     }
     let path = format!("{folder}/{}", blob.name);
     let place = TreePath::new(path.as_bytes()).map_err(|_| RepoError::FileName { name: path.clone() })?;
     let entry = Entry::File { digest: blob.blake3, size: blob.size, executable: false };
-    match (pool.tree.get(&place), pool.makers.get(&path)) {
-        (Some(there), _) if *there == entry => Ok(()),
-        (Some(_), Some(one)) => {
-            Err(RepoError::Clash { path, makers: Makers { one: one.clone(), other: made_by.to_owned() } })
-        }
-        _ => {
-            pool.makers.insert(path, made_by.to_owned());
+    match pool.tree.get(&place) {
+        None => {
+            pool.makers.push((path, made_by));
             pool.tree.insert_with_folders(place, entry).map_err(RepoError::Tree)
         }
+        Some(there) if *there == entry => Ok(()),
+        Some(_) => match pool.makers.iter().find(|(made, _)| *made == path) {
+            Some((_, one)) => {
+                Err(RepoError::Clash { path, makers: Makers { one: (*one).to_owned(), other: made_by.to_owned() } })
+            }
+            // A folder has the name.
+            None => pool.tree.insert_with_folders(place, entry).map_err(RepoError::Tree),
+        },
     }
 }
 

@@ -137,7 +137,12 @@ impl Store {
 
     /// Writes a whole file that may be lost or torn by a power cut, though not by the death of this process.
     pub(super) fn put_lightly(&self, place: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.put_file_at(place, bytes, 0o644, false)
+        self.put_unsynced(place, bytes, 0o644)
+    }
+
+    /// As [`Store::put_durably`], but not durable before [`Store::sync_all`].
+    pub(super) fn put_unsynced(&self, place: &str, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
+        self.put_file_at(place, bytes, mode, false)
     }
 
     fn put_file_at(&self, place: &str, bytes: &[u8], mode: u32, durable: bool) -> Result<(), StoreError> {

@@ -9,12 +9,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use cap_std::fs::{Dir, OpenOptions};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, fchmod, mkdirat};
+use nix::sys::stat::{Mode, fchmod, fstatat, mkdirat};
 use nix::unistd::linkat;
 
-use super::Store;
 use super::error::{StoreError, io};
+use super::hashing::hash_large;
 use super::objects::{digest_of, object_place};
+use super::{Store, fault};
 use crate::digest::Digest;
 use crate::path::{HostPath, TreePath};
 use crate::tree::{Entry, Tree};
@@ -37,7 +38,7 @@ impl Store {
     /// [`StoreError::Missing`] or [`StoreError::Altered`] where an object is; where something of that name is there
     /// already; where it cannot be written.
     pub fn export_tree(&self, tree: &Tree, into: &Dir, mode: ExportMode) -> Result<(), StoreError> {
-        let mut open = Open { store: self, into, folders: Vec::new(), shards: BTreeMap::new() };
+        let mut open = Open { store: self, into, folders: Vec::new(), shards: BTreeMap::new(), adds: false };
         for (path, entry) in tree.iter() {
             // Errors name the place in the tree: where `into` is, only the caller knows.
             let shown = || HostPath::new("/").join(path.as_path());
@@ -58,6 +59,34 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Adds the files of `tree`, which has no links and nothing executable, to the folder `into`, where folders of these names may
+    /// be: as further names of the store's own files, or copied where that cannot be. A file that is there stays; returns the paths
+    /// of those that have other content. Nothing but plain folders is gone through. Not durable before [`Store::sync_all`].
+    ///
+    /// # Errors
+    /// As [`Store::export_tree`]; where something else has a folder's name.
+    pub fn add_files(&self, tree: &Tree, into: &Dir) -> Result<Vec<TreePath>, StoreError> {
+        let mut open = Open { store: self, into, folders: Vec::new(), shards: BTreeMap::new(), adds: true };
+        let mut others = Vec::new();
+        for (path, entry) in tree.iter() {
+            let shown = || HostPath::new("/").join(path.as_path());
+            match entry {
+                Entry::Folder => open.make(path).map_err(|error| io("making a folder of a tree", &shown())(error))?,
+                Entry::File { digest, .. } => {
+                    match open.is_same(*digest, path).map_err(io("reading a file of a tree", &shown()))? {
+                        Some(true) => {}
+                        Some(false) => others.push(path.clone()),
+                        None if open.link(*digest, path)? => {}
+                        None => self.copy_out(*digest, false, into, path)?,
+                    }
+                }
+                Entry::Link { .. } => {}
+            }
+            fault::point("file-added");
+        }
+        Ok(others)
     }
 
     fn copy_out(&self, digest: Digest, executable: bool, into: &Dir, path: &TreePath) -> Result<(), StoreError> {
@@ -92,6 +121,8 @@ struct Open<'a> {
     folders: Vec<(TreePath, OwnedFd)>,
     /// Of the store's objects, by the first byte of their digests.
     shards: BTreeMap<u8, OwnedFd>,
+    /// Whether folders may be there already.
+    adds: bool,
 }
 
 impl Open<'_> {
@@ -107,12 +138,39 @@ impl Open<'_> {
         let name = path.file_name();
         self.leave_others(path);
         let parent = self.folders.last().map_or(self.into.as_fd(), |(_, folder)| folder.as_fd());
-        mkdirat(parent, name, Mode::from_bits_truncate(0o755))?;
+        let is_new = match mkdirat(parent, name, Mode::from_bits_truncate(0o755)) {
+            Err(Errno::EEXIST) if self.adds => false,
+            made => made.map(|()| true)?,
+        };
         let folder = openat(parent, name, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
-        // Whatever the umask is.
-        fchmod(&folder, Mode::from_bits_truncate(0o755))?;
+        if is_new {
+            // Whatever the umask is.
+            fchmod(&folder, Mode::from_bits_truncate(0o755))?;
+        }
         self.folders.push((path.clone(), folder));
         Ok(())
+    }
+
+    /// Whether the file of that name has the content; `None` where nothing has it.
+    fn is_same(&mut self, digest: Digest, path: &TreePath) -> std_io::Result<Option<bool>> {
+        self.leave_others(path);
+        let parent = self.folders.last().map_or(self.into.as_fd(), |(_, folder)| folder.as_fd());
+        let there = match fstatat(parent, path.file_name(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(there) => there,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let object = self.store.stat(&object_place(&digest));
+        if object.is_some_and(|object| (object.st_dev, object.st_ino) == (there.st_dev, there.st_ino)) {
+            return Ok(Some(true));
+        }
+        if there.st_mode & libc::S_IFMT != libc::S_IFREG {
+            return Ok(Some(false));
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = std::fs::File::from(openat(parent, path.file_name(), flags, Mode::empty())?);
+        let length = file.metadata()?.len();
+        Ok(Some(hash_large(&file, length)? == digest))
     }
 
     /// `false` where the folder is in another file system, or the object has all the links it can have.

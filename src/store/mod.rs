@@ -13,6 +13,7 @@
 //! runs/<id>.jsonl  what runs did, and why (append-only)
 //! signed/ab/cdef….json  packages with signatures: which objects they are
 //! pieces/<shelf>/  what is put together again, disposable
+//! facts/ab         what is known of objects, disposable
 //! work/<id>/       what is under way           locks/                  one file for each lock that is held
 //! failed/<uid>/<id>/   what failed steps left, disposable
 //! index.sqlite     an accelerator over `realised/`, rebuilt from it whenever it is lost or damaged
@@ -31,6 +32,7 @@ mod durable;
 mod elsewhere;
 mod error;
 mod export;
+mod facts;
 mod failed;
 pub mod fault;
 mod fetched;
@@ -102,9 +104,9 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 18] = [
+const FOLDERS: [&str; 19] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
-    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces",
+    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.

@@ -33,6 +33,22 @@ impl Store {
         Ok(digest)
     }
 
+    /// As [`Store::put_tree`], but not durable before [`Store::sync_all`].
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn put_tree_lightly(&self, tree: &Tree) -> Result<Digest, StoreError> {
+        let bytes = tree.encode();
+        let digest = Digest::of(&bytes);
+        let place = tree_place(&digest);
+        self.uses(&[Used::Tree(digest)])?;
+        let size = self.dir.symlink_metadata(&place).ok().map(|meta| meta.len());
+        if size != Some(bytes.len() as u64) {
+            self.put_unsynced(&place, &bytes, OBJECT_MODE)?;
+        }
+        Ok(digest)
+    }
+
     /// A tree, verified.
     ///
     /// # Errors

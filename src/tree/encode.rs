@@ -78,12 +78,11 @@ impl Tree {
         if count > MAX_ENTRIES as u64 {
             return Err(TreeError::TooMany.into());
         }
-        let mut tree = Self::default();
-        let mut last: Option<TreePath> = None;
+        let mut entries: Vec<(TreePath, Entry)> = Vec::new();
         for _ in 0..count {
             let [kind] = take(&mut rest)?;
             let path = TreePath::new(take_bytes(&mut rest)?)?;
-            if last.as_ref().is_some_and(|last| *last >= path) {
+            if entries.last().is_some_and(|(last, _)| *last >= path) {
                 return Err(TreeDecodeError::Order(path));
             }
             let entry = match kind {
@@ -96,9 +95,9 @@ impl Tree {
                 3 => Entry::Link { target: take_bytes(&mut rest)?.to_vec() },
                 other => return Err(TreeDecodeError::Kind(other)),
             };
-            tree.insert(path.clone(), entry)?;
-            last = Some(path);
+            entries.push((path, entry));
         }
+        let tree = Self::of_sorted(entries)?;
         if rest.is_empty() { Ok(tree) } else { Err(TreeDecodeError::Trailing) }
     }
 }

@@ -8,7 +8,9 @@ use opb::distro::{Repodata, Signing, SigningDigest, SigningKey};
 use opb::name::{ChannelName, DistroName};
 use opb::package::rpm::Package;
 use opb::path::HostPath;
-use opb::publish::{Content, Naming, Part, Published, Request, SignedText, Way, YumSettings, publish};
+use opb::publish::{
+    Content, Naming, Part, Published, Request, Retention, SignedText, Way, YumSettings, prune, publish,
+};
 use opb::repo::yum::{Unsigned, lay_out};
 use opb::sign::{SecretKey, Signer, Signers};
 use opb::store::Store;
@@ -267,7 +269,11 @@ fn late_clients_find_what_they_have_read_of() {
         before = now.into_iter().filter(|name| name.contains(&format!("tiny-{version}-1"))).collect();
         assert_eq!(before.len(), 3, "two arches and the source");
     }
-    assert!(!channel.files().contains("tiny-1-1"));
+    // What older generations alone name goes with them.
+    let retention = Retention { count: 1, age: 0, grace: 0 };
+    assert!(channel.files().contains("tiny-1-1"));
+    prune(&channel.store, &name(), retention, NOW + 5_000, false).expect("removes");
+    assert!(!channel.files().contains("tiny-1-1") && channel.files().contains("tiny-2-1"));
     let read = |which: &str| -> String {
         let text = fs::read_to_string(channel.current().join("rpm/mini-1/x86_64/repodata/repomd.xml")).expect("reads");
         let href = text.split("href=\"").find(|part| part.contains(which)).and_then(|part| part.split('"').next());

@@ -38,7 +38,7 @@ pub(in super::super) fn add(ground: Ground<'_>, settings: &yum::YumSettings, tre
     let start = format!("opb-{channel}-keyring-");
     let folder = format!("{}/{}/", yum::FOLDER, settings.distro);
     let mut published: BTreeMap<u64, Digest> = BTreeMap::new();
-    for (path, content) in names.below(&folder) {
+    for (path, content) in names.below(&folder)? {
         let file = path.rsplit('/').next().unwrap_or(path);
         let version = file.strip_prefix(&start).and_then(|rest| rest.strip_suffix(&format!("-{RELEASE}.noarch.rpm")));
         if let Some(version) = version.and_then(|version| version.parse().ok()) {

@@ -1,27 +1,35 @@
 //! A folder elsewhere on this machine, or one that is mounted: it gets the generation as a folder, then its `current` is switched.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, OpenOptions, Permissions};
 
 use super::super::Generation;
-use super::{PushError, folder_name};
+use super::PushError;
 use crate::diag::Failure;
-use crate::path::HostPath;
+use crate::path::{HostPath, TreePath};
 use crate::store::{StoreError, switch_link};
 
 const FOLDER: &str = "generations";
 
-/// Copies the generation in `from` to the folder `into` at `path` and lets `current` point to it. The one that was current
-/// there stays, for who is reading it; older ones go.
-pub(super) fn push(from: &Dir, into: &Dir, path: &HostPath, generation: &Generation) -> Result<(), Failure> {
+/// Copies the generation in `from`, but for `others`, to the folder `into` at `path` and lets `current` point to it. The one that
+/// was current there stays, for who is reading it; older ones go.
+pub(super) fn push(
+    from: &Dir,
+    others: &BTreeSet<TreePath>,
+    into: &Dir,
+    path: &HostPath,
+    generation: &Generation,
+) -> Result<(), Failure> {
     let failed = |doing, name: &str| {
         let path = path.join(name);
         move |source| PushError::File { doing, path, source }
     };
-    let name = folder_name(generation);
+    let name = generation.name();
     let (place, partial) = (format!("{FOLDER}/{name}"), format!("{FOLDER}/{name}.partial"));
     into.create_dir_all(FOLDER).map_err(failed("make", FOLDER))?;
     open_up(into, FOLDER).map_err(failed("make readable", FOLDER))?;
@@ -33,7 +41,7 @@ pub(super) fn push(from: &Dir, into: &Dir, path: &HostPath, generation: &Generat
         open_up(into, &partial).map_err(failed("make readable", &partial))?;
         let made = into.open_dir(&partial).map_err(failed("open", &partial))?;
         let earlier = before.as_ref().and_then(|before| into.open_dir(before).ok());
-        copy_all(from, &made, earlier.as_ref()).map_err(|(file, source)| PushError::File {
+        copy_all(from, others, &made, earlier.as_ref()).map_err(|(file, source)| PushError::File {
             doing: "write",
             path: path.join(&partial).join(file),
             source,
@@ -54,8 +62,17 @@ pub(super) fn push(from: &Dir, into: &Dir, path: &HostPath, generation: &Generat
     Ok(())
 }
 
-/// Copies all below `from`. What `earlier` has at the same place with the same bytes gets a further name instead.
-fn copy_all(from: &Dir, into: &Dir, earlier: Option<&Dir>) -> Result<(), (PathBuf, io::Error)> {
+/// Copies all below `from` but for `others`. What `earlier` has at the same place with the same bytes gets a further name instead.
+fn copy_all(
+    from: &Dir,
+    others: &BTreeSet<TreePath>,
+    into: &Dir,
+    earlier: Option<&Dir>,
+) -> Result<(), (PathBuf, io::Error)> {
+    let is_other = |place: &Path| {
+        let place = place.strip_prefix(".").unwrap_or(place).as_os_str();
+        TreePath::new(place.as_bytes()).is_ok_and(|place| others.contains(&place))
+    };
     let mut folders = vec![PathBuf::from(".")];
     while let Some(folder) = folders.pop() {
         let failed = |source| (folder.clone(), source);
@@ -67,7 +84,7 @@ fn copy_all(from: &Dir, into: &Dir, earlier: Option<&Dir>) -> Result<(), (PathBu
                 into.create_dir(&place).map_err(failed)?;
                 open_up(into, &place).map_err(failed)?;
                 folders.push(place);
-            } else if !is_linked(from, into, earlier, &place).map_err(failed)? {
+            } else if !is_other(&place) && !is_linked(from, into, earlier, &place).map_err(failed)? {
                 copy(from, into, &place).map_err(failed)?;
             }
         }

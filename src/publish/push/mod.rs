@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use cap_std::fs::Dir;
 use serde::{Deserialize, Serialize};
 
-use super::{Generation, PublishError, generation};
+use super::shared::Channel;
+use super::{PublishError, collected, generation};
 use crate::diag::{Cause, Caused, Failure};
 use crate::name::ChannelName;
 use crate::path::HostPath;
@@ -165,12 +166,14 @@ pub fn push(
         path: path.join(current.place()),
         source,
     })?;
+    // What lies there for other generations stays here.
+    let others = collected::others(Channel { store, dir: &dir, path: &path }, &current)?;
     match &destination {
         Destination::Folder(place) => {
             let into = open(place).map_err(|source| PushError::File { doing: "open", path: place.clone(), source })?;
-            folder::push(&from, &into, place, &current)?;
+            folder::push(&from, &others, &into, place, &current)?;
         }
-        Destination::Rsync(place) => rsync::push(&path.join(current.place()), place)?,
+        Destination::Rsync(place) => rsync::push(&path.join(current.place()), &others, place)?,
     }
     note.0.insert(to.to_owned(), state);
     let text = serde_json::to_vec_pretty(&note).expect("plain fields");
@@ -185,12 +188,6 @@ fn read_note(dir: &Dir, path: &HostPath) -> Result<Note, PublishError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Note::default()),
         Err(source) => Err(PublishError::File { doing: "read", path: path.join(NOTE), source }),
     }
-}
-
-/// The name of a generation's folder, wherever it is.
-fn folder_name(generation: &Generation) -> String {
-    let place = generation.place();
-    place.rsplit('/').next().unwrap_or(&place).to_owned()
 }
 
 #[cfg(test)]

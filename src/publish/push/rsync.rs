@@ -4,11 +4,12 @@
 //! their signatures, then removal. Names of packages and of by-hash indexes never get other bytes, so the first two runs
 //! replace nothing that the old lists name, but for indexes under plain names, which no apt since 1.2 asks for.
 
-use std::io::Read as _;
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use super::PushError;
-use crate::path::HostPath;
+use crate::path::{HostPath, TreePath};
 
 /// The most of what rsync says that is kept, in bytes.
 const MAX_SAID: u64 = 64 << 10;
@@ -20,33 +21,43 @@ const SILENCE: &str = "--timeout=600";
 const LISTS: [&str; 7] =
     ["InRelease", "Release", "Release.gpg", "repomd.xml", "repomd.xml.asc", "index.html", "channel.json"];
 
-/// Brings the generation in the folder `from` to `to`.
-pub(super) fn push(from: &HostPath, to: &str) -> Result<(), PushError> {
-    let packages =
-        ["--include=/pool/", "--include=/pool/**", "--include=/rpm/", "--include=/rpm/*/"].into_iter().chain([
+/// Brings the generation in the folder `from`, but for `others`, to `to`.
+pub(super) fn push(from: &HostPath, others: &BTreeSet<TreePath>, to: &str) -> Result<(), PushError> {
+    // Names that rsync would take for patterns are brought along.
+    let is_plain = |path: &&TreePath| !path.as_bytes().iter().any(|byte| b"*?[\\\n".contains(byte));
+    let others: String = others.iter().filter(is_plain).map(|path| format!("/{path}\n")).collect();
+    let run = |what, options: &[&str]| run(what, options, &others, from, to);
+    run(
+        "packages",
+        &[
+            "--include=/pool/",
+            "--include=/pool/**",
+            "--include=/rpm/",
+            "--include=/rpm/*/",
             "--include=/rpm/*/*/",
             "--include=/rpm/*/*/Packages/",
             "--include=/rpm/*/*/Packages/**",
             "--exclude=*",
-        ]);
-    run("packages", packages.map(str::to_owned), from, to)?;
-    run("indexes", LISTS.map(|list| format!("--exclude={list}")), from, to)?;
-    run("signed lists", ["--delay-updates".to_owned()], from, to)?;
-    run("what is gone", ["--delete-after".to_owned()], from, to)
+        ],
+    )?;
+    let lists = LISTS.map(|list| format!("--exclude={list}"));
+    run("indexes", &lists.each_ref().map(String::as_str))?;
+    run("signed lists", &["--delay-updates"])?;
+    run("what is gone", &["--delete-after", "--delete-excluded"])
 }
 
-fn run(
-    what: &'static str,
-    options: impl IntoIterator<Item = String>,
-    from: &HostPath,
-    to: &str,
-) -> Result<(), PushError> {
+fn run(what: &'static str, options: &[&str], others: &str, from: &HostPath, to: &str) -> Result<(), PushError> {
     let mut rsync = Command::new("rsync");
     // Modes are set, never taken over from here or from a umask there.
     rsync.args(["--recursive", "--links", "--times", "--perms", "--chmod=D0755,F0644", "--protect-args", SILENCE]);
-    rsync.args(options).arg("--").arg(format!("{from}/")).arg(format!("{}/", to.trim_end_matches('/')));
-    rsync.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    rsync.arg("--exclude-from=-").args(options);
+    rsync.arg("--").arg(format!("{from}/")).arg(format!("{}/", to.trim_end_matches('/')));
+    rsync.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = rsync.spawn().map_err(|source| PushError::NoRsync { source })?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that has ended says why.
+        let _ = stdin.write_all(others.as_bytes());
+    }
     let mut said = Vec::new();
     if let Some(stderr) = child.stderr.take() {
         let _ = stderr.take(MAX_SAID).read_to_end(&mut said);

@@ -98,6 +98,7 @@ impl Store {
         self.remove_lost_downloads()?;
         self.forget_signed(false)?;
         self.forget_pieces(marked)?;
+        self.forget_facts()?;
         self.remove_old_attempts(marked, until)?;
         Ok(collected)
     }
