@@ -49,6 +49,13 @@ impl Holds {
         };
         self.0.iter().rev().find(|(selector, _)| is_held(selector)).map(|(_, excuse)| excuse)
     }
+
+    /// Why the commits stay that one of `components` takes of repositories, which are of no distro; `None` where they may move.
+    pub fn commits(&self, components: &BTreeSet<&ComponentName>) -> Option<&Excuse> {
+        let is_held =
+            |selector: &Selector| components.iter().any(|component| selector.is_of_source(component.as_str(), ""));
+        self.0.iter().rev().find(|(selector, _)| is_held(selector)).map(|(_, excuse)| excuse)
+    }
 }
 
 /// The pins that `selector` means, in a project with that lock.
@@ -62,7 +69,14 @@ pub fn held_pins(selector: &Selector, project: &Project, lock: &Lock) -> HeldPin
     for (name, made) in components {
         let packages: Vec<&PackageName> = made.iter().flat_map(|component| component.source_packages()).collect();
         let is_of = |distro: &DistroName| selector.is_of_source(name.as_str(), distro.as_str());
-        if packages.is_empty() && project.distros.keys().any(is_of) {
+        let commits: BTreeSet<_> = made.iter().flat_map(|component| component.checkouts()).collect();
+        if selector.is_of_source(name.as_str(), "") {
+            for commit in &commits {
+                let is_pinned = lock.checkout.contains_key(*commit);
+                if is_pinned { &mut held.sources } else { &mut held.unpinned }.push(commit.to_string());
+            }
+        }
+        if packages.is_empty() && commits.is_empty() && project.distros.keys().any(is_of) {
             held.local.push(name.clone());
         }
         for (distro, known) in project.distros.iter().filter(|(distro, _)| is_of(distro)) {

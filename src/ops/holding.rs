@@ -61,6 +61,8 @@ impl Caused for HeldError {
 pub(super) struct Holding<'a> {
     /// The components that are made of each source package.
     made_of: BTreeMap<&'a PackageName, BTreeSet<&'a ComponentName>>,
+    /// Those that take commits of repositories.
+    of_commits: BTreeSet<&'a ComponentName>,
     holds: Holds,
     met: BTreeMap<String, HeldPin>,
 }
@@ -78,7 +80,9 @@ impl<'a> Holding<'a> {
                 made_of.entry(source).or_default().insert(&component.name);
             }
         }
-        Self { made_of, holds, met: BTreeMap::new() }
+        let of_commits = evaluated.work.iter().filter(|work| work.component.checkouts().next().is_some());
+        let of_commits = of_commits.map(|work| &work.component.name).collect();
+        Self { made_of, of_commits, holds, met: BTreeMap::new() }
     }
 
     /// Refuses to move what was named while it is held: a distro whose index is, or a component all of whose pins are.
@@ -96,11 +100,12 @@ impl<'a> Holding<'a> {
         for name in &selection.components {
             let pins = lock.dsc.iter().flat_map(|(distro, pins)| pins.keys().map(move |source| (source, distro)));
             let is_own = |source| self.made_of.get(source).is_some_and(|components| components.contains(name));
-            let mut own = pins.filter(|(source, _)| is_own(*source)).peekable();
-            if own.peek().is_none() {
-                continue;
+            let own = pins.filter(|(source, _)| is_own(*source));
+            let mut held: Vec<Option<&Excuse>> = own.map(|(source, distro)| self.of_source(source, distro)).collect();
+            if self.of_commits.contains(name) {
+                held.push(self.holds.commits(&BTreeSet::from([name])));
             }
-            let held: Option<Vec<&Excuse>> = own.map(|(source, distro)| self.of_source(source, distro)).collect();
+            let held: Option<Vec<&Excuse>> = held.into_iter().collect();
             if let Some(excuse) = held.and_then(|held| held.into_iter().max_by(|a, b| a.until.cmp(&b.until))) {
                 return error(name.to_string(), excuse);
             }
@@ -123,6 +128,18 @@ impl<'a> Holding<'a> {
         let at = version.map_or(Stays::FromNowOn, |version| Stays::At(version.to_owned()));
         self.met.insert(what.clone(), HeldPin { what, at, excuse });
         version.is_some()
+    }
+
+    /// Notes that the pin `what`, a commit that these components take of a repository, stays, where it is held.
+    pub fn meets_commit(&mut self, what: String, of: &[ComponentName]) {
+        if let Some(excuse) = self.holds.commits(&of.iter().collect()).cloned() {
+            self.met.insert(what.clone(), HeldPin { what, at: Stays::Index, excuse });
+        }
+    }
+
+    /// Whether the commits that these components take of repositories may move.
+    pub fn may_move(&self, of: &[ComponentName]) -> bool {
+        self.holds.commits(&of.iter().collect()).is_none()
     }
 
     fn of_source(&self, source: &PackageName, distro: &DistroName) -> Option<&Excuse> {

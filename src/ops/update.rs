@@ -306,14 +306,17 @@ pub fn update(
     }
     lock.dsc.retain(|_, pins| !pins.is_empty());
     let is_all = selection.distros.is_empty() && selection.components.is_empty();
+    let wanted = eval::weave::asked_of_checkouts(evaluated);
+    let again = |of: &[ComponentName]| is_all || of.iter().any(|component| selection.components.contains(component));
+    let asked_for = wanted.iter().filter(|(checkout, (_, of))| lock.checkout.contains_key(*checkout) && again(of));
+    asked_for.for_each(|(checkout, (_, of))| holding.meets_commit(checkout.to_string(), of));
     let pinning = Pinning {
         checkouts,
         store,
-        again: &|of| is_all || of.iter().any(|component| selection.components.contains(component)),
+        again: &|of| again(of) && holding.may_move(of),
         moved_tags: selection.moved_tags,
         rule: project.settings.rule_of(project.lock_name()),
     };
-    let wanted = eval::weave::asked_of_checkouts(evaluated);
     pinning.pin(&mut lock.checkout, &wanted, &mut failed, &mut notices);
     match failed.len() {
         0 => {}
