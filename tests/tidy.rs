@@ -8,24 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by floor. A module imports only from lower floors.
+#[rustfmt::skip]
 const FLOORS: [(u32, &[&str]); 10] = [
     (0, &["address", "diag", "digest", "name", "path", "quantity", "remote"]),
-    (
-        1,
-        &[
-            "columns",
-            "component",
-            "cost",
-            "distro",
-            "drv",
-            "exceptions",
-            "imported",
-            "lock",
-            "package",
-            "settings",
-            "tree",
-        ],
-    ),
+    (1, &["columns", "component", "cost", "distro", "drv", "exceptions", "imported", "lock", "package", "settings", "tree"]),
     (2, &["event", "family", "graph", "solve"]),
     (3, &["eval", "plan", "repo"]),
     (3, &["fetch", "sandbox", "sign", "store"]),

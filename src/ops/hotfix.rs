@@ -310,7 +310,7 @@ fn names(
         if !matches!(session.graph.node(planned.node).kind(), Kind::Build | Kind::SourcePackage) {
             continue;
         }
-        for tree in planned.outputs.iter().flat_map(|outputs| outputs.values()) {
+        for tree in planned.outputs.iter().flat_map(crate::drv::Outputs::values) {
             if store.hold(*tree)? {
                 let rows = repo::rows(&store.get_tree(*tree)?, &BTreeSet::new());
                 names.extend(rows.into_iter().map(|row| row.name));

@@ -31,7 +31,7 @@ pub(super) fn of_generation(
 ) -> Result<Option<Lock>, Failure> {
     let Some(pins) = generation.pins else { return Ok(None) };
     let text = String::from_utf8_lossy(&store.read_object(pins, MAX_LOCK)?).into_owned();
-    Ok(Some(read_lock(project.lock_name(), &text)?))
+    read_lock(project.lock_name(), &text).map(Some)
 }
 
 /// `lock` with the pins in `other` of these distros; of none: of all.
@@ -75,9 +75,9 @@ pub(super) fn written<T>(
         return Ok((done?, Some(project.lock_file())));
     }
     if was_there {
-        project.write_lock(&before)?
+        project.write_lock(&before)?;
     } else {
-        project.remove_lock()?
+        project.remove_lock()?;
     }
     Ok((done?, None))
 }

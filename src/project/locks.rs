@@ -100,7 +100,7 @@ impl Project {
     fn read_lock(&self, name: Option<&LockName>) -> Result<Lock, Failure> {
         let file = lock_file(name);
         match self.root.read_to_string(&file) {
-            Ok(text) => Ok(read_lock(name, &text)?),
+            Ok(text) => read_lock(name, &text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Ok(Lock { name: name.cloned(), ..Lock::default() })
             }
@@ -164,11 +164,11 @@ pub(super) fn not_text(name: Option<&LockName>) -> LockError {
 ///
 /// # Errors
 /// Where it cannot be understood.
-pub fn read_lock(name: Option<&LockName>, text: &str) -> Result<Lock, LockError> {
+pub fn read_lock(name: Option<&LockName>, text: &str) -> Result<Lock, Failure> {
     let file = lock_file(name);
     let version = toml::from_str::<toml::Table>(text).ok().and_then(|table| table.get("version")?.as_integer());
     if let Some(found) = version.filter(|found| *found > i64::from(LOCK_VERSION)) {
-        return Err(LockError::Version { file, found: u32::try_from(found).unwrap_or(u32::MAX) });
+        return Err(LockError::Version { file, found: u32::try_from(found).unwrap_or(u32::MAX) }.into());
     }
     let lock: Lock = toml::from_str(text).map_err(|error| LockError::Text {
         message: error.message().to_owned(),
@@ -185,6 +185,7 @@ mod tests {
 
     use super::*;
     use crate::lock::DistroPin;
+    use crate::name::DistroName;
     use crate::project::Place;
 
     const SETTINGS: &str = "[channel.a]\n[channel.b]\nlock = \"b\"\n[channel.c]\nlock = \"c\"\nover = \"a\"\n";
@@ -195,7 +196,7 @@ mod tests {
     }
 
     fn distros(lock: &Lock) -> Vec<&str> {
-        lock.distro.keys().map(|name| name.as_str()).collect()
+        lock.distro.keys().map(DistroName::as_str).collect()
     }
 
     #[test]
@@ -233,7 +234,7 @@ mod tests {
         let help = error.help().expect("says what to do").to_string();
         assert_eq!(help, "name one of `a`, `b`, `c`, or add `[channel.d]` to `opb.toml`");
         std::fs::write(folder.path().join("opb.b.lock"), "version = 99\n").expect("written");
-        let error = b.lock().err().expect("newer").report.to_string();
+        let error = b.lock().expect_err("newer").report.to_string();
         assert_eq!(error, format!("`opb.b.lock` has version 99, and this opb knows versions up to {LOCK_VERSION}"));
     }
 

@@ -71,7 +71,7 @@ impl Revision {
     pub fn lock(&self) -> Result<Lock, Failure> {
         whole(&self.locks, |name| match self.bytes(&lock_file(name), MAX_LOCK)? {
             None => Ok(Lock { name: name.cloned(), ..Lock::default() }),
-            Some(bytes) => Ok(read_lock(name, &String::from_utf8(bytes).map_err(|_| not_text(name))?)?),
+            Some(bytes) => read_lock(name, &String::from_utf8(bytes).map_err(|_| not_text(name))?),
         })
     }
 

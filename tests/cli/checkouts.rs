@@ -373,8 +373,14 @@ fn a_channel_of_releases_has_the_newest_tag() {
     };
     assert!(repository.seen(&["update", "tool"]).starts_with("exit 0\n"));
     assert_eq!(commit("opb.lock"), [tip.as_str()]);
-    insta::assert_snapshot!(stable(&["update", "tool"]).replace(&repository.base, "BASE"), @"");
-    let eval = stable(&["eval", "--format", "table", "--kind", "build"]);
+    insta::assert_snapshot!(stable(&["update", "tool"]).replace(&repository.base, "BASE"), @r#"
+    exit 0
+    --- stdout
+    nothing moved: all pins are what the archives have now
+    --- stderr
+    note: `git("file://[HERE]/tool")` has no tag, so no release of it is pinned
+    "#);
+    let eval = stable(&["eval", "-v", "--format", "table", "--kind", "build"]);
     assert!(eval.contains("no release is pinned, so not built: tool") && !eval.contains("build:tool"), "{eval}");
 
     repository.git(&["tag", "v1.0"]);
@@ -382,7 +388,7 @@ fn a_channel_of_releases_has_the_newest_tag() {
     assert!(stable(&["update", "tool"]).starts_with("exit 0\n"));
     assert!(repository.seen(&["update", "tool"]).starts_with("exit 0\n"));
     assert_eq!((commit("opb.stable.lock"), commit("opb.lock")), (vec![tip], vec![newer.clone()]));
-    let eval = stable(&["eval", "--format", "table", "--kind", "build"]);
+    let eval = stable(&["eval", "-v", "--format", "table", "--kind", "build"]);
     assert!(eval.contains("build:tool@mirage-1/all") && !eval.contains("no release"), "{eval}");
     repository.git(&["tag", "v1.1"]);
     assert!(stable(&["update", "tool"]).contains("(v1.1)"));

@@ -8,7 +8,7 @@ pub(super) fn help(args: &[&str]) -> String {
 
 #[test]
 fn the_program() {
-    insta::assert_snapshot!(help(&["--help"]), @r"
+    insta::assert_snapshot!(help(&["--help"]), @"
     exit 0
     --- stdout
     Builds packages for many distributions from one set of recipes, incrementally, into signed
@@ -43,8 +43,8 @@ fn the_program() {
                       changes first, then what follows
       doctor          Say what this host can and cannot do for builds, and how to mend it: kernel, user
                       namespaces, cgroups, disk, tools
-      update          Move pins: each distro's package index, each distribution source and each commit of
-                      a repository, recorded in `opb.lock`, or in the lock of --channel
+      update          Move pins: each distro's package index, each distribution source and each commit
+                      of a repository, recorded in `opb.lock`, or in the lock of --channel
       hold            Leave pins where they are until a day: `opb update` passes over them and says so
       skip            Do without builds until a day: they are not tried, and repositories are assembled
                       without them

@@ -306,7 +306,7 @@ fn their_help() {
 
     Options:
     "###);
-    insta::assert_snapshot!(help::verb(&["repo", "--help"]), @r"
+    insta::assert_snapshot!(help::verb(&["repo", "--help"]), @"
     exit 0
     --- stdout
     Publish channels: signed repositories, of which each state is a generation that never changes
@@ -317,6 +317,8 @@ fn their_help() {
       plan      Show what `opb repo publish` would change, without changing anything
       publish   Sign what is built of a channel and switch to it, all at once. Nothing happens where
                 nothing changed
+      import    Let packages that were built elsewhere enter a channel: `.deb`, `.rpm`, `.dsc` with its
+                files beside it, `.src.rpm`
       list      List the generations of a channel, the newest first: date, packages, what changed, and
                 where it comes from
       diff      Show which packages differ between two generations of a channel

@@ -61,12 +61,12 @@ fn no_distros() {
 fn settings_with_an_unknown_name() {
     let space = Space::two();
     space.file("opb.toml", "maintainer = \"A <a@example.org>\"\nmirors = 1\n");
-    insta::assert_snapshot!(space.seen(&["eval"]), @r###"
+    insta::assert_snapshot!(space.seen(&["eval"]), @r#"
     exit 2
     --- stderr
     opb::settings::toml
 
-      × cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `store`, `limits`, `channel`, `cache`
+      × cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `channel`, `cache`
        ╭─[opb.toml:2:1]
      1 │ maintainer = "A <a@example.org>"
      2 │ mirors = 1
@@ -74,7 +74,7 @@ fn settings_with_an_unknown_name() {
        ·    ╰── here
        ╰────
       help: correct that place; the manual lists what `opb.toml` may say
-    "###);
+    "#);
 }
 
 #[test]

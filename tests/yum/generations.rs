@@ -90,12 +90,8 @@ impl Channel {
             repodata,
             signing: SIGNING,
         };
-        Part {
-            distro,
-            tree: self.store.put_tree(&tree).expect("stored"),
-            content: Content::Yum(settings),
-            imported: std::collections::BTreeSet::new(),
-        }
+        let (tree, content) = (self.store.put_tree(&tree).expect("stored"), Content::Yum(settings));
+        Part { distro, tree, content, imported: std::collections::BTreeSet::new() }
     }
 
     pub fn publish_at(&self, now: i64) -> Result<Published, Failure> {
@@ -105,10 +101,8 @@ impl Channel {
 
     pub fn publish_in(&self, channel: &ChannelName, parts: &[Part], now: i64) -> Result<Published, Failure> {
         let (naming, signer) = (&self.naming, &self.signer);
-        publish(
-            &self.store,
-            &Request { channel, parts, way: Way::Published, pins: None, naming, signer, log: &unlogged, now },
-        )
+        let (way, log) = (Way::Published, &unlogged);
+        publish(&self.store, &Request { channel, parts, way, pins: None, naming, signer, log, now })
     }
 
     pub fn current(&self) -> PathBuf {
