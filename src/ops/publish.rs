@@ -164,7 +164,7 @@ pub fn publish(
 /// The same of what `outlook` says, and the generation says that it comes this `way`.
 ///
 /// # Errors
-/// As [`publish`].
+/// As [`publish()`].
 pub(super) fn publish_as(
     session: &Session,
     store: &Store,
