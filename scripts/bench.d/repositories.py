@@ -11,13 +11,15 @@ from measure import Command, Fault, Row, in_turn, say
 ROUNDS = 5
 MANY, HUGE = 4_340, 100_000
 
-# Indexes and signatures of a flat pool. $1: its folder; $2: `plain`, or `packed`; further words go to apt-ftparchive.
+# Indexes and signatures of a flat pool. $1: its folder; $2: `plain`, `whole` (with the list of files, for which packages are
+# unpacked), or `packed`; further words go to apt-ftparchive.
 FTPARCHIVE = """\
 set -e
 cd "$1"; how=$2; shift 2
 lists=dists/bookworm/main/binary-amd64
 mkdir -p $lists
 apt-ftparchive "$@" packages pool > $lists/Packages
+if [ "$how" = whole ]; then apt-ftparchive contents pool > dists/bookworm/main/Contents-amd64; fi
 if [ "$how" = packed ]; then gzip -9nkf $lists/Packages; xz -6kf $lists/Packages; fi
 apt-ftparchive -o APT::FTPArchive::Release::Suite=bookworm release dists/bookworm > Release.new
 mv Release.new dists/bookworm/Release
@@ -152,6 +154,7 @@ class Bench:
             "repo-known-opb": self.command("index", self.many, self.lists, "--plain", before=self.forget_pieces, check=word),
             "repo-packed-opb": self.command("index", self.many, self.lists, before=self.forget_pieces, check=word),
             "repo-plain-ftparchive": self.ftparchive("plain"),
+            "repo-whole-ftparchive": self.ftparchive("whole"),
             "repo-known-ftparchive": self.ftparchive("plain", "--db", cache),
             "repo-packed-ftparchive": self.ftparchive("packed"),
             "repo-aptly": self.add_aptly(self.many, of_all, before=self.aptly),
@@ -165,8 +168,8 @@ class Bench:
         figures = lambda name: medians[f"repo-{name}"]  # noqa: E731
         return [
             Row(
-                "repo.index.first.cpu", f"{what} that nothing is known of, uncompressed, apt-ftparchive, CPU",
-                figures("plain-opb").cpu, figures("plain-ftparchive").cpu, 0.7,
+                "repo.index.first.cpu", f"{what} that nothing is known of, with their files, uncompressed, apt-ftparchive, CPU",
+                figures("plain-opb").cpu, figures("whole-ftparchive").cpu, 0.7,
             ),
             Row(
                 "repo.index.plain.cpu", f"{what}, uncompressed, apt-ftparchive, CPU",
