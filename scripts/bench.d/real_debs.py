@@ -2,9 +2,8 @@
 import hashlib
 import lzma
 import random
-import shutil
 
-from tiny_debs import tar
+from tiny_debs import ar, fill, tar
 
 # Half of the packages are smaller than that; a few are a hundred times as large.
 MEDIAN = 24 << 10
@@ -18,14 +17,7 @@ system that the this to tool tools used user using utilities version which with 
 
 def packages(folder, first, count):
     """So many packages in `folder`, from number `first` on."""
-    if folder.exists():
-        return
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for number in range(first, first + count):
-        (partial / f"real-{number:06}_1.{number}-1_amd64.deb").write_bytes(package(number))
-    partial.rename(folder)
+    fill(folder, first, count, "real", package)
 
 
 def package(number):
@@ -49,11 +41,7 @@ def package(number):
         ("control.tar.xz", packed(tar([("./control", control.encode()), ("./md5sums", sums.encode())]))),
         ("data.tar.xz", packed(tar(files))),
     ]
-    whole = b"!<arch>\n"
-    for member, content in members:
-        whole += f"{member:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode()
-        whole += content + b"\n" * (len(content) % 2)
-    return whole
+    return ar(members)
 
 
 def packed(content):

@@ -7,13 +7,18 @@ import tarfile
 
 def packages(folder, first, count):
     """So many packages in `folder`, from number `first` on."""
+    fill(folder, first, count, "farm", package)
+
+
+def fill(folder, first, count, name, make):
+    """So many packages called `name` in `folder`, each as `make` gives it for its number."""
     if folder.exists():
         return
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for number in range(first, first + count):
-        (partial / f"farm-{number:06}_1.{number}-1_amd64.deb").write_bytes(package(number))
+        (partial / f"{name}-{number:06}_1.{number}-1_amd64.deb").write_bytes(make(number))
     partial.rename(folder)
 
 
@@ -29,6 +34,10 @@ def package(number):
         ("control.tar.gz", archive("./control", control.encode())),
         ("data.tar.gz", archive(f"./usr/share/farm/{number:06}.txt", data.encode())),
     ]
+    return ar(members)
+
+
+def ar(members):
     whole = b"!<arch>\n"
     for name, content in members:
         whole += f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode()
