@@ -148,7 +148,8 @@ fn watch(access: &Access<'_>, jobs: &[Job], child: &mut Child) -> Result<Ended, 
     }
 }
 
-fn end(child: &mut Child) {
+/// Ends a program that leads a process group, with all that it has started.
+pub(super) fn end(child: &mut Child) {
     if let Ok(id) = i32::try_from(child.id()) {
         let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGKILL);
     }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::Clones;
 use super::error::CheckoutError;
 use crate::fetch::git::LEADING_ELSEWHERE;
+use crate::fetch::helper::end;
 use crate::path::HostPath;
 use crate::remote::RemoteUrl;
 
@@ -108,7 +109,7 @@ pub(super) fn run(
     let mut child = command.spawn().map_err(|source| CheckoutError::NoProgram { program, source })?;
     let answer = reader(child.stdout.take(), MAX_ANSWER);
     let said = reader(child.stderr.take(), MAX_MESSAGES);
-    let watched = watch(clones, &mut child, growing);
+    let watched = watch(clones, (program, &mut child), growing);
     if watched.is_err() {
         end(&mut child);
     }
@@ -132,7 +133,7 @@ fn reader<R: std::io::Read + Send + 'static>(from: Option<R>, limit: u64) -> std
 
 fn watch(
     clones: &Clones<'_>,
-    child: &mut Child,
+    (program, child): (&'static str, &mut Child),
     growing: Option<(&HostPath, &RemoteUrl)>,
 ) -> Result<std::process::ExitStatus, CheckoutError> {
     let mut pause = Duration::from_millis(1);
@@ -144,7 +145,7 @@ fn watch(
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status),
             Ok(None) => {}
-            Err(source) => return Err(CheckoutError::NoProgram { program: "git", source }),
+            Err(source) => return Err(CheckoutError::NoProgram { program, source }),
         }
         if let Some((clone, url)) = growing.filter(|_| looked.elapsed() >= LOOK) {
             looked = Instant::now();
@@ -162,13 +163,6 @@ fn watch(
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(40));
     }
-}
-
-fn end(child: &mut Child) {
-    if let Ok(id) = i32::try_from(child.id()) {
-        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGKILL);
-    }
-    let _ = child.wait();
 }
 
 /// The bytes of a clone's packs, those that are being fetched among them; of one of hg, of all that it holds.
