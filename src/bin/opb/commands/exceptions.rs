@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use opb::diag::Failure;
 use opb::ops::exceptions::{list, remove, remove_expired};
 use opb::project::Project;
 use opb::report::exceptions as report;
 
 use super::open;
+use super::runs::Format;
 use crate::cli::Global;
 use crate::output;
 
@@ -28,14 +29,6 @@ pub struct Exceptions {
     /// How to show them. JSON is versioned and has a schema.
     #[arg(long, default_value = "table")]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// For people.
-    Table,
-    /// One JSON object.
-    Json,
 }
 
 pub fn run(global: &Global, args: &Exceptions) -> Result<ExitCode, Failure> {

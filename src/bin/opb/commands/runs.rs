@@ -30,8 +30,9 @@ pub struct Runs {
     format: Format,
 }
 
+/// How a list is shown.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For people.
     Table,
     /// One JSON object.
