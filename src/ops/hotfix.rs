@@ -23,7 +23,7 @@ use crate::diag::{Cause, Caused, Failure};
 use crate::eval;
 use crate::graph::{Graph, NodeId};
 use crate::lock::Lock;
-use crate::name::{ChannelName, ComponentName, Kind, PackageName};
+use crate::name::{ChannelName, ComponentName, Kind};
 use crate::plan::{Plan, State};
 use crate::project::{Place, Project, ProjectFiles};
 use crate::publish::{Generation, Way};
@@ -175,7 +175,7 @@ pub struct Hotfix {
     channel: ChannelName,
 }
 
-/// Works out a hotfix in the project that `folder` lies in. Changes nothing.
+/// Works out a hotfix in the project at `place`. Changes nothing.
 ///
 /// # Errors
 /// [`HotfixError`], and where the project, its locks or the store cannot be read.
@@ -187,9 +187,10 @@ pub fn prepare(place: &Place<'_>, store: &Store, asked: &Asked<'_>) -> Result<Ho
         return Err(HotfixError::NoLock { channel: on.clone() }.into());
     }
     let evaluated = evaluate(&ProjectFiles(project.root()))?;
-    let sources = sources(&evaluated, component)?;
-    let of_component = evaluated.work.iter().filter(|work| work.component.name == *component);
-    let checkouts = of_component.flat_map(|work| work.component.checkouts().cloned()).collect();
+    check_known(&evaluated, component)?;
+    let all = || evaluated.work.iter().map(|work| &work.component).filter(|known| known.name == *component);
+    let sources = all().flat_map(|known| known.source_packages().cloned()).collect();
+    let checkouts = all().flat_map(|known| known.checkouts().cloned()).collect();
     let current = generation(store, on, None)?;
     let pinned = pins::of_generation(&project, store, &current)?;
     let pinned = pinned.ok_or_else(|| HotfixError::NoPins { channel: on.clone(), number: current.number })?;
@@ -197,7 +198,7 @@ pub fn prepare(place: &Place<'_>, store: &Store, asked: &Asked<'_>) -> Result<Ho
     let lock = pinned.clone().taking_sources(&newer, &sources).taking_checkouts(&newer, &checkouts);
     let moves = moves(&pinned, &lock);
     let base = Session::with_lock(project, evaluated, pinned)?;
-    let session = again(place, on, lock)?;
+    let session = Session::pinned(Place { channel: Some(on), ..*place }.open()?, lock)?;
     let mut packages = BTreeSet::new();
     let (_, before) = affected(&base.graph, component);
     packages.append(&mut names(&base, store, on, &before)?);
@@ -254,24 +255,17 @@ pub fn finish(hotfix: &Hotfix, store: &Store, signer: &Signers) -> Result<(Publi
     pins::written(session, publish, |publication| publication.outlook.held().next().is_none())
 }
 
-fn again(place: &Place<'_>, on: &ChannelName, lock: Lock) -> Result<Session, Failure> {
-    let project = Place { channel: Some(on), ..*place }.open()?;
-    let evaluated = evaluate(&ProjectFiles(project.root()))?;
-    Session::with_lock(project, evaluated, lock)
-}
-
-/// The source packages that a component is made of.
-fn sources(evaluated: &eval::Project, component: &ComponentName) -> Result<BTreeSet<PackageName>, HotfixError> {
-    if !evaluated.components.contains_key(component) {
-        let known = evaluated.components.keys().map(ComponentName::as_str);
-        let help = match crate::diag::did_you_mean(component.as_str(), known) {
-            Some(close) => format!("did you mean `{close}`?"),
-            None => "name one of the files in `recipes/`".to_owned(),
-        };
-        return Err(HotfixError::Unknown { name: component.clone(), help });
+/// Refuses the name of a component that there is not.
+fn check_known(evaluated: &eval::Project, component: &ComponentName) -> Result<(), HotfixError> {
+    if evaluated.components.contains_key(component) {
+        return Ok(());
     }
-    let of_component = evaluated.work.iter().filter(|work| work.component.name == *component);
-    Ok(of_component.flat_map(|work| work.component.source_packages().cloned()).collect())
+    let known = evaluated.components.keys().map(ComponentName::as_str);
+    let help = match crate::diag::did_you_mean(component.as_str(), known) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => "name one of the files in `recipes/`".to_owned(),
+    };
+    Err(HotfixError::Unknown { name: component.clone(), help })
 }
 
 /// Refuses a lock that has moved since `current` was published: those moves would be lost, or go out unseen.
@@ -324,4 +318,37 @@ fn listed(names: impl ExactSizeIterator<Item = impl std::fmt::Display>) -> Strin
     let (count, shown) = (names.len(), names.take(MOST).map(|name| format!("`{name}`")).collect::<Vec<_>>());
     let more = if count > MOST { format!(" and {} more", count - MOST) } else { String::new() };
     format!("{}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_and_what_to_do() {
+        let told = |error: HotfixError| {
+            let help = miette::Diagnostic::help(&error).expect("says what to do").to_string();
+            (error.to_string(), help)
+        };
+        let channel = || ChannelName::new("stable").expect("a name");
+        let component = || ComponentName::new("libmd").expect("a name");
+        assert_eq!(
+            told(HotfixError::NoPins { channel: channel(), number: 3 }),
+            (
+                "generation 3 of `stable` does not say which pins it was made from".to_owned(),
+                "publish or promote to `stable` once more, which makes one that says so".to_owned()
+            )
+        );
+        let what = listed(["libbsd0", "libbsd-dev"].iter());
+        assert_eq!(
+            told(HotfixError::Others { component: component(), what, channel: channel() }),
+            (
+                "the hotfix of `libmd` would not be alone: `libbsd0`, `libbsd-dev` would be published otherwise, too"
+                    .to_owned(),
+                "see `opb repo plan stable`, and publish what else is built of it in the usual way first".to_owned()
+            )
+        );
+        assert_eq!(listed(["a"; 10].iter()).matches('a').count(), MOST + 1, "the rest is counted");
+        assert!(listed(["x"; 10].iter()).ends_with(" and 2 more"));
+    }
 }

@@ -6,12 +6,11 @@
 use std::collections::BTreeSet;
 
 use super::session::Session;
-use super::watch::evaluate;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::lock::Lock;
 use crate::name::{ChannelName, DistroName};
-use crate::project::{Place, Project, ProjectFiles, lock_text, read_lock};
+use crate::project::{Place, Project, lock_text, read_lock};
 use crate::publish::Generation;
 use crate::store::Store;
 
@@ -50,9 +49,8 @@ pub(super) fn session_of(
     if project.lock_name() == session.project.lock_name() {
         return Ok(None);
     }
-    let evaluated = evaluate(&ProjectFiles(project.root()))?;
     let lock = change(project.lock()?);
-    Session::with_lock(project, evaluated, lock).map(Some)
+    Session::pinned(project, lock).map(Some)
 }
 
 /// Does `deed`, which publishes what `session` has, with its lock in the file: that is written before, so that whoever is killed in

@@ -13,7 +13,7 @@ use crate::drv::Action;
 use crate::graph::NodeId;
 use crate::lock::Lock;
 use crate::name::{ChannelName, DistroName};
-use crate::project::{Place, ProjectFiles};
+use crate::project::Place;
 use crate::publish::{self, Content, Generation, Part, Published, Way};
 use crate::repo::yum::{DEBUG, SOURCES, base_arch};
 use crate::sign::Signers;
@@ -256,8 +256,7 @@ pub fn rollback(
         None => None,
         Some(moved) => {
             let project = Place { folder: session.project.path.as_path(), channel: Some(channel) }.open()?;
-            let evaluated = super::watch::evaluate(&ProjectFiles(project.root()))?;
-            Some(Session::with_lock(project, evaluated, moved)?)
+            Some(Session::pinned(project, moved)?)
         }
     };
     again(own.as_ref(), store, || request(session, store, channel, (&parts, way, to.pins), signer))

@@ -127,6 +127,15 @@ impl Session {
         Ok(self.lock.get_or_init(|| unreachable!("it was set just now")))
     }
 
+    /// `project` as it is now with these pins, whatever its lock says.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub(super) fn pinned(project: Project, lock: Lock) -> Result<Self, Failure> {
+        let evaluated = super::watch::evaluate(&ProjectFiles(project.root()))?;
+        Self::with_lock(project, evaluated, lock)
+    }
+
     /// The same with another lock than the project's own.
     ///
     /// # Errors

@@ -116,7 +116,7 @@ pub struct Stage {
     name: ChannelName,
 }
 
-/// The stage `name` of the project that `folder` lies in; `None`: there is no channel of that name.
+/// The stage `name` of the project at `place`; `None`: there is no channel of that name.
 ///
 /// # Errors
 /// [`StageError::Channel`], and where the project cannot be read or evaluated.
@@ -263,6 +263,29 @@ mod tests {
              version = \"{version}\"\ndistribution = \"s\"\ndate = 1\nformat = \"1.0\"\nbinaries = {{}}\n"
         );
         read_lock(None, &text).expect("a lock")
+    }
+
+    #[test]
+    fn refusals_say_what_and_what_to_do() {
+        let told = |error: StageError| {
+            let help = miette::Diagnostic::help(&error).expect("says what to do").to_string();
+            (error.to_string(), help)
+        };
+        let name = |name: &str| ChannelName::new(name).expect("a name");
+        assert_eq!(
+            told(StageError::Left { file: "opb.abi.lock".to_owned() }),
+            (
+                "`opb.abi.lock` is there already".to_owned(),
+                "remove it, if nobody needs it any more, or name the stage otherwise".to_owned()
+            )
+        );
+        assert_eq!(
+            told(StageError::Behind { name: name("abi"), over: name("nightly"), what: "libmd@debian-12".to_owned() }),
+            (
+                "`nightly` has something newer than the stage `abi`: libmd@debian-12".to_owned(),
+                "run `opb --channel abi update` for it, build the stage again, and merge it then".to_owned()
+            )
+        );
     }
 
     #[test]
