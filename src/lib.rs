@@ -31,6 +31,7 @@ pub mod drv;
 pub mod exceptions;
 pub mod imported;
 pub mod lock;
+pub mod night;
 pub mod package;
 pub mod settings;
 pub mod tree;

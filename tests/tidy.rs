@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[rustfmt::skip]
 const FLOORS: [(u32, &[&str]); 10] = [
     (0, &["address", "diag", "digest", "name", "path", "quantity", "remote"]),
-    (1, &["columns", "component", "cost", "distro", "drv", "exceptions", "imported", "lock", "package", "settings", "tree"]),
+    (1, &["columns", "component", "cost", "distro", "drv", "exceptions", "imported", "lock", "night", "package", "settings", "tree"]),
     (2, &["event", "family", "graph", "solve"]),
     (3, &["eval", "plan", "repo"]),
     (3, &["fetch", "sandbox", "sign", "store"]),
