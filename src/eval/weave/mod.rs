@@ -21,6 +21,7 @@ mod probes;
 pub(super) mod repo;
 mod rpm;
 mod source_distro;
+mod source_node;
 mod sources;
 mod stage;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::component::Component;
 use crate::distro::{Distro, Rpm};
 use crate::drv::{Action, Script, SharedText};
 use crate::family::laid::{self, Laid};
+use crate::family::stamped::CHANGES;
 
 /// The file beside the script with a spec that stands beside the recipe.
 const SPEC: &str = "spec";
@@ -21,6 +22,7 @@ const UNPACK: &str = include_str!("source/unpack.sh");
 const BEGIN: &str = include_str!("source/begin.sh");
 const INSIDE: &str = include_str!("source/inside.sh");
 const BESIDE_RECIPE: &str = include_str!("source/beside.sh");
+const STAMPED: &str = include_str!("source/stamped.sh");
 const OTHERS: &str = include_str!("source/others.sh");
 const PACKER: &str = include_str!("source/packer.sh");
 const PACK: &str = include_str!("source/pack.sh");
@@ -57,6 +59,10 @@ pub fn source_package(
         ("sources".to_owned(), lines(&mut source.others().map(other))),
         ("stamps".to_owned(), lines(&mut component.stamp.iter().map(ToString::to_string))),
     ]);
+    if let Some(stamped) = &source.stamped {
+        let entry = stamped.rpm_entry(maintainer, &source.evr().to_string(), spec.date);
+        files.insert(CHANGES.to_owned(), entry.into_bytes());
+    }
     if let Some(text) = &source.beside {
         files.insert(SPEC.to_owned(), text.as_bytes().to_vec());
         for name in source.others() {
@@ -77,7 +83,7 @@ fn text(component: &Component, source: &RpmSource) -> SharedText {
     let Component { sources, files, patches, .. } = component;
     let has_archive = source.archive().is_some();
     let is_laid = !sources.is_empty() || !files.is_empty() || !patches.is_empty();
-    if source.upstream.is_none() && source.beside.is_none() && has_archive && !is_laid {
+    if source.upstream.is_none() && source.beside.is_none() && source.stamped.is_none() && has_archive && !is_laid {
         return USUAL.clone();
     }
     let [packages, further] = laid::source_steps(component);
@@ -101,6 +107,7 @@ fn text(component: &Component, source: &RpmSource) -> SharedText {
         (!files.is_empty(), laid::LAY_FILES),
         (!patches.is_empty(), laid::APPLY_PATCHES),
         (true, spec),
+        (source.stamped.is_some(), STAMPED),
         (true, OTHERS),
         (is_made || is_other, PACKER),
         (is_made, PACK),
