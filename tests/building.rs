@@ -78,5 +78,7 @@ mod user;
 mod vendor;
 #[path = "../examples/vendor/mod.rs"]
 mod vendor_project;
+#[path = "building/versions.rs"]
+mod versions;
 #[path = "building/watching.rs"]
 mod watching;

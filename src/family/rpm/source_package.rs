@@ -118,3 +118,43 @@ fn text(component: &Component, source: &RpmSource) -> SharedText {
     let text: String = steps.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, step)| step).collect();
     SharedText::new(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::package::spec::with_version;
+
+    /// What the script makes of a spec, in this machine's shell.
+    fn stamped(spec: &str) -> String {
+        let folder = tempfile::tempdir().expect("scratch");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(path("top/SPECS")).expect("scratch");
+        std::fs::write(path("top/SPECS/a.spec"), spec).expect("scratch");
+        std::fs::write(path("changes"), "* entry\n- change \\n %%{x}\n\n").expect("scratch");
+        let script = super::STAMPED.replace("/opb/files/changes", "changes");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-euc", &script]).env("OPB_UPSTREAM_VERSION", "9.1^2.gitabc").current_dir(folder.path());
+        assert!(shell.status().expect("sh").success());
+        std::fs::read_to_string(path("top/SPECS/a.spec")).expect("there")
+    }
+
+    #[test]
+    fn a_spec_is_built_with_the_version_that_evaluation_has_read() {
+        let specs = [
+            "Name: a\n%if 0\nversion :\t1.0\n%else\nVersion:        2.0%{?x}\n%endif\n%package b\nVersion: 3\n%changelog\n- Version: 4",
+            "Name: a\nVersion:1\n%description\n\\a\\n -n -e %s\nVersion: 5\n  %changelog\n",
+            "# Version: 0\n%define x Version: 1\nVERSION : 1\nUrl: http://a/version: 2\n%prep\n%changelog\n* a\n%changelog",
+            "Version:\nName: a\n%files\n",
+            "%descriptions: x\nVersion: 3",
+        ];
+        for spec in specs {
+            let whole = if spec.ends_with('\n') { spec.to_owned() } else { format!("{spec}\n") };
+            let version = with_version(&whole, "9.1^2.gitabc");
+            let entry = "* entry\n- change \\n %%{x}\n\n";
+            let wanted = match version.find("%changelog\n") {
+                Some(at) => format!("{}{entry}{}", &version[..at + 11], &version[at + 11..]),
+                None => format!("{version}\n%changelog\n{entry}"),
+            };
+            assert_eq!(stamped(spec), wanted, "{spec}");
+        }
+    }
+}

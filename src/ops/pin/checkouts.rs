@@ -312,7 +312,7 @@ fn file_at(tree: &Tree, path: &str) -> Option<(crate::digest::Digest, u64)> {
 }
 
 /// The beginning of a commit's id, for people.
-fn short(commit: &str) -> &str {
+pub(super) fn short(commit: &str) -> &str {
     &commit[..commit.len().min(12)]
 }
 

@@ -49,7 +49,8 @@ pub(in crate::ops) fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
             let (mut shown, mut identity) = (checkouts::shown(pin), format!("{} {}", pin.commit, pin.tree));
             if let Some(stamped) = Stamped::of(checkout, pin) {
                 let version = stamped.version.deb(false);
-                (shown, identity) = (format!("{version}, {shown}"), format!("{version} {identity}"));
+                (shown, identity) =
+                    (format!("{version} ({})", checkouts::short(&pin.commit)), format!("{version} {identity}"));
             }
             facts.insert(checkout.to_string(), (shown, identity));
         }
