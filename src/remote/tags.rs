@@ -169,15 +169,18 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn rule(pattern: &str, replace: &[(&str, &str)]) -> TagVersions {
+    /// Texts, each with what stands for it.
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+    fn rule(pattern: &str, replace: Pairs<'_>) -> TagVersions {
         let pairs = replace.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
         TagVersions::new(pattern, pairs.collect()).expect("a rule")
     }
 
     #[test]
     fn tags_say_versions() {
-        let said = |pattern: &str, replace: &[(&str, &str)], tag: &str| rule(pattern, replace).version(tag);
-        let cases: [(&str, &[(&str, &str)], &str, &str); 17] = [
+        let said = |pattern: &str, replace: Pairs<'_>, tag: &str| rule(pattern, replace).version(tag);
+        let cases: [(&str, Pairs<'_>, &str, &str); 17] = [
             ("*", &[], "1.2", "1.2"),
             ("v*", &[], "v1.2.3", "1.2.3"),
             ("release-*-final", &[], "release-1.2-final", "1.2"),

@@ -231,7 +231,7 @@ fn what_has_no_release_is_not_built_and_said() {
     --- stdout
     nothing moved: all pins are what the archives have now
     --- stderr
-    note: `git("file://[HERE]/tool"), version: from_tags("v*")` has no tag, so no release of it is pinned
+    note: `git("file://[HERE]/tool"), version: from_tags("v*")` has no tag that `v*` means, so no release of it is pinned
     "###);
     insta::assert_snapshot!(repository.seen(&["--channel", "stable", "plan"]), @r###"
     exit 0

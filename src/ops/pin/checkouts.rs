@@ -103,7 +103,10 @@ impl Pinning<'_> {
                 Ok(state) => state,
                 // What has no release is left out by whoever builds releases alone.
                 Err(failure) if self.meant(group[0]) != *group[0] && is_missing(&failure) => {
-                    notices.push(format!("`{}` has no tag, so no release of it is pinned", group[0]));
+                    let meant =
+                        group[0].versions.as_ref().map(|versions| format!(" that `{}` means", versions.pattern()));
+                    let meant = meant.unwrap_or_default();
+                    notices.push(format!("`{}` has no tag{meant}, so no release of it is pinned", group[0]));
                     group.iter().for_each(|checkout| drop(pins.remove(*checkout)));
                     continue;
                 }

@@ -20,7 +20,8 @@ use crate::{exit, output};
 
 /// Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed.
 ///
-/// A distro whose content is not built, or not whole, keeps its last good state; that is said, and the exit code is 4.
+/// A distro whose content is not built, not whole, or in lower versions than before keeps its last good state; that is said,
+/// and the exit code is 4.
 #[derive(Debug, Args)]
 pub struct Publish {
     /// The channel [default: that of --channel, or `nightly`].
