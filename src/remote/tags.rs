@@ -223,6 +223,21 @@ mod tests {
         assert!(grows.version(&format!("v{}", "1".repeat(99))).is_err());
     }
 
+    proptest::proptest! {
+        /// Whatever a tag is called, what comes out can stand in versions and names of files.
+        #[test]
+        fn any_name_says_a_plain_version_or_none(tag in "v?[0-9a-zA-Z.+~_é/$-]{0,30}(rc|-beta|\\.dev)?[0-9.é]{0,4}", any in ".{0,40}") {
+            for tag in [tag.as_str(), any.as_str()] {
+                for rule in [rule("*", &[]), rule("v*", &[("_", "."), ("-", "~~")])] {
+                    if let Ok(version) = rule.version(tag) {
+                        proptest::prop_assert!(version.bytes().all(is_plain) && version.len() <= MAX_VERSION, "{version}");
+                        proptest::prop_assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{version}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn rules_are_checked_and_shown() {
         let told = |pattern: &str, from: &str, to: &str| {

@@ -262,13 +262,14 @@ fn a_hold_keeps_a_commit() {
     repository.git(&["tag", "v1.0"]);
     repository.space.stdout(&["update", "tool"]);
     let lock = repository.lock();
-    let hold = ["hold", "tool", "--reason", "waits for a review", "--expires", "2199-12-24"];
+    let hold = ["hold", "tool", "@mirage-1", "--reason", "waits for a review", "--expires", "2199-12-24"];
     insta::assert_snapshot!(repository.seen(&hold), @r###"
     exit 0
     --- stdout
     hold: 1 pin stays until 2199-12-24: git("file://[HERE]/tool"), version: from_tags("v*")
+    hold: 1 pin stays until 2199-12-24: @mirage-1
     --- stderr
-    opb.exceptions.toml is written; `opb exceptions --remove tool` takes it back
+    opb.exceptions.toml is written; `opb exceptions --remove tool @mirage-1` takes it back
     "###);
     repository.says("2", "More");
     insta::assert_snapshot!(repository.seen(&["update", "tool"]), @r###"
@@ -279,5 +280,24 @@ fn a_hold_keeps_a_commit() {
       × `tool` is held until 2199-12-24: waits for a review
       help: take the hold back first, with `opb exceptions --remove tool`, or update without naming it
     "###);
+    insta::assert_snapshot!(repository.seen(&["update"]), @r###"
+    exit 0
+    --- stdout
+    held    @mirage-1  until 2199-12-24: waits for a review
+    held    git("file://[HERE]/tool"), version: from_tags("v*")  until 2199-12-24: waits for a review
+    nothing moved: all pins that are not held are what the archives have now
+    "###);
     assert_eq!(repository.lock(), lock);
+    // Another way to say its version moves it as little.
+    repository.versioned("", "from_tags(\"*\", #{ replace: #{ \"v\": \"\" } })");
+    insta::assert_snapshot!(repository.seen(&["update"]), @r###"
+    exit 0
+    --- stdout
+    held    @mirage-1  until 2199-12-24: waits for a review
+    pinned  git("file://[HERE]/tool"), version: from_tags("*", #{ replace: #{ "v": "" } })  1.0 (3589a2043065)
+    dropped git("file://[HERE]/tool"), version: from_tags("v*")  1.0 (3589a2043065)
+    opb.lock is written; now 1 node will run, 7 depend on what comes out, 1 are clean (`opb plan` shows them)
+    "###);
+    let commits = |lock: &Lock| lock.checkout.values().map(|pin| pin.commit.clone()).collect::<Vec<_>>();
+    assert_eq!(commits(&repository.lock()), commits(&lock));
 }

@@ -148,6 +148,15 @@ mod tests {
         assert_eq!(line("", "Fixes #1"), "(#1)");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_one_short_plain_line(subject in "(closes: #[0-9]{1,20}|.|\\PC|[\u{0}-\u{20}]|é){0,60}", text in "(?s:.){0,200}") {
+            let line = line(&subject, &text);
+            proptest::prop_assert!(!line.chars().any(is_harmful), "{line:?}");
+            proptest::prop_assert!(line.chars().count() <= MAX_LINE + 1 + MOST_BUGS * 20, "{line}");
+        }
+    }
+
     #[test]
     fn bugs_are_kept() {
         let cases = [

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::update::UpdateError;
+use super::releases::carry;
 use crate::diag::Failure;
 use crate::eval::weave::Asked;
 use crate::exec::{Checkouts, NodeError};
@@ -65,6 +66,7 @@ impl Pinning<'_> {
         failed: &mut Vec<(String, Failure)>,
         notices: &mut Vec<String>,
     ) {
+        carry(pins, wanted);
         pins.retain(|checkout, _| wanted.contains_key(checkout));
         // Whoever follows the same has the same commit, whatever folder it takes.
         let mut groups: BTreeMap<_, Vec<&Checkout>> = BTreeMap::new();

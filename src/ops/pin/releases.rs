@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::checkouts::Pinning;
+use super::checkouts::{Pinning, Wanted};
 use crate::diag::{Cause, Caused, Failure};
 use crate::family::stamped::Stamped;
 use crate::fetch::Tip;
@@ -54,8 +54,9 @@ impl Pinning<'_> {
         notices: &mut Vec<String>,
     ) -> Result<Option<ReleasePin>, Failure> {
         let Some(rule) = &checkout.versions else { return Ok(None) };
-        if let (Some(known), None) = (known.filter(|known| known.commit == pin.commit), tip) {
-            return Ok(known.release.clone());
+        let known = known.filter(|known| known.commit == pin.commit).and_then(|known| known.release.clone());
+        if known.is_some() && tip.is_none() {
+            return Ok(known);
         }
         let asked;
         let refs = match tip {
@@ -120,6 +121,19 @@ impl Pinning<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Lets checkouts have the commits that are pinned of them where only what says their versions is another, so that a recipe
+/// which changes that moves nothing.
+pub(super) fn carry(pins: &mut BTreeMap<Checkout, CheckoutPin>, wanted: &Wanted) {
+    let carried = |checkout: &Checkout| {
+        let is_same = |other: &Checkout| *checkout == Checkout { versions: checkout.versions.clone(), ..other.clone() };
+        let (_, pin) = pins.iter().find(|(other, _)| is_same(other))?;
+        Some((checkout.clone(), CheckoutPin { release: None, ..pin.clone() }))
+    };
+    let new = wanted.keys().filter(|checkout| !pins.contains_key(*checkout));
+    let carried: Vec<(Checkout, CheckoutPin)> = new.filter_map(carried).collect();
+    pins.extend(carried);
 }
 
 /// A version of packages, as far as a pin tells it.
