@@ -13,7 +13,7 @@ use crate::digest::{Digest, Sha256};
 use crate::name::{Arch, DistroName, LockName, PackageName, RepositoryName};
 use crate::remote::Checkout;
 
-pub use checkout::{CheckoutPin, NearestTag};
+pub use checkout::{CheckoutPin, NearestTag, ReleasePin};
 
 /// The version of the format that this program writes. A newer one is refused.
 pub const LOCK_VERSION: u32 = 1;

@@ -3,9 +3,15 @@
 //! Addresses are checked where they are made: no user name but that of `ssh`, no password, nothing that a program could take
 //! for an option or for more than one word.
 
+mod tags;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use tags::{BEFORE_RELEASE, NoVersion, TagVersions, TagVersionsError};
 
 /// The longest address, in bytes.
 const MAX_ADDRESS: usize = 1_000;
@@ -60,12 +66,15 @@ pub struct Checkout {
     pub submodules: bool,
     /// The folder of the repository that is the source, a plain relative path; `None`: all of it.
     pub folder: Option<String>,
+    /// Which tags say its version; `None` where its packaging does.
+    pub versions: Option<TagVersions>,
 }
 
 impl Checkout {
     /// The same at the newest tag, where nothing says which commit is meant.
     pub fn at_release(&self) -> Option<Self> {
-        (self.follow == Follow::Default).then(|| Self { follow: Follow::Tag("*".to_owned()), ..self.clone() })
+        let pattern = self.versions.as_ref().map_or("*", TagVersions::pattern);
+        (self.follow == Follow::Default).then(|| Self { follow: Follow::Tag(pattern.to_owned()), ..self.clone() })
     }
 }
 
@@ -108,14 +117,15 @@ impl fmt::Display for Checkout {
         if !options.is_empty() {
             write!(f, ", #{{ {} }}", options.join(", "))?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        self.versions.as_ref().map_or(Ok(()), |versions| write!(f, ", version: {versions}"))
     }
 }
 
 impl Serialize for Checkout {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
-        let mut fields = to.serialize_struct("Checkout", 5)?;
+        let mut fields = to.serialize_struct("Checkout", 6)?;
         fields.serialize_field("scheme", &self.system)?;
         fields.serialize_field("url", &self.url)?;
         match self.follow.option() {
@@ -124,6 +134,10 @@ impl Serialize for Checkout {
         }
         fields.serialize_field("submodules", &self.submodules)?;
         fields.serialize_field("folder", &self.folder)?;
+        match &self.versions {
+            Some(versions) => fields.serialize_field("versions", versions)?,
+            None => fields.skip_field("versions")?,
+        }
         fields.end()
     }
 }
@@ -139,8 +153,11 @@ impl<'de> Deserialize<'de> for Checkout {
             commit: Option<String>,
             submodules: bool,
             folder: Option<String>,
+            #[serde(default)]
+            versions: Option<TagVersions>,
         }
-        let Fields { scheme: system, url, branch, tag, commit, submodules, folder } = Fields::deserialize(from)?;
+        let Fields { scheme: system, url, branch, tag, commit, submodules, folder, versions } =
+            Fields::deserialize(from)?;
         let follow = match (branch, tag, commit) {
             (None, None, None) => Follow::Default,
             (Some(name), None, None) => Follow::Branch(name),
@@ -148,7 +165,7 @@ impl<'de> Deserialize<'de> for Checkout {
             (None, None, Some(id)) => Follow::Commit(id),
             _ => return Err(de::Error::custom("one of `branch`, `tag` and `commit`")),
         };
-        Ok(Self { system, url, follow, submodules, folder })
+        Ok(Self { system, url, follow, submodules, folder, versions })
     }
 }
 
@@ -357,6 +374,3 @@ pub fn matches_tag(pattern: &str, name: &str) -> bool {
     }
     rest.ends_with(last)
 }
-
-#[cfg(test)]
-mod tests;

@@ -78,6 +78,8 @@ mod user;
 mod vendor;
 #[path = "../examples/vendor/mod.rs"]
 mod vendor_project;
+#[path = "building/versions.rs"]
+mod versions;
 #[path = "building/watching.rs"]
 mod watching;
 #[path = "building/whole_distro.rs"]

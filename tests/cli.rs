@@ -96,6 +96,8 @@ mod store;
 mod timings;
 #[path = "cli/update.rs"]
 mod update;
+#[path = "cli/versions.rs"]
+mod versions;
 #[path = "cli/why.rs"]
 mod why;
 

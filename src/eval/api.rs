@@ -11,11 +11,12 @@ use super::functions::function;
 use super::handle::probe;
 use super::mistake::{Complaint, Mistake};
 use super::read::describe;
+use super::versions::from_tags;
 use crate::component::{Bound, BuildSpec, Capability, CapabilityKind, Need, SourceSpec};
 use crate::diag::did_you_mean;
 use crate::name::PackageName;
 use crate::path::TreePath;
-use crate::remote::System;
+use crate::remote::{System, TagVersions};
 
 /// A need that is a package or a capability, checked.
 #[derive(Debug, Clone)]
@@ -29,12 +30,15 @@ pub(super) fn register(engine: &mut Engine) {
         .register_type_with_name::<SourceSpec>("source")
         .register_type_with_name::<BuildSpec>("build")
         .register_type_with_name::<Packaged>("package")
+        .register_type_with_name::<TagVersions>("version")
         .register_fn("dsc", |name: &str| dsc(name).map_err(raise))
         .register_fn("path", |folder: &str| path(folder).map_err(raise))
         .register_fn("git", |url: &str| checkout(System::Git, url, &Map::new()).map_err(raise))
         .register_fn("git", |url: &str, options: Map| checkout(System::Git, url, &options).map_err(raise))
         .register_fn("hg", |url: &str| checkout(System::Hg, url, &Map::new()).map_err(raise))
         .register_fn("hg", |url: &str, options: Map| checkout(System::Hg, url, &options).map_err(raise))
+        .register_fn("from_tags", |pattern: &str| from_tags(pattern, &Map::new()).map_err(raise))
+        .register_fn("from_tags", |pattern: &str, options: Map| from_tags(pattern, &options).map_err(raise))
         .register_fn("native", || BuildSpec::Native)
         .register_fn("debian", || BuildSpec::Debian { folder: None })
         .register_fn("debian", |folder: &str| debian(folder).map_err(raise))

@@ -44,7 +44,7 @@ pub(super) fn checkout(system: System, url: &str, options: &Map) -> Result<Sourc
         })?,
     };
     let folder = if is_given(options, "folder") { Some(folder(&text(options, "folder")?)?) } else { None };
-    Ok(SourceSpec::Checkout(Checkout { system, url, follow, submodules, folder }))
+    Ok(SourceSpec::Checkout(Checkout { system, url, follow, submodules, folder, versions: None }))
 }
 
 fn is_given(options: &Map, key: &str) -> bool {

@@ -20,6 +20,11 @@ const fn field(name: &'static str, example: &'static str, text: &'static str) ->
 pub const RECIPE: &[Field] = &[
     field("source", "dsc(\"hello\")", "Where the source comes from. The only one that must be there."),
     field("sources", "#{ \"vendored/lib\": path(\"lib\") }", "Further sources, each laid into a folder of the first."),
+    field(
+        "version",
+        "from_tags(\"v*\")",
+        "Where its version comes from, for a source in a repository. Without it, its packaging says it.",
+    ),
     field("build", "native()", "How packages are made of it. Without it, by the packaging that comes with the source."),
     field(
         "needs",
@@ -188,6 +193,7 @@ mod tests {
         for Field { name, example, .. } in RECIPE {
             let with = match *name {
                 "source" => String::new(),
+                "version" => "source: git(\"https://example.org/tool.git\"), ".to_owned(),
                 "stamp" => "source: path(\"tool\"), ".to_owned(),
                 "may_fail" => "source: dsc(\"hello\"), expires: \"2027-01-15\", ".to_owned(),
                 "extra_repositories" => "source: dsc(\"hello\"), targets: [\"@debian-12\"], ".to_owned(),

@@ -52,6 +52,14 @@ pub const FUNCTIONS: &[Function] = &[
                commit the branch `default` is followed.",
     },
     Function {
+        name: "from_tags",
+        example: "from_tags(\"v*\")",
+        signatures: &["from_tags(pattern: String) -> Version", "from_tags(pattern: String, options: Map) -> Version"],
+        text: "A version that comes from the tags of the source's repository.\n\nIn the pattern `*` stands for the version. \
+               At such a tag it is the tag's; behind one, the commits since are counted: `1.2+git5.abcdef0`. The option \
+               `replace` is a map of texts in tags and what stands for them in versions, as in `#{ replace: #{ \"_\": \".\" } }`.",
+    },
+    Function {
         name: "native",
         example: "native()",
         signatures: &["native() -> Build"],

@@ -39,6 +39,7 @@ mod recipe;
 mod scan;
 mod survey;
 mod tables;
+mod versions;
 mod watch;
 pub mod weave;
 

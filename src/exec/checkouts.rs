@@ -6,8 +6,8 @@ use super::error::NodeError;
 use super::sources::insert_at;
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::fetch::{CheckoutError, Clones, FileKind, Files, History, Tip, check_tree};
-use crate::remote::{Checkout, RemoteUrl, System};
+use crate::fetch::{CheckoutError, Clones, FileKind, Files, History, Releases, Tip, check_tree};
+use crate::remote::{Checkout, RemoteUrl, System, TagVersions};
 use crate::settings::Sources;
 use crate::store::{ImportRules, Store};
 use crate::tree::{Entry, Tree};
@@ -70,6 +70,15 @@ impl<'a> Checkouts<'a> {
     /// Where it cannot be fetched.
     pub fn history(&self, checkout: &Checkout, tip: &Tip, before: Option<&str>) -> Result<History, Failure> {
         Ok(self.clones.history((checkout.system, &self.leads(checkout)?), &checkout.follow, tip, before)?)
+    }
+
+    /// What the version of that commit is made of, where it comes from tags by `rule`.
+    ///
+    /// # Errors
+    /// Where its history cannot be fetched, or its tags say no version.
+    pub fn releases(&self, checkout: &Checkout, tip: &Tip, rule: &TagVersions) -> Result<Releases, Failure> {
+        let (place, folder) = ((checkout.system, &self.leads(checkout)?), checkout.folder.as_deref());
+        Ok(self.clones.releases(place, tip, rule, folder)?)
     }
 
     /// The tree of a commit, found at the branch or tag `found`, in the store.

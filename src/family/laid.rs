@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::stamped::Stamped;
 use crate::component::{Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::name::PackageName;
@@ -49,6 +50,8 @@ pub struct Laid<'a> {
     pub beside: &'a FilesBeside,
     /// The roles of [`trees`] with the trees that these are.
     pub trees: &'a [(String, Digest)],
+    /// The version and the changes of a source whose version comes from tags.
+    pub stamped: Option<&'a Stamped>,
 }
 
 /// A tree that is laid into a source.

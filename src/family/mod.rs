@@ -8,6 +8,7 @@ pub mod deb;
 pub mod laid;
 pub mod probe;
 pub mod rpm;
+pub mod stamped;
 
 use crate::component::BuildSpec;
 use crate::distro::Family;

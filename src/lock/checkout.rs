@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::digest::Digest;
 
 /// What a source in a repository is pinned to.
@@ -15,6 +17,8 @@ pub struct CheckoutPin {
     pub time: i64,
     /// The newest tag that it has come from; `None` where there is none.
     pub nearest: Option<NearestTag>,
+    /// What its version is made of; `None` where its recipe does not take that from tags.
+    pub release: Option<ReleasePin>,
     /// Digest of the source's tree.
     pub tree: Digest,
     /// What evaluation must know of it: texts of its packaging by path, less what evaluation does not look at.
@@ -32,16 +36,41 @@ pub struct NearestTag {
     pub distance: u64,
 }
 
+/// What the version of a commit is made of that comes from tags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleasePin {
+    /// The tag with the newest version among those that it has come from; `None` where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// How many commits there are since, or in all.
+    pub distance: u64,
+    /// What the newest commits since the last release say that they do, the newest first: plain lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+    /// How many more of them there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// How pins are written: rows, sorted.
 pub(super) mod rows {
     use std::collections::{BTreeMap, BTreeSet};
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-    use super::{CheckoutPin, NearestTag};
+    use super::{CheckoutPin, NearestTag, ReleasePin};
     use crate::digest::Digest;
     use crate::path::TreePath;
-    use crate::remote::{Checkout, Follow, RemoteUrl, System, is_commit, is_reference, is_tag_pattern};
+    use crate::remote::{Checkout, Follow, RemoteUrl, System, TagVersions, is_commit, is_reference, is_tag_pattern};
+
+    /// The most bytes of what a commit says that it does, as far as a pin may have it.
+    const MAX_CHANGE: usize = 2_000;
 
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -57,6 +86,8 @@ pub(super) mod rows {
         #[serde(skip_serializing_if = "Option::is_none")]
         folder: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        versions: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         found: Option<String>,
         commit: String,
         time: String,
@@ -67,6 +98,10 @@ pub(super) mod rows {
         tree: Digest,
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         without: BTreeSet<String>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        replace: BTreeMap<String, String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        release: Option<ReleasePin>,
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         texts: BTreeMap<String, String>,
     }
@@ -99,6 +134,7 @@ pub(super) mod rows {
             },
             submodules: checkout.submodules,
             folder: checkout.folder.clone(),
+            versions: checkout.versions.as_ref().map(|versions| versions.pattern().to_owned()),
             found: pin.found.clone(),
             commit: pin.commit.clone(),
             time: jiff::Timestamp::from_second(pin.time).unwrap_or_default().to_string(),
@@ -106,6 +142,8 @@ pub(super) mod rows {
             distance: pin.nearest.as_ref().map(|tag| tag.distance),
             tree: pin.tree,
             without: pin.without.clone(),
+            replace: checkout.versions.as_ref().map_or_else(BTreeMap::new, |versions| versions.replace().clone()),
+            release: pin.release.clone(),
             texts: pin.texts.clone(),
         }
     }
@@ -142,9 +180,29 @@ pub(super) mod rows {
             (None, None) => None,
             _ => return Err("`tag` and `distance` belong together".to_owned()),
         };
-        let checkout = Checkout { system, url, follow, submodules: row.submodules, folder: row.folder };
-        let (found, tree, texts, without) = (row.found, row.tree, row.texts, row.without);
-        Ok((checkout, CheckoutPin { commit, found, time: time.as_second(), nearest, tree, texts, without }))
+        let versions = row.versions.map(|pattern| TagVersions::new(&pattern, row.replace)).transpose();
+        let versions = versions.map_err(|error| error.to_string())?;
+        check_release(versions.as_ref(), row.release.as_ref())?;
+        let checkout = Checkout { system, url, follow, submodules: row.submodules, folder: row.folder, versions };
+        let (found, tree, texts, without, release) = (row.found, row.tree, row.texts, row.without, row.release);
+        Ok((checkout, CheckoutPin { commit, found, time: time.as_second(), nearest, release, tree, texts, without }))
+    }
+
+    /// Whether `release` is what `versions` asks for.
+    fn check_release(versions: Option<&TagVersions>, release: Option<&ReleasePin>) -> Result<(), String> {
+        let (versions, release) = match (versions, release) {
+            (None, None) => return Ok(()),
+            (Some(versions), Some(release)) => (versions, release),
+            _ => return Err("`versions` and `release` belong together".to_owned()),
+        };
+        if let Some(tag) = &release.tag {
+            versions.version(tag).map_err(|error| error.to_string())?;
+        }
+        let is_line = |text: &&String| text.len() > MAX_CHANGE || text.chars().any(crate::diag::is_harmful);
+        match release.changes.iter().find(is_line) {
+            Some(_) => Err("one of the `changes` is no plain line".to_owned()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -152,7 +210,7 @@ pub(super) mod rows {
 mod tests {
     use super::*;
     use crate::lock::Lock;
-    use crate::remote::{Checkout, Follow, RemoteUrl, System};
+    use crate::remote::{Checkout, Follow, RemoteUrl, System, TagVersions};
 
     fn lock() -> Lock {
         let checkout = Checkout {
@@ -161,12 +219,14 @@ mod tests {
             follow: Follow::Tag("v1.*".to_owned()),
             submodules: false,
             folder: None,
+            versions: None,
         };
         let pin = CheckoutPin {
             commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
             found: Some("refs/tags/v1.2".to_owned()),
             time: 1_795_255_200,
             nearest: Some(NearestTag { name: "v1.2".to_owned(), distance: 0 }),
+            release: None,
             tree: Digest::of(b"tree"),
             texts: BTreeMap::from([("debian/control".to_owned(), "Source: tool\n\nPackage: tool\n".to_owned())]),
             without: BTreeSet::from(["other/control".to_owned()]),
@@ -203,6 +263,52 @@ mod tests {
         """
         "#);
         assert_eq!(toml::from_str::<Lock>(&text).expect("the same"), lock());
+    }
+
+    #[test]
+    fn a_pin_holds_what_a_version_is_made_of() {
+        let mut lock = lock();
+        let (mut checkout, mut pin) = lock.checkout.pop_first().expect("one");
+        let replace = BTreeMap::from([("_".to_owned(), ".".to_owned())]);
+        checkout.versions = Some(TagVersions::new("v*", replace).expect("a rule"));
+        pin.release = Some(ReleasePin {
+            tag: Some("v1_1".to_owned()),
+            distance: 7,
+            changes: vec!["Mend \"it\" (Closes: #12)".to_owned(), "x".to_owned()],
+            more: 5,
+        });
+        (pin.texts, pin.without) = (BTreeMap::new(), BTreeSet::new());
+        lock.checkout.insert(checkout, pin);
+        let text = toml::to_string(&lock).expect("plain");
+        insta::assert_snapshot!(&text[text.find("found").expect("there")..], @r#"
+        found = "refs/tags/v1.2"
+        commit = "0123456789abcdef0123456789abcdef01234567"
+        time = "2026-11-21T10:00:00Z"
+        tag = "v1.2"
+        distance = 0
+        tree = "6baa6c9f461fe834a9da0ebb62e0f6fb8c11988a58cbc51b8da8040aea19bc3a"
+
+        [checkout.replace]
+        _ = "."
+
+        [checkout.release]
+        tag = "v1_1"
+        distance = 7
+        changes = ['Mend "it" (Closes: #12)', "x"]
+        more = 5
+        "#);
+        assert!(text.contains("\nversions = \"v*\"\n"), "{text}");
+        assert_eq!(toml::from_str::<Lock>(&text).expect("the same"), lock);
+        let told = |from: &str, to: &str| {
+            let changed = text.replace(from, to);
+            assert_ne!(changed, text, "{from}");
+            toml::from_str::<Lock>(&changed).expect_err("wrong").message().to_owned()
+        };
+        assert_eq!(told("versions = \"v*\"\n", ""), "`versions` and `release` belong together");
+        assert_eq!(told("versions = \"v*\"", "versions = \"v\""), "`v` is not a pattern of tags with one `*`");
+        let rule = "a version has letters, digits and `.`, `+`, `~` only";
+        assert_eq!(told("v1_1", "v1/1"), format!("the tag `v1/1` says no version: {rule}"));
+        assert_eq!(told("\"x\"", "\"x\\n -- A\""), "one of the `changes` is no plain line");
     }
 
     #[test]

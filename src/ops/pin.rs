@@ -3,6 +3,7 @@
 pub(super) mod checkouts;
 pub(super) mod extra;
 pub(super) mod moves;
+mod releases;
 pub(super) mod repositories;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,6 +10,7 @@ use cap_std::fs::Dir;
 use super::channel::{self, BuiltDistro, ChannelError};
 use super::closure::{self, Closure};
 use super::key::{self, SignedLine};
+use super::lower::lower;
 use super::pins;
 use super::session::Session;
 use crate::diag::Failure;
@@ -60,6 +61,11 @@ pub enum HeldBack {
     },
     /// All of it is skipped, as exceptions say: that is no fault.
     Skipped,
+    /// Packages would go down to lower versions, which no machine installs over those that it has.
+    Lower {
+        /// Which, sorted; not empty.
+        lower: Vec<Changed>,
+    },
     /// It is not whole, or not of one piece.
     Open {
         /// What is wrong with it.
@@ -90,11 +96,29 @@ impl Outlook {
     }
 }
 
+/// What is done with packages whose versions go down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LowerVersions {
+    /// Their distro is held back.
+    HeldBack,
+    /// They are published.
+    Published,
+}
+
 /// What publishing `channel` would do now.
 ///
 /// # Errors
 /// Where there is no such channel, or the store cannot be read.
 pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Result<Outlook, Failure> {
+    outlook_with(session, store, channel, LowerVersions::HeldBack)
+}
+
+fn outlook_with(
+    session: &Session,
+    store: &Store,
+    channel: &ChannelName,
+    lower_versions: LowerVersions,
+) -> Result<Outlook, Failure> {
     let built = channel::built(session, store, channel)?;
     let before = publish::current(store, channel)?;
     let is_checked = channel::settings(session, channel)?.must_be_whole();
@@ -106,9 +130,16 @@ pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Resul
         let rows = |part: Option<&Part>| part.map_or_else(|| Ok(Vec::new()), |part| part.rows(store));
         let is_same = part.as_ref() == last;
         let changes = if is_same { Vec::new() } else { repo::changes(&rows(last)?, &rows(part.as_ref().or(last))?) };
+        let lower = match (&part, last) {
+            (Some(part), Some(last)) if !is_same && lower_versions == LowerVersions::HeldBack => {
+                lower(store, last, part, &changes)?
+            }
+            _ => Vec::new(),
+        };
         let held = match &part {
             None if built.plan.of(node).is_some_and(Planned::is_skipped) => Some(HeldBack::Skipped),
             None => Some(HeldBack::NotBuilt { node: session.graph.node(node).to_string() }),
+            Some(_) if !lower.is_empty() => Some(HeldBack::Lower { lower }),
             Some(_) if is_same || !is_checked => None,
             Some(_) => {
                 let outputs = |id| built.plan.of(id).and_then(|planned| planned.outputs.clone());
@@ -157,7 +188,21 @@ pub fn publish(
     channel: &ChannelName,
     signer: &Signers,
 ) -> Result<Publication, Failure> {
-    let outlook = outlook(session, store, channel)?;
+    publish_with(session, store, channel, signer, LowerVersions::HeldBack)
+}
+
+/// The same, where people say what is done with versions that go down.
+///
+/// # Errors
+/// As [`publish()`].
+pub fn publish_with(
+    session: &Session,
+    store: &Store,
+    channel: &ChannelName,
+    signer: &Signers,
+    lower_versions: LowerVersions,
+) -> Result<Publication, Failure> {
+    let outlook = outlook_with(session, store, channel, lower_versions)?;
     publish_as(session, store, channel, outlook, Way::Published, signer)
 }
 

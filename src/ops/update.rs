@@ -31,6 +31,8 @@ pub struct Selection {
     pub components: BTreeSet<ComponentName>,
     /// Whether tags may mean other commits than they did.
     pub moved_tags: bool,
+    /// Whether versions that come from tags may go down.
+    pub lower_versions: bool,
 }
 
 /// What an update came to.
@@ -313,12 +315,18 @@ pub fn update(
     let again = |of: &[ComponentName]| is_all || of.iter().any(|component| selection.components.contains(component));
     let asked_for = wanted.iter().filter(|(checkout, (_, of))| lock.checkout.contains_key(*checkout) && again(of));
     asked_for.for_each(|(checkout, (_, of))| holding.meets_commit(checkout.to_string(), of));
+    let own = match project.base_lock()? {
+        Some(base) => before.beyond(&base).checkout,
+        None => before.checkout.clone(),
+    };
     let pinning = Pinning {
         checkouts,
         store,
         again: &|of| again(of) && holding.may_move(of),
         moved_tags: selection.moved_tags,
         rule: project.settings.rule_of(project.lock_name()),
+        own: &own,
+        lower_versions: selection.lower_versions,
     };
     pinning.pin(&mut lock.checkout, &wanted, &mut failed, &mut notices);
     match failed.len() {

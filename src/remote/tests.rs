@@ -1,5 +1,7 @@
 //! Addresses of repositories, and names in them.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn git(text: &str) -> Result<String, String> {
@@ -134,6 +136,7 @@ fn a_checkout_is_shown_as_recipes_call_it() {
         follow: Follow::Default,
         submodules: false,
         folder: None,
+        versions: None,
     };
     assert_eq!(checkout.to_string(), "git(\"tool\")");
     checkout.follow = Follow::Tag("v1.*".to_owned());
@@ -141,5 +144,13 @@ fn a_checkout_is_shown_as_recipes_call_it() {
     assert_eq!(checkout.to_string(), "git(\"tool\", #{ tag: \"v1.*\", submodules: true, folder: \"sub\" })");
     let told = serde_json::to_string(&checkout).expect("plain");
     assert_eq!(told, r#"{"scheme":"git","url":"tool","tag":"v1.*","submodules":true,"folder":"sub"}"#);
+    assert_eq!(serde_json::from_str::<Checkout>(&told).expect("the same"), checkout);
+    checkout = Checkout { follow: Follow::Default, submodules: false, folder: None, ..checkout };
+    checkout.versions = TagVersions::new("v*", BTreeMap::new()).ok();
+    assert_eq!(checkout.to_string(), "git(\"tool\"), version: from_tags(\"v*\")");
+    let release = checkout.at_release().expect("nothing says another");
+    assert_eq!(release.follow, Follow::Tag("v*".to_owned()));
+    let told = serde_json::to_string(&checkout).expect("plain");
+    assert_eq!(told, r#"{"scheme":"git","url":"tool","submodules":false,"folder":null,"versions":{"pattern":"v*"}}"#);
     assert_eq!(serde_json::from_str::<Checkout>(&told).expect("the same"), checkout);
 }

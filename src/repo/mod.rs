@@ -210,7 +210,7 @@ pub enum RepoError {
     #[diagnostic(
         code(opb::repo::file_name),
         help(
-            "name it with letters, digits and `.`, `+`, `~`, `_`, `-`, `%`, `:`, `@`, starting with a letter or digit"
+            "name it with letters, digits and `.`, `+`, `~`, `^`, `_`, `-`, `%`, `:`, `@`, starting with a letter or digit"
         )
     )]
     FileName {

@@ -14,7 +14,7 @@ pub(super) fn folder(area: &str, source: &str) -> String {
 /// Whether `name` is a plain ASCII name of one path part that an index, a URL and a shell all take as it is.
 pub(super) fn is_plain(name: &str) -> bool {
     let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".+~_-%:@".contains(&byte);
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".+~^_-%:@".contains(&byte);
     starts_well && name.len() <= crate::path::MAX_NAME && name.bytes().all(fits)
 }
 

@@ -10,7 +10,7 @@ const ONE_FILE: &str =
 const NOTHING_COMPILED: &str = "%global debug_package %{nil}";
 
 /// What rpm prints of the packages in an output, each in the order of names.
-fn told(space: &Space, node: &str, output: &str, format: &str) -> Vec<String> {
+pub fn told(space: &Space, node: &str, output: &str, format: &str) -> Vec<String> {
     let folder = space.folder.join("told");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("makes folders");

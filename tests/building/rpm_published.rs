@@ -17,7 +17,7 @@ dnf --assumeyes --quiet install tool-TAG 2>&1
 rpm --verify --nomtime tool-TAG && cat /usr/share/tool-TAG/README";
 
 /// What `script` prints in a fresh base root that sees `repository`, and its exit code.
-fn in_base(mini: &Mini, repository: &Path, script: &str) -> (Option<i32>, String) {
+pub fn in_base(mini: &Mini, repository: &Path, script: &str) -> (Option<i32>, String) {
     let distribution = mini.server.folder.join("base");
     let binds: [(&Path, &str); 2] = [(repository, "/repo"), (&distribution, "/mini")];
     let ran = mini.space.in_base("root:base@mini-1/amd64", &binds, &mini.space.own(script));

@@ -7,14 +7,14 @@ const CONTROL: &str = "Source: tool\nMaintainer: A <a@example.org>\nBuild-Depend
                        Rules-Requires-Root: no\n\nPackage: tool\nArchitecture: all\nDescription: x\n";
 
 /// A project with a recipe for a repository beside it.
-struct Repository {
-    space: Space,
+pub(super) struct Repository {
+    pub(super) space: Space,
     /// The address of the folder that holds it.
     base: String,
 }
 
 impl Repository {
-    fn new(options: &str) -> Self {
+    pub(super) fn new(options: &str) -> Self {
         let space = Space::pinned();
         let base = format!("file://{}", space.folder.path().display());
         let repository = Self { space, base };
@@ -24,7 +24,7 @@ impl Repository {
         repository
     }
 
-    fn recipe(&self, options: &str) {
+    pub(super) fn recipe(&self, options: &str) {
         self.recipe_at(&format!("{}/tool", self.base), options);
     }
 
@@ -32,7 +32,7 @@ impl Repository {
         self.space.file("recipes/tool.rhai", &format!("#{{ source: git(\"{url}\", #{{ {options} }}) }}\n"));
     }
 
-    fn git(&self, arguments: &[&str]) -> String {
+    pub(super) fn git(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("git");
         command.args(["-c", "user.name=A", "-c", "user.email=a@example.org"]).args(arguments);
         command.env("HOME", self.space.folder.path().join("home")).current_dir(self.space.path("../tool"));
@@ -42,7 +42,7 @@ impl Repository {
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
 
-    fn commit(&self, text: &str) -> String {
+    pub(super) fn commit(&self, text: &str) -> String {
         self.space.file("../tool/README", text);
         self.git(&["add", "-A"]);
         self.git(&["commit", "--quiet", "-m", "x"]);
@@ -50,11 +50,11 @@ impl Repository {
     }
 
     /// What a run shows, with the repository's place left out.
-    fn seen(&self, args: &[&str]) -> String {
+    pub(super) fn seen(&self, args: &[&str]) -> String {
         self.space.seen(args)
     }
 
-    fn lock(&self) -> Lock {
+    pub(super) fn lock(&self) -> Lock {
         toml::from_str(&fs::read_to_string(self.space.path("opb.lock")).expect("there")).expect("a lock")
     }
 

@@ -299,6 +299,9 @@ fn each_verb() {
 
           --allow-moved-tags
               Take tags that mean other commits than they did when they were pinned
+
+          --allow-lower-versions
+              Take sources whose versions come from tags although these are lower than what is pinned
     ");
     insta::assert_snapshot!(verb(&["run", "--help"]), @r###"
     exit 0

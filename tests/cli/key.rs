@@ -339,8 +339,8 @@ fn their_help() {
     Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing
     changed.
 
-    A distro whose content is not built, or not whole, keeps its last good state; that is said, and the
-    exit code is 4.
+    A distro whose content is not built, not whole, or in lower versions than before keeps its last good
+    state; that is said, and the exit code is 4.
 
     Usage: opb repo publish [OPTIONS] [CHANNEL]
 
@@ -349,5 +349,8 @@ fn their_help() {
               The channel [default: that of --channel, or `nightly`]
 
     Options:
+          --allow-lower-versions
+              Publish packages in lower versions than the channel has: machines that have those keep
+              them
     ");
 }

@@ -31,10 +31,11 @@ use crate::path::TreePath;
 use line::{Call, Changes, Line};
 use settings::Settings;
 
-pub(super) const FIELDS: [&str; 21] = [
+pub(super) const FIELDS: [&str; 22] = [
     "name",
     "source",
     "sources",
+    "version",
     "build",
     "needs",
     "targets",
@@ -299,6 +300,7 @@ fn fields(reader: &mut Reader, map: &Map, file_name: Option<&ComponentName>) -> 
     reader.only(map, &[], &FIELDS);
     let name = whole::name(reader, map, file_name);
     let source = whole::source(reader, map);
+    let source = whole::versioned(reader, map, source);
     let sources = whole::sources(reader, map);
     let settings = settings::settings(reader, map, &[]);
     let aliases = whole::aliases(reader, map);

@@ -12,6 +12,7 @@ use super::settings::profiles;
 use crate::component::{Capability, SourceSpec, Stage};
 use crate::name::{ComponentName, PackageName};
 use crate::path::TreePath;
+use crate::remote::{Checkout, TagVersions};
 
 pub(super) fn name(reader: &mut Reader, map: &Map, file_name: Option<&ComponentName>) -> Option<ComponentName> {
     let way = key(&[], "name");
@@ -57,6 +58,28 @@ pub(super) fn source(reader: &mut Reader, map: &Map) -> Option<SourceSpec> {
         reader.refuse(&key(&[], "source"), complaint.help(SOURCES));
     }
     source
+}
+
+/// The source with what `version` says of it.
+pub(super) fn versioned(reader: &mut Reader, map: &Map, source: Option<SourceSpec>) -> Option<SourceSpec> {
+    let Some(value) = present(map, "version") else { return source };
+    let way = key(&[], "version");
+    let Some(versions) = value.read_lock::<TagVersions>().map(|versions| versions.clone()) else {
+        let message = format!("`version` must say where the version comes from, not {}", describe(value));
+        let help = "write `from_tags(\"v*\")`; without `version`, the packaging of the source says it";
+        reader.refuse(&way, Complaint::new(Mistake::Field, message).help(help));
+        return None;
+    };
+    match source? {
+        SourceSpec::Checkout(checkout) => Some(SourceSpec::Checkout(Checkout { versions: Some(versions), ..checkout })),
+        SourceSpec::Dsc { .. } | SourceSpec::Path { .. } => {
+            let message = "`version: from_tags(…)` is for a source that is a repository, since nothing else has tags";
+            let help =
+                "remove it: the packaging of the source says its version; or take the source with `git(…)` or `hg(…)`";
+            reader.refuse_key(&way, Complaint::new(Mistake::Field, message).help(help));
+            None
+        }
+    }
 }
 
 /// Further sources, by the folder that each is laid into.

@@ -21,7 +21,8 @@ impl Actions {
     pub fn of(scene: &Scene<'_>, member: &Member<'_>) -> Option<Self> {
         let (_, first) = member.on.first()?;
         let (facts, maintainer) = (&member.source.facts, &scene.settings.maintainer);
-        let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
+        let stamped = member.source.stamped.as_deref();
+        let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees, stamped };
         let source_package = Ready::new(deb::source_package(first, scene.distro, facts, &laid, maintainer));
         let wanted = wanted(scene, member);
         let mixed = is_mixed(&wanted);

@@ -224,7 +224,7 @@ fn amend_rpm(
         let SourceSpec::Path { folder } = &change.now.source else { return None };
         let texts = &looked.get(&folder_of(folder.as_ref()))?.as_ref().ok()?.texts;
         let macros = rpm::macros(of_rpm, arch);
-        let places = rpm::Places { texts, beside, upstream: None };
+        let places = rpm::Places { texts, beside, upstream: None, stamped: None };
         let read = |component: &Component| rpm::source(component, (of_rpm, &macros), places, specs).ok();
         let now = read(change.now)?;
         // What such a spec asks for when it runs follows from all that a recipe says: lists ask that anew.

@@ -1,9 +1,14 @@
 //! Sources in repositories of version control: what their pins say stands for what a folder answers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::super::Project;
 use super::sources::{Asked, LocalError, LocalSource, Looked, ask};
+use crate::digest::Digest;
+use crate::family::deb::needs::Source;
+use crate::family::stamped::Stamped;
 use crate::graph::Origin;
 use crate::lock::{CheckoutPin, Lock};
 use crate::name::ComponentName;
@@ -32,7 +37,7 @@ pub(super) fn shown(key: &str) -> String {
 }
 
 /// What the pins of `checkouts` say, by key. Each comes with a component that it is a source of.
-pub(super) fn looked_up<'a>(checkouts: impl Iterator<Item = (&'a Checkout, &'a ComponentName)>, lock: &Lock) -> Looked {
+pub(super) fn looked_up(checkouts: &BTreeMap<&Checkout, &ComponentName>, lock: &Lock) -> Looked {
     let mut looked = Looked::new();
     for (checkout, component) in checkouts {
         looked.entry(key(checkout)).or_insert_with(|| {
@@ -41,6 +46,36 @@ pub(super) fn looked_up<'a>(checkouts: impl Iterator<Item = (&'a Checkout, &'a C
         });
     }
     looked
+}
+
+/// What is written into source packages of checkouts whose versions come from tags, by key.
+pub(super) type Stamps = BTreeMap<String, Arc<Stamped>>;
+
+/// What the pins of `checkouts` say of their versions, where these come from tags.
+pub(super) fn stamped(checkouts: &BTreeMap<&Checkout, &ComponentName>, lock: &Lock) -> Stamps {
+    let all = checkouts.keys().filter_map(|checkout| {
+        let stamped = Stamped::of(checkout, lock.checkout.get(checkout)?)?;
+        Some((key(checkout), Arc::new(stamped)))
+    });
+    all.collect()
+}
+
+/// A Debian source with what is written into it.
+///
+/// # Errors
+/// Where its version comes out too long.
+pub(super) fn stamp<'a>(
+    (source, tree): (Source<'a>, Digest),
+    stamped: Option<&Arc<Stamped>>,
+) -> Result<(Source<'a>, Digest), LocalError> {
+    let Some(stamped) = stamped else { return Ok((source, tree)) };
+    let mut facts = source.facts.into_owned();
+    stamped.stamp(&mut facts).map_err(|error| LocalError {
+        message: error.to_string(),
+        help: "give the repository a shorter tag, or the newest entry of `debian/changelog` a shorter version"
+            .to_owned(),
+    })?;
+    Ok((Source::new(Cow::Owned(facts)).stamped(stamped.clone()), tree))
 }
 
 /// Where the tree of a checkout comes from.

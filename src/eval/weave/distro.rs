@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::actions::Actions;
 use super::needs::Order;
-use super::sources::{origin, pin_origin, source_node};
+use super::source_node::source_node;
+use super::sources::{origin, pin_origin};
 use super::{Member, Scene, extra, probes};
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::drv::Action;

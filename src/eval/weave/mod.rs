@@ -21,6 +21,7 @@ mod probes;
 pub(super) mod repo;
 mod rpm;
 mod source_distro;
+mod source_node;
 mod sources;
 mod stage;
 #[cfg(test)]
@@ -287,6 +288,14 @@ fn members<'a>(
     members
 }
 
+/// How the notice begins that names what has no release.
+const UNRELEASED: &str = "no release is pinned, so not built: ";
+
+/// Whether a notice is about what people would look for in vain, so that all want it.
+pub fn is_missed(notice: &str) -> bool {
+    notice.starts_with(UNRELEASED)
+}
+
 fn notices(project: &Project, lock: &Lock, unreleased: &BTreeSet<&ComponentName>) -> Vec<String> {
     let without: Vec<&str> =
         project.distros.keys().filter(|name| !lock.distro.contains_key(*name)).map(DistroName::as_str).collect();
@@ -301,7 +310,7 @@ fn notices(project: &Project, lock: &Lock, unreleased: &BTreeSet<&ComponentName>
     }
     if !unreleased.is_empty() {
         let names: Vec<&str> = unreleased.iter().map(|name| name.as_str()).collect();
-        notices.push(format!("no release is pinned, so not built: {}", names.join(", ")));
+        notices.push(format!("{UNRELEASED}{}", names.join(", ")));
     }
     notices
 }

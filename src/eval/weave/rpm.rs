@@ -15,7 +15,8 @@ use super::super::{Project, RecipeError, Work};
 use super::distro::{Made, packages_of};
 use super::laid::LaidTrees;
 use super::probes;
-use super::sources::{LocalError, LocalSource, Sources, pin_origin, source_node};
+use super::source_node::source_node;
+use super::sources::{LocalError, LocalSource, Sources, pin_origin};
 use super::stage::Stages;
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::digest::Digest;
@@ -206,7 +207,8 @@ fn member<'a>(
         _ => first.name.to_string(),
     };
     let texts = sources.texts(first)?;
-    let places = Places { texts: &texts, beside: sources.beside(), upstream: upstream.as_ref() };
+    let (beside, stamped) = (sources.beside(), sources.stamped(&first.source));
+    let places = Places { texts: &texts, beside, upstream: upstream.as_ref(), stamped };
     let mut on = BTreeMap::new();
     for work in works {
         let arch = scene.arches.iter().position(|arch| **arch == work.target.arch).expect("work is of pinned arches");

@@ -2,22 +2,24 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::{Project, Work};
-use super::checkouts;
+use super::checkouts::{self, Stamps};
 use super::laid::{Layer, layers};
 use super::source_distro;
 use crate::component::{BuildSpec, Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
-use crate::drv::Action;
 use crate::family::deb::facts::facts;
 use crate::family::deb::needs::Source;
 use crate::family::rpm::Specs;
-use crate::graph::{Builder, NewNode, NodeId, Origin, Word};
+use crate::family::stamped::Stamped;
+use crate::graph::Origin;
 use crate::lock::{DscPin, Lock};
-use crate::name::{ComponentName, DistroName, Kind, PackageName};
+use crate::name::{ComponentName, DistroName, PackageName};
+use crate::remote::Checkout;
 use crate::settings::Settings;
 
 /// What is asked of a folder with a source: the texts in it that say how packages are made.
@@ -63,6 +65,7 @@ pub(in super::super) struct Sources<'a> {
     /// Whose source packages distros of RPM packages take.
     source_distro: Result<&'a DistroName, LocalError>,
     specs: Specs,
+    stamped: Stamps,
 }
 
 /// Where the packaging of a local source is read from.
@@ -108,10 +111,13 @@ impl<'a> Sources<'a> {
             let component: &Component = &work.component;
             component.checkouts().map(|checkout| (checkout, &component.name))
         });
-        looked.extend(checkouts::looked_up(all, lock));
+        let all: BTreeMap<&Checkout, &ComponentName> = all.collect();
+        looked.extend(checkouts::looked_up(&all, lock));
+        let stamped = checkouts::stamped(&all, lock);
         let beside = &project.beside;
         let local = places.into_iter().map(|place| {
             let read = local(&looked, beside, &place);
+            let read = read.and_then(|read| checkouts::stamp(read, stamped.get(&place.folder)));
             (place, read)
         });
         let pins = work.keys().filter_map(|distro| Some((*distro, lock.dsc.get(*distro)?)));
@@ -121,7 +127,7 @@ impl<'a> Sources<'a> {
         });
         let local = local.collect();
         let source_distro = source_distro(&project.distros, lock, settings);
-        Self { pinned: pinned.collect(), local, looked, beside, lock, source_distro, specs: Specs::default() }
+        Self { pinned: pinned.collect(), local, looked, beside, lock, source_distro, specs: Specs::default(), stamped }
     }
 
     /// The source package that `component` is made of on a distro of RPM packages, and whose it is.
@@ -145,6 +151,11 @@ impl<'a> Sources<'a> {
     /// Specs that have been read.
     pub fn specs(&self) -> &Specs {
         &self.specs
+    }
+
+    /// What is written into the source package of a source whose version comes from tags; `None` of any other.
+    pub fn stamped(&self, source: &SourceSpec) -> Option<&Arc<Stamped>> {
+        self.stamped.get(&key_of(source)?)
     }
 
     /// What is known of a source that is no source package of a distribution: its folder has answered, or its pin says it.
@@ -326,24 +337,6 @@ pub(super) fn pin_origin(distro: &DistroName, pin: &DscPin) -> Origin {
         directory: pin.directory.clone(),
         files: pin.files.clone(),
     }
-}
-
-/// The node of a source: at the first place, or where a recipe takes another source for another distro, at the second.
-pub(super) fn source_node(
-    graph: &mut Builder,
-    subject: Word,
-    (tree, origin): (Digest, Origin),
-    [place, other]: [&str; 2],
-) -> NodeId {
-    let mut place = graph.word(place);
-    let action = graph.action(&Action::Source { tree });
-    if let Some(known) = graph.find(Kind::Source, subject, place) {
-        if graph.does(known, action) {
-            return known;
-        }
-        place = graph.word(other);
-    }
-    graph.add(NewNode { kind: Kind::Source, subject, place, action, of_component: true, origin }, &mut [])
 }
 
 /// The texts of Debian packaging, by path in the source: where a source has them, or where they are made of them.

@@ -7,6 +7,7 @@ mod laid;
 mod may_fail;
 mod probes;
 mod stage;
+mod versions;
 
 use std::cell::Cell;
 

@@ -8,8 +8,10 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::component::Bound;
+use crate::family::stamped::Stamped;
 use crate::lock::SourceFacts;
 use crate::name::Arch;
 use crate::package::relation::{Relations, Variables, arch_matches as wildcard_matches};
@@ -19,6 +21,8 @@ use crate::package::version::Version;
 pub struct Source<'a> {
     /// What is known of it.
     pub facts: Cow<'a, SourceFacts>,
+    /// Its version and changes, where its version comes from tags; they stand in the facts already.
+    pub stamped: Option<Arc<Stamped>>,
     /// The three fields of build dependencies.
     build: [Relations; 3],
     /// What each binary package depends on, and whether that is only known once it is built.
@@ -35,7 +39,13 @@ impl<'a> Source<'a> {
             .binaries
             .iter()
             .map(|(name, binary)| (name.to_string(), (read(&binary.depends), binary.depends.contains("${"))));
-        Self { build, depends: depends.collect(), facts }
+        Self { build, depends: depends.collect(), facts, stamped: None }
+    }
+
+    /// The same with what is written into its source package.
+    #[must_use]
+    pub fn stamped(self, stamped: Arc<Stamped>) -> Self {
+        Self { stamped: Some(stamped), ..self }
     }
 
     /// Whether the source has other packages or other needs on `arch` under one set of build profiles than under another.

@@ -9,6 +9,7 @@ use crate::digest::Digest;
 use crate::distro::Distro;
 use crate::drv::{Action, Script, SharedText, action_digest};
 use crate::family::laid::{self, Laid};
+use crate::family::stamped::CHANGES;
 use crate::lock::SourceFacts;
 
 const COPY: &str = include_str!("source/copy.sh");
@@ -17,6 +18,7 @@ const PACKAGING: &str = include_str!("source/packaging.sh");
 const UPSTREAM: &str = include_str!("source/upstream.sh");
 const AS_PATCH: &str = include_str!("source/as-patch.sh");
 const ENTRY: &str = include_str!("source/entry.sh");
+const ENTRY_OF_COMMITS: &str = include_str!("source/entry-of-commits.sh");
 const PACK: &str = include_str!("source/pack.sh");
 
 /// That of a source with nothing laid into it.
@@ -50,7 +52,11 @@ pub fn source_package(
         let stamps: String = component.stamp.iter().map(|path| format!("{path}\n")).collect();
         files.insert("stamps".to_owned(), stamps.into_bytes());
     }
-    let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, text(component, is_own), BTreeMap::new());
+    if let Some(stamped) = laid.stamped {
+        files.insert(CHANGES.to_owned(), stamped.deb_changes().into_bytes());
+    }
+    let text = text(component, is_own, laid.stamped.is_some());
+    let (sandbox_contract, env_with_probes) = (SANDBOX_CONTRACT, BTreeMap::new());
     let mut script = Script { sandbox_contract, text, env, env_with_probes, files, network: false };
     if !is_own {
         let version = changed_version(&script, laid.trees, distro, facts);
@@ -68,7 +74,7 @@ fn packaging(component: &Component) -> Option<String> {
 }
 
 /// Only the steps that the component needs: another way to apply patches does not make other packages of what has none.
-fn text(component: &Component, is_own: bool) -> SharedText {
+fn text(component: &Component, is_own: bool, is_stamped: bool) -> SharedText {
     let changes = !component.patches.is_empty() || !component.files.is_empty() || !is_own;
     let [packages, sources] = laid::source_steps(component);
     let steps = [
@@ -83,7 +89,8 @@ fn text(component: &Component, is_own: bool) -> SharedText {
         (!component.files.is_empty(), laid::LAY_FILES),
         (changes, AS_PATCH),
         (!component.patches.is_empty(), laid::APPLY_PATCHES),
-        (true, ENTRY),
+        (!is_stamped, ENTRY),
+        (is_stamped, ENTRY_OF_COMMITS),
         (is_own && !changes, UPSTREAM),
         (true, PACK),
     ];

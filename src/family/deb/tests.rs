@@ -187,7 +187,7 @@ fn a_build_is_told_its_part_profiles_and_variables() {
 }
 
 fn package_of(component: &Component, version: &str, beside: &FilesBeside, trees: &[(String, Digest)]) -> Action {
-    source_package(component, &distro(), &facts(version, &[]), &Laid { beside, trees }, "M")
+    source_package(component, &distro(), &facts(version, &[]), &Laid { beside, trees, stamped: None }, "M")
 }
 
 /// A recipe with a patch, and what is in it.

@@ -37,7 +37,7 @@ fn read_from(
 ) -> Result<RpmSource, String> {
     let (beside, upstream) = (files(beside), upstream());
     let is_dsc = matches!(component.source, SourceSpec::Dsc { .. });
-    let places = Places { texts, beside: &beside, upstream: is_dsc.then_some(&upstream) };
+    let places = Places { texts, beside: &beside, upstream: is_dsc.then_some(&upstream), stamped: None };
     let read = source(component, (&rpm(), &macros(&rpm(), &amd64())), places, &Specs::default());
     read.map_err(|error| {
         format!("{} / {}", crate::diag::chain(&error), miette::Diagnostic::help(&error).expect("what to do"))
@@ -47,7 +47,7 @@ fn read_from(
 fn script(component: &Component, beside: &[(&str, &str)]) -> Script {
     let source = read(component, beside).expect("sound");
     let beside = files(beside);
-    let laid = crate::family::laid::Laid { beside: &beside, trees: &[] };
+    let laid = crate::family::laid::Laid { beside: &beside, trees: &[], stamped: None };
     match source_package(component, &distro(), &rpm(), &source, &laid, "M") {
         Action::SourcePackage { script: Some(script) } => script,
         other => panic!("{other:?}"),
@@ -186,7 +186,7 @@ fn what_a_spec_beside_the_recipe_names_must_be_there() {
     let beside =
         FilesBeside::from([("recipes/tool/tool.spec".to_owned(), FileBeside { bytes: vec![0xff], executable: false })]);
     let (texts, upstream) = (BTreeMap::new(), upstream());
-    let places = Places { texts: &texts, beside: &beside, upstream: Some(&upstream) };
+    let places = Places { texts: &texts, beside: &beside, upstream: Some(&upstream), stamped: None };
     let read = source(&of_dsc(), (&rpm(), &macros(&rpm(), &amd64())), places, &Specs::default());
     assert_eq!(read.expect_err("no text").to_string(), "`recipes/tool/tool.spec` is not UTF-8 text");
 }

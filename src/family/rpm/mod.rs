@@ -14,6 +14,8 @@ mod resolve;
 pub mod source;
 mod source_package;
 #[cfg(test)]
+mod stamped_tests;
+#[cfg(test)]
 mod tests;
 pub mod upstream;
 

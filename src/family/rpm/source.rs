@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::super::stamped::Stamped;
 use super::arch_name;
 use super::upstream::{Upstream, packing};
 use crate::component::{BuildSpec, Component, FileBeside, FilesBeside};
@@ -26,6 +27,8 @@ pub struct RpmSource {
     pub release: String,
     /// The archive that it is built from, where that is one of a source package; `None` where it is made of the source.
     pub upstream: Option<Arc<Upstream>>,
+    /// Its version and changes, where its version comes from tags; the version stands in the spec already.
+    pub stamped: Option<Arc<Stamped>>,
 }
 
 /// Where the spec of a component may stand.
@@ -37,6 +40,8 @@ pub struct Places<'t> {
     pub beside: &'t FilesBeside,
     /// The upstream archive, for a source package of a distribution of `.deb` packages.
     pub upstream: Option<&'t Arc<Upstream>>,
+    /// The version and the changes of a source whose version comes from tags.
+    pub stamped: Option<&'t Arc<Stamped>>,
 }
 
 /// Specs, each with what it came to for the distros that it has been read for.
@@ -150,6 +155,20 @@ pub enum RpmSourceError {
         /// What it is called.
         name: String,
     },
+    /// A version that is not where one is put in.
+    #[error("`{file}` comes to the version `{version}`, and the tags of its source say `{wanted}`")]
+    #[diagnostic(
+        code(opb::rpm::version),
+        help("let the line `Version:` of its main package say the version, and other lines `%{{version}}`")
+    )]
+    Version {
+        /// The spec.
+        file: String,
+        /// What it says.
+        version: String,
+        /// What the tags say.
+        wanted: String,
+    },
     /// A version that the distro's rpm does not understand.
     #[error("`{file}` has the version `{version}`, and the distro's rpm knows no `^` in versions")]
     #[diagnostic(code(opb::rpm::caret), help("write the version without `^` for this distro, as with `+`"))]
@@ -178,9 +197,12 @@ impl RpmSource {
         self.spec.sources.values().next().map(|address| base_name(address))
     }
 
-    /// When it was made, in seconds since 1970: as the newest entry of a changelog says, the spec's or the source
+    /// When it was made, in seconds since 1970: that of the commit where the version comes from tags; else as the newest entry of a changelog says, the spec's or the source
     /// package's; `None` where there is none.
     pub fn date(&self) -> Option<i64> {
+        if let Some(stamped) = &self.stamped {
+            return Some(stamped.time);
+        }
         self.spec.date.max(self.upstream.as_ref().map(|upstream| upstream.date))
     }
 
@@ -231,15 +253,15 @@ pub fn source(
     specs: &Specs,
 ) -> Result<RpmSource, RpmSourceError> {
     let Chosen { file, text, is_beside } = choose(component, places)?;
-    let text = match places.upstream {
-        Some(upstream) => Cow::Owned(with_version(text, &upstream.version)),
-        None => Cow::Borrowed(text),
-    };
+    let stamped = places.stamped.map(|stamped| stamped.version.rpm(distro.caret));
+    let version = places.upstream.map(|upstream| &upstream.version).or(stamped.as_ref());
+    let text = version.map_or(Cow::Borrowed(text), |version| Cow::Owned(with_version(text, version)));
     let shown = if is_beside { format!("{}/{file}", component.folder) } else { file.clone() };
     let read = specs.of(&text).read(&macros_for(component, macros));
     let (spec, release) = read.map_err(|source| RpmSourceError::Spec { file: shown.clone(), source })?;
     let beside = is_beside.then(|| Arc::from(text));
-    let source = RpmSource { file, beside, spec, release, upstream: places.upstream.cloned() };
+    let source =
+        RpmSource { file, beside, spec, release, upstream: places.upstream.cloned(), stamped: places.stamped.cloned() };
     let files = named(&source.spec).map(|name| ("source or patch", name));
     for (what, name) in files.chain([("folder", source.spec.folder.as_str())]) {
         if !is_file_name(name) {
@@ -248,6 +270,9 @@ pub fn source(
         }
     }
     let version = &source.spec.evr.version;
+    if let Some(wanted) = stamped.filter(|wanted| wanted != version) {
+        return Err(RpmSourceError::Version { file: shown, version: version.clone(), wanted });
+    }
     if version.contains('^') && !distro.caret {
         return Err(RpmSourceError::Caret { file: shown, version: version.clone() });
     }

@@ -9,6 +9,7 @@ use crate::component::Component;
 use crate::distro::{Distro, Rpm};
 use crate::drv::{Action, Script, SharedText};
 use crate::family::laid::{self, Laid};
+use crate::family::stamped::CHANGES;
 
 /// The file beside the script with a spec that stands beside the recipe.
 const SPEC: &str = "spec";
@@ -21,6 +22,7 @@ const UNPACK: &str = include_str!("source/unpack.sh");
 const BEGIN: &str = include_str!("source/begin.sh");
 const INSIDE: &str = include_str!("source/inside.sh");
 const BESIDE_RECIPE: &str = include_str!("source/beside.sh");
+const STAMPED: &str = include_str!("source/stamped.sh");
 const OTHERS: &str = include_str!("source/others.sh");
 const PACKER: &str = include_str!("source/packer.sh");
 const PACK: &str = include_str!("source/pack.sh");
@@ -57,6 +59,10 @@ pub fn source_package(
         ("sources".to_owned(), lines(&mut source.others().map(other))),
         ("stamps".to_owned(), lines(&mut component.stamp.iter().map(ToString::to_string))),
     ]);
+    if let Some(stamped) = &source.stamped {
+        let entry = stamped.rpm_entry(maintainer, &source.evr().to_string(), spec.date);
+        files.insert(CHANGES.to_owned(), entry.into_bytes());
+    }
     if let Some(text) = &source.beside {
         files.insert(SPEC.to_owned(), text.as_bytes().to_vec());
         for name in source.others() {
@@ -77,7 +83,7 @@ fn text(component: &Component, source: &RpmSource) -> SharedText {
     let Component { sources, files, patches, .. } = component;
     let has_archive = source.archive().is_some();
     let is_laid = !sources.is_empty() || !files.is_empty() || !patches.is_empty();
-    if source.upstream.is_none() && source.beside.is_none() && has_archive && !is_laid {
+    if source.upstream.is_none() && source.beside.is_none() && source.stamped.is_none() && has_archive && !is_laid {
         return USUAL.clone();
     }
     let [packages, further] = laid::source_steps(component);
@@ -101,6 +107,7 @@ fn text(component: &Component, source: &RpmSource) -> SharedText {
         (!files.is_empty(), laid::LAY_FILES),
         (!patches.is_empty(), laid::APPLY_PATCHES),
         (true, spec),
+        (source.stamped.is_some(), STAMPED),
         (true, OTHERS),
         (is_made || is_other, PACKER),
         (is_made, PACK),
@@ -110,4 +117,44 @@ fn text(component: &Component, source: &RpmSource) -> SharedText {
     ];
     let text: String = steps.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, step)| step).collect();
     SharedText::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::package::spec::with_version;
+
+    /// What the script makes of a spec, in this machine's shell.
+    fn stamped(spec: &str) -> String {
+        let folder = tempfile::tempdir().expect("scratch");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(path("top/SPECS")).expect("scratch");
+        std::fs::write(path("top/SPECS/a.spec"), spec).expect("scratch");
+        std::fs::write(path("changes"), "* entry\n- change \\n %%{x}\n\n").expect("scratch");
+        let script = super::STAMPED.replace("/opb/files/changes", "changes");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-euc", &script]).env("OPB_UPSTREAM_VERSION", "9.1^2.gitabc").current_dir(folder.path());
+        assert!(shell.status().expect("sh").success());
+        std::fs::read_to_string(path("top/SPECS/a.spec")).expect("there")
+    }
+
+    #[test]
+    fn a_spec_is_built_with_the_version_that_evaluation_has_read() {
+        let specs = [
+            "Name: a\n%if 0\nversion :\t1.0\n%else\nVersion:        2.0%{?x}\n%endif\n%package b\nVersion: 3\n%changelog\n- Version: 4",
+            "Name: a\nVersion:1\n%description\n\\a\\n -n -e %s\nVersion: 5\n  %changelog\n",
+            "# Version: 0\n%define x Version: 1\nVERSION : 1\nUrl: http://a/version: 2\n%prep\n%changelog\n* a\n%changelog",
+            "Version:\nName: a\n%files\n",
+            "%descriptions: x\nVersion: 3",
+        ];
+        for spec in specs {
+            let whole = if spec.ends_with('\n') { spec.to_owned() } else { format!("{spec}\n") };
+            let version = with_version(&whole, "9.1^2.gitabc");
+            let entry = "* entry\n- change \\n %%{x}\n\n";
+            let wanted = match version.find("%changelog\n") {
+                Some(at) => format!("{}{entry}{}", &version[..at + 11], &version[at + 11..]),
+                None => format!("{version}\n%changelog\n{entry}"),
+            };
+            assert_eq!(stamped(spec), wanted, "{spec}");
+        }
+    }
 }

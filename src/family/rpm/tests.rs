@@ -28,7 +28,7 @@ fn read(spec: &str) -> Result<RpmSource, RpmSourceError> {
 }
 
 fn read_of(component: &Component, texts: BTreeMap<String, String>) -> Result<RpmSource, RpmSourceError> {
-    let places = Places { texts: &texts, beside: &FilesBeside::new(), upstream: None };
+    let places = Places { texts: &texts, beside: &FilesBeside::new(), upstream: None, stamped: None };
     source(component, (&rpm(), &macros(&rpm(), &amd64())), places, &Specs::default())
 }
 
@@ -87,7 +87,7 @@ fn scripts_are_told_everything_by_environment_and_files() {
     let file = |text: &str| FileBeside { bytes: text.as_bytes().to_vec(), executable: false };
     let beside = [("fix.patch", file("+")), ("b", file("1"))];
     let beside = beside.map(|(name, file)| (format!("recipes/tool/{name}"), file)).into();
-    let laid = Laid { beside: &beside, trees: &[] };
+    let laid = Laid { beside: &beside, trees: &[], stamped: None };
     let Action::SourcePackage { script: Some(script) } =
         source_package(&component, &distro(), &rpm(), &source, &laid, "M")
     else {

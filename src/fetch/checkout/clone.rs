@@ -164,6 +164,12 @@ impl Clones<'_> {
         Err(read(System::Git, &clone.url, &ran.said).unwrap_or_else(|| clone.damaged(&ran.said)))
     }
 
+    /// Fetches all tags that the repository has now, into a clone with its history.
+    pub(super) fn fetch_tags(&self, clone: &Bare) -> Result<(), CheckoutError> {
+        let _lock = self.lock(&clone.folder)?;
+        self.trying(&clone.url, &mut || self.fetch(clone, &["+refs/tags/*:refs/tags/*"], false))
+    }
+
     pub(super) fn place(&self, system: System, url: &RemoteUrl) -> HostPath {
         let id = Digest::of(url.as_str().as_bytes()).to_string();
         self.folder.join(system.as_str()).join(&id[..32])

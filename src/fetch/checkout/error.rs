@@ -5,7 +5,7 @@ use std::io;
 use crate::address::redact;
 use crate::diag::{Cause, Caused};
 use crate::path::HostPath;
-use crate::remote::{RemoteUrl, System};
+use crate::remote::{NoVersion, RemoteUrl, System};
 
 /// Why a commit of a repository elsewhere cannot be had. No text of it holds credentials.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -55,6 +55,25 @@ pub enum CheckoutError {
         said: String,
         /// A command that should work.
         way: &'static str,
+    },
+    /// Tags that are to say versions and do not.
+    #[error("none of the {count} tags of `{url}` that `{rule}` means says a version")]
+    #[diagnostic(
+        code(opb::fetch::no_versions),
+        help(
+            "let the pattern leave them out, or say what stands for what no version has, as in `from_tags(\"v*\", #{{ replace: #{{ \"_\": \".\" }} }})`"
+        )
+    )]
+    NoVersions {
+        /// The repository.
+        url: String,
+        /// Which tags are meant, as a recipe says it.
+        rule: String,
+        /// How many.
+        count: usize,
+        /// What is wrong with the first of them.
+        #[source]
+        source: NoVersion,
     },
     /// Nothing is there.
     #[error("there is no repository at `{url}`: {said}")]
@@ -224,6 +243,7 @@ impl Caused for CheckoutError {
     fn fault(&self) -> Cause {
         match self {
             Self::NoReference { .. }
+            | Self::NoVersions { .. }
             | Self::NoBranch { .. }
             | Self::TooLarge { .. }
             | Self::Hostile { .. }

@@ -104,7 +104,7 @@ impl Clones<'_> {
     }
 
     /// The clone of a repository, with `commit` in it, or with all that the repository has now.
-    fn hg_clone(&self, url: &RemoteUrl, commit: Option<&str>) -> Result<Bare, CheckoutError> {
+    pub(super) fn hg_clone(&self, url: &RemoteUrl, commit: Option<&str>) -> Result<Bare, CheckoutError> {
         match self.hg_filled(url, commit) {
             Err(CheckoutError::Damaged { .. }) => {
                 self.discard(System::Hg, url)?;
@@ -155,7 +155,7 @@ impl Clones<'_> {
     }
 
     /// Asks a clone something, which never reaches beyond it.
-    fn hg_in(&self, clone: &Bare, arguments: &[&str]) -> Result<Ran, CheckoutError> {
+    pub(super) fn hg_in(&self, clone: &Bare, arguments: &[&str]) -> Result<Ran, CheckoutError> {
         let mut command = narrowed();
         command.arg("--repository").arg(clone.folder.as_path()).args(arguments);
         let ran = process::run(self, &mut command, None)?;

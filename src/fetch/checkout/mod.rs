@@ -4,6 +4,7 @@
 //! refs          what branches and tags a repository has now, and which of them is meant
 //! clone         a bare clone for each address, below a folder that may be lost: fetched into, made anew where damaged
 //! history       when a commit was made, and which tag it has come from
+//! releases      what a version is made of that comes from tags; changes: what commits say, as lines of a changelog
 //! files         what files a commit has, those of its submodules among them; nothing that leads out of it
 //! hg            the same of Mercurial's repositories, whose files are written out
 //! process       one run of git or hg, watched, with what it may do narrowed; error: why it failed
@@ -12,6 +13,7 @@
 //! git and hg themselves talk to servers, with the host's helpers, proxies and certificates. They never ask anybody, run no
 //! hook of a repository's, and use no transport but that of the address. Knows nothing of recipes, the store and pins.
 
+mod changes;
 mod clone;
 mod error;
 mod files;
@@ -21,6 +23,9 @@ mod hg_tests;
 mod history;
 mod process;
 mod refs;
+mod releases;
+#[cfg(test)]
+mod releases_tests;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +37,7 @@ pub use files::{FileKind, Files, check_tree};
 pub use history::History;
 pub(super) use process::local;
 pub use refs::Tip;
+pub use releases::{Releases, newest_release};
 
 use crate::path::HostPath;
 use crate::remote::RemoteUrl;

@@ -86,7 +86,7 @@ impl Space {
 
     fn checkout(&self, repository: &str) -> Checkout {
         let url = self.url(repository);
-        Checkout { system: System::Git, url, follow: Follow::Default, submodules: false, folder: None }
+        Checkout { system: System::Git, url, follow: Follow::Default, submodules: false, folder: None, versions: None }
     }
 
     /// What files a commit has: of each its kind and content.

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::update::UpdateError;
+use super::releases::carry;
 use crate::diag::Failure;
 use crate::eval::weave::Asked;
 use crate::exec::{Checkouts, NodeError};
 use crate::family::deb::slim;
-use crate::fetch::{CheckoutError, History, Tip};
+use crate::fetch::{CheckoutError, History, Tip, newest_release};
 use crate::lock::{CheckoutPin, NearestTag};
 use crate::name::ComponentName;
 use crate::path::TreePath;
@@ -50,6 +51,10 @@ pub(in crate::ops) struct Pinning<'a> {
     pub moved_tags: bool,
     /// Which commit is meant where a recipe names none.
     pub rule: SourceRule,
+    /// The pins of before that are the lock's own: one that follows another lock has no history of its own.
+    pub own: &'a BTreeMap<Checkout, CheckoutPin>,
+    /// Whether versions that come from tags may go down.
+    pub lower_versions: bool,
 }
 
 impl Pinning<'_> {
@@ -61,11 +66,15 @@ impl Pinning<'_> {
         failed: &mut Vec<(String, Failure)>,
         notices: &mut Vec<String>,
     ) {
+        carry(pins, wanted);
         pins.retain(|checkout, _| wanted.contains_key(checkout));
         // Whoever follows the same has the same commit, whatever folder it takes.
         let mut groups: BTreeMap<_, Vec<&Checkout>> = BTreeMap::new();
         for checkout in wanted.keys() {
-            groups.entry((checkout.system, &checkout.url, &checkout.follow)).or_default().push(checkout);
+            let meant = self.meant(checkout);
+            // Which of its tags is the newest release, only the recipe says.
+            let versions = checkout.versions.as_ref().filter(|_| meant != *checkout);
+            groups.entry((checkout.system, &checkout.url, meant.follow, versions)).or_default().push(checkout);
         }
         let stays = |group: &Vec<&Checkout>| {
             let moves = group.iter().any(|checkout| (self.again)(&wanted[*checkout].1));
@@ -80,19 +89,26 @@ impl Pinning<'_> {
             })
             .collect();
         let unknown = groups.iter().filter(|(_, known)| known.is_none());
-        let asked: Vec<(&Checkout, Checkout)> = unknown.map(|(group, _)| (group[0], self.meant(group[0]))).collect();
-        let mut tips = tips(self.checkouts, &asked);
+        let asked: Vec<&Checkout> = unknown.map(|(group, _)| group[0]).collect();
+        let mut tips = tips(self.checkouts, &asked, self.rule);
         for (group, known) in groups {
+            let mut asked = None;
             let state = match (known, tips.remove(group[0])) {
                 (Some(pin), _) => Ok(pin),
-                (None, Some(tip)) => tip.and_then(|tip| self.now(&group, tip, pins, notices)),
+                (None, Some(tip)) => tip.and_then(|tip| {
+                    asked = Some(tip.clone());
+                    self.now(&group, tip, pins, notices)
+                }),
                 (None, None) => continue,
             };
             let state = match state {
                 Ok(state) => state,
                 // What has no release is left out by whoever builds releases alone.
                 Err(failure) if self.meant(group[0]) != *group[0] && is_missing(&failure) => {
-                    notices.push(format!("`{}` has no tag, so no release of it is pinned", group[0]));
+                    let meant =
+                        group[0].versions.as_ref().map(|versions| format!(" that `{}` means", versions.pattern()));
+                    let meant = meant.unwrap_or_default();
+                    notices.push(format!("`{}` has no tag{meant}, so no release of it is pinned", group[0]));
                     group.iter().for_each(|checkout| drop(pins.remove(*checkout)));
                     continue;
                 }
@@ -102,7 +118,14 @@ impl Pinning<'_> {
                 }
             };
             for checkout in group {
-                match self.filled(checkout, &state, pins.get(checkout), &wanted[checkout].0) {
+                let known = pins.get(checkout);
+                let made = self.filled(checkout, &state, known, &wanted[checkout].0).and_then(|pin| {
+                    let release = self.release(checkout, (&pin, known), asked.as_ref(), notices)?;
+                    let pin = CheckoutPin { release, ..pin };
+                    self.goes_up(checkout, &pin, &|other| !wanted.contains_key(other))?;
+                    Ok(pin)
+                });
+                match made {
                     Ok(pin) => drop(pins.insert(checkout.clone(), pin)),
                     Err(failure) => failed.push((checkout.to_string(), failure)),
                 }
@@ -141,13 +164,12 @@ impl Pinning<'_> {
         let nearest = nearest.map(|(name, distance)| NearestTag { name, distance });
         let (texts, without) = (BTreeMap::new(), BTreeSet::new());
         let tree = Tree::default().digest();
-        Ok(CheckoutPin { commit: tip.commit, found: tip.found, time, nearest, tree, texts, without })
+        let (commit, found, release) = (tip.commit, tip.found, None);
+        Ok(CheckoutPin { commit, found, time, nearest, release, tree, texts, without })
     }
 
-    /// A checkout with what it means here.
     fn meant(&self, checkout: &Checkout) -> Checkout {
-        let release = if self.rule == SourceRule::Releases { checkout.at_release() } else { None };
-        release.unwrap_or_else(|| checkout.clone())
+        meant(checkout, self.rule)
     }
 
     /// A tag that was pinned means what it meant, or people have said that it may not.
@@ -227,15 +249,22 @@ fn is_missing(failure: &Failure) -> bool {
     matches!(failure.report.downcast_ref::<CheckoutError>(), Some(CheckoutError::NoReference { .. }))
 }
 
-/// The commits that these mean now, by what they are called; beside each what it means. Each repository answers in its own time, so several are asked at once.
+/// A checkout with what it means by `rule`.
+fn meant(checkout: &Checkout, rule: SourceRule) -> Checkout {
+    let release = if rule == SourceRule::Releases { checkout.at_release() } else { None };
+    release.unwrap_or_else(|| checkout.clone())
+}
+
+/// The commits that these mean now. Each repository answers in its own time, so several are asked at once.
 fn tips<'c>(
     checkouts: &Checkouts<'_>,
-    asked: &[(&'c Checkout, Checkout)],
+    asked: &[&'c Checkout],
+    rule: SourceRule,
 ) -> BTreeMap<&'c Checkout, Result<Tip, Failure>> {
     let (next, tips) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || {
-        while let Some((checkout, meant)) = asked.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let tip = checkouts.tip(meant);
+        while let Some(checkout) = asked.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let tip = tip(checkouts, checkout, rule);
             tips.lock().unwrap_or_else(PoisonError::into_inner).insert(*checkout, tip);
         }
     };
@@ -246,6 +275,14 @@ fn tips<'c>(
         work();
     });
     tips.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The commit that a checkout means: of releases whose versions come from tags, the one with the newest version.
+fn tip(checkouts: &Checkouts<'_>, checkout: &Checkout, rule: SourceRule) -> Result<Tip, Failure> {
+    let meant = meant(checkout, rule);
+    let tip = checkouts.tip(&meant)?;
+    let Some(versions) = checkout.versions.as_ref().filter(|_| meant != *checkout) else { return Ok(tip) };
+    Ok(newest_release(&checkout.url, versions, &tip)?.unwrap_or(tip))
 }
 
 /// The file that `path` leads to: digest and size. Links lead where they lead in the source.
@@ -280,7 +317,7 @@ fn file_at(tree: &Tree, path: &str) -> Option<(crate::digest::Digest, u64)> {
 }
 
 /// The beginning of a commit's id, for people.
-fn short(commit: &str) -> &str {
+pub(super) fn short(commit: &str) -> &str {
     &commit[..commit.len().min(12)]
 }
 
@@ -332,6 +369,7 @@ mod tests {
             found: None,
             time: 0,
             nearest: None,
+            release: None,
             tree: Digest::of(b""),
             texts: BTreeMap::new(),
             without: BTreeSet::new(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::checkouts;
 use crate::digest::Sha256;
+use crate::family::stamped::Stamped;
 use crate::lock::Lock;
 
 /// A pin that moves.
@@ -45,7 +46,13 @@ pub(in crate::ops) fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
             }
         }
         for (checkout, pin) in &lock.checkout {
-            facts.insert(checkout.to_string(), (checkouts::shown(pin), format!("{} {}", pin.commit, pin.tree)));
+            let (mut shown, mut identity) = (checkouts::shown(pin), format!("{} {}", pin.commit, pin.tree));
+            if let Some(stamped) = Stamped::of(checkout, pin) {
+                let version = stamped.version.deb(false);
+                (shown, identity) =
+                    (format!("{version} ({})", checkouts::short(&pin.commit)), format!("{version} {identity}"));
+            }
+            facts.insert(checkout.to_string(), (shown, identity));
         }
         facts
     };

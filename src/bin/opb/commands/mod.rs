@@ -112,7 +112,10 @@ fn evaluated(global: &Global, project: Project) -> Result<ManuallyDrop<Session>,
         }
     })?;
     output::warnings(global, std::mem::take(&mut session.warnings));
-    output::asides(global, &session.notices);
+    let told = session.notices.iter().cloned();
+    let (missed, others): (Vec<String>, Vec<String>) = told.partition(|notice| opb::eval::weave::is_missed(notice));
+    output::notices(global, &missed);
+    output::asides(global, &others);
     Ok(ManuallyDrop::new(session))
 }
 

@@ -33,13 +33,16 @@ pub struct Update {
     /// Take tags that mean other commits than they did when they were pinned.
     #[arg(long)]
     allow_moved_tags: bool,
+    /// Take sources whose versions come from tags although these are lower than what is pinned.
+    #[arg(long)]
+    allow_lower_versions: bool,
 }
 
 pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     let project = global.place().open()?;
     let evaluated = opb::ops::watch::evaluate(&ProjectFiles(project.root()))?;
-    let moved_tags = args.allow_moved_tags;
-    let selection = Selection { moved_tags, ..selection(&args.what, &evaluated)? };
+    let (moved_tags, lower_versions) = (args.allow_moved_tags, args.allow_lower_versions);
+    let selection = Selection { moved_tags, lower_versions, ..selection(&args.what, &evaluated)? };
     let store = Store::open(&project.store_path(global.store.as_deref()))?;
     let means = means(global)?;
     let archives = Archives::new(&store, &project.settings.mirrors, means.offline, means.stop, host_apt);

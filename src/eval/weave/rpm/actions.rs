@@ -34,7 +34,7 @@ impl Actions {
             let source = (one.source, is_renamed);
             rpm::build(one.component, (scene.distro, scene.rpm), source, part, maintainer)
         };
-        let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees };
+        let laid = Laid { beside: &scene.project.beside, trees: &member.laid.trees, stamped: None };
         let source_package = tools(scene, member).filter(|_| member.stage_of.is_none()).map(|(_, first, of_first)| {
             Ready::new(rpm::source_package(first, scene.distro, scene.rpm, of_first, &laid, maintainer))
         });

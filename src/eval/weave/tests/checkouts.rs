@@ -18,7 +18,7 @@ fn texts() -> BTreeMap<String, String> {
 fn checkout(folder: Option<&str>) -> Checkout {
     let url = RemoteUrl::new(System::Git, "tool").expect("a name");
     let folder = folder.map(str::to_owned);
-    Checkout { system: System::Git, url, follow: Follow::Default, submodules: false, folder }
+    Checkout { system: System::Git, url, follow: Follow::Default, submodules: false, folder, versions: None }
 }
 
 /// What a recipe comes to with these checkouts pinned; a folder `tool` is there too.
@@ -35,6 +35,7 @@ fn woven_with(recipe: &str, pins: &[Checkout]) -> Result<Graph, Vec<String>> {
         found: Some("refs/heads/main".to_owned()),
         time: 0,
         nearest: None,
+        release: None,
         tree,
         texts: texts(),
         without: BTreeSet::new(),

@@ -6,7 +6,7 @@ use clap::Args;
 use opb::diag::{Cause, Failure};
 use opb::name::{ChannelName, DistroName};
 use opb::ops::promote::{self, Again, Promotion};
-use opb::ops::publish::{self, HeldBack, Publication};
+use opb::ops::publish::{self, HeldBack, LowerVersions, Publication};
 use opb::ops::session::Session;
 use opb::ops::{channel, key};
 use opb::publish::Published;
@@ -20,12 +20,16 @@ use crate::{exit, output};
 
 /// Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed.
 ///
-/// A distro whose content is not built, or not whole, keeps its last good state; that is said, and the exit code is 4.
+/// A distro whose content is not built, not whole, or in lower versions than before keeps its last good state; that is said,
+/// and the exit code is 4.
 #[derive(Debug, Args)]
 pub struct Publish {
     /// The channel [default: that of --channel, or `nightly`].
     #[arg(add = crate::complete::channels())]
     channel: Option<ChannelName>,
+    /// Publish packages in lower versions than the channel has: machines that have those keep them.
+    #[arg(long)]
+    allow_lower_versions: bool,
 }
 
 /// Publish in a channel what another has published: the same packages, without building.
@@ -63,7 +67,8 @@ pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
     let store = open_store(global, &session)?;
     channel::settings(&session, channel)?;
     let signer = key::signers(&session.project.settings.key_of(channel))?;
-    let publication = publish::publish(&session, &store, channel, &signer)?;
+    let lower = if args.allow_lower_versions { LowerVersions::Published } else { LowerVersions::HeldBack };
+    let publication = publish::publish_with(&session, &store, channel, &signer, lower)?;
     let held = show_publication(global, channel, &publication);
     let pushed = push(global, &session, &store, channel)?;
     Ok(if held { exit::code(Cause::Build) } else { pushed })
@@ -159,6 +164,9 @@ pub(in crate::commands) fn reason(why: &HeldBack) -> String {
     match why {
         HeldBack::NotBuilt { node } => format!("`{node}` is not built"),
         HeldBack::Skipped => "exceptions skip all of it".to_owned(),
+        HeldBack::Lower { lower } => {
+            format!("{} would go down to a lower version", opb::report::count(lower.len(), "package"))
+        }
         HeldBack::Open { closure, .. } => {
             let broken = closure.broken.len();
             let incoherent = closure.incoherent.len();
@@ -185,7 +193,16 @@ fn are(packages: usize) -> String {
 
 /// The packages that it is about, in lines; what changed of them since the last good state.
 pub(in crate::commands) fn details(why: &HeldBack) -> String {
-    let HeldBack::Open { closure, since } = why else { return String::new() };
+    let (closure, since) = match why {
+        HeldBack::Open { closure, since } => (closure, since),
+        HeldBack::Lower { lower } => {
+            let rows = opb::report::channel::rows(lower);
+            return format!(
+                "{rows}machines keep what they have: raise the epoch of the source, or publish with `--allow-lower-versions`\n"
+            );
+        }
+        HeldBack::NotBuilt { .. } | HeldBack::Skipped => return String::new(),
+    };
     let mut text = told_broken(&closure.broken);
     text.push_str(&told_incoherent(&closure.incoherent));
     if !since.is_empty() {
