@@ -45,11 +45,16 @@ pub enum MemberError {
     },
 }
 
-/// A member: its name without `./` at the front and `/` at the end, whether it is a plain file, and its content.
+/// A member: its name without `./` at the front and `/` at the end, what it is, and its content.
 pub(super) struct Member<'a> {
     pub name: &'a [u8],
     pub is_file: bool,
     pub is_folder: bool,
+    pub kind: EntryType,
+    /// Where a link leads; empty of what is none.
+    pub target: &'a [u8],
+    /// Its permission bits.
+    pub mode: u32,
     pub content: &'a mut dyn Read,
 }
 
@@ -75,7 +80,7 @@ fn walk<E: From<MemberError>>(
     each: &mut impl FnMut(Member<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut archive = tar::Archive::new(from);
-    let mut long_name: Option<Vec<u8>> = None;
+    let (mut long_name, mut long_target): (Option<Vec<u8>>, Option<Vec<u8>>) = (None, None);
     let mut count = 0;
     for entry in archive.entries().map_err(MemberError::Damaged)?.raw(true) {
         let mut entry = entry.map_err(MemberError::Damaged)?;
@@ -87,10 +92,10 @@ fn walk<E: From<MemberError>>(
         let kind = entry.header().entry_type();
         let odd = || MemberError::Kind { name: String::from_utf8_lossy(&own_name).chars().take(80).collect() };
         match kind {
-            EntryType::GNULongName => {
+            EntryType::GNULongName | EntryType::GNULongLink => {
                 let mut name = header(&mut entry, &odd)?;
                 name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
-                long_name = Some(name);
+                *(if kind.is_gnu_longname() { &mut long_name } else { &mut long_target }) = Some(name);
             }
             EntryType::XHeader => {
                 let text = header(&mut entry, &odd)?;
@@ -99,8 +104,9 @@ fn walk<E: From<MemberError>>(
                     return Err(odd().into());
                 }
                 long_name = pax_value(&text, b"path").or(long_name);
+                long_target = pax_value(&text, b"linkpath").or(long_target);
             }
-            EntryType::GNULongLink | EntryType::XGlobalHeader => {
+            EntryType::XGlobalHeader => {
                 header(&mut entry, &odd)?;
             }
             EntryType::GNUSparse => return Err(odd().into()),
@@ -112,7 +118,11 @@ fn walk<E: From<MemberError>>(
                 }
                 let name = name.strip_suffix(b"/").unwrap_or(name);
                 let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous);
-                each(Member { name, is_file, is_folder: kind.is_dir(), content: &mut entry })?;
+                let target =
+                    long_target.take().or_else(|| entry.header().link_name_bytes().map(|name| name.into_owned()));
+                let (target, mode) = (target.unwrap_or_default(), entry.header().mode().unwrap_or(0));
+                let is_folder = kind.is_dir();
+                each(Member { name, is_file, is_folder, kind, target: &target, mode, content: &mut entry })?;
             }
         }
     }

@@ -19,4 +19,5 @@ pub mod rpm_version;
 pub mod source;
 pub mod sources;
 pub mod spec;
+pub mod unpack;
 pub mod version;

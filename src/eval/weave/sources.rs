@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Project, Work};
-use super::checkouts;
 use super::laid::{Layer, layers};
 use super::source_distro;
+use super::{archives, checkouts};
 use crate::component::{BuildSpec, Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::drv::Action;
@@ -57,7 +57,7 @@ pub type Looked = BTreeMap<String, Result<LocalSource, LocalError>>;
 pub(in super::super) struct Sources<'a> {
     looked: Looked,
     beside: &'a FilesBeside,
-    lock: &'a Lock,
+    pub(super) lock: &'a Lock,
     local: BTreeMap<Place, Result<(Source<'a>, Digest), LocalError>>,
     pinned: BTreeMap<&'a DistroName, BTreeMap<&'a PackageName, Source<'a>>>,
     /// Whose source packages distros of RPM packages take.
@@ -104,11 +104,11 @@ impl<'a> Sources<'a> {
         }
         asked.retain(|folder, _| !checkouts::is_key(folder));
         let mut looked = if asked.is_empty() { Looked::new() } else { look_at(&asked) };
-        let all = work.values().flatten().flat_map(|work| {
-            let component: &Component = &work.component;
-            component.checkouts().map(|checkout| (checkout, &component.name))
-        });
-        looked.extend(checkouts::looked_up(all, lock));
+        let all = || work.values().flatten().map(|work| -> &Component { &work.component });
+        let commits = all().flat_map(|component| component.checkouts().map(|checkout| (checkout, &component.name)));
+        looked.extend(checkouts::looked_up(commits, lock));
+        let files = all().flat_map(|component| component.archives().map(|archive| (archive, &component.name)));
+        looked.extend(archives::looked_up(files, lock));
         let beside = &project.beside;
         let local = places.into_iter().map(|place| {
             let read = local(&looked, beside, &place);
@@ -231,7 +231,7 @@ impl<'a> Sources<'a> {
                 let pinned = pins.and_then(|pins| pins.get(name));
                 Ok((pinned.ok_or_else(|| unpinned(distro, name, &component.name))?, None))
             }
-            SourceSpec::Path { .. } | SourceSpec::Checkout(_) => {
+            SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_) => {
                 let place = place_of(component).ok_or_else(|| not_looked_at(component.name.as_str()))?;
                 let found = self.local.get(&place).ok_or_else(|| LocalError {
                     message: format!("{} was not asked for its `{}`", checkouts::shown(&place.folder), place.debian),
@@ -277,6 +277,7 @@ pub(super) fn key_of(source: &SourceSpec) -> Option<String> {
     match source {
         SourceSpec::Path { folder } => Some(folder_of(folder.as_ref())),
         SourceSpec::Checkout(checkout) => Some(checkouts::key(checkout)),
+        SourceSpec::Archive(archive) => Some(archives::key(archive)),
         SourceSpec::Dsc { .. } => None,
     }
 }
@@ -288,6 +289,7 @@ pub(super) fn key_of(source: &SourceSpec) -> Option<String> {
 pub(super) fn origin(source: &SourceSpec, lock: &Lock, component: &ComponentName) -> Result<Origin, LocalError> {
     match source {
         SourceSpec::Checkout(checkout) => checkouts::origin(checkout, lock, component),
+        SourceSpec::Archive(archive) => archives::origin(archive, lock, component),
         source => Ok(Origin::Folder(key_of(source).unwrap_or_default())),
     }
 }

@@ -10,11 +10,13 @@ use crate::distro::Distro;
 use crate::drv::{Action, Script, SharedText, action_digest};
 use crate::family::laid::{self, Laid};
 use crate::lock::SourceFacts;
+use crate::remote::archive::{Archive, ArchiveKind, Packing};
 
 const COPY: &str = include_str!("source/copy.sh");
 const UNPACK: &str = include_str!("source/unpack.sh");
 const PACKAGING: &str = include_str!("source/packaging.sh");
 const UPSTREAM: &str = include_str!("source/upstream.sh");
+const PRISTINE: &str = include_str!("source/pristine.sh");
 const AS_PATCH: &str = include_str!("source/as-patch.sh");
 const ENTRY: &str = include_str!("source/entry.sh");
 const PACK: &str = include_str!("source/pack.sh");
@@ -50,13 +52,24 @@ pub fn source_package(
         let stamps: String = component.stamp.iter().map(|path| format!("{path}\n")).collect();
         files.insert("stamps".to_owned(), stamps.into_bytes());
     }
-    let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, text(component, is_own), BTreeMap::new());
+    let (sandbox_contract, text, env_with_probes) =
+        (SANDBOX_CONTRACT, text(component, is_own, laid.has_upstream()), BTreeMap::new());
     let mut script = Script { sandbox_contract, text, env, env_with_probes, files, network: false };
     if !is_own {
         let version = changed_version(&script, laid.trees, distro, facts);
         script.env.insert("OPB_VERSION".into(), version.into());
     }
     Action::SourcePackage { script: Some(script) }
+}
+
+/// Whether the archive of upstream that a component is made of can be the one of its source package, byte for byte: all of it is
+/// the source, nothing is added to it, and dpkg-source reads such archives.
+pub fn takes_upstream(component: &Component, archive: &Archive, packing: Packing) -> bool {
+    archive.kind == ArchiveKind::Archive
+        && archive.is_whole()
+        && component.sources.is_empty()
+        && component.stamp.is_empty()
+        && matches!(packing, Packing::TarGz | Packing::TarBz2 | Packing::TarXz)
 }
 
 /// The folder of the source whose packaging is taken in place of its `debian/`.
@@ -68,9 +81,10 @@ fn packaging(component: &Component) -> Option<String> {
 }
 
 /// Only the steps that the component needs: another way to apply patches does not make other packages of what has none.
-fn text(component: &Component, is_own: bool) -> SharedText {
+fn text(component: &Component, is_own: bool, is_pristine: bool) -> SharedText {
     let changes = !component.patches.is_empty() || !component.files.is_empty() || !is_own;
     let [packages, sources] = laid::source_steps(component);
+    let upstream = if is_pristine { PRISTINE } else { UPSTREAM };
     let steps = [
         (is_own, COPY),
         (!is_own, UNPACK),
@@ -79,12 +93,12 @@ fn text(component: &Component, is_own: bool) -> SharedText {
         (packaging(component).is_some(), PACKAGING),
         (is_own, laid::STAMP),
         // The upstream archive is made before anything is laid in from beside the recipe: that is packaging.
-        (is_own && changes, UPSTREAM),
+        (is_own && changes, upstream),
         (!component.files.is_empty(), laid::LAY_FILES),
         (changes, AS_PATCH),
         (!component.patches.is_empty(), laid::APPLY_PATCHES),
         (true, ENTRY),
-        (is_own && !changes, UPSTREAM),
+        (is_own && !changes, upstream),
         (true, PACK),
     ];
     let text: String = steps.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, step)| step).collect();

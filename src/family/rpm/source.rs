@@ -12,6 +12,7 @@ use crate::distro::Rpm;
 use crate::name::Arch;
 use crate::package::rpm_version::Evr;
 use crate::package::spec::{Macros, Readings, Spec, SpecError, with_version};
+use crate::remote::archive::{Archive, ArchiveKind, Packing};
 
 /// A source's spec, read for one arch of one distro under the switches of one recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +182,8 @@ impl RpmSource {
     /// When it was made, in seconds since 1970: as the newest entry of a changelog says, the spec's or the source
     /// package's; `None` where there is none.
     pub fn date(&self) -> Option<i64> {
-        self.spec.date.max(self.upstream.as_ref().map(|upstream| upstream.date))
+        let package = self.upstream.as_ref().and_then(|upstream| upstream.package.as_ref());
+        self.spec.date.max(package.map(|package| package.date))
     }
 
     /// File names of further sources and of patches, which stand beside the spec or in the source's root.
@@ -231,8 +233,8 @@ pub fn source(
     specs: &Specs,
 ) -> Result<RpmSource, RpmSourceError> {
     let Chosen { file, text, is_beside } = choose(component, places)?;
-    let text = match places.upstream {
-        Some(upstream) => Cow::Owned(with_version(text, &upstream.version)),
+    let text = match places.upstream.and_then(|upstream| upstream.package.as_ref()) {
+        Some(package) => Cow::Owned(with_version(text, &package.version)),
         None => Cow::Borrowed(text),
     };
     let shown = if is_beside { format!("{}/{file}", component.folder) } else { file.clone() };
@@ -251,7 +253,7 @@ pub fn source(
     if version.contains('^') && !distro.caret {
         return Err(RpmSourceError::Caret { file: shown, version: version.clone() });
     }
-    if let Some(upstream) = &source.upstream {
+    if let Some(upstream) = source.upstream.as_ref().filter(|upstream| upstream.package.is_some()) {
         check_files(component, (&source, upstream), places.beside, &shown)?;
     }
     Ok(source)
@@ -283,6 +285,12 @@ fn check_files(
             folder: component.folder.clone(),
         }),
     }
+}
+
+/// Whether the archive of upstream that a component is made of can be the one of its source package, byte for byte: all of it is
+/// the source, and the recipe does not change it.
+pub fn takes_upstream(component: &Component, archive: &Archive, _: Packing) -> bool {
+    archive.kind == ArchiveKind::Archive && archive.folder.is_none() && !changes(component)
 }
 
 /// Whether the recipe changes the source before its source package is made.

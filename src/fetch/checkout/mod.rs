@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use error::CheckoutError;
-pub use files::{FileKind, Files, check_tree};
+pub use files::{FileKind, Files, check_tree, leading_out};
 pub use history::History;
 pub(super) use process::local;
 pub use refs::Tip;

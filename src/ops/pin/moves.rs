@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::checkouts;
+use super::{archives, checkouts};
 use crate::digest::Sha256;
 use crate::lock::Lock;
 
@@ -46,6 +46,10 @@ pub(in crate::ops) fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
         }
         for (checkout, pin) in &lock.checkout {
             facts.insert(checkout.to_string(), (checkouts::shown(pin), format!("{} {}", pin.commit, pin.tree)));
+        }
+        for (archive, pin) in &lock.archive {
+            let files = (&pin.file.sha256, pin.signature.as_ref().map(|file| file.sha256));
+            facts.insert(archive.to_string(), (archives::shown(pin), format!("{files:?} {}", pin.tree)));
         }
         facts
     };
