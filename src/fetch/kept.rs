@@ -100,3 +100,6 @@ fn pause(time: Duration, access: &Access<'_>) -> Result<(), FetchError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

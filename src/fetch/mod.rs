@@ -40,7 +40,7 @@ mod sources;
 mod tests;
 
 pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources, release_facts};
-pub use checkout::{CheckoutError, Clones, FileKind, Files, History, Tip, check_tree, leading_out};
+pub use checkout::{CheckoutError, Clones, FileKind, Files, History, Tip, check_tree, clone_name, leading_out};
 pub use download::{Access, Came, Wanted, bases, download, download_each};
 pub use failure::FetchError;
 pub use git::{Commit, Committed, CommittedKind};
