@@ -96,6 +96,8 @@ mod since;
 mod smart_http;
 #[path = "cli/store.rs"]
 mod store;
+#[path = "cli/store_clones.rs"]
+mod store_clones;
 #[path = "cli/timings.rs"]
 mod timings;
 #[path = "cli/update.rs"]

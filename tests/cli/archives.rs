@@ -234,10 +234,7 @@ fn what_a_recipe_expects_must_be_there() {
     assert!(seen.starts_with("exit 0\n") && seen.contains("pinned "), "{seen}");
     upstream.recipe(&url, &format!("sha256: \"{}\"", pin.file.sha256));
     let seen = upstream.seen(&["update", "tool"]);
-    assert!(
-        seen.starts_with("exit 3\n") && seen.contains("is another file than expected: SHA-256 DIGEST was"),
-        "{seen}"
-    );
+    assert!(seen.starts_with("exit 3\n") && seen.contains("is another file than expected"), "{seen}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Sources in git repositories behind git's own HTTP server: with credentials that a helper knows, and through a proxy.
+//! Sources in git repositories behind git's own HTTP server: with credentials that a helper knows, and through a proxy. And by
+//! ssh, which here is a program that only looks like it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -171,4 +172,22 @@ fn a_proxy_leads_to_a_host_that_nobody_here_knows() {
     assert!(through.starts_with("exit 0\n"), "{through}");
     let asked = proxy.asked();
     assert!(asked.iter().all(|line| line.contains(" http://git.upstream.example/tool/")), "{asked:?}");
+}
+
+#[test]
+fn ssh_is_the_one_that_the_host_is_set_to() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (space, _) = served();
+    let log = space.folder.path().join("ssh.log");
+    let script = format!("#!/bin/sh\necho \"$@\" >> {}\nfor last; do :; done\nexec sh -c \"$last\"\n", log.display());
+    space.file("../home/fake-ssh", &script);
+    let program = space.folder.path().join("home/fake-ssh");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
+    space.file("../home/.gitconfig", &format!("[core]\n\tsshCommand = {}\n", program.display()));
+    let address = format!("ssh://git@git.upstream.example{}/served/tool", space.folder.path().display());
+    space.file("recipes/tool.rhai", &format!("#{{ source: git(\"{address}\") }}\n"));
+    let pinned = space.seen(&["update", "tool"]);
+    assert!(pinned.starts_with("exit 0\n"), "{pinned}");
+    let said = fs::read_to_string(log).expect("it was asked");
+    assert!(said.contains("git@git.upstream.example git-upload-pack '/"), "{said}");
 }
