@@ -326,7 +326,7 @@ fn settle(items: &mut [Item<'_>], batch: &[usize], run: &Run, access: &Access<'_
             }
             (None, _) => FetchError::Apt { address, detail: shown(&run.messages) },
         };
-        let goes_on = access.resumes && matches!(failure, FetchError::Unreachable { .. });
+        let goes_on = access.resumes && failure.away().is_some();
         if !goes_on || item.place + 1 < item.places.len() {
             helper::remove(&item.target)?;
         }

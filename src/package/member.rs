@@ -11,6 +11,9 @@ use tar::EntryType;
 /// The most bytes of a name, link target or pax header.
 const MAX_HEADER: u64 = 64 << 10;
 
+/// Keys of pax headers that sparse files have, in each of the forms that GNU tar has written.
+const SPARSE: [&[u8]; 3] = [b"GNU.sparse.major", b"GNU.sparse.map", b"GNU.sparse.size"];
+
 /// How much an archive may come to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -103,6 +106,10 @@ fn walk<E: From<MemberError>>(
                 if pax_value(&text, b"size").is_some() {
                     return Err(odd().into());
                 }
+                // Files with holes, of which only what is between them is here.
+                if SPARSE.iter().any(|key| pax_value(&text, key).is_some()) {
+                    return Err(odd().into());
+                }
                 long_name = pax_value(&text, b"path").or(long_name);
                 long_target = pax_value(&text, b"linkpath").or(long_target);
             }
@@ -112,16 +119,19 @@ fn walk<E: From<MemberError>>(
             EntryType::GNUSparse => return Err(odd().into()),
             _ => {
                 let name = long_name.take().unwrap_or(own_name);
+                let raw_name_ends = name.ends_with(b"/");
                 let mut name = name.as_slice();
                 while let Some(rest) = name.strip_prefix(b"./") {
                     name = rest;
                 }
                 let name = name.strip_suffix(b"/").unwrap_or(name);
-                let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous);
+                // Before folders had a kind of their own, their names said it.
+                let is_old_folder = kind == EntryType::Regular && raw_name_ends;
+                let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous) && !is_old_folder;
                 let target =
-                    long_target.take().or_else(|| entry.header().link_name_bytes().map(|name| name.into_owned()));
+                    long_target.take().or_else(|| entry.header().link_name_bytes().map(std::borrow::Cow::into_owned));
                 let (target, mode) = (target.unwrap_or_default(), entry.header().mode().unwrap_or(0));
-                let is_folder = kind.is_dir();
+                let is_folder = kind.is_dir() || is_old_folder;
                 each(Member { name, is_file, is_folder, kind, target: &target, mode, content: &mut entry })?;
             }
         }

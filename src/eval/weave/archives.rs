@@ -54,7 +54,7 @@ fn pin<'l>(archive: &Archive, lock: &'l Lock, component: &ComponentName) -> Resu
 
 /// What the recipes of a project ask its archives for, each with the components that it is a source of.
 pub fn asked_of_archives(project: &Project) -> BTreeMap<Archive, (Asked, Vec<ComponentName>)> {
-    asked_of(project, |component| component.archives(), key)
+    asked_of(project, Component::archives, key)
 }
 
 impl Sources<'_> {

@@ -77,7 +77,7 @@ pub(super) fn unreleased<'a>(project: &'a Project, lock: &Lock, settings: &Setti
 
 /// What the recipes of a project ask its checkouts for, each with the components that it is a source of.
 pub fn asked_of_checkouts(project: &Project) -> BTreeMap<Checkout, (Asked, Vec<ComponentName>)> {
-    asked_of(project, |component| component.checkouts(), key)
+    asked_of(project, Component::checkouts, key)
 }
 
 /// What recipes ask for of what `sources` gives of a component, each with the components that it is a source of; the answer

@@ -280,9 +280,11 @@ fn members<'a>(
             continue;
         }
         let found = sources.of(&distro.name, first).map_err(|error| ("source", error));
-        let laid = |found| {
+        let laid = |found: (&'a Source<'a>, _)| {
+            let format = &found.0.facts.format;
             let laid = laid::LaidTrees::of(sources, &distro.name, first)?;
-            Ok((found, laid.with_upstream(sources, first, takes_upstream)?))
+            let takes = |component: &_, archive: &_, packing| takes_upstream(component, archive, packing, format);
+            Ok((found, laid.with_upstream(sources, first, takes)?))
         };
         match found.and_then(laid) {
             Ok(((source, local), laid)) => {

@@ -90,17 +90,18 @@ impl<'a> Upstreams<'a> {
         Self { closed: true, ..self }
     }
 
-    /// What is at an address now: its pin, less what evaluation must know, and the tree that it was unpacked to. `now` is in
-    /// seconds since 1970: which keys and signatures are past their time depends on it.
+    /// What is at an address now: its pin, less what evaluation must know, and the tree that it was unpacked to. `here`: the digest
+    /// of the file that is known to be there; `None`: it is looked. `now` is in seconds since 1970: which keys and signatures are past
+    /// their time depends on it.
     ///
     /// # Errors
     /// Where it cannot be had, is not what the recipe expects, is not signed as it asks, or holds what no source may hold.
-    pub fn look(&self, archive: &Archive, now: u64) -> Result<(ArchivePin, Tree), Failure> {
+    pub fn look(&self, archive: &Archive, here: Option<Sha256>, now: u64) -> Result<(ArchivePin, Tree), Failure> {
         let what = archive.to_string();
-        let expected = archive.sha256.as_deref().and_then(|text| text.parse::<Sha256>().ok());
+        let expected = archive.sha256.as_deref().and_then(|text| text.parse::<Sha256>().ok()).or(here);
         let file = match self.known(expected, None)? {
             Some(known) => known,
-            None => self.fetch(&what, &[archive.url.clone()], expected, None, MAX_ARCHIVE)?,
+            None => self.fetch(&what, std::slice::from_ref(&archive.url), expected, None, MAX_ARCHIVE)?,
         };
         let packing = self.packing(archive, file.object)?;
         let signature = match &archive.signature {
@@ -131,7 +132,7 @@ impl<'a> Upstreams<'a> {
     /// # Errors
     /// Where it cannot be had, or is another one than was pinned.
     pub fn tree(&self, archive: &Archive, file: &PinnedFile, packing: Packing) -> Result<Tree, Failure> {
-        let stored = self.pinned(&archive.to_string(), &[archive.url.clone()], file)?;
+        let stored = self.pinned(&archive.to_string(), std::slice::from_ref(&archive.url), file)?;
         let tree = unpacked::unpack(self.store, (stored.object, file.size), packing, archive)?;
         self.store.put_tree(&tree)?;
         Ok(tree)
@@ -150,7 +151,7 @@ impl<'a> Upstreams<'a> {
         let mut put =
             |name: &str, digest, size| insert(&mut tree, name, Entry::File { digest, size, executable: false });
         let name = format!("{NAME}.{}", packing.as_str());
-        let stored = self.pinned(&archive.to_string(), &[archive.url.clone()], file)?;
+        let stored = self.pinned(&archive.to_string(), std::slice::from_ref(&archive.url), file)?;
         put(&name, stored.object, file.size)?;
         if let (Some(place), Some(file)) = (&archive.signature, signature) {
             let stored = self.pinned(&signature_of(archive), &self.places(archive, place)?, file)?;
@@ -261,7 +262,6 @@ impl<'a> Upstreams<'a> {
         self.store.path().join(DOWNLOADS).join(&id[..32])
     }
 
-    #[expect(clippy::disallowed_methods, reason = "apt's helper writes to paths")]
     fn take_in(&self, what: &str, kept: &Kept, most: u64) -> Result<Stored, Failure> {
         let failed = |source| UpstreamError::Read { what: what.to_owned(), source };
         let mut file = std::fs::File::open(kept.path.as_path()).map_err(failed)?;

@@ -74,7 +74,7 @@ impl Space {
             assert_ne!(failure.cause, Cause::Bug);
             crate::diag::chain(&*failure.report)
         };
-        let (pin, tree) = self.upstreams().look(archive, NOW).map_err(told)?;
+        let (pin, tree) = self.upstreams().look(archive, None, NOW).map_err(told)?;
         assert_eq!(pin.tree, tree.digest());
         let mut held = BTreeMap::new();
         for (path, entry) in tree.iter() {
@@ -201,7 +201,7 @@ fn only_a_good_signature_by_a_named_key_counts() {
     };
     assert_eq!(told(&archive("good.gpg")), "there is no file `a.tar.asc` in the project: S cannot be had");
     space.write("a.tar.asc", signed(&good, NOW - 10).as_bytes());
-    let (pin, _) = space.upstreams().look(&archive("good.gpg"), NOW).expect("good");
+    let (pin, _) = space.upstreams().look(&archive("good.gpg"), None, NOW).expect("good");
     assert_eq!(pin.signed_by, Some(good.fingerprint()));
     // What is published beside the archive is what was beside it.
     let upstream = space.store.get_tree(pin.upstream).expect("stored");
@@ -236,7 +236,7 @@ fn only_a_good_signature_by_a_named_key_counts() {
     space.root.remove_file("a.tar.asc").expect("there");
     space.write("elsewhere.bin", &pgp::ser::Serialize::to_bytes(&signature).expect("writes"));
     let place = SignaturePlace::At(ArchiveUrl::new("./elsewhere.bin").expect("an address"));
-    let (pin, _) = space.upstreams().look(&with("good.gpg", place), NOW).expect("good");
+    let (pin, _) = space.upstreams().look(&with("good.gpg", place), None, NOW).expect("good");
     let upstream = space.store.get_tree(pin.upstream).expect("stored");
     let Some(Entry::File { digest, .. }) = upstream.get(&"upstream.tar.asc".parse().expect("a path")) else {
         panic!("no signature")
@@ -245,7 +245,7 @@ fn only_a_good_signature_by_a_named_key_counts() {
     assert!(bytes.starts_with(b"-----BEGIN PGP SIGNATURE-----\n\n"));
     space.write("a.tar.sig", &bytes);
     assert!(
-        space.upstreams().look(&archive("good.gpg"), NOW).is_ok(),
+        space.upstreams().look(&archive("good.gpg"), None, NOW).is_ok(),
         "`.sig` beside it counts too, and an armored one"
     );
 }

@@ -63,13 +63,18 @@ pub fn source_package(
 }
 
 /// Whether the archive of upstream that a component is made of can be the one of its source package, byte for byte: all of it is
-/// the source, nothing is added to it, and dpkg-source reads such archives.
-pub fn takes_upstream(component: &Component, archive: &Archive, packing: Packing) -> bool {
-    archive.kind == ArchiveKind::Archive
+/// the source, nothing is added to it, and dpkg-source reads such archives in a source package of that format.
+pub fn takes_upstream(component: &Component, archive: &Archive, packing: Packing, format: &str) -> bool {
+    let is_read = match format {
+        "3.0 (quilt)" => matches!(packing, Packing::TarGz | Packing::TarBz2 | Packing::TarXz),
+        "1.0" => packing == Packing::TarGz,
+        _ => false,
+    };
+    is_read
+        && archive.kind == ArchiveKind::Archive
         && archive.is_whole()
         && component.sources.is_empty()
         && component.stamp.is_empty()
-        && matches!(packing, Packing::TarGz | Packing::TarBz2 | Packing::TarXz)
 }
 
 /// The folder of the source whose packaging is taken in place of its `debian/`.

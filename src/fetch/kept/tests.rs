@@ -229,13 +229,16 @@ fn what_breaks_off_goes_on_from_there() {
     assert_eq!(server.asked("Range: ").as_deref(), Some("bytes=200000-"));
 }
 
+/// What is other than before, and how a server shows it.
+type Change = (&'static str, fn(&mut Serves));
+
 #[test]
 fn what_is_other_by_now_begins_anew() {
     let Some(scratch) = Scratch::new("") else { return };
     let (old, new) = (content(0), content(1));
     let server = Server::new(Serves::of(&old), false);
     let url = format!("http://127.0.0.1:{}/x", server.port);
-    let changes: [(&str, fn(&mut Serves)); 3] = [
+    let changes: [Change; 3] = [
         ("a server without ranges", |serves| serves.ranges = false),
         ("a file of another date", |serves| serves.date = "Sun, 22 Nov 2026 10:00:00 GMT"),
         ("a server that joins what does not belong together", |serves| serves.believes = true),

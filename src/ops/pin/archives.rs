@@ -3,15 +3,16 @@
 //! What is released under an address stays as it is. Whether it does is looked at where nobody says its digest: each update
 //! fetches the file again, and another one is taken only where people say that it may be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::texts::{are_known, texts};
 use crate::diag::{Cause, Caused, Failure};
+use crate::digest::Sha256;
 use crate::eval::weave::Asked;
 use crate::exec::Upstreams;
 use crate::lock::ArchivePin;
 use crate::name::ComponentName;
-use crate::remote::archive::Archive;
+use crate::remote::archive::{Archive, ArchiveUrl};
 use crate::store::Store;
 use crate::tree::Tree;
 
@@ -68,16 +69,27 @@ impl Pinning<'_> {
     ) {
         let before = pins.clone();
         pins.retain(|archive, _| wanted.contains_key(archive));
-        for (archive, (asked, of)) in wanted {
+        // Whoever takes something of an address takes it of the same file.
+        let asked_again = wanted.iter().filter(|(archive, (_, of))| archive.sha256.is_none() && (self.again)(of));
+        let again: BTreeSet<&ArchiveUrl> = asked_again.map(|(archive, _)| &archive.url).collect();
+        let mut seen: BTreeMap<&ArchiveUrl, Sha256> = BTreeMap::new();
+        for (archive, (asked, _)) in wanted {
             let known = before.get(archive);
             // A digest in the recipe and the signature that was checked with it say all that there is to know.
-            let stays = archive.sha256.is_some() || !(self.again)(of);
+            let stays = archive.sha256.is_some() || !again.contains(&archive.url);
             if let Some(known) = known.filter(|known| stays && are_known(asked, &known.texts, &known.without)) {
                 pins.insert(archive.clone(), known.clone());
                 continue;
             }
-            match self.now(archive, asked, &before) {
+            let here = seen.get(&archive.url).copied();
+            // What is not asked for again is the file that is pinned.
+            let pinned = || {
+                let mut pins = before.iter().filter(|(other, _)| stays && other.url == archive.url);
+                pins.next().map(|(_, pin)| pin.file.sha256)
+            };
+            match self.now(archive, here.or_else(pinned), asked, &before) {
                 Ok(pin) => {
+                    seen.insert(&archive.url, pin.file.sha256);
                     if known.is_none() && archive.sha256.is_none() && archive.keys.is_empty() {
                         notices.push(format!(
                             "nobody vouches for `{archive}`: its SHA-256 {} is the one that was seen just now",
@@ -94,10 +106,11 @@ impl Pinning<'_> {
     fn now(
         &self,
         archive: &Archive,
+        here: Option<Sha256>,
         asked: &Asked,
         before: &BTreeMap<Archive, ArchivePin>,
     ) -> Result<ArchivePin, Failure> {
-        let (pin, tree): (ArchivePin, Tree) = self.upstreams.look(archive, self.now)?;
+        let (pin, tree): (ArchivePin, Tree) = self.upstreams.look(archive, here, self.now)?;
         let is_own = archive.url.in_project().is_some() || archive.sha256.is_some();
         let earlier = before.iter().filter(|(other, _)| (other.kind, &other.url) == (archive.kind, &archive.url));
         let mut changed = earlier.map(|(_, earlier)| &earlier.file).filter(|file| file.sha256 != pin.file.sha256);

@@ -159,11 +159,11 @@ impl Pinning<'_> {
         known: Option<&CheckoutPin>,
         asked: &Asked,
     ) -> Result<CheckoutPin, Failure> {
-        if let Some(known) = known.filter(|known| known.commit == state.commit) {
-            if are_known(asked, &known.texts, &known.without) {
-                let (found, nearest) = (state.found.clone(), state.nearest.clone());
-                return Ok(CheckoutPin { found, nearest, ..known.clone() });
-            }
+        if let Some(known) = known.filter(|known| known.commit == state.commit)
+            && are_known(asked, &known.texts, &known.without)
+        {
+            let (found, nearest) = (state.found.clone(), state.nearest.clone());
+            return Ok(CheckoutPin { found, nearest, ..known.clone() });
         }
         let tree = self.checkouts.tree(checkout, &state.commit, state.found.as_deref())?;
         let (texts, without) = texts(self.store, checkout, &tree, asked)?;

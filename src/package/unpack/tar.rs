@@ -50,7 +50,7 @@ fn entry<E: From<UnpackError>>(
     let path = path_of(member.name)?;
     let refused = |why| UnpackError::Refused { name: shown(member.name), why };
     let item = match member.kind {
-        EntryType::Directory => Item::Folder,
+        _ if member.is_folder => Item::Folder,
         EntryType::Symlink if member.target.len() as u64 > MAX_TARGET => {
             return Err(refused("a link with an overlong target").into());
         }

@@ -234,6 +234,17 @@ fn what_no_source_has_is_refused() {
 }
 
 #[test]
+fn archives_of_old_times_are_read_and_holes_are_not() {
+    let old = tar(&[(EntryType::new(0), b"a/", "", b""), (EntryType::new(0), b"a/x", "", b"x")]);
+    assert_eq!(list(&held(&old, Packing::Tar).expect("fine")), [("a", "folder"), ("a/x", "x")]);
+    let sparse =
+        tar(&[(EntryType::XHeader, b"x", "", b"22 GNU.sparse.major=1\n"), (EntryType::Regular, b"x", "", b"x")]);
+    assert_eq!(told(&sparse, Packing::Tar), "the member `x` is of a kind that is not read");
+    let sparse = tar(&[(EntryType::GNUSparse, b"x", "", b"")]);
+    assert!(held(&sparse, Packing::Tar).is_err());
+}
+
+#[test]
 fn what_unfolds_without_end_is_refused() {
     let zeros = vec![0; 80 << 20];
     let bomb = gzip(&tar(&[(EntryType::Regular, b"x", "", &zeros)]));

@@ -114,8 +114,8 @@ fn rows(from: &mut (impl Read + Seek), directory: &Directory, count: &mut Count)
         text(&mut from, number(32, 2))?;
         let (mut size, mut packed, mut start) = (number(24, 4), number(20, 4), number(42, 4));
         long_numbers(&extra, [&mut size, &mut packed, &mut start])?;
-        // Who writes modes of Unix says so; all others have none.
-        let mode = if number(5, 1) == 3 { (number(38, 4) >> 16) as u32 } else { 0 };
+        // Who writes modes of Unix says so (19: on Darwin); all others have none.
+        let mode = if [3, 19].contains(&number(5, 1)) { (number(38, 4) >> 16) as u32 } else { 0 };
         let (flags, method, crc) = (number(8, 2), number(10, 2), number(16, 4));
         count.entry()?;
         count.bytes(size)?;

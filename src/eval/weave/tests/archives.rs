@@ -33,7 +33,14 @@ fn woven_with(recipe: &str, archive: Archive, packing: Packing) -> Result<Graph,
     let project = evaluate(&files(&[("tool", recipe)])).expect("sound");
     let mut lock = lock(&["amd64"], &[]);
     let texts = [("debian/control", CONTROL), ("debian/changelog", CHANGELOG)];
-    lock.archive = BTreeMap::from([(archive, pin(packing, &texts))]);
+    let mut pin = pin(packing, &texts);
+    // A comment in the recipe says another format than the usual one.
+    for format in ["1.0", "3.0 (native)", "3.0 (quilt)"] {
+        if recipe.contains(&format!("// {format}")) || format == "3.0 (quilt)" && !pin.texts.contains_key(FORMAT) {
+            pin.texts.insert(FORMAT.to_owned(), format!("{format}\n"));
+        }
+    }
+    lock.archive = BTreeMap::from([(archive, pin)]);
     let told = |errors: RecipeErrors| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
     weave(&project, &lock, &Settings::default(), &nowhere).map(|woven| woven.graph).map_err(told)
 }
@@ -43,6 +50,8 @@ fn roles(graph: &Graph) -> Vec<String> {
     let inputs = node(graph, "source-package:tool@mirage-1").inputs();
     inputs.map(|input| input.role.to_owned()).filter(|role| role != "root").collect()
 }
+
+const FORMAT: &str = "debian/source/format";
 
 const CALL: &str = "archive(\"https://example.org/tool-2.0.tar.xz\")";
 
@@ -77,6 +86,9 @@ fn what_is_no_longer_upstreams_is_packed_anew() {
     for packing in [Packing::TarGz, Packing::TarBz2] {
         assert_eq!(packed("", archive(None), packing), ["source", "upstream"]);
     }
+    assert_eq!(packed("// 1.0\n", archive(None), Packing::TarGz), ["source", "upstream"]);
+    assert_eq!(packed("// 1.0\n", archive(None), Packing::TarXz), ["source"], "of old, only gzip is read");
+    assert_eq!(packed("// 3.0 (native)\n", archive(None), Packing::TarGz), ["source"]);
     assert_eq!(packed("stamp: [\"version\"]", archive(None), Packing::TarGz), ["source"]);
     assert_eq!(packed("", archive(Some("src")), Packing::TarGz), ["source"]);
     let both = format!("sources: #{{ docs: {CALL} }}");
