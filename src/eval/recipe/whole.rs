@@ -47,8 +47,7 @@ fn reserved() -> Complaint {
 }
 
 const SOURCES: &str = "write `dsc(\"libmd\")` for a source package of the distro, `path(\"folder\")` for a folder of the project, \
-     `git(\"https://example.org/tool.git\")` for a git repository, `archive(\"https://example.org/tool-1.0.tar.xz\")` for an \
-     archive of upstream";
+     `git(\"https://…\")` for a git repository, `archive(\"https://…\")` for an archive";
 
 pub(super) fn source(reader: &mut Reader, map: &Map) -> Option<SourceSpec> {
     let value = reader.required(map, &[], "source", "dsc(\"libmd\")")?;
