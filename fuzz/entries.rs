@@ -17,10 +17,12 @@ use opb::graph::Selector;
 use opb::lock::Lock;
 use opb::name::{Arch, ChannelName, ComponentName, DistroName, NodeName, PackageName, Target};
 use opb::package::relation::{Relations, Variables};
+use opb::package::unpack::{self, Bounds, Item, UnpackError};
 use opb::package::{
     changelog, control, deb, dsc, index, list::PackageList, rpm, rpm_version, source, sources, spec, version::Version,
 };
 use opb::path::{HostPath, TreePath};
+use opb::remote::archive::Packing;
 use opb::settings::{Settings, UserSettings};
 use opb::sign::{KeyFile, may_end_by};
 use opb::store::Realisation;
@@ -44,6 +46,24 @@ pub fn newest_source(text: &str) {
 fn chosen(data: &[u8]) -> Option<(u8, &str)> {
     let (first, rest) = data.split_first()?;
     Some((*first, std::str::from_utf8(rest).ok()?))
+}
+
+/// An archive of upstream; the first byte says how it is packed. Whatever it holds, all of its paths lie in a tree, and no more
+/// comes of it than may.
+pub fn archives(data: &[u8]) {
+    const ALL: [Packing; 7] =
+        [Packing::Tar, Packing::TarGz, Packing::TarBz2, Packing::TarXz, Packing::TarZst, Packing::Zip, Packing::Rpm];
+    let Some((which, bytes)) = data.split_first() else { return };
+    let (mut left, bounds) = (1 << 20, Bounds { bytes: 1 << 20, entries: 1_000 });
+    let each = |path: TreePath, item: Item<'_>| {
+        assert!(!path.as_bytes().iter().any(u8::is_ascii_control));
+        if let Item::File { content, .. } = item {
+            let read = std::io::copy(content, &mut std::io::sink()).map_err(unpack::damaged)?;
+            left = u64::checked_sub(left, read).expect("the bound holds");
+        }
+        Ok::<_, UnpackError>(())
+    };
+    told(unpack::unpack(std::io::Cursor::new(bytes), ALL[usize::from(*which) % ALL.len()], bounds, each));
 }
 
 /// What a cache sends; the first byte says what.

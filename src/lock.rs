@@ -3,6 +3,7 @@
 //! Evaluation never downloads: version, needs, binary packages and the date of a source are recorded here when a pin is
 //! made (`opb update`), and a source that contradicts its record is an error. The file is TOML, sorted, one fact a line.
 
+mod archive;
 mod checkout;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{Digest, Sha256};
 use crate::name::{Arch, DistroName, LockName, PackageName, RepositoryName};
 use crate::remote::Checkout;
+use crate::remote::archive::Archive;
 
+pub use archive::ArchivePin;
 pub use checkout::{CheckoutPin, NearestTag, ReleasePin};
 
 /// The version of the format that this program writes. A newer one is refused.
@@ -36,12 +39,15 @@ pub struct Lock {
     /// Pinned sources in repositories of version control.
     #[serde(default, with = "checkout::rows", skip_serializing_if = "BTreeMap::is_empty")]
     pub checkout: BTreeMap<Checkout, CheckoutPin>,
+    /// Pinned archives of upstream, and source RPMs.
+    #[serde(default, with = "archive::rows", skip_serializing_if = "BTreeMap::is_empty")]
+    pub archive: BTreeMap<Archive, ArchivePin>,
 }
 
 impl Default for Lock {
     fn default() -> Self {
         let (distro, dsc, checkout) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { version: LOCK_VERSION, name: None, distro, dsc, checkout }
+        Self { version: LOCK_VERSION, name: None, distro, dsc, checkout, archive: BTreeMap::new() }
     }
 }
 
@@ -54,17 +60,19 @@ impl Lock {
             self.dsc.entry(distro).or_default().extend(pins);
         }
         self.checkout.extend(own.checkout);
+        self.archive.extend(own.archive);
         self
     }
 
     /// With all pins of `other` that are about the distros that `is_taken`, in place of those here. Commits of repositories
-    /// are of no distro, and all of them are taken.
+    /// and archives are of no distro, and all of them are taken.
     pub fn taking(mut self, other: &Self, is_taken: impl Fn(&DistroName) -> bool) -> Self {
         let distros = other.distro.iter().filter(|(name, _)| is_taken(name));
         self.distro.extend(distros.map(|(name, pin)| (name.clone(), pin.clone())));
         let sources = other.dsc.iter().filter(|(name, _)| is_taken(name));
         self.dsc.extend(sources.map(|(name, pins)| (name.clone(), pins.clone())));
         self.checkout.extend(other.checkout.clone());
+        self.archive.extend(other.archive.clone());
         self
     }
 
@@ -86,6 +94,13 @@ impl Lock {
         self
     }
 
+    /// With the pins in `other` of these archives.
+    pub fn taking_archives(mut self, other: &Self, archives: &BTreeSet<Archive>) -> Self {
+        let pins = other.archive.iter().filter(|(archive, _)| archives.contains(*archive));
+        self.archive.extend(pins.map(|(archive, pin)| (archive.clone(), pin.clone())));
+        self
+    }
+
     /// The pins that `base` has not, or has otherwise: with them, it is this again.
     pub fn beyond(&self, base: &Self) -> Self {
         let mut own = Self { name: self.name.clone(), ..Self::default() };
@@ -104,6 +119,8 @@ impl Lock {
         let is_other = |(checkout, pin): &(&Checkout, &CheckoutPin)| base.checkout.get(*checkout) != Some(*pin);
         let pins = self.checkout.iter().filter(is_other);
         own.checkout = pins.map(|(checkout, pin)| (checkout.clone(), pin.clone())).collect();
+        let pins = self.archive.iter().filter(|(archive, pin)| base.archive.get(*archive) != Some(*pin));
+        own.archive = pins.map(|(archive, pin)| (archive.clone(), pin.clone())).collect();
         own
     }
 }

@@ -1,8 +1,10 @@
-//! Repositories of version control as recipes name them: where one is, and what of it is followed.
+//! Repositories of version control as recipes name them: where one is, and what of it is followed. `archive`: the same of
+//! archives of upstream.
 //!
 //! Addresses are checked where they are made: no user name but that of `ssh`, no password, nothing that a program could take
 //! for an option or for more than one word.
 
+pub mod archive;
 mod tags;
 #[cfg(test)]
 mod tests;

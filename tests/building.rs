@@ -8,6 +8,8 @@ mod space;
 
 #[path = "building/again.rs"]
 mod again;
+#[path = "building/archives.rs"]
+mod archives;
 #[path = "building/beginning.rs"]
 mod beginning;
 #[path = "building/bringing.rs"]

@@ -2,6 +2,8 @@
 //!
 //! No test here needs a network or a chroot. Pins are made up: evaluation, plans and messages do not look behind them.
 
+#[path = "cli/archives.rs"]
+mod archives;
 #[path = "cli/arguments.rs"]
 mod arguments;
 #[path = "cli/cache.rs"]
@@ -90,8 +92,12 @@ mod serve;
 mod shell;
 #[path = "cli/since.rs"]
 mod since;
+#[path = "cli/smart_http.rs"]
+mod smart_http;
 #[path = "cli/store.rs"]
 mod store;
+#[path = "cli/store_clones.rs"]
+mod store_clones;
 #[path = "cli/timings.rs"]
 mod timings;
 #[path = "cli/update.rs"]

@@ -70,7 +70,8 @@ fn tree() -> Tree {
 /// A fuzz target: its name, and what it does with its bytes.
 type FuzzTarget = (&'static str, fn(&[u8]));
 
-const FUZZ_TARGETS: [FuzzTarget; 11] = [
+const FUZZ_TARGETS: [FuzzTarget; 12] = [
+    ("archives", entries::archives),
     ("cache", entries::cache),
     ("debian", entries::debian),
     ("decoders", entries::decoders),

@@ -17,6 +17,7 @@ pub use text::{Piece, Probe, Text};
 use crate::name::{AreaName, ComponentName, PackageName, RepositoryName};
 use crate::path::TreePath;
 use crate::remote::Checkout;
+use crate::remote::archive::Archive;
 
 /// What a recipe comes to for one target, after its overrides.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -138,6 +139,9 @@ pub enum SourceSpec {
     /// A commit of a repository of version control.
     #[serde(untagged)]
     Checkout(Checkout),
+    /// An archive of upstream, or a source RPM.
+    #[serde(untagged)]
+    Archive(Archive),
 }
 
 impl Component {
@@ -172,7 +176,7 @@ impl Component {
     pub fn source_packages(&self) -> impl Iterator<Item = &PackageName> {
         std::iter::once(&self.source).chain(self.sources.values()).filter_map(|source| match source {
             SourceSpec::Dsc { name } => Some(name),
-            SourceSpec::Path { .. } | SourceSpec::Checkout(_) => None,
+            SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_) => None,
         })
     }
 
@@ -180,7 +184,15 @@ impl Component {
     pub fn checkouts(&self) -> impl Iterator<Item = &Checkout> {
         std::iter::once(&self.source).chain(self.sources.values()).filter_map(|source| match source {
             SourceSpec::Checkout(checkout) => Some(checkout),
-            SourceSpec::Dsc { .. } | SourceSpec::Path { .. } => None,
+            SourceSpec::Dsc { .. } | SourceSpec::Path { .. } | SourceSpec::Archive(_) => None,
+        })
+    }
+
+    /// The archives that it is made of.
+    pub fn archives(&self) -> impl Iterator<Item = &Archive> {
+        std::iter::once(&self.source).chain(self.sources.values()).filter_map(|source| match source {
+            SourceSpec::Archive(archive) => Some(archive),
+            SourceSpec::Dsc { .. } | SourceSpec::Path { .. } | SourceSpec::Checkout(_) => None,
         })
     }
 

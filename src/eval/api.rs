@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
+use super::archives::archive;
 use super::checkouts::checkout;
 use super::engine::{MAX_LIST, TargetView, raise};
 
@@ -16,6 +17,7 @@ use crate::component::{Bound, BuildSpec, Capability, CapabilityKind, Need, Sourc
 use crate::diag::did_you_mean;
 use crate::name::PackageName;
 use crate::path::TreePath;
+use crate::remote::archive::ArchiveKind;
 use crate::remote::{System, TagVersions};
 
 /// A need that is a package or a capability, checked.
@@ -37,6 +39,10 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("git", |url: &str, options: Map| checkout(System::Git, url, &options).map_err(raise))
         .register_fn("hg", |url: &str| checkout(System::Hg, url, &Map::new()).map_err(raise))
         .register_fn("hg", |url: &str, options: Map| checkout(System::Hg, url, &options).map_err(raise))
+        .register_fn("archive", |url: &str| archive(ArchiveKind::Archive, url, &Map::new()).map_err(raise))
+        .register_fn("archive", |url: &str, options: Map| archive(ArchiveKind::Archive, url, &options).map_err(raise))
+        .register_fn("srpm", |url: &str| archive(ArchiveKind::Srpm, url, &Map::new()).map_err(raise))
+        .register_fn("srpm", |url: &str, options: Map| archive(ArchiveKind::Srpm, url, &options).map_err(raise))
         .register_fn("from_tags", |pattern: &str| from_tags(pattern, &Map::new()).map_err(raise))
         .register_fn("from_tags", |pattern: &str, options: Map| from_tags(pattern, &options).map_err(raise))
         .register_fn("native", || BuildSpec::Native)

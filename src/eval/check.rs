@@ -210,6 +210,7 @@ fn without_unpinned(project: &Project, (lock, settings): (&Lock, &Settings), is_
         let distro = of_rpm.filter(|_| is_rpm).unwrap_or(distro);
         component.source_packages().all(|name| lock.dsc.get(distro).is_some_and(|pins| pins.contains_key(name)))
             && component.checkouts().all(|checkout| lock.checkout.contains_key(checkout))
+            && component.archives().all(|archive| lock.archive.contains_key(archive))
     };
     let is_pinned = |work: &Work| pinned(&work.target.distro, &work.component) && are_pinned(project, lock, work);
     let unpinned = project.work.iter().filter(|work| !is_pinned(work));

@@ -52,6 +52,24 @@ pub const FUNCTIONS: &[Function] = &[
                commit the branch `default` is followed.",
     },
     Function {
+        name: "archive",
+        example: "archive(\"https://example.org/tool-1.0.tar.xz\", #{ signature: true, keys: [\"tool.asc\"] })",
+        signatures: &["archive(url: String) -> Source", "archive(url: String, options: Map) -> Source"],
+        text: "An archive of upstream: tar, compressed or not, or zip.\n\nThe address is a whole one, a file of the project \
+               (`\"./upstream/tool-1.0.tar.xz\"`), or a short name below `base` of `[sources.archive]` in `opb.toml`. \
+               `sha256` is the digest that is expected; without it, it is the one that `opb update` saw and wrote into \
+               `opb.lock`. `signature` is the address of its signature (`true`: beside it), `keys` the files beside the \
+               recipe with the keys that may have made it. `folder` takes a part of it, `strip` says which leading folder \
+               is left out.",
+    },
+    Function {
+        name: "srpm",
+        example: "srpm(\"https://example.org/tool-1.0-1.src.rpm\")",
+        signatures: &["srpm(url: String) -> Source", "srpm(url: String, options: Map) -> Source"],
+        text: "A source RPM: its spec and its sources.\n\nAddress and `sha256` are as for `archive`; `keys` are the files \
+               beside the recipe with the keys of which one must have signed the package.",
+    },
+    Function {
         name: "from_tags",
         example: "from_tags(\"v*\")",
         signatures: &["from_tags(pattern: String) -> Version", "from_tags(pattern: String, options: Map) -> Version"],

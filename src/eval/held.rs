@@ -50,7 +50,7 @@ impl Holds {
         self.0.iter().rev().find(|(selector, _)| is_held(selector)).map(|(_, excuse)| excuse)
     }
 
-    /// Why the commits stay that one of `components` takes of repositories, which are of no distro; `None` where they may move.
+    /// Why the commits and archives stay that one of `components` takes, which are of no distro; `None` where they may move.
     pub fn commits(&self, components: &BTreeSet<&ComponentName>) -> Option<&Excuse> {
         let is_held =
             |selector: &Selector| components.iter().any(|component| selector.is_of_source(component.as_str(), ""));
@@ -70,13 +70,18 @@ pub fn held_pins(selector: &Selector, project: &Project, lock: &Lock) -> HeldPin
         let packages: Vec<&PackageName> = made.iter().flat_map(|component| component.source_packages()).collect();
         let is_of = |distro: &DistroName| selector.is_of_source(name.as_str(), distro.as_str());
         let commits: BTreeSet<_> = made.iter().flat_map(|component| component.checkouts()).collect();
+        let archives: BTreeSet<_> = made.iter().flat_map(|component| component.archives()).collect();
         if selector.is_of_source(name.as_str(), "") {
             for commit in &commits {
                 let is_pinned = lock.checkout.contains_key(*commit);
                 if is_pinned { &mut held.sources } else { &mut held.unpinned }.push(commit.to_string());
             }
+            for archive in &archives {
+                let is_pinned = lock.archive.contains_key(*archive);
+                if is_pinned { &mut held.sources } else { &mut held.unpinned }.push(archive.to_string());
+            }
         }
-        if packages.is_empty() && commits.is_empty() && project.distros.keys().any(is_of) {
+        if packages.is_empty() && commits.is_empty() && archives.is_empty() && project.distros.keys().any(is_of) {
             held.local.push(name.clone());
         }
         for (distro, known) in project.distros.iter().filter(|(distro, _)| is_of(distro)) {

@@ -13,6 +13,7 @@
 //! that can be said of a project, with the lints of `lint/`.
 
 mod api;
+mod archives;
 pub mod check;
 mod checkouts;
 mod closure;

@@ -10,6 +10,7 @@ use super::cpus::Cpus;
 use super::elsewhere::Elsewhere;
 use super::error::NodeError;
 use super::rpm::Universes;
+use super::upstreams::Upstreams;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::distro::{Distro, Rpm};
@@ -60,6 +61,8 @@ pub struct Context<'a> {
     pub archives: Archives<'a>,
     /// Repositories of version control.
     pub checkouts: Checkouts<'a>,
+    /// Archives of upstream.
+    pub upstreams: Upstreams<'a>,
     /// Cores that one build may use.
     pub cores: usize,
     /// Where events go.

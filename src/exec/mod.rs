@@ -39,6 +39,7 @@ pub mod shell;
 mod sources;
 mod space;
 mod telling;
+pub mod upstreams;
 mod working;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,7 @@ pub use roots::layers;
 pub use rpm::{RpmError, RpmMember, UnmetRpm, unmet_rpm};
 use schedule::{Schedule, Stage};
 pub use sources::insert;
+pub use upstreams::{UpstreamError, Upstreams};
 use working::{Tally, work_off};
 
 use crate::diag::{Cause, Failure};

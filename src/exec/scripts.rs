@@ -19,6 +19,7 @@ use super::roots::layers;
 use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs, Script, Template};
+use crate::family::laid::UPSTREAM;
 use crate::family::probe;
 use crate::name::Kind;
 use crate::path::{GuestPath, HostPath};
@@ -139,6 +140,9 @@ pub fn ready(
         let packages = ("packages", laid::packages(ctx, job)?);
         let laid = [packages, ("sources", laid::sources(ctx, job)?), ("files", laid::files(ctx, job, script)?)];
         trees.extend(laid.into_iter().filter(|(_, tree)| !tree.is_empty()));
+        if let Some((_, upstream)) = job.inputs(UPSTREAM)?.into_iter().next() {
+            trees.push((UPSTREAM, ctx.store.get_tree(upstream)?));
+        }
     }
     prepare(ctx, work, script, &trees)?;
     let mut env = script.env.clone();

@@ -68,6 +68,23 @@ pub fn source(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
             }
             tree
         }
+        Origin::Archive { of, file, packing, signature, as_it_is } => {
+            // What was pinned here is here already.
+            if ctx.store.hold(expected)? {
+                return Ok(one("tree", expected));
+            }
+            ctx.phase(node, format!("fetching {of}"));
+            let tree = match as_it_is {
+                true => ctx.upstreams.upstream(of, (file, *packing, signature.as_ref()))?,
+                false => ctx.upstreams.tree(of, file, *packing)?,
+            };
+            if tree.digest() != expected {
+                let what =
+                    format!("the tree of `{of}` is {}, and {} was pinned", tree.digest().short(), expected.short());
+                return Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into());
+            }
+            tree
+        }
         Origin::Imported { channel, from, files } => imported(ctx, channel, from.as_deref(), files)?,
         _ => return Err(NodeError::NoInput { role: "origin".to_owned() }.into()),
     };

@@ -11,6 +11,7 @@ use crate::component::{Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::name::PackageName;
 use crate::remote::Checkout;
+use crate::remote::archive::Archive;
 
 /// How the role of a further source begins; the folder that it goes to follows.
 pub const SOURCE_INTO: &str = "source into ";
@@ -21,6 +22,9 @@ pub const PACKAGE_INTO: &str = "package into ";
 
 /// How the role of a folder beside the recipe begins; the folder that it goes to follows.
 pub const FOLDER_INTO: &str = "folder into ";
+
+/// The role of the archive of upstream that a source package takes over as it is.
+pub const UPSTREAM: &str = "upstream";
 
 /// How the name of a script's file begins that is laid into the source; where it goes follows.
 pub const FILE_INTO: &str = "file into ";
@@ -54,6 +58,13 @@ pub struct Laid<'a> {
     pub stamped: Option<&'a Stamped>,
 }
 
+impl Laid<'_> {
+    /// Whether the archive of upstream is there as it is.
+    pub fn has_upstream(&self) -> bool {
+        self.trees.iter().any(|(role, _)| role == UPSTREAM)
+    }
+}
+
 /// A tree that is laid into a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaidTree {
@@ -74,6 +85,8 @@ pub enum LaidFrom {
     Folder(String),
     /// A commit of a repository.
     Checkout(Checkout),
+    /// An archive of upstream.
+    Archive(Archive),
     /// A source package of the distribution.
     Package(PackageName),
 }
@@ -86,6 +99,7 @@ pub fn trees(component: &Component) -> Vec<LaidTree> {
                 (SOURCE_INTO, LaidFrom::Folder(folder.clone().unwrap_or_else(|| ".".to_owned())))
             }
             SourceSpec::Checkout(checkout) => (SOURCE_INTO, LaidFrom::Checkout(checkout.clone())),
+            SourceSpec::Archive(archive) => (SOURCE_INTO, LaidFrom::Archive(archive.clone())),
             SourceSpec::Dsc { name } => (PACKAGE_INTO, LaidFrom::Package(name.clone())),
         };
         LaidTree { field: "sources", role: format!("{start}{to}"), to: to.to_string(), from }

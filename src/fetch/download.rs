@@ -38,8 +38,12 @@ pub struct Access<'a> {
     pub timeout: Duration,
     /// How often apt tries again what might be a passing fault.
     pub retries: u32,
-    /// After how long without a new byte in any file the helper is ended.
+    /// After how long without enough new bytes in all files together the helper is ended.
     pub stall: Duration,
+    /// The most bytes of a file whose size nobody stated.
+    pub most: u64,
+    /// Whether what came of a file with a digest stays where the rest did not, for the next download to go on from.
+    pub resumes: bool,
     /// Set by others to end the download soon.
     pub cancel: &'a AtomicBool,
 }
@@ -54,6 +58,8 @@ impl<'a> Access<'a> {
             timeout: Duration::from_secs(30),
             retries: 2,
             stall: Duration::from_secs(240),
+            most: MAX_UNSTATED,
+            resumes: false,
             cancel,
         }
     }
@@ -215,6 +221,8 @@ struct Item<'a> {
     /// Whether it must be tried by itself, because nobody can tell which message is about it.
     alone: bool,
     done: bool,
+    /// The most bytes that it may have where nobody stated its size.
+    most: u64,
 }
 
 impl Item<'_> {
@@ -223,7 +231,7 @@ impl Item<'_> {
     }
 
     fn limit(&self) -> u64 {
-        self.wanted.size.unwrap_or(MAX_UNSTATED)
+        self.wanted.size.unwrap_or(self.most)
     }
 
     fn job(&self) -> Job {
@@ -259,6 +267,7 @@ fn items_of<'a>(wanted: &'a [Wanted], into: &HostPath, access: &Access<'_>) -> R
             lost: None,
             alone: false,
             done: false,
+            most: access.most,
         });
     }
     Ok(items)
@@ -317,7 +326,10 @@ fn settle(items: &mut [Item<'_>], batch: &[usize], run: &Run, access: &Access<'_
             }
             (None, _) => FetchError::Apt { address, detail: shown(&run.messages) },
         };
-        helper::remove(&item.target)?;
+        let goes_on = access.resumes && failure.away().is_some();
+        if !goes_on || item.place + 1 < item.places.len() {
+            helper::remove(&item.target)?;
+        }
         item.failures.push(failure);
         item.place += 1;
         item.alone = false;

@@ -20,6 +20,12 @@ use crate::path::HostPath;
 /// How often the growth of files is looked at. Their sizes are checked again afterwards.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// The fewest bytes of a second, over as long as nothing at all may come: a server that sends less would hold us up for ever.
+const SLOWEST: u64 = 100;
+
+/// How long a helper may take to end by itself.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// The most of the helper's messages that is kept, in bytes.
 const MAX_MESSAGES: u64 = 1 << 20;
 
@@ -57,7 +63,10 @@ pub(super) struct Run {
 /// Runs the helper for `jobs`. Leaves at each target what it got, checked or not.
 pub(super) fn run(access: &Access<'_>, jobs: &[Job]) -> Result<Run, FetchError> {
     for job in jobs {
-        remove(&job.target)?;
+        // What has no digest could be gone on with, and be nothing whole in the end.
+        if !access.resumes || job.sha256.is_none() {
+            remove(&job.target)?;
+        }
         remove(&failed_name(&job.target))?;
     }
     let mut child = command(access, jobs)
@@ -75,6 +84,9 @@ pub(super) fn run(access: &Access<'_>, jobs: &[Job]) -> Result<Run, FetchError> 
     });
     let ended = watch(access, jobs, &mut child);
     if !matches!(ended, Ok(Ended::Well | Ended::Badly)) {
+        if access.resumes {
+            interrupt(&mut child);
+        }
         end(&mut child);
     }
     let messages = redact(&String::from_utf8_lossy(&reader.join().unwrap_or_default()));
@@ -119,8 +131,9 @@ fn command(access: &Access<'_>, jobs: &[Job]) -> Command {
 /// Waits for the helper's end, or finds a reason to end it.
 fn watch(access: &Access<'_>, jobs: &[Job], child: &mut Child) -> Result<Ended, FetchError> {
     let mut pause = Duration::from_millis(2);
-    let (mut grown, mut looked) = (Instant::now(), Instant::now());
-    let mut total = 0;
+    let (mut since, mut looked) = (Instant::now(), Instant::now());
+    let mut before: u64 = 0;
+    let enough = SLOWEST * access.stall.as_secs();
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(if status.success() { Ended::Well } else { Ended::Badly }),
@@ -136,16 +149,28 @@ fn watch(access: &Access<'_>, jobs: &[Job], child: &mut Child) -> Result<Ended, 
             if let Some(index) = sizes.iter().zip(jobs).position(|(size, job)| *size > job.limit) {
                 return Ok(Ended::TooLong(index));
             }
-            let sum = sizes.iter().sum();
-            if sum != total {
-                (total, grown) = (sum, Instant::now());
-            } else if grown.elapsed() >= access.stall {
+            let sum: u64 = sizes.iter().sum();
+            if sum > before.saturating_add(enough) || sum < before {
+                (before, since) = (sum, Instant::now());
+            } else if since.elapsed() >= access.stall {
                 return Ok(Ended::Stalled);
             }
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(40));
     }
+}
+
+/// Asks a helper to end: apt then notes how old the file is of which a part has come, without which nobody can go on with it.
+fn interrupt(child: &mut Child) {
+    let Ok(id) = i32::try_from(child.id()) else { return };
+    let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGTERM);
+    let asked = Instant::now();
+    while asked.elapsed() < GRACE && matches!(child.try_wait(), Ok(None)) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // What it started notes it too, in next to no time.
+    std::thread::sleep(Duration::from_millis(50));
 }
 
 /// Ends a program that leads a process group, with all that it has started.

@@ -7,6 +7,7 @@
 //! release, index        what a (verified) Release file promises  ─┤
 //! download, helper,     files by address and digest, checked     ─┘
 //!   failure             and why one could not be got
+//! kept                  one large file, gone on with where it was left
 //! local_folder          what a local folder holds, but what .gitignore leaves out (ignore_rules)
 //! git, git_objects,     what a commit of the project's git repository holds, and what of it
 //!   git_folder            a folder there holds as a source
@@ -29,6 +30,7 @@ mod git_objects;
 mod helper;
 mod ignore_rules;
 mod index;
+mod kept;
 mod local_folder;
 mod mirror;
 mod release;
@@ -38,13 +40,16 @@ mod sources;
 mod tests;
 
 pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources, release_facts};
-pub use checkout::{CheckoutError, Clones, FileKind, Files, History, Releases, Tip, check_tree, newest_release};
+pub use checkout::{
+    CheckoutError, Clones, FileKind, Files, History, Releases, Tip, check_tree, clone_name, leading_out, newest_release,
+};
 pub use download::{Access, Came, Wanted, bases, download, download_each};
 pub use failure::FetchError;
 pub use git::{Commit, Committed, CommittedKind};
 pub use git_error::GitError;
 pub use git_folder::committed_tree_paths;
 pub use index::{Index, by_hash, indexes, suite_address};
+pub use kept::{Kept, download_kept};
 pub use local_folder::{LocalEntry, LocalError, LocalKind, Visited, local_tree_paths, local_tree_paths_without};
 pub use mirror::{Mirror, MirrorError, Overrides, mirrors};
 pub use release::{Notice, Release, ReleaseError, check_dates, parse_date, parse_release};

@@ -42,6 +42,7 @@ use crate::imported::ImportedFile;
 use crate::lock::PinnedFile;
 use crate::name::{ChannelName, DistroName, Kind, NodeName, RepositoryName};
 use crate::remote::Checkout;
+use crate::remote::archive::{Archive, Packing};
 use strings::Strings;
 
 /// A node of one graph. Small, dense, in the order of adding.
@@ -81,6 +82,19 @@ pub enum Origin {
         commit: String,
         /// The branch or tag that it was found at.
         found: Option<String>,
+    },
+    /// An archive of upstream, or a source RPM.
+    Archive {
+        /// Which.
+        of: Box<Archive>,
+        /// The file that is pinned.
+        file: PinnedFile,
+        /// How it is packed.
+        packing: Packing,
+        /// Its signature, where it has one beside it.
+        signature: Option<PinnedFile>,
+        /// Whether the tree is that file as it came; else it is what it holds.
+        as_it_is: bool,
     },
     /// A package that was built elsewhere: somebody put it into the store.
     Imported {

@@ -18,7 +18,7 @@ use crate::cost::{Saved, Spared};
 use crate::diag::Failure;
 use crate::event::{Counts, Event, Sink};
 use crate::exceptions::ExceptionKind;
-use crate::exec::{self, Archives, Checkouts, Context, Cpus, Elsewhere, Known, Order, Outcome};
+use crate::exec::{self, Archives, Checkouts, Context, Cpus, Elsewhere, Known, Order, Outcome, Upstreams};
 use crate::graph::NodeId;
 use crate::path::HostPath;
 use crate::plan::{Places, Plan, State};
@@ -264,6 +264,9 @@ pub(super) fn with_context<T>(
     tidy(store, sink);
     let checkouts = Checkouts::new(store, &session.project.settings.sources, means.offline, means.stop);
     let checkouts = if archives.is_closed() { checkouts.closed() } else { checkouts };
+    let (sources, root) = (&session.project.settings.sources, session.project.root());
+    let upstreams = Upstreams::new(store, sources, root, means.offline, means.stop);
+    let upstreams = if archives.is_closed() { upstreams.closed() } else { upstreams };
     work(&Context {
         store,
         import: &|folder: &str| session.project.import(folder, store),
@@ -279,6 +282,7 @@ pub(super) fn with_context<T>(
         stop: means.stop,
         archives,
         checkouts,
+        upstreams,
         cores: means.cores.unwrap_or_else(cores),
         sink,
         universes: Mutex::new(BTreeMap::new()),

@@ -11,13 +11,16 @@ use crate::publish;
 use crate::report::store::{Amounts, CollectionTold, FileTold, RootTold};
 use crate::sandbox::{self, IdMap, Launcher};
 use crate::store::collect::{Amount, Dead, Downloads, Kind, Marked, Policy, Reason, Stored};
-use crate::store::{FailedEntry, Realisation, RootEntry, Store, StoreError};
+use crate::store::{CloneEntry, FailedEntry, Realisation, RootEntry, Store, StoreError};
 
 /// The most bytes of a package list.
 const MAX_LIST: u64 = 64 << 20;
 
 /// What trees of failed steps are called among what there is.
 const FAILED: &str = "failed trees";
+
+/// What clones of repositories, and downloads that broke off, are called among what there is.
+const CLONES: &str = "clones";
 
 /// What packages with signatures are called among what there is, apart from other objects.
 const SIGNED: &str = "signed";
@@ -39,6 +42,8 @@ pub struct Survey {
     roots: Vec<(RootEntry, Option<i64>)>,
     /// The trees of failed steps. Nothing has needed them since they were kept.
     failed: Vec<FailedEntry>,
+    /// Clones that no project's pins lead to. Nothing has needed them since they were used.
+    clones: Vec<CloneEntry>,
     /// All there is, by kind, roots included.
     all: Amounts,
     /// Files that are kept, by what keeps them.
@@ -90,7 +95,17 @@ impl Survey {
             all.entry(FAILED.to_owned()).or_default().add(entry.bytes());
             *dead_bytes.entry(entry.kept()).or_default() += entry.bytes();
         }
-        Ok(Self { marked, dead, roots, failed, all, kept, dead_bytes })
+        let (kept_clones, mut clones) = (store.kept_clones()?, Vec::new());
+        for entry in store.clones()? {
+            all.entry(CLONES.to_owned()).or_default().add(entry.bytes);
+            if kept_clones.contains(&entry.name) {
+                kept.entry(CLONES.to_owned()).or_default().add(entry.bytes);
+            } else {
+                *dead_bytes.entry(entry.used).or_default() += entry.bytes;
+                clones.push(entry);
+            }
+        }
+        Ok(Self { marked, dead, roots, failed, clones, all, kept, dead_bytes })
     }
 
     /// All there is, by kind, roots included.
@@ -142,6 +157,7 @@ pub fn collect(store: &Store, order: Order, each: &mut dyn FnMut(&FileTold)) -> 
     let roots: Vec<RootEntry> =
         survey.roots.iter().filter(|(_, since)| goes(*since)).map(|(root, _)| root.clone()).collect();
     let failed: Vec<&FailedEntry> = survey.failed.iter().filter(|entry| goes(Some(entry.kept()))).collect();
+    let clones: Vec<&CloneEntry> = survey.clones.iter().filter(|entry| goes(Some(entry.used))).collect();
     if order.dry_run {
         for kind in Kind::FILES {
             store.each_file(kind, &mut |stored| {
@@ -159,9 +175,19 @@ pub fn collect(store: &Store, order: Order, each: &mut dyn FnMut(&FileTold)) -> 
         let mut amount = Amount::default();
         failed.iter().for_each(|entry| amount.add(entry.bytes()));
         told.take(FAILED, amount);
+        let mut amount = Amount::default();
+        clones.iter().for_each(|entry| amount.add(entry.bytes));
+        told.take(CLONES, amount);
         return Ok(told);
     }
     told.take(FAILED, collect_failed(store, &failed)?);
+    let mut amount = Amount::default();
+    for entry in clones {
+        if store.remove_clone(&entry.name)? {
+            amount.add(entry.bytes);
+        }
+    }
+    told.take(CLONES, amount);
     let downloads = |realisation: &Realisation| packages_of(store, realisation);
     if let Some(until) = until {
         for (kind, amount) in store.collect(&lock, &mut survey.marked, &survey.dead, until, &downloads)? {

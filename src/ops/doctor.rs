@@ -3,10 +3,13 @@
 //! Each check looks at one thing and says what it found. One that is missing keeps builds from running; a weak one does not,
 //! but something is slower, less safe or left out. The last word has a sandbox that is really made.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::watch;
 use crate::path::HostPath;
-use crate::project;
+use crate::project::{self, Project, ProjectFiles};
+use crate::remote::System;
 use crate::report::doctor::{Check, State};
 use crate::sandbox::{
     Cgroups, Controller, End, IdMap, Launcher, SandboxError, forbidden, host_memory, landlock_version, try_out,
@@ -43,7 +46,16 @@ pub fn doctor(start: &Path, store: Option<&Path>) -> Vec<Check> {
     checks.extend(Controller::ALL.into_iter().map(|controller| cgroup(&cgroups, controller, is_root)));
     checks.extend([memory(), host::disk(&store), sandbox(&store), emulation(&store)]);
     checks.extend([host::apt(), host::dnf(), host::keyrings(), host::verifier(), host::clock(project::now())]);
+    checks.extend(systems(start).into_iter().map(host::version_control));
     checks
+}
+
+/// The version control systems that recipes of the project at `start` name; none where there is none, or it is not sound.
+fn systems(start: &Path) -> BTreeSet<System> {
+    let Ok(project) = Project::open(start) else { return BTreeSet::new() };
+    let Ok(evaluated) = watch::evaluate(&ProjectFiles(project.root())) else { return BTreeSet::new() };
+    let components = evaluated.work.iter().map(|work| &work.component).filter(|component| component.skip.is_none());
+    components.flat_map(|component| component.checkouts().map(|checkout| checkout.system)).collect()
 }
 
 fn namespaces(is_root: bool) -> Check {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::update::Selection;
+use crate::component::Component;
 use crate::diag::{Cause, Caused, Failure};
 use crate::eval;
 use crate::eval::held::Holds;
@@ -61,7 +62,7 @@ impl Caused for HeldError {
 pub(super) struct Holding<'a> {
     /// The components that are made of each source package.
     made_of: BTreeMap<&'a PackageName, BTreeSet<&'a ComponentName>>,
-    /// Those that take commits of repositories.
+    /// Those that take commits of repositories, or archives.
     of_commits: BTreeSet<&'a ComponentName>,
     holds: Holds,
     met: BTreeMap<String, HeldPin>,
@@ -80,7 +81,9 @@ impl<'a> Holding<'a> {
                 made_of.entry(source).or_default().insert(&component.name);
             }
         }
-        let of_commits = evaluated.work.iter().filter(|work| work.component.checkouts().next().is_some());
+        let takes =
+            |component: &Component| component.checkouts().next().is_some() || component.archives().next().is_some();
+        let of_commits = evaluated.work.iter().filter(|work| takes(&work.component));
         let of_commits = of_commits.map(|work| &work.component.name).collect();
         Self { made_of, of_commits, holds, met: BTreeMap::new() }
     }
@@ -130,14 +133,14 @@ impl<'a> Holding<'a> {
         version.is_some()
     }
 
-    /// Notes that the pin `what`, a commit that these components take of a repository, stays, where it is held.
+    /// Notes that the pin `what`, a commit or an archive that these components take, stays, where it is held.
     pub fn meets_commit(&mut self, what: String, of: &[ComponentName]) {
         if let Some(excuse) = self.holds.commits(&of.iter().collect()).cloned() {
             self.met.insert(what.clone(), HeldPin { what, at: Stays::Index, excuse });
         }
     }
 
-    /// Whether the commits that these components take of repositories may move.
+    /// Whether the commits and archives that these components take may move.
     pub fn may_move(&self, of: &[ComponentName]) -> bool {
         self.holds.commits(&of.iter().collect()).is_none()
     }

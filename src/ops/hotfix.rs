@@ -191,11 +191,13 @@ pub fn prepare(place: &Place<'_>, store: &Store, asked: &Asked<'_>) -> Result<Ho
     let all = || evaluated.work.iter().map(|work| &work.component).filter(|known| known.name == *component);
     let sources = all().flat_map(|known| known.source_packages().cloned()).collect();
     let checkouts = all().flat_map(|known| known.checkouts().cloned()).collect();
+    let archives = all().flat_map(|known| known.archives().cloned()).collect();
     let current = generation(store, on, None)?;
     let pinned = pins::of_generation(&project, store, &current)?;
     let pinned = pinned.ok_or_else(|| HotfixError::NoPins { channel: on.clone(), number: current.number })?;
     check_unmoved(&project, on, &current, &pinned)?;
     let lock = pinned.clone().taking_sources(&newer, &sources).taking_checkouts(&newer, &checkouts);
+    let lock = lock.taking_archives(&newer, &archives);
     let moves = moves(&pinned, &lock);
     let base = Session::with_lock(project, evaluated, pinned)?;
     let session = Session::pinned(Place { channel: Some(on), ..*place }.open()?, lock)?;

@@ -1,10 +1,11 @@
 //! What a project wants kept in the store: the list of its nodes, each with the key that it is or last was realised by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
 use crate::diag::Failure;
 use crate::drv::ActionKey;
+use crate::fetch::clone_name;
 use crate::graph::NodeId;
 use crate::project::{self, Project};
 use crate::store::{ProjectList, Store};
@@ -39,5 +40,16 @@ pub fn keep(session: &Session, store: &Store, settled: impl Fn(NodeId) -> Option
         });
         ProjectList { project: project.clone(), updated: project::now(), nodes: nodes.collect() }
     });
-    Ok(renewed?)
+    renewed?;
+    Ok(store.keep_clones(&project, clones(session)?)?)
+}
+
+/// The clones that the project's pins lead to. What leads nowhere has none.
+fn clones(session: &Session) -> Result<BTreeSet<String>, Failure> {
+    let sources = &session.project.settings.sources;
+    let names = session.lock()?.checkout.keys().filter_map(|checkout| {
+        let whole = sources.whole(checkout.system, &checkout.url).ok()?;
+        Some(clone_name(checkout.system, &sources.leads(checkout.system, &whole).ok()?))
+    });
+    Ok(names.collect())
 }

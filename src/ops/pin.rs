@@ -1,10 +1,12 @@
 //! One pin: a distro's index, or a source package.
 
+pub(super) mod archives;
 pub(super) mod checkouts;
 pub(super) mod extra;
 pub(super) mod moves;
 mod releases;
 pub(super) mod repositories;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;

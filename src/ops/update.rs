@@ -11,14 +11,14 @@ use super::holding::{HeldPin, Holding};
 use super::pin::checkouts::Pinning;
 pub use super::pin::moves::Move;
 use super::pin::moves::moves;
-use super::pin::{Pinner, extra};
+use super::pin::{Pinner, archives, extra};
 use crate::diag::{Cause, Caused, Failure};
 use crate::distro::Packaging;
 use crate::eval;
-use crate::exec::{Archives, Checkouts};
+use crate::exec::{Archives, Checkouts, Upstreams};
 use crate::lock::{DistroPin, Lock};
 use crate::name::{Arch, ComponentName, DistroName, PackageName};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::sandbox::host_arch;
 use crate::store::Store;
 
@@ -33,6 +33,8 @@ pub struct Selection {
     pub moved_tags: bool,
     /// Whether versions that come from tags may go down.
     pub lower_versions: bool,
+    /// Whether addresses of archives may have other files than they had.
+    pub changed_archives: bool,
 }
 
 /// What an update came to.
@@ -242,7 +244,7 @@ pub fn update(
     evaluated: &eval::Project,
     selection: Selection,
     store: &Store,
-    (archives, checkouts): (&Archives<'_>, &Checkouts<'_>),
+    (archives, checkouts, upstreams): (&Archives<'_>, &Checkouts<'_>, &Upstreams<'_>),
 ) -> Result<Updated, Failure> {
     let before = project.lock()?;
     let mut lock = before.clone();
@@ -329,6 +331,17 @@ pub fn update(
         lower_versions: selection.lower_versions,
     };
     pinning.pin(&mut lock.checkout, &wanted, &mut failed, &mut notices);
+    let wanted = eval::weave::asked_of_archives(evaluated);
+    let asked_for = wanted.iter().filter(|(archive, (_, of))| lock.archive.contains_key(*archive) && again(of));
+    asked_for.for_each(|(archive, (_, of))| holding.meets_commit(archive.to_string(), of));
+    let pinning = archives::Pinning {
+        upstreams,
+        store,
+        again: &|of| again(of) && holding.may_move(of),
+        changed: selection.changed_archives,
+        now: u64::try_from(project::now()).unwrap_or(0),
+    };
+    pinning.pin(&mut lock.archive, &wanted, &mut failed, &mut notices);
     match failed.len() {
         0 => {}
         1 => return Err(failed.remove(0).1),

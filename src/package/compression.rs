@@ -9,6 +9,8 @@ pub enum Compression {
     None,
     /// RFC 1952.
     Gzip,
+    /// The format of bzip2(1).
+    Bzip2,
     /// The .xz format.
     Xz,
     /// The legacy .lzma format.
@@ -21,10 +23,11 @@ pub enum Compression {
 const XZ_MEMORY: u64 = 256 << 20;
 
 impl Compression {
-    /// What `file_name` is compressed with: by `.gz`, `.xz`, `.lzma` or `.zst` at its end.
+    /// What `file_name` is compressed with: by `.gz`, `.bz2`, `.xz`, `.lzma` or `.zst` at its end.
     pub fn of_name(file_name: &str) -> Self {
         match file_name.rsplit_once('.').map(|(_, ending)| ending) {
             Some("gz") => Self::Gzip,
+            Some("bz2") => Self::Bzip2,
             Some("xz") => Self::Xz,
             Some("lzma") => Self::Lzma,
             Some("zst") => Self::Zstd,
@@ -41,6 +44,7 @@ impl Compression {
         Ok(match self {
             Self::None => Box::new(from),
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(from)),
+            Self::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(from)),
             Self::Xz => Box::new(liblzma::read::XzDecoder::new_stream(
                 from,
                 Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?,

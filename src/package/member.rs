@@ -11,6 +11,9 @@ use tar::EntryType;
 /// The most bytes of a name, link target or pax header.
 const MAX_HEADER: u64 = 64 << 10;
 
+/// Keys of pax headers that sparse files have, in each of the forms that GNU tar has written.
+const SPARSE: [&[u8]; 3] = [b"GNU.sparse.major", b"GNU.sparse.map", b"GNU.sparse.size"];
+
 /// How much an archive may come to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -45,11 +48,16 @@ pub enum MemberError {
     },
 }
 
-/// A member: its name without `./` at the front and `/` at the end, whether it is a plain file, and its content.
+/// A member: its name without `./` at the front and `/` at the end, what it is, and its content.
 pub(super) struct Member<'a> {
     pub name: &'a [u8],
     pub is_file: bool,
     pub is_folder: bool,
+    pub kind: EntryType,
+    /// Where a link leads; empty of what is none.
+    pub target: &'a [u8],
+    /// Its permission bits.
+    pub mode: u32,
     pub content: &'a mut dyn Read,
 }
 
@@ -75,7 +83,7 @@ fn walk<E: From<MemberError>>(
     each: &mut impl FnMut(Member<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut archive = tar::Archive::new(from);
-    let mut long_name: Option<Vec<u8>> = None;
+    let (mut long_name, mut long_target): (Option<Vec<u8>>, Option<Vec<u8>>) = (None, None);
     let mut count = 0;
     for entry in archive.entries().map_err(MemberError::Damaged)?.raw(true) {
         let mut entry = entry.map_err(MemberError::Damaged)?;
@@ -87,10 +95,10 @@ fn walk<E: From<MemberError>>(
         let kind = entry.header().entry_type();
         let odd = || MemberError::Kind { name: String::from_utf8_lossy(&own_name).chars().take(80).collect() };
         match kind {
-            EntryType::GNULongName => {
+            EntryType::GNULongName | EntryType::GNULongLink => {
                 let mut name = header(&mut entry, &odd)?;
                 name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
-                long_name = Some(name);
+                *(if kind.is_gnu_longname() { &mut long_name } else { &mut long_target }) = Some(name);
             }
             EntryType::XHeader => {
                 let text = header(&mut entry, &odd)?;
@@ -98,21 +106,33 @@ fn walk<E: From<MemberError>>(
                 if pax_value(&text, b"size").is_some() {
                     return Err(odd().into());
                 }
+                // Files with holes, of which only what is between them is here.
+                if SPARSE.iter().any(|key| pax_value(&text, key).is_some()) {
+                    return Err(odd().into());
+                }
                 long_name = pax_value(&text, b"path").or(long_name);
+                long_target = pax_value(&text, b"linkpath").or(long_target);
             }
-            EntryType::GNULongLink | EntryType::XGlobalHeader => {
+            EntryType::XGlobalHeader => {
                 header(&mut entry, &odd)?;
             }
             EntryType::GNUSparse => return Err(odd().into()),
             _ => {
                 let name = long_name.take().unwrap_or(own_name);
+                let raw_name_ends = name.ends_with(b"/");
                 let mut name = name.as_slice();
                 while let Some(rest) = name.strip_prefix(b"./") {
                     name = rest;
                 }
                 let name = name.strip_suffix(b"/").unwrap_or(name);
-                let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous);
-                each(Member { name, is_file, is_folder: kind.is_dir(), content: &mut entry })?;
+                // Before folders had a kind of their own, their names said it.
+                let is_old_folder = kind == EntryType::Regular && raw_name_ends;
+                let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous) && !is_old_folder;
+                let target =
+                    long_target.take().or_else(|| entry.header().link_name_bytes().map(std::borrow::Cow::into_owned));
+                let (target, mode) = (target.unwrap_or_default(), entry.header().mode().unwrap_or(0));
+                let is_folder = kind.is_dir() || is_old_folder;
+                each(Member { name, is_file, is_folder, kind, target: &target, mode, content: &mut entry })?;
             }
         }
     }

@@ -20,4 +20,5 @@ pub mod source;
 pub mod sources;
 pub mod spec;
 pub mod tagged;
+pub mod unpack;
 pub mod version;

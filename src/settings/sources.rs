@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::diag::{Cause, Caused};
+use crate::remote::archive::{ArchiveUrl, ArchiveUrlError};
 use crate::remote::{RemoteUrl, RemoteUrlError, System};
 
 /// What `[sources]` says.
@@ -15,6 +16,8 @@ pub struct Sources {
     pub git: Base,
     /// Of Mercurial's.
     pub hg: Base,
+    /// Of archives of upstream, and of source RPMs.
+    pub archive: Base,
     /// Addresses by how they begin, with what stands there instead. Of several the longest holds.
     pub rewrite: BTreeMap<String, String>,
 }
@@ -54,6 +57,28 @@ pub enum SourcesError {
         #[source]
         source: RemoteUrlError,
     },
+    /// A short name of an archive without a base.
+    #[error("`{name}` is a short name of an archive, and `opb.toml` does not say where it leads")]
+    #[diagnostic(
+        code(opb::settings::no_archive_base),
+        help(
+            "write `[sources.archive]` with `base = \"https://example.org/\"` into `opb.toml`, or the whole address into the recipe; a file of the project is `./{name}`"
+        )
+    )]
+    NoArchiveBase {
+        /// The name.
+        name: String,
+    },
+    /// The two together are no address of an archive.
+    #[error("`opb.toml` makes no address of `{name}`: {source}")]
+    #[diagnostic(code(opb::settings::archive_base), help("correct `[sources]` in `opb.toml`"))]
+    ArchiveAddress {
+        /// What a recipe says.
+        name: String,
+        /// Why.
+        #[source]
+        source: ArchiveUrlError,
+    },
 }
 
 impl Caused for SourcesError {
@@ -87,11 +112,30 @@ impl Sources {
     /// [`SourcesError`] where what stands there instead makes it no address.
     pub fn leads(&self, system: System, url: &RemoteUrl) -> Result<RemoteUrl, SourcesError> {
         let text = url.as_str();
-        let longest =
-            self.rewrite.iter().filter(|(start, _)| text.starts_with(*start)).max_by_key(|(start, _)| start.len());
-        let Some((start, instead)) = longest else { return Ok(url.clone()) };
-        let changed = RemoteUrl::new(system, &format!("{instead}{}", &text[start.len()..]));
-        changed.map_err(|source| SourcesError::Address { name: text.to_owned(), source })
+        let Some(changed) = self.rewritten(text) else { return Ok(url.clone()) };
+        RemoteUrl::new(system, &changed).map_err(|source| SourcesError::Address { name: text.to_owned(), source })
+    }
+
+    /// Where an archive that a recipe names is here: its whole address, or what stands there instead.
+    ///
+    /// # Errors
+    /// [`SourcesError`] where there is none.
+    pub fn archive(&self, url: &ArchiveUrl) -> Result<ArchiveUrl, SourcesError> {
+        let name = url.to_string();
+        let whole = match &self.archive.base {
+            _ if !url.is_short() => name.clone(),
+            Some(base) => format!("{}/{name}", base.trim_end_matches('/')),
+            None => return Err(SourcesError::NoArchiveBase { name }),
+        };
+        let address = self.rewritten(&whole).unwrap_or(whole);
+        ArchiveUrl::new(&address).map_err(|source| SourcesError::ArchiveAddress { name, source })
+    }
+
+    /// What stands in place of an address here; `None` where nothing does.
+    fn rewritten(&self, text: &str) -> Option<String> {
+        let starts = self.rewrite.iter().filter(|(start, _)| text.starts_with(*start));
+        let (start, instead) = starts.max_by_key(|(start, _)| start.len())?;
+        Some(format!("{instead}{}", &text[start.len()..]))
     }
 
     /// What its types do not rule out: the keys that lead to it, and a message.
@@ -106,7 +150,7 @@ impl Sources {
                 Err(error) => Some(error.to_string()),
             }
         };
-        let bases = [("git", &self.git), ("hg", &self.hg)].into_iter();
+        let bases = [("git", &self.git), ("hg", &self.hg), ("archive", &self.archive)].into_iter();
         let base = bases.filter_map(|(of, base)| Some((vec![of.to_owned(), "base".to_owned()], base.base.as_ref()?)));
         let rewrite = self.rewrite.iter().map(|(start, instead)| (vec!["rewrite".to_owned(), start.clone()], instead));
         let all = base.chain(rewrite).filter_map(|(below, text)| {

@@ -72,7 +72,7 @@ impl Part<'_> {
         }
     }
 
-    pub(super) fn verify(&self, signature: &Signature, text: &[u8]) -> bool {
+    pub(super) fn verify(&self, signature: &Signature, text: impl std::io::Read) -> bool {
         match self {
             Self::Primary(key) => signature.verify(key, text).is_ok(),
             Self::Subkey(key) => signature.verify(key, text).is_ok(),

@@ -6,6 +6,7 @@
 //! keep/projects/<id>.left  when keys left that list: rows of 32 bytes of key and 8 bytes of seconds since 1970
 //! keep/pins/<name>.json    what is kept by name
 //! keep/fetched/            what was fetched for a project: see `fetched`
+//! keep/clones/             which clones its pins lead to: see `clones`
 //! ```
 //!
 //! `<id>` is made of the project's path. A list is replaced whole. One that is damaged is an error, not an absent one: else
@@ -151,7 +152,8 @@ impl Store {
             self.note_left(&before, &ProjectList { updated: now, ..ProjectList::default() })?;
         }
         let is_listed = self.remove_durably(&place)?;
-        Ok(self.drop_fetched(project)? || is_listed)
+        let is_fetched = self.drop_fetched(project)?;
+        Ok(self.drop_clones(project)? || is_fetched || is_listed)
     }
 
     /// The lists of all projects, in the order of their folders.

@@ -25,6 +25,7 @@
 
 mod attempts;
 mod channels;
+mod clones;
 pub mod collect;
 #[cfg(test)]
 mod crash_tests;
@@ -71,6 +72,7 @@ use cap_std::fs::Dir;
 
 pub use attempts::{Attempt, Limited, MetLimit};
 pub use channels::{switch_link, write_atomically};
+pub use clones::CloneEntry;
 pub use error::{Refusal, StoreError};
 pub use export::ExportMode;
 pub use failed::{FailedEntry, FailedTree, HeldTree};

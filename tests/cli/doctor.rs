@@ -87,3 +87,21 @@ fn an_ordinary_user_without_ranges_is_told_to_get_some() {
     let help = check(&answer, "disk")["help"].as_str().expect("a help");
     assert_eq!(help, "make `/usr` yours, or choose another store with `--store`");
 }
+
+#[test]
+fn programs_are_looked_for_that_recipes_need() {
+    let space = Space::pinned();
+    let names = |space: &Space| -> Vec<String> {
+        let (answer, _) = asked(&mut space.command(&["doctor", "--format", "json"]));
+        let checks = answer["checks"].as_array().expect("a list");
+        let names = checks.iter().map(|check| check["name"].as_str().expect("a word").to_owned());
+        names.filter(|name| ["git", "hg"].contains(&name.as_str())).collect()
+    };
+    assert_eq!(names(&space), [""; 0]);
+    space.file("recipes/a.rhai", "#{ source: git(\"https://example.org/a\") }\n");
+    assert_eq!(names(&space), ["git"]);
+    space.file("recipes/b.rhai", "#{ source: hg(\"https://example.org/b\") }\n");
+    assert_eq!(names(&space), ["git", "hg"]);
+    space.file("recipes/b.rhai", "not a recipe");
+    assert_eq!(names(&space), [""; 0], "what is not sound, `opb check` tells");
+}

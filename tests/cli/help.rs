@@ -43,8 +43,8 @@ fn the_program() {
                       changes first, then what follows
       doctor          Say what this host can and cannot do for builds, and how to mend it: kernel, user
                       namespaces, cgroups, disk, tools
-      update          Move pins: each distro's package index, each distribution source and each commit
-                      of a repository, recorded in `opb.lock`, or in the lock of --channel
+      update          Move pins: each distro's package index, each distribution source, commit of a
+                      repository and archive, recorded in `opb.lock`, or in the lock of --channel
       hold            Leave pins where they are until a day: `opb update` passes over them and says so
       skip            Do without builds until a day: they are not tried, and repositories are assembled
                       without them
@@ -281,8 +281,8 @@ fn each_verb() {
     insta::assert_snapshot!(verb(&["update", "--help"]), @"
     exit 0
     --- stdout
-    Move pins: each distro's package index, each distribution source and each commit of a repository,
-    recorded in `opb.lock`, or in the lock of --channel.
+    Move pins: each distro's package index, each distribution source, commit of a repository and
+    archive, recorded in `opb.lock`, or in the lock of --channel.
 
     The first time, the release of the machine itself is pinned; name others as `@debian-13`, or
     `@debian-13/arm64`. What `opb hold` holds stays where it is.
@@ -299,6 +299,9 @@ fn each_verb() {
 
           --allow-moved-tags
               Take tags that mean other commits than they did when they were pinned
+
+          --allow-changed-archives
+              Take archives that are other files than they were when they were pinned
 
           --allow-lower-versions
               Take sources whose versions come from tags although these are lower than what is pinned

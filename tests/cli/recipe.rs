@@ -210,7 +210,7 @@ fn all_mistakes_are_told_at_once() {
        ·            ┬
        ·            ╰── here
        ╰────
-      help: write `dsc("libmd")` for a source package of the distro, `path("folder")` for a folder of the project, `git("https://example.org/tool.git")` for a git repository
+      help: write `dsc("libmd")` for a source package of the distro, `path("folder")` for a folder of the project, `git("https://…")` for a git repository, `archive("https://…")` for an archive
     "###);
     assert!(!space.path("store").exists(), "a store for nothing");
 }

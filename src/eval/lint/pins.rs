@@ -88,18 +88,22 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
     }
 }
 
-/// Pins of repositories that no recipe takes anything of.
+/// Pins of repositories and archives that no recipe takes anything of.
 fn checkouts(ground: &Ground<'_>, found: &mut Found) {
     let (lock, Some(table)) = ground.lock else { return };
     // What could not be read may use it.
     if ground.has_gaps() {
         return;
     }
-    let work = ground.project().work.iter().filter(|work| work.component.skip.is_none());
-    let used: BTreeSet<_> = work.flat_map(|work| work.component.checkouts()).collect();
-    for checkout in lock.checkout.keys().filter(|checkout| !used.contains(checkout)) {
-        let (text, key) = (&*table.text, table.of_key(&["checkout"]));
-        let message = format!("`{checkout}` is pinned, and no recipe asks for it any more");
+    let work = || ground.project().work.iter().filter(|work| work.component.skip.is_none());
+    let used: BTreeSet<_> = work().flat_map(|work| work.component.checkouts()).collect();
+    let commits = lock.checkout.keys().filter(|checkout| !used.contains(checkout));
+    let used: BTreeSet<_> = work().flat_map(|work| work.component.archives()).collect();
+    let archives = lock.archive.keys().filter(|archive| !used.contains(archive));
+    let unused = commits.map(|checkout| ("checkout", checkout.to_string()));
+    for (list, what) in unused.chain(archives.map(|archive| ("archive", archive.to_string()))) {
+        let (text, key) = (&*table.text, table.of_key(&[list]));
+        let message = format!("`{what}` is pinned, and no recipe asks for it any more");
         found.at(Lint::PinUnused, text, key, message, "run `opb update`: it drops pins that nothing uses");
     }
 }

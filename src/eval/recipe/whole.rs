@@ -7,9 +7,9 @@ use rhai::{Dynamic, Map};
 use super::super::mistake::{Complaint, Mistake};
 use super::super::pattern::Pattern;
 use super::super::places::{Step, key};
-use super::super::read::{Reader, describe, present};
+use super::super::read::{Beside, Reader, describe, present};
 use super::settings::profiles;
-use crate::component::{Capability, SourceSpec, Stage};
+use crate::component::{Capability, SourceSpec, Stage, folder_beside};
 use crate::name::{ComponentName, PackageName};
 use crate::path::TreePath;
 use crate::remote::{Checkout, TagVersions};
@@ -48,7 +48,7 @@ fn reserved() -> Complaint {
 }
 
 const SOURCES: &str = "write `dsc(\"libmd\")` for a source package of the distro, `path(\"folder\")` for a folder of the project, \
-     `git(\"https://example.org/tool.git\")` for a git repository";
+     `git(\"https://…\")` for a git repository, `archive(\"https://…\")` for an archive";
 
 pub(super) fn source(reader: &mut Reader, map: &Map) -> Option<SourceSpec> {
     let value = reader.required(map, &[], "source", "dsc(\"libmd\")")?;
@@ -57,7 +57,15 @@ pub(super) fn source(reader: &mut Reader, map: &Map) -> Option<SourceSpec> {
         let complaint = Complaint::new(Mistake::Field, format!("`source` must be a source, not {}", describe(value)));
         reader.refuse(&key(&[], "source"), complaint.help(SOURCES));
     }
-    source
+    source.map(|source| with_keys(reader, source, &key(&[], "source")))
+}
+
+/// The same, where the files with its keys are known to lie beside the recipe.
+fn with_keys(reader: &mut Reader, source: SourceSpec, way: &[Step]) -> SourceSpec {
+    let SourceSpec::Archive(archive) = source else { return source };
+    let paths = archive.keys.iter().filter_map(|key| key.parse().ok());
+    reader.beside.extend(paths.map(|path| Beside { way: way.to_vec(), path, is_folder: false }));
+    SourceSpec::Archive(archive.with_keys_in(&folder_beside(reader.places.text().name())))
 }
 
 /// The source with what `version` says of it.
@@ -106,7 +114,7 @@ pub(super) fn sources(reader: &mut Reader, map: &Map) -> Option<BTreeMap<TreePat
                     let complaint = Complaint::new(Mistake::Field, message);
                     reader.refuse_key(&way, complaint.help("give each source a folder of its own"));
                 }
-                sources.insert(place, source);
+                sources.insert(place, with_keys(reader, source, &way));
             }
             None => {
                 let message = format!("each item of `sources` must be a source, not {}", describe(value));

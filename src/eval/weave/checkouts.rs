@@ -9,6 +9,7 @@ use super::sources::{Asked, LocalError, LocalSource, Looked, ask};
 use crate::digest::Digest;
 use crate::family::deb::needs::Source;
 use crate::family::stamped::Stamped;
+use crate::component::Component;
 use crate::graph::Origin;
 use crate::lock::{CheckoutPin, Lock};
 use crate::name::ComponentName;
@@ -16,7 +17,10 @@ use crate::remote::Checkout;
 use crate::settings::{Settings, SourceRule};
 
 /// How keys begin. No folder of a project is called so, as it has two `/` in a row.
-const KEY: &str = "//";
+pub(super) const KEY: &str = "//";
+
+/// What stands between what is shown of a key and what only tells it from others.
+pub(super) const BEHIND: char = '\n';
 
 /// What a checkout's answer stands under, among those of folders.
 pub(super) fn key(checkout: &Checkout) -> String {
@@ -31,7 +35,7 @@ pub(super) fn is_key(key: &str) -> bool {
 /// What stands under `key`, for people.
 pub(super) fn shown(key: &str) -> String {
     match key.strip_prefix(KEY) {
-        Some(checkout) => format!("`{checkout}`"),
+        Some(checkout) => format!("`{}`", checkout.split(BEHIND).next().unwrap_or_default()),
         None => format!("the folder `{key}`"),
     }
 }
@@ -106,26 +110,35 @@ pub(super) fn unreleased<'a>(project: &'a Project, lock: &Lock, settings: &Setti
     works.map(|work| &work.component.name).collect()
 }
 
-/// What the recipes of a project ask its checkouts for, each with a component that it is a source of. Those that are
-/// skipped everywhere ask for nothing.
+/// What the recipes of a project ask its checkouts for, each with the components that it is a source of.
 pub fn asked_of_checkouts(project: &Project) -> BTreeMap<Checkout, (Asked, Vec<ComponentName>)> {
-    let (mut asked, mut all) = (BTreeMap::new(), BTreeMap::<Checkout, Vec<ComponentName>>::new());
+    asked_of(project, Component::checkouts, key)
+}
+
+/// What recipes ask for of what `sources` gives of a component, each with the components that it is a source of; the answer
+/// stands under what `key` makes of it. Those that are skipped everywhere ask for nothing.
+pub(super) fn asked_of<'p, S: Clone + Ord + 'p, I: Iterator<Item = &'p S>>(
+    project: &'p Project,
+    sources: impl Fn(&'p Component) -> I,
+    key: impl Fn(&S) -> String,
+) -> BTreeMap<S, (Asked, Vec<ComponentName>)> {
+    let (mut asked, mut all) = (BTreeMap::new(), BTreeMap::<S, Vec<ComponentName>>::new());
     for work in project.work.iter().filter(|work| work.component.skip.is_none()) {
-        if work.component.checkouts().next().is_none() {
+        if sources(&work.component).next().is_none() {
             continue;
         }
         let is_rpm = project.distros.get(&work.target.distro).is_some_and(|distro| distro.rpm().is_some());
         ask(&work.component, is_rpm, &mut asked);
-        for checkout in work.component.checkouts() {
-            let of = all.entry(checkout.clone()).or_default();
+        for source in sources(&work.component) {
+            let of = all.entry(source.clone()).or_default();
             if !of.contains(&work.component.name) {
                 of.push(work.component.name.clone());
             }
         }
     }
-    let with_asked = |(checkout, of): (Checkout, Vec<ComponentName>)| {
-        let asked = asked.remove(&key(&checkout)).unwrap_or_default();
-        (checkout, (asked, of))
+    let with_asked = |(source, of): (S, Vec<ComponentName>)| {
+        let asked = asked.remove(&key(&source)).unwrap_or_default();
+        (source, (asked, of))
     };
     all.into_iter().map(with_asked).collect()
 }

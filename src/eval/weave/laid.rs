@@ -1,13 +1,14 @@
 //! What recipes lay into sources: the nodes that bring the folders among it, and the packaging that may be in it.
 
 use super::sources::{Asked, LocalError, Looked, Sources, pin_origin};
-use super::{Project, checkouts};
+use super::{Project, archives, checkouts};
 use crate::component::{Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::drv::Action;
-use crate::family::laid::{self, LaidFrom};
+use crate::family::laid::{self, LaidFrom, UPSTREAM};
 use crate::graph::{Builder, Needed, NewNode, Origin};
 use crate::name::{ComponentName, DistroName, Kind};
+use crate::remote::archive::{Archive, Packing};
 
 /// The trees that are laid into a component's source.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,11 @@ impl LaidTrees {
                     let found = sources.own(&source).map_err(wrong)?;
                     (found.tree, sources.origin(&source, &component.name).map_err(wrong)?, String::new())
                 }
+                LaidFrom::Archive(archive) => {
+                    let source = SourceSpec::Archive(archive.clone());
+                    let found = sources.own(&source).map_err(wrong)?;
+                    (found.tree, sources.origin(&source, &component.name).map_err(wrong)?, String::new())
+                }
                 LaidFrom::Package(name) => {
                     let pin = sources.pin(distro, name, &component.name).map_err(wrong)?;
                     (pin.tree, pin_origin(distro, pin), distro.to_string())
@@ -50,6 +56,24 @@ impl LaidTrees {
             laid.origins.push((tree.to, origin, place));
         }
         Ok(laid)
+    }
+
+    /// With the archive of upstream that the component is made of, where `takes` says that its source package takes it over as
+    /// it is.
+    ///
+    /// # Errors
+    /// As [`LaidTrees::of`].
+    pub fn with_upstream(
+        mut self,
+        sources: &Sources<'_>,
+        component: &Component,
+        takes: impl Fn(&Component, &Archive, Packing) -> bool,
+    ) -> Result<Self, (&'static str, LocalError)> {
+        if let Some((tree, origin)) = sources.as_it_is(component, takes).map_err(|error| ("source", error))? {
+            self.trees.push((UPSTREAM.to_owned(), tree));
+            self.origins.push((UPSTREAM.to_owned(), origin, String::new()));
+        }
+        Ok(self)
     }
 
     /// Adds a node for each of the trees; gives what the source package of `component` needs of them.
@@ -109,6 +133,9 @@ pub(super) fn layers(component: &Component) -> impl Iterator<Item = Layer> {
             LaidFrom::Folder(from) => Some(Layer { is_source, to: tree.to, from, is_folder: true }),
             LaidFrom::Checkout(from) => {
                 Some(Layer { is_source, to: tree.to, from: checkouts::key(&from), is_folder: true })
+            }
+            LaidFrom::Archive(from) => {
+                Some(Layer { is_source, to: tree.to, from: archives::key(&from), is_folder: true })
             }
             // What opb does not have, it cannot read.
             LaidFrom::Package(_) => None,

@@ -8,6 +8,7 @@ mod ahead;
 mod amend;
 #[cfg(test)]
 mod amend_tests;
+mod archives;
 mod asked;
 mod before;
 mod checkouts;
@@ -30,7 +31,9 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use amend::{Earlier, amend};
+pub use archives::asked_of_archives;
 pub use before::Before;
+use checkouts::asked_of;
 pub use checkouts::asked_of_checkouts;
 pub(super) use extra::are_pinned;
 pub use facts::facts;
@@ -43,6 +46,7 @@ use crate::component::{BuildSpec, Component, SourceSpec};
 use crate::digest::Digest;
 use crate::distro::{Deb, Distro, Packaging};
 use crate::family::deb::needs::Source;
+use crate::family::deb::takes_upstream;
 use crate::graph::Graph;
 use crate::lock::{DistroPin, Lock};
 use crate::name::{Arch, ComponentName, DistroName};
@@ -277,7 +281,13 @@ fn members<'a>(
             continue;
         }
         let found = sources.of(&distro.name, first).map_err(|error| ("source", error));
-        match found.and_then(|found| Ok((found, laid::LaidTrees::of(sources, &distro.name, first)?))) {
+        let laid = |found: (&'a Source<'a>, _)| {
+            let format = &found.0.facts.format;
+            let laid = laid::LaidTrees::of(sources, &distro.name, first)?;
+            let takes = |component: &_, archive: &_, packing| takes_upstream(component, archive, packing, format);
+            Ok((found, laid.with_upstream(sources, first, takes)?))
+        };
+        match found.and_then(laid) {
             Ok(((source, local), laid)) => {
                 let on = works.iter().map(|work| (&work.target.arch, &*work.component)).collect();
                 members.push(Member { name: &first.name, on, source, local, laid, stage_of: None });

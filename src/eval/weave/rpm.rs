@@ -152,7 +152,11 @@ fn members<'a>(
         }
         let made = member(scene, works, first, sources, &|work| Some(&work.component));
         let made = made.map_err(|error| ("source", error));
-        match made.and_then(|made| Ok(Member { laid: LaidTrees::of(sources, distro, first)?, ..made })) {
+        let laid = |made| {
+            let laid = LaidTrees::of(sources, distro, first)?;
+            Ok(Member { laid: laid.with_upstream(sources, first, rpm::takes_upstream)?, ..made })
+        };
+        match made.and_then(laid) {
             Ok(made) => members.push(made),
             Err((field, error)) => {
                 wrong(field, error);
@@ -186,10 +190,10 @@ fn member<'a>(
         });
     }
     let (tree, upstream) = match &first.source {
-        own @ (SourceSpec::Path { .. } | SourceSpec::Checkout(_)) => {
+        own @ (SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_)) => {
             let LocalSource { tree, .. } = sources.own(own)?;
             let origin = sources.origin(own, &first.name)?;
-            (Tree { digest: *tree, origin, place: String::new() }, None)
+            (Tree { digest: *tree, origin, place: String::new() }, sources.upstream(first)?.map(Arc::new))
         }
         SourceSpec::Dsc { name } => {
             let (of, pin) = sources.of_other(name, &first.name)?;
@@ -204,6 +208,7 @@ fn member<'a>(
         (Origin::Folder(folder), _) => folder.clone(),
         (_, SourceSpec::Dsc { name }) => name.to_string(),
         (_, SourceSpec::Checkout(checkout)) => checkout.to_string(),
+        (_, SourceSpec::Archive(archive)) => archive.to_string(),
         _ => first.name.to_string(),
     };
     let texts = sources.texts(first)?;

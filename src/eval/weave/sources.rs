@@ -7,9 +7,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Project, Work};
-use super::checkouts::{self, Stamps};
 use super::laid::{Layer, layers};
 use super::source_distro;
+use super::archives;
+use super::checkouts::{self, Stamps};
 use crate::component::{BuildSpec, Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::family::deb::facts::facts;
@@ -59,7 +60,7 @@ pub type Looked = BTreeMap<String, Result<LocalSource, LocalError>>;
 pub(in super::super) struct Sources<'a> {
     looked: Looked,
     beside: &'a FilesBeside,
-    lock: &'a Lock,
+    pub(super) lock: &'a Lock,
     local: BTreeMap<Place, Result<(Source<'a>, Digest), LocalError>>,
     pinned: BTreeMap<&'a DistroName, BTreeMap<&'a PackageName, Source<'a>>>,
     /// Whose source packages distros of RPM packages take.
@@ -107,13 +108,15 @@ impl<'a> Sources<'a> {
         }
         asked.retain(|folder, _| !checkouts::is_key(folder));
         let mut looked = if asked.is_empty() { Looked::new() } else { look_at(&asked) };
-        let all = work.values().flatten().flat_map(|work| {
-            let component: &Component = &work.component;
-            component.checkouts().map(|checkout| (checkout, &component.name))
-        });
+        let components = || work.values().flatten().map(|work| -> &Component { &work.component });
+        let all = components()
+            .flat_map(|component| component.checkouts().map(|checkout| (checkout, &component.name)));
         let all: BTreeMap<&Checkout, &ComponentName> = all.collect();
         looked.extend(checkouts::looked_up(&all, lock));
         let stamped = checkouts::stamped(&all, lock);
+        let files =
+            components().flat_map(|component| component.archives().map(|archive| (archive, &component.name)));
+        looked.extend(archives::looked_up(files, lock));
         let beside = &project.beside;
         let local = places.into_iter().map(|place| {
             let read = local(&looked, beside, &place);
@@ -242,7 +245,7 @@ impl<'a> Sources<'a> {
                 let pinned = pins.and_then(|pins| pins.get(name));
                 Ok((pinned.ok_or_else(|| unpinned(distro, name, &component.name))?, None))
             }
-            SourceSpec::Path { .. } | SourceSpec::Checkout(_) => {
+            SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_) => {
                 let place = place_of(component).ok_or_else(|| not_looked_at(component.name.as_str()))?;
                 let found = self.local.get(&place).ok_or_else(|| LocalError {
                     message: format!("{} was not asked for its `{}`", checkouts::shown(&place.folder), place.debian),
@@ -288,6 +291,7 @@ pub(super) fn key_of(source: &SourceSpec) -> Option<String> {
     match source {
         SourceSpec::Path { folder } => Some(folder_of(folder.as_ref())),
         SourceSpec::Checkout(checkout) => Some(checkouts::key(checkout)),
+        SourceSpec::Archive(archive) => Some(archives::key(archive)),
         SourceSpec::Dsc { .. } => None,
     }
 }
@@ -299,6 +303,7 @@ pub(super) fn key_of(source: &SourceSpec) -> Option<String> {
 pub(super) fn origin(source: &SourceSpec, lock: &Lock, component: &ComponentName) -> Result<Origin, LocalError> {
     match source {
         SourceSpec::Checkout(checkout) => checkouts::origin(checkout, lock, component),
+        SourceSpec::Archive(archive) => archives::origin(archive, lock, component),
         source => Ok(Origin::Folder(key_of(source).unwrap_or_default())),
     }
 }

@@ -1,5 +1,6 @@
 //! Which nodes there are, and what reads what.
 
+mod archives;
 mod asked;
 mod checkouts;
 mod extra;

@@ -24,7 +24,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-pub use self::source::source_package;
+pub use self::source::{source_package, takes_upstream};
 pub use super::Part;
 use super::probe;
 use crate::component::{Component, Need, SourceSpec};
@@ -192,7 +192,7 @@ pub fn build(
     let mut env = base_env(facts);
     let (head, tail) = match component.source {
         SourceSpec::Dsc { .. } => (format!("{}+0opb", facts.version), format!("~{}", distro.suffix)),
-        SourceSpec::Path { .. } | SourceSpec::Checkout(_) => {
+        SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_) => {
             (format!("{}+opb", source_version(component, distro, facts)), String::new())
         }
     };

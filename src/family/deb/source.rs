@@ -11,11 +11,13 @@ use crate::drv::{Action, Script, SharedText, action_digest};
 use crate::family::laid::{self, Laid};
 use crate::family::stamped::CHANGES;
 use crate::lock::SourceFacts;
+use crate::remote::archive::{Archive, ArchiveKind, Packing};
 
 const COPY: &str = include_str!("source/copy.sh");
 const UNPACK: &str = include_str!("source/unpack.sh");
 const PACKAGING: &str = include_str!("source/packaging.sh");
 const UPSTREAM: &str = include_str!("source/upstream.sh");
+const PRISTINE: &str = include_str!("source/pristine.sh");
 const AS_PATCH: &str = include_str!("source/as-patch.sh");
 const ENTRY: &str = include_str!("source/entry.sh");
 const ENTRY_OF_COMMITS: &str = include_str!("source/entry-of-commits.sh");
@@ -55,7 +57,7 @@ pub fn source_package(
     if let Some(stamped) = laid.stamped {
         files.insert(CHANGES.to_owned(), stamped.deb_changes().into_bytes());
     }
-    let text = text(component, is_own, laid.stamped.is_some());
+    let text = text(component, is_own, laid);
     let (sandbox_contract, env_with_probes) = (SANDBOX_CONTRACT, BTreeMap::new());
     let mut script = Script { sandbox_contract, text, env, env_with_probes, files, network: false };
     if !is_own {
@@ -63,6 +65,21 @@ pub fn source_package(
         script.env.insert("OPB_VERSION".into(), version.into());
     }
     Action::SourcePackage { script: Some(script) }
+}
+
+/// Whether the archive of upstream that a component is made of can be the one of its source package, byte for byte: all of it is
+/// the source, nothing is added to it, and dpkg-source reads such archives in a source package of that format.
+pub fn takes_upstream(component: &Component, archive: &Archive, packing: Packing, format: &str) -> bool {
+    let is_read = match format {
+        "3.0 (quilt)" => matches!(packing, Packing::TarGz | Packing::TarBz2 | Packing::TarXz),
+        "1.0" => packing == Packing::TarGz,
+        _ => false,
+    };
+    is_read
+        && archive.kind == ArchiveKind::Archive
+        && archive.is_whole()
+        && component.sources.is_empty()
+        && component.stamp.is_empty()
 }
 
 /// The folder of the source whose packaging is taken in place of its `debian/`.
@@ -74,9 +91,11 @@ fn packaging(component: &Component) -> Option<String> {
 }
 
 /// Only the steps that the component needs: another way to apply patches does not make other packages of what has none.
-fn text(component: &Component, is_own: bool, is_stamped: bool) -> SharedText {
+fn text(component: &Component, is_own: bool, laid: &Laid<'_>) -> SharedText {
+    let (is_stamped, is_pristine) = (laid.stamped.is_some(), laid.has_upstream());
     let changes = !component.patches.is_empty() || !component.files.is_empty() || !is_own;
     let [packages, sources] = laid::source_steps(component);
+    let upstream = if is_pristine { PRISTINE } else { UPSTREAM };
     let steps = [
         (is_own, COPY),
         (!is_own, UNPACK),
@@ -85,13 +104,13 @@ fn text(component: &Component, is_own: bool, is_stamped: bool) -> SharedText {
         (packaging(component).is_some(), PACKAGING),
         (is_own, laid::STAMP),
         // The upstream archive is made before anything is laid in from beside the recipe: that is packaging.
-        (is_own && changes, UPSTREAM),
+        (is_own && changes, upstream),
         (!component.files.is_empty(), laid::LAY_FILES),
         (changes, AS_PATCH),
         (!component.patches.is_empty(), laid::APPLY_PATCHES),
         (!is_stamped, ENTRY),
         (is_stamped, ENTRY_OF_COMMITS),
-        (is_own && !changes, UPSTREAM),
+        (is_own && !changes, upstream),
         (true, PACK),
     ];
     let text: String = steps.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, step)| step).collect();

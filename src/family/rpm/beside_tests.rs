@@ -14,7 +14,8 @@ const SPEC: &str =
 fn upstream() -> Arc<Upstream> {
     let files = ["tool_2.1-1.dsc", "tool_2.1.orig-docs.tar.gz", "tool_2.1.orig.tar.xz", "tool_2.1.orig.tar.xz.asc"];
     let files = files.map(str::to_owned).to_vec();
-    Arc::new(Upstream { file: files[2].clone(), version: "2.1".into(), date: 1_700_000_000, files })
+    let package = upstream::OfPackage { version: "2.1".into(), date: 1_700_000_000 };
+    Arc::new(Upstream { file: files[2].clone(), package: Some(package), files })
 }
 
 fn files(beside: &[(&str, &str)]) -> FilesBeside {

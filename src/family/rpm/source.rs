@@ -13,6 +13,7 @@ use crate::distro::Rpm;
 use crate::name::Arch;
 use crate::package::rpm_version::Evr;
 use crate::package::spec::{Macros, Readings, Spec, SpecError, with_version};
+use crate::remote::archive::{Archive, ArchiveKind, Packing};
 
 /// A source's spec, read for one arch of one distro under the switches of one recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,13 +198,12 @@ impl RpmSource {
         self.spec.sources.values().next().map(|address| base_name(address))
     }
 
-    /// When it was made, in seconds since 1970: that of the commit where the version comes from tags; else as the newest entry of a changelog says, the spec's or the source
-    /// package's; `None` where there is none.
+    /// When it was made, in seconds since 1970: the commit where the version comes from tags; else the newest entry of a changelog,
+    /// the spec's or the source package's; `None` where there is none.
     pub fn date(&self) -> Option<i64> {
-        if let Some(stamped) = &self.stamped {
-            return Some(stamped.time);
-        }
-        self.spec.date.max(self.upstream.as_ref().map(|upstream| upstream.date))
+        let package = self.upstream.as_ref().and_then(|upstream| upstream.package.as_ref());
+        let said = self.spec.date.max(package.map(|package| package.date));
+        self.stamped.as_ref().map(|stamped| stamped.time).or(said)
     }
 
     /// File names of further sources and of patches, which stand beside the spec or in the source's root.
@@ -254,7 +254,8 @@ pub fn source(
 ) -> Result<RpmSource, RpmSourceError> {
     let Chosen { file, text, is_beside } = choose(component, places)?;
     let stamped = places.stamped.map(|stamped| stamped.version.rpm(distro.caret));
-    let version = places.upstream.map(|upstream| &upstream.version).or(stamped.as_ref());
+    let package = places.upstream.and_then(|upstream| upstream.package.as_ref());
+    let version = package.map(|package| &package.version).or(stamped.as_ref());
     let text = version.map_or(Cow::Borrowed(text), |version| Cow::Owned(with_version(text, version)));
     let shown = if is_beside { format!("{}/{file}", component.folder) } else { file.clone() };
     let read = specs.of(&text).read(&macros_for(component, macros));
@@ -276,7 +277,7 @@ pub fn source(
     if version.contains('^') && !distro.caret {
         return Err(RpmSourceError::Caret { file: shown, version: version.clone() });
     }
-    if let Some(upstream) = &source.upstream {
+    if let Some(upstream) = source.upstream.as_ref().filter(|upstream| upstream.package.is_some()) {
         check_files(component, (&source, upstream), places.beside, &shown)?;
     }
     Ok(source)
@@ -308,6 +309,12 @@ fn check_files(
             folder: component.folder.clone(),
         }),
     }
+}
+
+/// Whether the archive of upstream that a component is made of can be the one of its source package, byte for byte: all of it is
+/// the source, and the recipe does not change it.
+pub fn takes_upstream(component: &Component, archive: &Archive, _: Packing) -> bool {
+    archive.kind == ArchiveKind::Archive && archive.folder.is_none() && !changes(component)
 }
 
 /// Whether the recipe changes the source before its source package is made.

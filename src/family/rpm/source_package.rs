@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 use super::source::changes;
 use super::upstream::packing;
 use super::{ARGUMENTS, RpmSource, SANDBOX_CONTRACT, arguments, base_env};
-use crate::component::Component;
+use crate::component::{Component, SourceSpec};
 use crate::distro::{Distro, Rpm};
 use crate::drv::{Action, Script, SharedText};
 use crate::family::laid::{self, Laid};
 use crate::family::stamped::CHANGES;
+use crate::remote::archive::ArchiveKind;
 
 /// The file beside the script with a spec that stands beside the recipe.
 const SPEC: &str = "spec";
@@ -28,6 +29,7 @@ const PACKER: &str = include_str!("source/packer.sh");
 const PACK: &str = include_str!("source/pack.sh");
 const PRISTINE: &str = include_str!("source/pristine.sh");
 const REPACK: &str = include_str!("source/repack.sh");
+const ARCHIVE: &str = include_str!("source/archive.sh");
 const SOURCE_PACKAGE: &str = include_str!("source/srpm.sh");
 
 /// The source package of a component for a distro.
@@ -81,24 +83,32 @@ fn text(component: &Component, source: &RpmSource) -> SharedText {
     static USUAL: LazyLock<SharedText> =
         LazyLock::new(|| SharedText::new([COPY, laid::STAMP, INSIDE, OTHERS, PACKER, PACK, SOURCE_PACKAGE].concat()));
     let Component { sources, files, patches, .. } = component;
+    let is_srpm = matches!(&component.source, SourceSpec::Archive(archive) if archive.kind == ArchiveKind::Srpm);
     let has_archive = source.archive().is_some();
     let is_laid = !sources.is_empty() || !files.is_empty() || !patches.is_empty();
-    if source.upstream.is_none() && source.beside.is_none() && source.stamped.is_none() && has_archive && !is_laid {
+    let is_plain = source.upstream.is_none() && source.beside.is_none() && source.stamped.is_none();
+    if is_plain && has_archive && !is_laid && !is_srpm {
         return USUAL.clone();
     }
     let [packages, further] = laid::source_steps(component);
-    let same = |file: &str| source.archive().and_then(packing) == packing(file);
+    let name = source.archive().and_then(packing);
+    let same = |file: &str| name == packing(file);
     let spec = if source.beside.is_some() { BESIDE_RECIPE } else { INSIDE };
     // An archive stays as its author made it, unless the recipe changes what is in it.
     let pristine = source.upstream.as_ref().filter(|_| !changes(component));
+    // Upstream's own archive is beside the tree that it holds.
+    let is_own = source.upstream.as_ref().is_some_and(|upstream| upstream.package.is_none());
     let begin = match (&source.upstream, pristine) {
+        _ if is_own => COPY,
         (_, Some(_)) => BEGIN,
         (Some(_), None) => UNPACK,
         (None, None) => COPY,
     };
-    let is_made = pristine.is_none() && has_archive;
-    let is_same = pristine.is_some_and(|upstream| same(&upstream.file));
-    let is_other = pristine.is_some() && has_archive && !is_same;
+    // What nobody can pack is called as its author called it.
+    let is_same = pristine.is_some_and(|upstream| same(&upstream.file) || is_own && name.is_none());
+    let is_zip = is_own && pristine.is_some_and(|upstream| packing(&upstream.file).is_none());
+    let is_made = has_archive && !is_srpm && (pristine.is_none() || is_zip && !is_same);
+    let is_other = pristine.is_some() && has_archive && !is_same && !is_made;
     let steps = [
         (true, begin),
         packages,
@@ -113,10 +123,12 @@ fn text(component: &Component, source: &RpmSource) -> SharedText {
         (is_made, PACK),
         (is_same, PRISTINE),
         (is_other, REPACK),
+        (is_srpm && has_archive, ARCHIVE),
         (true, SOURCE_PACKAGE),
     ];
     let text: String = steps.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, step)| step).collect();
-    SharedText::new(text)
+    // The same steps, with the archive where it is.
+    SharedText::new(if is_own { text.replace("\"/in/source/", "\"/in/upstream/") } else { text })
 }
 
 #[cfg(test)]

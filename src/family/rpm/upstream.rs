@@ -1,20 +1,27 @@
-//! What builds for RPM distros take of a source package of a distribution of `.deb` packages: its upstream archive, and which
-//! version that is. Its `debian/` is of no use to them.
+//! The archive that builds for RPM distros take as it is: upstream's own, or that of a source package of a distribution of
+//! `.deb` packages, with the version that it is. The `debian/` of those is of no use to them.
 
-use crate::lock::DscPin;
+use crate::lock::{ArchivePin, DscPin};
 use crate::package::version::Version;
 
-/// The upstream archive of a pinned source package.
+/// An archive that is taken as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
-    /// The file among those of the source package: `libmd_1.0.4.orig.tar.xz`.
+    /// The file among `files`: `libmd_1.0.4.orig.tar.xz`.
     pub file: String,
+    /// What a source package says of it; `None` of upstream's own archive.
+    pub package: Option<OfPackage>,
+    /// All files of the source package, or the archive and its signature; sorted.
+    pub files: Vec<String>,
+}
+
+/// What a source package says of its archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfPackage {
     /// The version, as rpm takes it: without epoch and revision, and with `_` for `-`.
     pub version: String,
     /// The date of the newest entry of its changelog, in seconds since 1970.
     pub date: i64,
-    /// All files of the source package, sorted.
-    pub files: Vec<String>,
 }
 
 /// How an archive is packed, by the end of its name; `None` for what no archive is called.
@@ -51,12 +58,15 @@ impl Upstream {
             None if pin.files.keys().any(|name| name.contains(".orig.tar")) => return None,
             None => only(&mut all)?,
         };
-        Some(Self {
-            file,
-            version: version.upstream().replace('-', "_"),
-            date: pin.facts.date,
-            files: pin.files.keys().cloned().collect(),
-        })
+        let package = OfPackage { version: version.upstream().replace('-', "_"), date: pin.facts.date };
+        Some(Self { file, package: Some(package), files: pin.files.keys().cloned().collect() })
+    }
+
+    /// Upstream's own, as it lies at `/in/upstream`.
+    pub fn of_archive(pin: &ArchivePin) -> Self {
+        let file = format!("upstream.{}", pin.packing.as_str());
+        let signature = pin.signature.as_ref().map(|_| format!("{file}.asc"));
+        Self { files: std::iter::once(file.clone()).chain(signature).collect(), file, package: None }
     }
 
     /// The file of the source package that a spec means by `name`, where its archive is called `archive`: one of that
@@ -101,7 +111,8 @@ mod tests {
     }
 
     fn found(version: &str, files: &[&str]) -> Option<(String, String)> {
-        Upstream::of(&pin(version, files)).map(|upstream| (upstream.file, upstream.version))
+        let upstream = Upstream::of(&pin(version, files))?;
+        Some((upstream.file, upstream.package?.version))
     }
 
     #[test]
@@ -126,8 +137,7 @@ mod tests {
     #[test]
     fn a_signature_goes_with_its_archive() {
         let files = ["a_1.orig-docs.tar.xz", "a_1.orig.tar.xz", "a_1.orig.tar.xz.asc"];
-        let upstream =
-            Upstream { file: files[1].into(), version: "1".into(), date: 0, files: files.map(str::to_owned).into() };
+        let upstream = Upstream { file: files[1].into(), package: None, files: files.map(str::to_owned).into() };
         let archive = Some("a-1.tar.xz");
         assert_eq!(upstream.file_for("a-1.tar.xz.asc", archive), Some("a_1.orig.tar.xz.asc"));
         assert_eq!(upstream.file_for("a_1.orig-docs.tar.xz", archive), Some("a_1.orig-docs.tar.xz"));

@@ -171,8 +171,7 @@ impl Clones<'_> {
     }
 
     pub(super) fn place(&self, system: System, url: &RemoteUrl) -> HostPath {
-        let id = Digest::of(url.as_str().as_bytes()).to_string();
-        self.folder.join(system.as_str()).join(&id[..32])
+        self.folder.join(clone_name(system, url))
     }
 
     /// Waits until nobody else fetches into the clone at `folder`.
@@ -236,6 +235,12 @@ impl Clones<'_> {
             }
         }
     }
+}
+
+/// What the clone of the repository at `url` is called below the folder of all clones.
+pub fn clone_name(system: System, url: &RemoteUrl) -> String {
+    let id = Digest::of(url.as_str().as_bytes()).to_string();
+    format!("{system}/{}", &id[..32])
 }
 
 fn lock_of(folder: &HostPath) -> HostPath {

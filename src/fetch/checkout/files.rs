@@ -315,10 +315,7 @@ fn odd(path: &[u8]) -> Option<&'static str> {
 /// # Errors
 /// [`CheckoutError::Hostile`] with the first such path.
 pub fn check_tree(url: &RemoteUrl, tree: &Tree) -> Result<(), CheckoutError> {
-    let link = |path: &TreePath| match tree.get(path) {
-        Some(Entry::Link { target }) => Some(target.as_slice()),
-        _ => None,
-    };
+    let link = |path: &TreePath| link_at(tree, path);
     for (path, _) in tree.iter() {
         if let Some(why) = odd(path.as_bytes()) {
             return Err(hostile(url, path.as_bytes(), why));
@@ -326,6 +323,21 @@ pub fn check_tree(url: &RemoteUrl, tree: &Tree) -> Result<(), CheckoutError> {
         check(url, path, &link)?;
     }
     Ok(())
+}
+
+/// The first link of a tree that leads out of it, by itself or by others on its way.
+pub fn leading_out(tree: &Tree) -> Option<&TreePath> {
+    tree.iter().map(|(path, _)| path).find(|path| {
+        let is_link = link_at(tree, path).is_some();
+        is_link && leads_out(path, &|path| link_at(tree, path))
+    })
+}
+
+fn link_at<'t>(tree: &'t Tree, path: &TreePath) -> Option<&'t [u8]> {
+    match tree.get(path) {
+        Some(Entry::Link { target }) => Some(target.as_slice()),
+        _ => None,
+    }
 }
 
 /// The target of the link at a path; `None` where there is none.

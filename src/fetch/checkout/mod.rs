@@ -32,8 +32,9 @@ mod tests;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use clone::clone_name;
 pub use error::CheckoutError;
-pub use files::{FileKind, Files, check_tree};
+pub use files::{FileKind, Files, check_tree, leading_out};
 pub use history::History;
 pub(super) use process::local;
 pub use refs::Tip;

@@ -14,6 +14,7 @@ use nix::unistd::{AccessFlags, access};
 use super::{Check, missing, ok, weak};
 use crate::path::HostPath;
 use crate::quantity::Size;
+use crate::remote::System;
 
 /// The oldest kernel that can hold a sandbox: it mounts by descriptor, and changes attributes of what is mounted so.
 const LEAST_KERNEL: (u32, u32) = (5, 12);
@@ -110,6 +111,16 @@ pub fn apt() -> Check {
         return weak(NAME, "no `apt-helper`, by which files of archives are fetched", help);
     }
     ok(NAME, "files of archives are fetched by `apt-helper`, as this host's apt is set up")
+}
+
+/// The program of a version control system that recipes name.
+pub fn version_control(system: System) -> Check {
+    let name = system.as_str();
+    if program(name) {
+        return ok(name, format!("commits of repositories that recipes name are fetched by {name}"));
+    }
+    let found = format!("no `{name}`, by which commits of repositories are fetched that recipes name");
+    weak(name, found, format!("install `{}`", if system == System::Hg { "mercurial" } else { name }))
 }
 
 pub fn dnf() -> Check {

@@ -223,6 +223,10 @@ fn makers(project: &Project, evaluated: &eval::Project) -> BTreeMap<ComponentNam
                 let control = lock.checkout.get(checkout).map(|pin| &pin.texts);
                 made.extend(control.into_iter().flat_map(made_by));
             }
+            SourceSpec::Archive(archive) => {
+                let control = lock.archive.get(archive).map(|pin| &pin.texts);
+                made.extend(control.into_iter().flat_map(made_by));
+            }
             SourceSpec::Path { folder } => {
                 let found = packaging(project.root(), folder.as_deref().unwrap_or(".")).ok().flatten();
                 let facts = found.and_then(|packaging| packaging.debian);

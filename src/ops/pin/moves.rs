@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::checkouts;
+use super::{archives, checkouts};
 use crate::digest::Sha256;
 use crate::family::stamped::Stamped;
 use crate::lock::Lock;
@@ -53,6 +53,10 @@ pub(in crate::ops) fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
                     (format!("{version} ({})", checkouts::short(&pin.commit)), format!("{version} {identity}"));
             }
             facts.insert(checkout.to_string(), (shown, identity));
+        }
+        for (archive, pin) in &lock.archive {
+            let files = (&pin.file.sha256, pin.signature.as_ref().map(|file| file.sha256));
+            facts.insert(archive.to_string(), (archives::shown(pin), format!("{files:?} {}", pin.tree)));
         }
         facts
     };

@@ -1,5 +1,7 @@
 //! Public keys that packages of a distribution are signed with, each looked at once.
 
+use std::io::{self, Read};
+
 use pgp::composed::{Deserializable as _, DetachedSignature, SignedPublicKey};
 use pgp::packet::{Signature, SignatureType};
 use pgp::types::{KeyDetails as _, Timestamp};
@@ -10,6 +12,9 @@ use super::{RpmSignatureError, Signed};
 
 /// The most signatures that are looked at: a package has one, or one of each of few kinds.
 const MOST_SIGNATURES: usize = 16;
+
+/// What is signed, opened once for each part of a key that it may be signed with.
+type Open<'t> = dyn Fn() -> io::Result<Box<dyn Read + 't>> + 't;
 
 /// Public keys, and which of their parts may sign now. Threads may share it.
 #[derive(Debug)]
@@ -103,14 +108,21 @@ impl Keyring {
     /// # Errors
     /// [`RpmSignatureError`].
     pub fn verify_detached(&self, text: &[u8], signature: &[u8]) -> Result<String, RpmSignatureError> {
-        let malformed = || RpmSignatureError::Malformed(Signed::Text);
-        let signatures = if signature.first().is_some_and(|byte| byte & 0x80 != 0) {
-            read(signature).ok_or_else(malformed)?
-        } else {
-            let (read, _) = DetachedSignature::from_armor_many(signature).map_err(|_| malformed())?;
-            collect(read).ok_or_else(malformed)?
-        };
-        self.check(&signatures, text, Signed::Text)
+        self.check(&detached(signature, Signed::Text)?, text, Signed::Text)
+    }
+
+    /// The same of a file of any length, which `open` opens.
+    ///
+    /// # Errors
+    /// [`RpmSignatureError`].
+    pub fn verify_file(
+        &self,
+        open: &dyn Fn() -> io::Result<std::fs::File>,
+        signature: &[u8],
+    ) -> Result<String, RpmSignatureError> {
+        let signatures = detached(signature, Signed::File)?;
+        let read = || -> io::Result<Box<dyn Read>> { Ok(Box::new(io::BufReader::with_capacity(128 << 10, open()?))) };
+        self.check_read(&signatures, &read, Signed::File)
     }
 
     /// The fingerprint of the key with a good signature: none may be bad, and one must count.
@@ -120,9 +132,13 @@ impl Keyring {
         bytes: &[u8],
         what: Signed,
     ) -> Result<String, RpmSignatureError> {
+        self.check_read(signatures, &|| Ok(Box::new(bytes)), what)
+    }
+
+    fn check_read(&self, signatures: &[Signature], open: &Open<'_>, what: Signed) -> Result<String, RpmSignatureError> {
         let (mut good, mut refused, mut unknown) = (None, None, Vec::new());
         for signature in signatures {
-            match self.check_one(signature, bytes, what) {
+            match self.check_one(signature, open, what) {
                 Ok(key) => good = good.or(Some(key)),
                 Err(RpmSignatureError::Unknown { keys, .. }) => unknown.extend(keys),
                 Err(error @ RpmSignatureError::Bad { .. }) => return Err(error),
@@ -137,7 +153,7 @@ impl Keyring {
         }
     }
 
-    fn check_one(&self, signature: &Signature, bytes: &[u8], what: Signed) -> Result<String, RpmSignatureError> {
+    fn check_one(&self, signature: &Signature, open: &Open<'_>, what: Signed) -> Result<String, RpmSignatureError> {
         let (fingerprints, ids) = (signature.issuer_fingerprint(), signature.issuer_key_id());
         let named = fingerprints.iter().map(|fingerprint| format!("{fingerprint:X}"));
         let Some(name) = ids.first().map(|id| id.to_string().to_uppercase()).or_else(|| named.into_iter().next())
@@ -157,8 +173,15 @@ impl Keyring {
         }
         // Before it is verified: what does not fit any more was not weakened by whoever changed it.
         let hash = signature.hash_alg().map_or_else(|| "no hash".to_owned(), |hash| hash.to_string());
-        let mut fitting = candidates.into_iter().filter(|known| self.part(known).verify(signature, bytes));
-        let Some(known) = fitting.next() else {
+        let mut fitting = None;
+        for known in candidates {
+            let text = open().map_err(RpmSignatureError::Reading)?;
+            if self.part(known).verify(signature, text) {
+                fitting = Some(known);
+                break;
+            }
+        }
+        let Some(known) = fitting else {
             return Err(match certificate::is_strong(signature) {
                 true => RpmSignatureError::Bad { what, key: name },
                 // The library does not look at all of these.
@@ -190,6 +213,16 @@ impl Keyring {
             Some(place) => Part::Subkey(&key.public_subkeys[place].key),
         }
     }
+}
+
+/// The signatures in a file beside what they sign, armored or binary.
+fn detached(signature: &[u8], what: Signed) -> Result<Vec<Signature>, RpmSignatureError> {
+    let malformed = || RpmSignatureError::Malformed(what);
+    if signature.first().is_some_and(|byte| byte & 0x80 != 0) {
+        return read(signature).ok_or_else(malformed);
+    }
+    let (read, _) = DetachedSignature::from_armor_many(signature).map_err(|_| malformed())?;
+    collect(read).ok_or_else(malformed)
 }
 
 /// The signatures in packets one after the other; `None` where these are something else, or too many.

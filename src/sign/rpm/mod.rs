@@ -32,6 +32,8 @@ pub enum Signed {
     Package,
     /// A text with a signature beside it, such as `repomd.xml`.
     Text,
+    /// A file with a signature beside it, such as an archive of upstream.
+    File,
 }
 
 impl fmt::Display for Signed {
@@ -39,6 +41,7 @@ impl fmt::Display for Signed {
         f.write_str(match self {
             Self::Package => "package",
             Self::Text => "text",
+            Self::File => "file",
         })
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use opb::diag::Failure;
-use opb::exec::{Archives, Checkouts};
+use opb::exec::{Archives, Checkouts, Upstreams};
 use opb::ops::holding::{HeldPin, Stays};
 use opb::ops::plan::{Wish, plan};
 use opb::ops::session::Session;
@@ -17,8 +17,8 @@ use super::means;
 use crate::cli::Global;
 use crate::output;
 
-/// Move pins: each distro's package index, each distribution source and each commit of a repository, recorded in `opb.lock`,
-/// or in the lock of --channel.
+/// Move pins: each distro's package index, each distribution source, commit of a repository and archive, recorded in
+/// `opb.lock`, or in the lock of --channel.
 ///
 /// The first time, the release of the machine itself is pinned; name others as `@debian-13`, or `@debian-13/arm64`. What
 /// `opb hold` holds stays where it is.
@@ -36,18 +36,25 @@ pub struct Update {
     /// Take sources whose versions come from tags although these are lower than what is pinned.
     #[arg(long)]
     allow_lower_versions: bool,
+    /// Take archives that are other files than they were when they were pinned.
+    #[arg(long)]
+    allow_changed_archives: bool,
 }
 
 pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     let project = global.place().open()?;
     let evaluated = opb::ops::watch::evaluate(&ProjectFiles(project.root()))?;
     let (moved_tags, lower_versions) = (args.allow_moved_tags, args.allow_lower_versions);
-    let selection = Selection { moved_tags, lower_versions, ..selection(&args.what, &evaluated)? };
+    let changed_archives = args.allow_changed_archives;
+    let selection =
+        Selection { moved_tags, lower_versions, changed_archives, ..selection(&args.what, &evaluated)? };
     let store = Store::open(&project.store_path(global.store.as_deref()))?;
     let means = means(global)?;
     let archives = Archives::new(&store, &project.settings.mirrors, means.offline, means.stop, host_apt);
     let checkouts = Checkouts::new(&store, &project.settings.sources, means.offline, means.stop).patient();
-    let updated = update(&project, &evaluated, selection, &store, (&archives, &checkouts))?;
+    let sources = &project.settings.sources;
+    let upstreams = Upstreams::new(&store, sources, project.root(), means.offline, means.stop).patient();
+    let updated = update(&project, &evaluated, selection, &store, (&archives, &checkouts, &upstreams))?;
     output::notices(global, &updated.notices);
     output::notices(global, &opb::ops::exceptions::warnings(&project)?);
     for held in &updated.held {
