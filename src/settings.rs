@@ -33,6 +33,10 @@
 //! [limits.component.chromium]     # what is other for builds of that component
 //! time = "24h"
 //!
+//! [checks]                        # of which builds packages are checked, where recipes do not say
+//! lintian = ["*"]                 # selectors; also `rpmlint`, `install`, `autopkgtest`
+//! gate = true                     # repositories wait for the checks of what is in them; default: false
+//!
 //! [channel.nightly]
 //! origin = "Vendor"               # Origin and Label of the Release file
 //! label = "Vendor nightly"
@@ -61,6 +65,7 @@
 
 mod channel;
 mod channels;
+mod checks;
 mod sources;
 mod user;
 
@@ -73,6 +78,7 @@ use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::quantity::{Age, Size};
 
 pub use channel::{Channel, NoChannel, SourceRule};
+pub use checks::ChecksTable;
 pub use sources::{Sources, SourcesError};
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
@@ -93,6 +99,8 @@ pub struct Settings {
     pub store: Collection,
     /// What one guest may have of the machine.
     pub limits: Limits,
+    /// Which checks run, and what for.
+    pub checks: ChecksTable,
     /// Published repositories. Never empty: without any, there is `nightly`.
     pub channel: BTreeMap<ChannelName, Channel>,
     /// Where results of this project are shared.
@@ -224,6 +232,7 @@ impl Default for Settings {
             sources: Sources::default(),
             store: Collection::default(),
             limits: Limits::default(),
+            checks: ChecksTable::default(),
             channel: BTreeMap::from([(nightly, Channel::default())]),
             cache: Vec::new(),
         }

@@ -242,11 +242,11 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// What a node reads when it runs: its inputs, and of a root also the packages that its list was chosen from.
+    /// What a node reads when it runs: its inputs, and of a root or a check also the packages that its list was chosen from.
     fn reads(&self, id: NodeId) -> Vec<NodeId> {
         let node = self.graph.node(id);
         let mut reads = node.input_nodes().to_vec();
-        if node.kind() == Kind::Root {
+        if matches!(node.kind(), Kind::Root | Kind::Check) {
             let lists = node.input_nodes().iter().filter(|list| self.graph.node(**list).kind() == Kind::Resolve);
             let behind = lists.flat_map(|list| self.graph.node(*list).input_nodes());
             reads.extend(behind.filter(|input| self.graph.node(**input).kind() == Kind::Build));

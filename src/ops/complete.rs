@@ -107,7 +107,8 @@ impl Words {
 
     /// As [`Words::selectors`], without what names nothing that has a sandbox.
     pub fn sandboxes(&self, typed: &str) -> Vec<String> {
-        let has_one = |kind: &Kind| matches!(kind, Kind::Build | Kind::Probe | Kind::Root | Kind::SourcePackage);
+        let has_one =
+            |kind: &Kind| matches!(kind, Kind::Build | Kind::Check | Kind::Probe | Kind::Root | Kind::SourcePackage);
         let is_one = |word: &String| match word.split_once(':') {
             Some((kind, _)) => Kind::ALL.iter().any(|known| known.as_str() == kind && has_one(known)),
             None => !word.starts_with('@'),

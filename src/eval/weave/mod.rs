@@ -11,6 +11,7 @@ mod amend_tests;
 mod asked;
 mod before;
 mod checkouts;
+mod checks;
 mod distro;
 mod extra;
 mod facts;
@@ -127,6 +128,7 @@ pub fn weave<'p>(
     let mut errors = Vec::new();
     let patterns = repo::patterns(project, settings, &mut errors);
     repo::limits(project, settings, &mut errors);
+    checks::mistakes(project, settings, &mut errors);
     imported::check(project, settings, &mut errors);
     let pinned: BTreeMap<&DistroName, Vec<&Arch>> = lock
         .distro
@@ -216,6 +218,7 @@ fn prepare<'a>(
             let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
             let actions = scene.members.iter().map(|member| Actions::of(&scene, member)).collect();
             errors.extend(extra::unpinned(&scene));
+            errors.extend(checks::unknown_packages(&scene));
             Prepared::Deb(scene, actions, errors)
         }
     })
