@@ -66,6 +66,7 @@
 mod channel;
 mod channels;
 mod checks;
+mod collection;
 mod sources;
 mod user;
 
@@ -79,6 +80,7 @@ use crate::quantity::{Age, Size};
 
 pub use channel::{Channel, NoChannel, SourceRule};
 pub use checks::ChecksTable;
+pub use collection::Collection;
 pub use sources::{Sources, SourcesError};
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
@@ -115,18 +117,6 @@ pub struct SharedCache {
     pub url: String,
     /// The key that signs what is in it, `NAME:BASE64`.
     pub key: String,
-}
-
-/// How far a collection of the store goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Collection {
-    /// What nothing has needed for so long goes; `None`: 14 days.
-    pub older_than: Option<Age>,
-    /// More goes until the store has at most so many bytes.
-    pub budget: Option<Size>,
-    /// More goes until so many bytes are free on its disk.
-    pub free: Option<Size>,
 }
 
 /// What one guest may have of the machine.

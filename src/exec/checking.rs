@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 
 use super::context::{Context, Job};
 use super::error::NodeError;
-use super::guest::root_env;
+use super::guest::{clean, finished, logged, root_env};
 use super::outputs::{self, Left};
 use super::scripts::{self, Ran, Task};
 use super::sources::{insert, one};
-use super::{packages, testing};
+use super::{limits, packages, testing};
 use crate::diag::Failure;
 use crate::drv::{ActionKey, Outputs, Script};
 use crate::event::Event;
-use crate::family::check::{BASELINE, REPORT, VERDICT, looks_at_files};
+use crate::family::check::{BASELINE, REPORT, UPGRADE, VERDICT, looks_at_files};
 use crate::name::{Check, OutputName};
 use crate::package::finding::{Compared, Finding, MOST, baseline, compare, findings};
 use crate::package::list::Layer;
@@ -40,7 +40,7 @@ const SHOWN: usize = 8;
 const WIDTH: usize = 200;
 
 /// Installs all packages, as the root of the guest.
-const INSTALL: &str = ". /opb/files/setup; install_debs $(looked_at)";
+const INSTALL: &str = ". /opb/files/setup; install_debs $(others); install_debs $(looked_at)";
 
 /// Runs a check.
 ///
@@ -55,6 +55,47 @@ pub fn check(
 ) -> Result<Ran, Failure> {
     let take = |left: &Left<'_>| judged(ctx, check, script, left);
     scripts::run(ctx, job, &Task { key, script, env: &[], check: Some(check), before: None, limits, take: &take })
+}
+
+/// Whether what is published can be upgraded to what the check [`Check::Install`] of `job` installs: `earlier` has it by file name.
+/// Nothing of it is remembered, since what is published is no input of any node.
+///
+/// # Errors
+/// Where the root or a package cannot be had, the upgrade fails, or there are findings that are not known.
+pub fn upgrade(ctx: &Context<'_>, job: &Job<'_>, script: &Script, earlier: Tree) -> Result<(), Failure> {
+    let node = job.node();
+    let limits = limits::of_build(&ctx.limits_of(&node.name()));
+    let limits = limits::bounded(&ctx.limits_of(&node.name()), &limits);
+    let script = Script { text: UPGRADE.clone(), ..script.clone() };
+    let work = ctx.store.new_work()?;
+    let looked = (|| -> Result<(), Failure> {
+        let trees = [("debs", to_install(ctx, job)?), ("earlier", earlier)];
+        let mut request = scripts::laid_out(ctx, job, &script, &trees, &[], (&work, limits))?;
+        let last = request.steps.len() - 1;
+        let mut env = root_env();
+        env.extend(component(&script));
+        request.steps[last] = as_root(vec!["/bin/sh".to_owned(), scripts::SCRIPT.to_owned()], env);
+        ctx.phase(node, "upgrading what is published");
+        let (outcome, log, said) = logged(ctx, &work, &node.name(), &request)?;
+        finished(ctx, &node.name(), outcome, "the upgrade of what is published", &limits, (log, &said))?;
+        let path = work.path().join(scripts::OUT);
+        let failed = |source| NodeError::File { doing: "read", path: path.to_string(), source };
+        let out = work.dir().open_dir(scripts::OUT).map_err(failed)?;
+        let left = Left { node: &node.to_string(), out: &out, path: &path, log, text: &said.text };
+        let compared = looked_through(Check::Install, &script, &left)?;
+        if let Some(told) = compared.told.iter().find(|finding| finding.tag == "upgrade-not-tried") {
+            (ctx.sink)(Event::Notice { text: format!("{}: no upgrade was tried: {}", left.node, told.detail) });
+        }
+        Ok(())
+    })();
+    clean(&ctx.launcher, work);
+    looked
+}
+
+/// The variable that names the component.
+fn component(script: &Script) -> Option<(String, String)> {
+    let name = "OPB_COMPONENT";
+    script.env.get(name).map(|value| (name.to_owned(), value.to_string()))
 }
 
 /// The sandbox of a check, laid out in `work`.
@@ -80,11 +121,10 @@ pub fn ready(
         trees.push(("source", source));
     }
     let script = Script { files: script.files.clone().into_iter().chain(more).collect(), ..script.clone() };
-    let mut request = scripts::laid_out(ctx, job, &script, (&trees, &[]), (work, limits))?;
+    let mut request = scripts::laid_out(ctx, job, &script, &trees, &[], (work, limits))?;
     let last = request.steps.len() - 1;
-    let of_script = |name: &str| script.env.get(name).map(ToString::to_string);
     let mut env = root_env();
-    env.extend(of_script("OPB_COMPONENT").map(|value| ("OPB_COMPONENT".to_owned(), value)));
+    env.extend(component(&script));
     match check {
         Check::Lintian | Check::Rpmlint => {}
         Check::Install => request.steps[last] = as_root(vec!["/bin/sh".to_owned(), scripts::SCRIPT.to_owned()], env),
@@ -127,8 +167,8 @@ fn to_install(ctx: &Context<'_>, job: &Job<'_>) -> Result<Tree, Failure> {
     Ok(all)
 }
 
-/// The outputs of a check that has nothing new to say.
-fn judged(ctx: &Context<'_>, check: Check, script: &Script, left: &Left<'_>) -> Result<Outputs, Failure> {
+/// What a check has found, where all of it that counts is known.
+fn looked_through(check: Check, script: &Script, left: &Left<'_>) -> Result<Compared, Failure> {
     let wrong = |how: &str| NodeError::Script {
         node: left.node.to_owned(),
         how: format!("the check `{check}` {how}"),
@@ -148,6 +188,12 @@ fn judged(ctx: &Context<'_>, check: Check, script: &Script, left: &Left<'_>) -> 
     if more > 0 || !compared.new.is_empty() {
         return Err(failed(&compared.new, more, check, left).into());
     }
+    Ok(compared)
+}
+
+/// The outputs of a check that has nothing new to say.
+fn judged(ctx: &Context<'_>, check: Check, script: &Script, left: &Left<'_>) -> Result<Outputs, Failure> {
+    let compared = looked_through(check, script, left)?;
     tell(ctx, &compared, left);
     let (text, json) = (text(&compared), json(check, &compared));
     let mut report = Tree::default();

@@ -29,7 +29,7 @@ use crate::store::{ExportMode, WorkDir};
 use crate::tree::Tree;
 
 /// The outputs' folder in a work folder.
-const OUT: &str = "tree/more/out";
+pub const OUT: &str = "tree/more/out";
 
 /// Where a script is inside.
 pub const SCRIPT: &str = "/opb/script";
@@ -145,7 +145,7 @@ pub fn ready(
         let laid = [packages, ("sources", laid::sources(ctx, job)?), ("files", laid::files(ctx, job, script)?)];
         trees.extend(laid.into_iter().filter(|(_, tree)| !tree.is_empty()));
     }
-    let mut request = laid_out(ctx, job, script, (&trees, more_env), (work, limits))?;
+    let mut request = laid_out(ctx, job, script, &trees, more_env, (work, limits))?;
     if node.kind() == Kind::Probe {
         // Its script begins with the command itself.
         let last = request.steps.len() - 1;
@@ -162,7 +162,8 @@ pub fn laid_out(
     ctx: &Context<'_>,
     job: &Job<'_>,
     script: &Script,
-    (trees, more_env): (&[(&str, Tree)], &[(&str, String)]),
+    trees: &[(&str, Tree)],
+    more_env: &[(&str, String)],
     (work, limits): (&WorkDir, Limits),
 ) -> Result<Request, Failure> {
     let cpu = ctx.runs(job.node(), job.graph)?.cpu().clone();

@@ -39,6 +39,9 @@ static AUTOPKGTEST: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(incl
 /// Installs packages into a check's root, as its root. Part of scripts that need them there.
 pub const SETUP: &str = include_str!("check/setup.sh");
 
+/// Upgrades what is published, in the place of the script of [`Check::Install`].
+pub static UPGRADE: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("check/upgrade.sh")));
+
 /// Whether a check looks at packages of that family.
 pub fn is_for(check: Check, family: Family) -> bool {
     match check {

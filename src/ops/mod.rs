@@ -52,6 +52,7 @@ pub mod stage;
 pub mod stored;
 pub mod timings;
 pub mod update;
+pub mod upgrade;
 pub mod usual;
 pub mod verify;
 pub mod verifying;

@@ -67,6 +67,11 @@ pub enum HeldBack {
         /// What of it differs from what is current and has to do with that, sorted: since when it is so.
         since: Vec<Changed>,
     },
+    /// What is published cannot be upgraded to it.
+    Upgrade {
+        /// The nodes whose packages were tried, each with what failed.
+        failed: Vec<(NodeName, Failure)>,
+    },
 }
 
 /// What was published, and what was not.

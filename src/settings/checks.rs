@@ -16,6 +16,9 @@ pub struct ChecksTable {
     pub install: Vec<String>,
     /// Sources of which builds have their tests run.
     pub autopkgtest: Vec<String>,
+    /// Whether publishing a channel upgrades what is published before, in a root of its own, where packages are installed by a
+    /// check.
+    pub upgrade: bool,
     /// Whether repositories wait for the checks of what is in them, so that nothing is published that fails one.
     pub gate: bool,
 }

@@ -57,7 +57,7 @@ pub(super) fn mistakes(project: &Project, settings: &Settings, errors: &mut Vec<
             };
             match text.parse::<Selector>() {
                 Err(error) => {
-                    errors.push(wrong(error.to_string(), "write a selector of builds, as in `lib*@debian-12`"))
+                    errors.push(wrong(error.to_string(), "write a selector of builds, as in `lib*@debian-12`"));
                 }
                 Ok(selector) => {
                     let mut all = project.work.iter();

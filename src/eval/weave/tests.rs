@@ -2,6 +2,7 @@
 
 mod asked;
 mod checkouts;
+mod checks;
 mod extra;
 mod laid;
 mod may_fail;

@@ -1,5 +1,6 @@
 # Installs the packages in /in/debs, removes and purges them, and says what is other than before. Runs as root.
 . /opb/files/setup
+install_debs $(others)
 mkdir -p /out/report
 : > /out/report/findings
 # All paths, but for what is no part of the root, and for what any package may leave.

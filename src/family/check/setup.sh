@@ -1,5 +1,5 @@
-# Installs the packages in /in/debs into the root that this runs in, as its root; those that are looked at last. Nobody is
-# asked anything: a question of a package is answered with its default.
+# What installs the packages in /in/debs into the root that this runs in, as its root. Nobody is asked anything: a question of a
+# package is answered with its default.
 set -eu
 umask 022
 export HOME=/root
@@ -27,4 +27,3 @@ others() {
         if [ -e "$deb" ] && ! grep -q -x -F -e "${name%%_*}" /opb/files/packages; then echo "$deb"; fi
     done
 }
-install_debs $(others)

@@ -4,19 +4,21 @@ use std::process::ExitCode;
 
 use clap::Args;
 use opb::diag::{Cause, Failure};
-use opb::name::{ChannelName, DistroName};
+use opb::event::Event;
+use opb::name::{ChannelName, DistroName, NodeName};
 use opb::ops::promote::{self, Again, Promotion};
 use opb::ops::publish::{self, HeldBack, Publication};
 use opb::ops::session::Session;
-use opb::ops::{channel, key};
+use opb::ops::{channel, key, upgrade};
 use opb::publish::Published;
 use opb::report::closure::{told as told_broken, told_incoherent};
 use opb::store::Store;
 
-use super::super::{open_for, open_store};
+use super::super::{means, open_for, open_store};
 use super::channel_of;
 use crate::cli::Global;
-use crate::{exit, output};
+use crate::exit;
+use crate::output::{self, Events};
 
 /// Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed.
 ///
@@ -63,7 +65,18 @@ pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
     let store = open_store(global, &session)?;
     channel::settings(&session, channel)?;
     let signer = key::signers(&session.project.settings.key_of(channel))?;
-    let publication = publish::publish(&session, &store, channel, &signer)?;
+    let publication = if session.project.settings.checks.upgrade {
+        let mut tried = None;
+        let code = Events::of(global, false).during(|events| {
+            let sink = |event: Event| events.show(&event);
+            tried = Some(upgrade::publish(&session, &store, channel, &signer, &means(global)?, &sink)?);
+            Ok(0)
+        })?;
+        let Some(publication) = tried else { return Ok(code) };
+        publication
+    } else {
+        publish::publish(&session, &store, channel, &signer)?
+    };
     let held = show_publication(global, channel, &publication);
     let pushed = push(global, &session, &store, channel)?;
     Ok(if held { exit::code(Cause::Build) } else { pushed })
@@ -159,6 +172,9 @@ pub(in crate::commands) fn reason(why: &HeldBack) -> String {
     match why {
         HeldBack::NotBuilt { node } => format!("`{node}` is not built"),
         HeldBack::Skipped => "exceptions skip all of it".to_owned(),
+        HeldBack::Upgrade { failed } => {
+            format!("what is published cannot be upgraded to {}", opb::report::count(failed.len(), "component"))
+        }
         HeldBack::Open { closure, .. } => {
             let broken = closure.broken.len();
             let incoherent = closure.incoherent.len();
@@ -185,6 +201,13 @@ fn are(packages: usize) -> String {
 
 /// The packages that it is about, in lines; what changed of them since the last good state.
 pub(in crate::commands) fn details(why: &HeldBack) -> String {
+    if let HeldBack::Upgrade { failed } = why {
+        let told = |(node, failure): &(NodeName, Failure)| {
+            let message = opb::diag::chain(&*failure.report);
+            format!("  {node}: {}\n", opb::report::plain(message.trim_end()).replace('\n', "\n  "))
+        };
+        return failed.iter().map(told).collect();
+    }
     let HeldBack::Open { closure, since } = why else { return String::new() };
     let mut text = told_broken(&closure.broken);
     text.push_str(&told_incoherent(&closure.incoherent));
