@@ -358,7 +358,7 @@ mod tests {
         let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
         assert_eq!(
             error("mirors = 1"),
-            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `channel`, `cache`"
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `checks`, `channel`, `cache`"
         );
         assert_eq!(
             error("maintainer = \"a\\nb\""),

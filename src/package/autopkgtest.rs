@@ -247,7 +247,7 @@ mod tests {
         one [libbsd0, libbsd-dev, python3 (>= 3.9)] root stderr
         two [libbsd0, libbsd-dev, python3 (>= 3.9)] root stderr
         command2 [libbsd0, libbsd-dev] 
-        piped [] superficial flaky skippable
+        piped [] skippable superficial flaky
         built [debhelper (>= 13), libmd-dev] 
         ");
     }
