@@ -11,7 +11,7 @@ use crate::exec::checking::FINDINGS_END;
 use crate::graph::NodeId;
 use crate::name::{Check, ComponentName, Kind};
 use crate::ops::session::Session;
-use crate::package::finding::{Finding, baseline, baseline_text, compare, findings};
+use crate::package::finding::{Finding, baseline, baseline_text, compare, findings_in_log};
 use crate::report::baseline::BaselineTold;
 use crate::store::Store;
 
@@ -72,17 +72,28 @@ pub fn baselines(
         let path = eval::baseline_path(&work.component, check);
         let text = evaluated.beside.get(&path).map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
         let known = text.as_deref().and_then(|text| baseline(text).ok()).unwrap_or_default();
-        let (mut found, mut not_run) = (BTreeSet::new(), Vec::new());
+        let (mut found, mut not_run, mut has_run) = (BTreeSet::new(), Vec::new(), false);
         for id in nodes {
             let node = session.graph.node(id);
             match last(store, &node.to_string())? {
-                Some(own) => found.extend(own),
+                Some(own) => {
+                    has_run = true;
+                    found.extend(own);
+                }
                 None => not_run.push(node.name()),
             }
         }
         let compared = compare(&found, &known);
-        let mut one =
-            BaselineTold { name, check, path, new: compared.new, gone: compared.gone, not_run, written: false };
+        let mut one = BaselineTold {
+            name,
+            check,
+            path,
+            new: compared.new,
+            gone: compared.gone,
+            has_run,
+            not_run,
+            written: false,
+        };
         if write && !(one.new.is_empty() && (one.gone.is_empty() || !one.not_run.is_empty())) {
             let mut now: BTreeSet<Finding> = compared.known.into_iter().chain(one.new.iter().cloned()).collect();
             if !one.not_run.is_empty() {
@@ -112,5 +123,5 @@ fn last(store: &Store, node: &str) -> Result<Option<BTreeSet<Finding>>, Failure>
         return Ok(None);
     };
     let text = store.read_log(log, MAX_LOG)?;
-    Ok(Some(findings(&String::from_utf8_lossy(&text)).0))
+    Ok(Some(findings_in_log(&String::from_utf8_lossy(&text))))
 }

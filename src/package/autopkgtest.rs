@@ -218,7 +218,7 @@ mod tests {
 
     /// One line for each test: name, what it needs, how it runs.
     fn read(control: &str) -> String {
-        match super::tests(control, &PLACE) {
+        match tests(control, &PLACE) {
             Err(error) => error.to_string(),
             Ok(tests) => {
                 let line = |test: &Test| {
@@ -292,7 +292,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "((Tests|Test-Command|Depends|Restrictions|Architecture): ?)?[a-z@, !\n./é\u{1b}]{0,40}") {
-            let _ = super::tests(&text, &PLACE);
+            let _ = tests(&text, &PLACE);
         }
     }
 }

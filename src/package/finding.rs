@@ -16,6 +16,9 @@ use crate::diag::is_harmful;
 /// The most findings that are read from one run; what is beyond them is counted.
 pub const MOST: usize = 10_000;
 
+/// The most characters of a line.
+const LONGEST_LINE: usize = 16 << 10;
+
 /// The most characters of a detail.
 const LONGEST: usize = 500;
 
@@ -47,9 +50,8 @@ impl Finding {
 
     /// The finding of a line in either form; `None` for any other line.
     pub fn parse(line: &str) -> Option<Self> {
-        if line.len() > 16 << 10 {
-            return None;
-        }
+        // What would move a cursor is dropped, and not the finding: one that is hidden so would pass.
+        let line: String = line.chars().take(LONGEST_LINE).filter(|char| !is_harmful(*char)).collect();
         let (first, rest) = line.split_once(": ")?;
         let (severity, package, rest) = match severity(first) {
             Some(severity) => {
@@ -77,7 +79,7 @@ impl Finding {
         if !is_of_kind || words.next().is_some() || !is_plain(tag) {
             return None;
         }
-        let detail: String = detail.trim().chars().filter(|char| !is_harmful(*char)).take(LONGEST).collect();
+        let detail: String = detail.trim().chars().take(LONGEST).collect();
         Some(Self { package: package.to_owned(), tag: tag.to_owned(), detail, severity })
     }
 }
@@ -87,10 +89,24 @@ fn severity(word: &str) -> Option<char> {
     letters.next().filter(|letter| "EWIPCXMNO".contains(*letter) && letters.next().is_none())
 }
 
-/// The findings in what a checker said, sorted, none twice; and how many more there are than [`MOST`].
+/// The findings in what a checker said, sorted, none twice; and how many more there are than [`MOST`]. A line that begins as an
+/// error or a warning and is no finding is one all the same, so that nothing passes for its form.
 pub fn findings(said: &str) -> (BTreeSet<Finding>, usize) {
+    let unreadable = |line: &str| {
+        let severity = line.chars().next().filter(|_| line.starts_with("E: ") || line.starts_with("W: "))?;
+        Finding::parse(&format!("{severity}: -: unreadable {line}"))
+    };
+    collected(said.lines().filter_map(|line| Finding::parse(line).or_else(|| unreadable(line))))
+}
+
+/// The findings in a log, where other lines stand between them.
+pub fn findings_in_log(log: &str) -> BTreeSet<Finding> {
+    collected(log.lines().filter_map(Finding::parse)).0
+}
+
+fn collected(all: impl Iterator<Item = Finding>) -> (BTreeSet<Finding>, usize) {
     let (mut found, mut more) = (BTreeSet::new(), 0);
-    for finding in said.lines().filter_map(Finding::parse) {
+    for finding in all {
         if found.len() < MOST || found.contains(&finding) {
             found.insert(finding);
         } else {
@@ -183,6 +199,7 @@ mod tests {
             Some("E: tool: hardcoded-library-path in /usr/lib"),
         );
         check("E: a: tag \u{1b}[31mred\u{7}", Some("E: a: tag [31mred"));
+        check("E\u{7}: a\u{200b}: \u{1b}[8mtag", Some("E: a: [8mtag"));
         for other in [
             "",
             "N: ",
@@ -213,13 +230,24 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_an_error_never_passes_for_its_form() {
+        let texts = |found: BTreeSet<Finding>| found.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let said = "E: odd\nnothing\nW: two words here: tag\nE: a: tag\n";
+        assert_eq!(
+            texts(findings(said).0),
+            ["E: -: unreadable E: odd", "W: -: unreadable W: two words here: tag", "E: a: tag"]
+        );
+        assert_eq!(texts(findings_in_log(said)), ["E: a: tag"]);
+    }
+
+    #[test]
     fn a_flood_is_bounded_and_counted() {
         let said: String = (0..MOST + 5).map(|turn| format!("W: a: tag {turn:06}\n")).collect();
         let (found, more) = findings(&(said + "W: a: tag 000000\n"));
         assert_eq!((found.len(), more), (MOST, 5));
         let long = Finding::parse(&format!("W: a: tag {}", "x".repeat(10_000))).expect("one");
-        assert_eq!(long.detail.len(), LONGEST);
-        assert_eq!(Finding::parse(&format!("W: a: tag {}", "x".repeat(20_000))), None);
+        assert_eq!(long.detail.chars().count(), LONGEST);
+        assert_eq!(Finding::parse(&format!("W: a: tag {}", "x".repeat(20_000))), Some(long));
     }
 
     proptest! {

@@ -22,6 +22,8 @@ pub struct BaselineTold {
     pub new: Vec<Finding>,
     /// Known ones that are not there any more, sorted.
     pub gone: Vec<Finding>,
+    /// Whether any of its nodes has run to its end.
+    pub has_run: bool,
     /// Its nodes that have not run to their end, so that what they would find is not known.
     pub not_run: Vec<NodeName>,
     /// Whether the file has been written.
@@ -31,8 +33,9 @@ pub struct BaselineTold {
 /// All of them as text.
 pub fn text(all: &[BaselineTold]) -> String {
     let mut text = String::new();
-    for BaselineTold { name, check, path, new, gone, not_run, written } in all {
+    for BaselineTold { name, check, path, new, gone, has_run, not_run, written } in all {
         let state = match (new.len(), gone.len()) {
+            (0, 0) if !has_run => "not run yet".to_owned(),
             (0, 0) => "nothing new".to_owned(),
             (new, 0) => format!("{new} new"),
             (0, gone) => format!("{gone} gone"),
@@ -73,6 +76,7 @@ mod tests {
             path: "recipes/libbsd/libbsd.lintian.baseline".to_owned(),
             new: vec![finding("E: libbsd0: new-one usr/lib")],
             gone: vec![finding("W: libbsd0: old-one")],
+            has_run: true,
             not_run: vec!["check:libbsd.lintian@debian-12/arm64".parse().expect("a name")],
             written: true,
         };

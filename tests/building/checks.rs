@@ -32,6 +32,69 @@ fn a_script_of_the_recipe_sees_the_packages_installed() {
 }
 
 #[test]
+fn whatever_a_check_leaves_is_bounded_refused_or_harmless() {
+    let Some(space) = space("checks-hostile") else { return };
+    for (script, said) in [
+        ("rm -r /out/report", "has left no plain file with what it found"),
+        ("rm -r /out/report; ln -s /etc /out/report", "has left no plain file with what it found"),
+        (
+            "rm /out/report/findings; ln -s /etc/passwd /out/report/findings",
+            "has left no plain file with what it found",
+        ),
+        ("rm /out/report/findings; mkfifo /out/report/findings", "has left no plain file with what it found"),
+        ("yes 'E: a: b' | head -c 9000000 > /out/report/findings", "found more than 8 MiB of text"),
+        ("printf 'E: a: \\\\033[31mred \\\\033]0;x\\\\007\\n' > /out/report/findings", "a finding that is not known"),
+    ] {
+        tool(&space, "true", &format!("own: \"{script}\""));
+        let failed = space.opb(&["build"]).exits(4);
+        assert!(failed.err.contains(said), "`{script}`: {}", failed.err);
+        assert!(!failed.err.contains('\u{1b}'), "{}", failed.err);
+    }
+    assert_eq!(space.times("build:tool-TAG@DISTRO/all"), 1, "no check dirties a build");
+}
+
+#[test]
+fn what_cannot_be_upgraded_to_is_held_back() {
+    let Some(space) = space("checks-upgrade") else { return };
+    space.write("opb.toml", "[checks]\ninstall = [\"*\"]\nupgrade = true\n[channel.c-TAG]\n");
+    let version = |version: &str, preinst: &str| {
+        let fill = format!(
+            "printf '#!/bin/sh\\nset -e\\n%s\\n' '{preinst}' > debian/$p/DEBIAN/preinst\nchmod 755 debian/$p/DEBIAN/preinst\n\
+             echo {version} > $d/x"
+        );
+        Tiny { name: "up", version, fill: &fill, ..Tiny::PLAIN }.with_recipe(&space, "");
+    };
+    space.opb(&["key", "init", "--name", "c-TAG"]).fine();
+    let publish = || {
+        space.opb(&["build", "-q"]).fine();
+        space.opb(&["repo", "publish", "c-TAG"])
+    };
+    version("1.0-1", "true");
+    assert!(publish().fine().out.contains("published generation 1"));
+    version("1.0-2", "case $1 in upgrade) echo error: not from there; exit 1;; esac");
+    let held = publish().exits(4);
+    let shown = space.shown(&held.err);
+    assert!(
+        shown.contains(
+            "DISTRO is held back: what is published cannot be upgraded to 1 component; its last good state stays"
+        ),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("check:up-TAG.install@DISTRO/ARCH: the upgrade of what is published failed with exit code 100"),
+        "{shown}"
+    );
+    assert!(shown.contains("error: not from there"), "{shown}");
+    assert!(!held.out.contains("generation 2"), "{}", held.out);
+    version("1.0-3", "case $1 in upgrade) mkdir -p /var/lib/up-TAG;; esac");
+    let left = publish().exits(4);
+    assert!(space.shown(&left.err).contains("W: up-TAG: left-after-upgrade /var/lib/up-TAG"), "{}", left.err);
+    version("1.0-4", "true");
+    assert!(publish().fine().out.contains("published generation 2"));
+    assert!(publish().fine().out.contains("nothing to publish"));
+}
+
+#[test]
 fn what_is_left_after_a_purge_is_found_and_can_be_known() {
     let Some(space) = space("checks-install") else { return };
     space.write("opb.toml", "[checks]\ngate = true\n[channel.c-TAG]\n");
@@ -99,12 +162,20 @@ fn tests_of_a_source_run_against_what_was_built() {
     assert!(!failed.err.contains('\u{1b}'), "{shown}");
 
     put("#!/bin/sh\ntrue\n", &control.replace("opb-no-such-package", "@, dpkg-dev"));
-    let passed = space.opb(&["build"]).fine().says("2 tests were skipped; ");
+    space.opb(&["build"]).fine().says("2 tests were skipped; ");
     let report = space.files("check:tool-TAG.autopkgtest@DISTRO/ARCH", "report");
     let (_, digest) = report.iter().find(|(name, _)| name == "report.txt").expect("a report");
     let text = space.open_store().read_object(digest.parse().expect("a digest"), 1 << 20).expect("reads");
-    insta::assert_snapshot!(space.shown(&String::from_utf8_lossy(&text)), @"");
-    drop(passed);
+    insta::assert_snapshot!(space.shown(&String::from_utf8_lossy(&text)), @r"
+    told:
+      I: tool-TAG: flaky-test-failed command5: failed with exit status 1
+      O: tool-TAG: test-passed loud
+      O: tool-TAG: test-passed needy
+      O: tool-TAG: test-passed plain
+      O: tool-TAG: test-passed rooted
+      N: tool-TAG: test-skipped command3: it says that it cannot run here
+      N: tool-TAG: test-skipped command4: it wants a container or a machine of its own (`isolation-machine`)
+    ");
 }
 
 #[test]

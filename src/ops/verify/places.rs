@@ -174,10 +174,17 @@ fn diffoscope(store: &Store, (path, sides): &Pair, cancel: &Cancel) -> Result<Re
         user: GuestUser::Builder,
         writable: Some(vec![GuestPath::new("/tmp"), GuestPath::new("/dev"), GuestPath::new("/proc")]),
     });
+    let mut binds = vec![bind(HostPath::new("/usr"), "/usr"), bind(work.path().join("in"), "/in")];
+    // Where programs find their libraries, and which of several is meant.
+    for path in ["/etc/ld.so.cache", "/etc/alternatives"] {
+        if nix::unistd::access(path, nix::unistd::AccessFlags::R_OK).is_ok() {
+            binds.push(bind(HostPath::new(path), path));
+        }
+    }
     let request = Request {
         root: RootFs::Bare { folder: work.path().join("host") },
         scratch: work.path().join("scratch"),
-        binds: vec![bind(HostPath::new("/usr"), "/usr"), bind(work.path().join("in"), "/in")],
+        binds,
         steps,
         limits: LIMITS,
         cpu: Cpu::Host,
