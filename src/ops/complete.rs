@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(words.selectors("lib*@debian-12/ar"), ["lib*@debian-12/arm64"]);
         assert_eq!(words.selectors("x"), [""; 0]);
         assert_eq!(words.selectors("make:"), [""; 0]);
-        assert_eq!(words.sandboxes(""), ["a", "build:", "libmd", "probe:", "root:", "source-package:"]);
+        assert_eq!(words.sandboxes(""), ["a", "build:", "check:", "libmd", "probe:", "root:", "source-package:"]);
         assert_eq!(words.sandboxes("source:"), [""; 0]);
         assert_eq!(words.sandboxes("libmd@debian-12/ar"), ["libmd@debian-12/arm64"]);
         assert_eq!(words.roots("root:"), ["root:base@debian-12/amd64"]);

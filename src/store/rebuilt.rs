@@ -62,3 +62,35 @@ impl Store {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::path::HostPath;
+
+    #[test]
+    fn the_last_time_is_kept_until_its_key_goes() {
+        let folder = tempfile::tempdir().expect("made");
+        let store = Store::open(&HostPath::new(folder.path().join("store"))).expect("opens");
+        let key = |text: &str| ActionKey(Digest::of(text.as_bytes()));
+        let rebuilt = |text: &str, same| Rebuilt {
+            key: key(text),
+            node: "build:a@d/all".to_owned(),
+            when: 7,
+            same,
+            host: "here".to_owned(),
+        };
+        assert_eq!(store.rebuilt(key("one")).expect("reads"), None);
+        for (text, same) in [("one", false), ("one", true), ("two", false)] {
+            store.keep_rebuilt(&rebuilt(text, same)).expect("writes");
+        }
+        assert_eq!(store.rebuilt(key("one")).expect("reads"), Some(rebuilt("one", true)));
+        store.forget_rebuilt(&|kept| kept == key("one")).expect("forgets");
+        assert_eq!(store.rebuilt(key("two")).expect("reads"), None);
+        assert_eq!(store.rebuilt(key("one")).expect("reads"), Some(rebuilt("one", true)));
+        // One that is damaged counts as absent.
+        store.dir.write(place_of(key("one")), "{}\n").expect("writes");
+        assert_eq!(store.rebuilt(key("one")).expect("reads"), None);
+    }
+}

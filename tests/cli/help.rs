@@ -29,13 +29,11 @@ fn the_program() {
                       mistake and every lint in one run, at its place
       plan            Show what `opb build` would run, and why
       build           Run what is dirty: fetch, make chroots, build packages, assemble repositories
-      baseline        Show what checks found when they last ran that is not known yet, and what is known
-                      and gone
+      baseline        Show what checks found that is not known yet, and what is known and gone
       fetch           Fetch what a build would read from the network, and build nothing
       log             Show the newest log of a node: of the failed attempt, if it failed since it was
                       last realised
-      verify          Build again what is built, in a fresh sandbox, and show where it comes out
-                      otherwise
+      verify          Build again what is built, and show where it comes out otherwise
       why             Tell why a node ran last, and why it would run now; without a node, where all that
                       would run begins
       runs            List the runs on record, the last first, or show one of them: why nodes ran, and

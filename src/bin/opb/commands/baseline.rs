@@ -11,9 +11,9 @@ use super::{open, open_store};
 use crate::cli::Global;
 use crate::output;
 
-/// Show what checks found when they last ran that is not known yet, and what is known and gone.
+/// Show what checks found that is not known yet, and what is known and gone.
 ///
-/// Known findings stand in a file beside each recipe, `recipes/NAME/NAME.CHECK.baseline`: one a line, sorted, to be reviewed like
+/// What they found is that of their last run. Known findings stand in a file beside each recipe, `recipes/NAME/NAME.CHECK.baseline`: one a line, sorted, to be reviewed like
 /// code. A check only fails for others.
 #[derive(Debug, Args)]
 pub struct Baseline {

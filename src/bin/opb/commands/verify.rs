@@ -16,9 +16,9 @@ use crate::cli::Global;
 use crate::exit;
 use crate::output::{self, Events};
 
-/// Build again what is built, in a fresh sandbox, and show where it comes out otherwise.
+/// Build again what is built, and show where it comes out otherwise.
 ///
-/// The results that count stay as they are. Exits with 4 where one of them comes out otherwise or fails. What differs in
+/// Each is built in a fresh sandbox. The results that count stay as they are. Exits with 4 where one of them comes out otherwise or fails. What differs in
 /// packages is shown by diffoscope, where this machine has it.
 #[derive(Debug, Args)]
 pub struct Verify {
