@@ -54,6 +54,19 @@ fn whatever_a_check_leaves_is_bounded_refused_or_harmless() {
 }
 
 #[test]
+fn what_may_fail_is_not_looked_at_and_holds_no_gate() {
+    let Some(space) = space("checks-may-fail") else { return };
+    space.write("opb.toml", "[checks]\ninstall = [\"*\"]\ngate = true\n[channel.c-TAG]\n");
+    Tiny { fill: "exit 1", ..Tiny::PLAIN }.with_recipe(&space, "may_fail: \"upstream #77\"");
+    Tiny { name: "c", ..Tiny::PLAIN }.with_recipe(&space, "");
+    space.opb(&["key", "init", "--name", "c-TAG"]).fine();
+    let built = space.opb(&["build"]).fine();
+    assert_eq!(space.times("check:c-TAG.install@DISTRO/ARCH"), 1, "{}", built.err);
+    let published = space.opb(&["repo", "publish", "c-TAG"]).fine();
+    assert!(published.out.contains("published generation 1"), "{}{}", published.out, published.err);
+}
+
+#[test]
 fn what_cannot_be_upgraded_to_is_held_back() {
     let Some(space) = space("checks-upgrade") else { return };
     space.write("opb.toml", "[checks]\ninstall = [\"*\"]\nupgrade = true\n[channel.c-TAG]\n");
