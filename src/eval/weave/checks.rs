@@ -36,8 +36,10 @@ impl Selectors {
             Some(said) => said.clone(),
             None => {
                 let selectors = self.0.iter().find(|(of, _)| *of == check).map(|(_, selectors)| selectors);
+                // Most projects have none, and many components.
+                let selectors = selectors.filter(|selectors| !selectors.is_empty())?;
                 let build = build_of(component, target);
-                selectors?.iter().any(|selector| selector.matches(&build)).then(Wanted::default)
+                selectors.iter().any(|selector| selector.matches(&build)).then(Wanted::default)
             }
         }
     }
@@ -99,10 +101,10 @@ pub(super) fn weave(graph: &mut Builder, scene: &Scene<'_>, order: &Order, bases
     let selectors = Selectors::of(scene.settings);
     for (turn, (arch, base)) in std::iter::zip(&scene.arches, bases).enumerate() {
         let mut tool = None;
+        let target = Target { distro: scene.distro.name.clone(), arch: (*arch).clone() };
         for place in 0..scene.components {
             let member = &scene.members[place];
             let Some(component) = member.on(arch) else { continue };
-            let target = Target { distro: scene.distro.name.clone(), arch: (*arch).clone() };
             for check in Check::ALL.into_iter().filter(|check| check::is_for(*check, Family::Deb)) {
                 let Some(wanted) = selectors.wanted(check, component, &target) else { continue };
                 let of = Of { scene, order, base, turn, place, check, wanted: &wanted };
