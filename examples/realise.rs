@@ -132,6 +132,7 @@ fn outputs_of(action: &Action) -> &'static [&'static str] {
         Action::Probe { .. } => &["value"],
         Action::SourcePackage { .. } => &["source"],
         Action::Build { .. } => &deb::BUILD_OUTPUTS,
+        Action::Check { .. } => &["report", "verdict"],
     }
 }
 

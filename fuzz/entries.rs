@@ -19,7 +19,8 @@ use opb::name::{Arch, ChannelName, ComponentName, DistroName, NodeName, PackageN
 use opb::package::relation::{Relations, Variables};
 use opb::package::unpack::{self, Bounds, Item, UnpackError};
 use opb::package::{
-    changelog, control, deb, dsc, index, list::PackageList, rpm, rpm_version, source, sources, spec, version::Version,
+    autopkgtest, changelog, control, deb, dsc, finding, index, list::PackageList, rpm, rpm_version, source, sources,
+    spec, version::Version,
 };
 use opb::path::{HostPath, TreePath};
 use opb::remote::archive::Packing;
@@ -170,7 +171,15 @@ pub fn debian(data: &[u8]) {
             told(index::read(text));
             told(index::slim(text));
         }
-        5 => newest_source(text),
+        5 => {
+            newest_source(text);
+            let place = autopkgtest::Place { packages: &["a"], build_depends: "b", arch: "amd64" };
+            told(autopkgtest::tests(text, &place));
+            let (found, _) = finding::findings(text);
+            let known =
+                finding::baseline(&finding::baseline_text("head", &found)).expect("what was written can be read");
+            assert_eq!(finding::compare(&found, &known).new, []);
+        }
         6 => {
             told(dsc::read(text));
             told(dsc::signed_part(text));

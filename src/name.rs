@@ -3,9 +3,13 @@
 //! Each kind of name is a type of its own and is checked where it is made, so that no later place has to ask whether a
 //! name could be a path, an option or a line of shell. All are short ASCII; the patterns are in the manual.
 
+mod check;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+
+pub use check::Check;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -210,13 +214,15 @@ pub enum Kind {
     SourcePackage,
     /// Makes binary packages.
     Build,
+    /// Looks at what a build made.
+    Check,
     /// Assembles a repository's content.
     Repo,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Source,
         Self::Index,
         Self::Resolve,
@@ -224,6 +230,7 @@ impl Kind {
         Self::Probe,
         Self::SourcePackage,
         Self::Build,
+        Self::Check,
         Self::Repo,
     ];
 
@@ -237,6 +244,7 @@ impl Kind {
             Self::Probe => "probe",
             Self::SourcePackage => "source-package",
             Self::Build => "build",
+            Self::Check => "check",
             Self::Repo => "repo",
         }
     }
@@ -278,7 +286,9 @@ impl NodeName {
 pub fn component_of(kind: Kind, subject: &str) -> Option<&str> {
     match kind {
         Kind::Source | Kind::SourcePackage | Kind::Build => Some(subject),
-        Kind::Resolve | Kind::Root => Some(subject).filter(|subject| *subject != "base"),
+        Kind::Resolve | Kind::Root | Kind::Check => {
+            Some(Check::split(subject).map_or(subject, |(of, _)| of)).filter(|of| *of != "base")
+        }
         Kind::Index | Kind::Probe | Kind::Repo => None,
     }
 }
@@ -361,9 +371,12 @@ mod tests {
 
     #[test]
     fn node_names_read_back() {
-        for text in
-            ["build:libbsd@debian-12/amd64", "index:base@debian-12/amd64", "source:logax", "repo:nightly@debian-12"]
-        {
+        for text in [
+            "build:libbsd@debian-12/amd64",
+            "check:libbsd.lintian@debian-12/amd64",
+            "source:logax",
+            "repo:nightly@debian-12",
+        ] {
             assert_eq!(text.parse::<NodeName>().map(|name| name.to_string()), Ok(text.to_owned()));
         }
         for text in ["libbsd", "make:libbsd", "build:", "build:a@", "build:a@b/", "build:a@b/c/d"] {

@@ -33,6 +33,10 @@
 //! [limits.component.chromium]     # what is other for builds of that component
 //! time = "24h"
 //!
+//! [checks]                        # of which builds packages are checked, where recipes do not say
+//! lintian = ["*"]                 # selectors; also `rpmlint`, `install`, `autopkgtest`
+//! gate = true                     # repositories wait for the checks of what is in them; default: false
+//!
 //! [channel.nightly]
 //! origin = "Vendor"               # Origin and Label of the Release file
 //! label = "Vendor nightly"
@@ -61,6 +65,8 @@
 
 mod channel;
 mod channels;
+mod checks;
+mod collection;
 mod sources;
 mod user;
 
@@ -73,6 +79,8 @@ use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::quantity::{Age, Size};
 
 pub use channel::{Channel, NoChannel, SourceRule};
+pub use checks::ChecksTable;
+pub use collection::Collection;
 pub use sources::{Sources, SourcesError};
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
@@ -93,6 +101,8 @@ pub struct Settings {
     pub store: Collection,
     /// What one guest may have of the machine.
     pub limits: Limits,
+    /// Which checks run, and what for.
+    pub checks: ChecksTable,
     /// Published repositories. Never empty: without any, there is `nightly`.
     pub channel: BTreeMap<ChannelName, Channel>,
     /// Where results of this project are shared.
@@ -107,18 +117,6 @@ pub struct SharedCache {
     pub url: String,
     /// The key that signs what is in it, `NAME:BASE64`.
     pub key: String,
-}
-
-/// How far a collection of the store goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Collection {
-    /// What nothing has needed for so long goes; `None`: 14 days.
-    pub older_than: Option<Age>,
-    /// More goes until the store has at most so many bytes.
-    pub budget: Option<Size>,
-    /// More goes until so many bytes are free on its disk.
-    pub free: Option<Size>,
 }
 
 /// What one guest may have of the machine.
@@ -224,6 +222,7 @@ impl Default for Settings {
             sources: Sources::default(),
             store: Collection::default(),
             limits: Limits::default(),
+            checks: ChecksTable::default(),
             channel: BTreeMap::from([(nightly, Channel::default())]),
             cache: Vec::new(),
         }
@@ -359,7 +358,7 @@ mod tests {
         let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
         assert_eq!(
             error("mirors = 1"),
-            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `channel`, `cache`"
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `checks`, `channel`, `cache`"
         );
         assert_eq!(
             error("maintainer = \"a\\nb\""),

@@ -18,6 +18,10 @@ mod bringing;
 mod chain;
 #[path = "building/checkouts.rs"]
 mod checkouts;
+#[path = "building/checks.rs"]
+mod checks;
+#[path = "building/checks_rpm.rs"]
+mod checks_rpm;
 #[path = "building/closure.rs"]
 mod closure;
 #[path = "building/damage.rs"]

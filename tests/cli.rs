@@ -14,6 +14,8 @@ mod check;
 mod checkouts;
 #[path = "cli/checkouts_hg.rs"]
 mod checkouts_hg;
+#[path = "cli/checks.rs"]
+mod checks;
 #[path = "cli/completion.rs"]
 mod completion;
 #[path = "space/schema.rs"]

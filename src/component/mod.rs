@@ -4,12 +4,14 @@
 //! is there. What a family makes of these values is its own business.
 
 mod build;
+mod checks;
 mod need;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use build::BuildSpec;
+pub use checks::{Checks, Wanted};
 pub use need::{Bound, BoundError, Capability, CapabilityKind, Need, Operator};
 use serde::{Deserialize, Serialize};
 pub use text::{Piece, Probe, Text};
@@ -63,6 +65,8 @@ pub struct Component {
     pub may_fail: Option<MayFail>,
     /// Why its builds have the host's network; `None` where they have none.
     pub network: Option<String>,
+    /// What its packages are checked by.
+    pub checks: Checks,
 }
 
 /// A file or folder beside a recipe that is laid into the source.
@@ -169,6 +173,7 @@ impl Component {
             skip: None,
             may_fail: None,
             network: None,
+            checks: Checks::new(),
         }
     }
 

@@ -94,6 +94,11 @@ impl Action {
                 to.push(8);
                 put_script(to, script, words);
             }
+            Self::Check { check, script } => {
+                to.push(9);
+                number(to, words.word(check.as_str()));
+                put_script(to, script, words);
+            }
         }
     }
 }
@@ -136,6 +141,10 @@ impl Compact<'_> {
             }
             7 => Action::Repo { settings: from.settings()? },
             8 => Action::Probe { script: from.script()? },
+            9 => {
+                let check = from.word()?.parse().map_err(|_| DamagedAction)?;
+                Action::Check { check, script: from.script()? }
+            }
             _ => return Err(DamagedAction),
         };
         if from.bytes.is_empty() { Ok(action) } else { Err(DamagedAction) }

@@ -204,6 +204,10 @@ fn walk<S: Sink>(action: &Action, sink: &mut S) {
                 sink.field(&["output"], output.as_str().as_bytes());
             }
         }
+        Action::Check { check, script } => {
+            sink.field(&["check"], check.as_str().as_bytes());
+            walk_script(sink, script);
+        }
         Action::Repo { settings } => map(sink, "setting", settings.iter()),
     }
 }

@@ -27,7 +27,7 @@ pub use shared::{Env, SharedTable, SharedText};
 pub use template::Template;
 
 use crate::digest::{Digest, Sha256};
-use crate::name::{Kind, OutputName};
+use crate::name::{Check, Kind, OutputName};
 
 /// A derivation's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -124,6 +124,13 @@ pub enum Action {
         /// Names of the outputs, sorted.
         outputs: Vec<OutputName>,
     },
+    /// Look at packages. Outputs: `report`, and `verdict`, which is the same whenever nothing is wrong.
+    Check {
+        /// Which check.
+        check: Check,
+        /// What runs.
+        script: Script,
+    },
     /// Assemble a repository's content. Output: `tree`.
     Repo {
         /// Origin, label, suite and the like. Sorted.
@@ -216,6 +223,7 @@ impl Action {
             Self::Probe { .. } => Kind::Probe,
             Self::SourcePackage { .. } => Kind::SourcePackage,
             Self::Build { .. } => Kind::Build,
+            Self::Check { .. } => Kind::Check,
             Self::Repo { .. } => Kind::Repo,
         }
     }

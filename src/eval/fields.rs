@@ -62,6 +62,11 @@ pub const RECIPE: &[Field] = &[
         "\"upstream #77\"",
         "The reason of a known failure: if it fails, the run does not. With `expires`.",
     ),
+    field(
+        "checks",
+        "#{ install: true, own: \"test -e /usr/share\" }",
+        "What its packages are checked by once they are built: `lintian`, `rpmlint`, `install`, `autopkgtest`, `own`.",
+    ),
     field("expires", "\"2027-01-15\"", "The last day, in UTC, on which `may_fail` holds."),
     field(
         "network",

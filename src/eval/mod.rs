@@ -51,6 +51,7 @@ pub use files::{Files, FilesError, MAX_FILE, MemoryFiles, Only, is_recipe};
 pub use mistake::{KeptWarning, Mistake, RecipeError, RecipeErrors, RecipeWarning};
 pub use places::FieldPlaces;
 pub use range::{Point, Range, Related};
+pub use recipe::baseline_path;
 pub use watch::{Stopped, Watch};
 
 use crate::component::{Component, FilesBeside};

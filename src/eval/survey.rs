@@ -139,6 +139,7 @@ impl<'a> Evaluation<'a> {
         let mut project = Project { distros, components, work, beside, imports, warnings, broken };
         recipe::read_contents(&mut project, self.files, &mut self.errors);
         recipe::read_specs(&mut project, self.files, &mut self.errors);
+        recipe::read_baselines(&mut project, self.files, &mut self.errors);
         Survey {
             project,
             errors: self.errors,

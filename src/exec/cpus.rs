@@ -51,7 +51,7 @@ impl Context<'_> {
 
 /// The arch of the programs that a node runs; `None` where it runs none.
 pub fn arch_of<'g>(node: Node<'g>, graph: &'g Graph) -> Option<&'g str> {
-    if !matches!(node.kind(), Kind::Root | Kind::Probe | Kind::SourcePackage | Kind::Build) {
+    if !matches!(node.kind(), Kind::Root | Kind::Probe | Kind::SourcePackage | Kind::Build | Kind::Check) {
         return None;
     }
     // What has no arch, or is for all of them, is made in a root of one.

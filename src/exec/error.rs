@@ -23,6 +23,24 @@ pub enum NodeError {
         /// The log.
         log: Option<Digest>,
     },
+    /// A check found what no baseline has.
+    #[error("{how}{telling}")]
+    #[diagnostic(
+        code(opb::exec::findings),
+        help(
+            "mend the packages, or let `opb baseline --write {node}` take what was found for known; the whole log: `opb log {node}`"
+        )
+    )]
+    Findings {
+        /// The node.
+        node: String,
+        /// `the check `lintian` has 2 findings that are not known` and the like.
+        how: String,
+        /// The first of them, each on a line of its own and indented.
+        telling: String,
+        /// The log.
+        log: Digest,
+    },
     /// It failed before, and nothing that it follows from has changed since.
     #[error("{message}\nnot tried again: nothing that it follows from has changed since")]
     #[diagnostic(code(opb::exec::failed_before), help("`opb build --retry-failed` tries it again"))]
@@ -255,6 +273,7 @@ impl NodeError {
         match self {
             Self::Script { log, .. } | Self::FailedBefore { log, .. } => *log,
             Self::Limit { log, .. }
+            | Self::Findings { log, .. }
             | Self::NoSpace { log, .. }
             | Self::NoOutput { log, .. }
             | Self::Output { log, .. } => Some(*log),
@@ -276,9 +295,11 @@ impl NodeError {
 impl Caused for NodeError {
     fn fault(&self) -> Cause {
         match self {
-            Self::Script { .. } | Self::NoOutput { .. } | Self::Output { .. } | Self::FailedBefore { .. } => {
-                Cause::Build
-            }
+            Self::Script { .. }
+            | Self::Findings { .. }
+            | Self::NoOutput { .. }
+            | Self::Output { .. }
+            | Self::FailedBefore { .. } => Cause::Build,
             Self::Contradiction { .. } | Self::Variable { .. } => Cause::Input,
             Self::NoInput { .. } => Cause::Bug,
             Self::Limit { cause, .. } => *cause,

@@ -11,6 +11,7 @@
 
 mod again;
 mod archives;
+pub mod checking;
 mod checkouts;
 mod context;
 mod cpus;
@@ -39,6 +40,7 @@ pub mod shell;
 mod sources;
 mod space;
 mod telling;
+mod testing;
 pub mod upstreams;
 mod working;
 

@@ -9,7 +9,7 @@ use super::knowledge::same_to_readers;
 use super::numbering::{Numbered, equal_before};
 use super::outputs::{self, Left};
 use super::scripts::Task;
-use super::{failed, limits, probing, repository, resolving, roots, rpm, scripts, sources};
+use super::{checking, failed, limits, probing, repository, resolving, roots, rpm, scripts, sources};
 use crate::cost::Cost;
 use crate::diag::{Cause, Failure};
 use crate::digest::Digest;
@@ -323,7 +323,7 @@ fn make(
             Ok(ran(scripts::run(
                 ctx,
                 job,
-                &Task { key, script, env: &[], before: None, limits: &limits, take: &take },
+                &Task { key, script, env: &[], check: None, before: None, limits: &limits, take: &take },
             )?))
         }
         Action::Build { script, outputs, .. } => {
@@ -337,9 +337,10 @@ fn make(
             Ok(ran(scripts::run(
                 ctx,
                 job,
-                &Task { key, script, env: &env, before: None, limits: &limits, take: &take },
+                &Task { key, script, env: &env, check: None, before: None, limits: &limits, take: &take },
             )?))
         }
+        Action::Check { check, script } => Ok(ran(checking::check(ctx, job, key, (*check, script), &limits)?)),
         Action::Repo { .. } => repository::assemble(ctx, job).map(Made::from),
     }
 }

@@ -35,7 +35,7 @@ pub fn probe(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey, script: &Script) 
         insert(&mut tree, VALUE, Entry::File { digest, size, executable: false })?;
         Ok(one(VALUE, ctx.store.put_tree(&tree)?))
     };
-    scripts::run(ctx, job, &Task { key, script, env: &[], before: None, limits: &LIMITS, take: &take })
+    scripts::run(ctx, job, &Task { key, script, env: &[], check: None, before: None, limits: &LIMITS, take: &take })
 }
 
 /// The bytes of the file with the value, one more than it may have at most; `None` where there is no such file.

@@ -242,11 +242,11 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// What a node reads when it runs: its inputs, and of a root also the packages that its list was chosen from.
+    /// What a node reads when it runs: its inputs, and of a root or a check also the packages that its list was chosen from.
     fn reads(&self, id: NodeId) -> Vec<NodeId> {
         let node = self.graph.node(id);
         let mut reads = node.input_nodes().to_vec();
-        if node.kind() == Kind::Root {
+        if matches!(node.kind(), Kind::Root | Kind::Check) {
             let lists = node.input_nodes().iter().filter(|list| self.graph.node(**list).kind() == Kind::Resolve);
             let behind = lists.flat_map(|list| self.graph.node(*list).input_nodes());
             reads.extend(behind.filter(|input| self.graph.node(**input).kind() == Kind::Build));
@@ -305,7 +305,9 @@ impl<'a> Schedule<'a> {
             return false;
         }
         let skipped = missing.iter().all(|input| self.is_skipped(*input));
-        self.block(id, excused && (skipped || self.may_fail.contains(&id)), skipped);
+        // What does not come to be, there is nothing to check of.
+        let may_fail = skipped || self.may_fail.contains(&id) || node.is_of_check();
+        self.block(id, excused && may_fail, skipped);
         true
     }
 

@@ -1,13 +1,14 @@
 //! Nodes that run a script in a sandbox: probes, source packages and builds.
 //!
 //! A script sees `/in/source` (read-only; not that of a probe), `/in/packages`, `/in/sources` and `/in/files` where recipes lay something
-//! into a source, `/opb` (itself and small files), `/out` (where its outputs go, a folder for each) and works as the user
+//! into a source, `/in/packages` or `/in/debs` where it is a check's, `/opb` (itself and small files), `/out` (where its outputs go, a folder for each) and works as the user
 //! `builder` in `/build`. Outputs are imported when nothing of the sandbox runs any more.
 
 use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
 
+use super::checking;
 use super::context::{Context, Job};
 use super::error::NodeError;
 use super::failed::{self, TREE};
@@ -21,7 +22,7 @@ use crate::digest::Digest;
 use crate::drv::{ActionKey, Outputs, Script, Template};
 use crate::family::laid::UPSTREAM;
 use crate::family::probe;
-use crate::name::Kind;
+use crate::name::{Check, Kind};
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{Bind, GuestUser, Limits, Network, Outcome, Request, RootFs, Step, Upper};
 use crate::store::collect::disk_bytes;
@@ -29,7 +30,7 @@ use crate::store::{ExportMode, WorkDir};
 use crate::tree::Tree;
 
 /// The outputs' folder in a work folder.
-const OUT: &str = "tree/more/out";
+pub const OUT: &str = "tree/more/out";
 
 /// Where a script is inside.
 pub const SCRIPT: &str = "/opb/script";
@@ -71,6 +72,8 @@ pub struct Task<'a> {
     pub script: &'a Script,
     /// What its environment has besides its own.
     pub env: &'a [(&'a str, String)],
+    /// The check that it is the script of, if it is one's.
+    pub check: Option<Check>,
     /// What is done in its root before it, if anything.
     pub before: Option<&'a Before>,
     /// When to end it.
@@ -88,13 +91,17 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
     let node = job.node();
     let limits = limits::bounded(&ctx.limits_of(&node.name()), task.limits);
     let work = ctx.store.new_work()?;
-    let mut request = ready(ctx, job, task.script, task.env, (&work, limits))?;
+    let mut request = match task.check {
+        Some(check) => checking::ready(ctx, job, (check, task.script), (&work, limits))?,
+        None => ready(ctx, job, task.script, task.env, (&work, limits))?,
+    };
     if let Some(before) = task.before {
         request.binds.extend(before.binds.iter().cloned());
         request.steps.splice(0..0, before.steps.iter().cloned());
     }
     let what = match node.kind() {
         Kind::Probe => format!("the probe `{}`", probe::command(task.script)),
+        Kind::Check => task.check.map_or_else(String::new, |check| format!("the check `{check}`")),
         _ => "the script".to_owned(),
     };
     ctx.phase(node, "running");
@@ -131,8 +138,6 @@ pub fn ready(
     (work, limits): (&WorkDir, Limits),
 ) -> Result<Request, Failure> {
     let node = job.node();
-    let cpu = ctx.runs(node, job.graph)?.cpu().clone();
-    let (root, _) = job.input("root")?;
     let source = if node.kind() == Kind::Probe { None } else { Some(job.input("source")?.1) };
     let mut trees: Vec<(&str, Tree)> = Vec::new();
     if let Some(source) = source {
@@ -144,7 +149,30 @@ pub fn ready(
             trees.push((UPSTREAM, ctx.store.get_tree(upstream)?));
         }
     }
-    prepare(ctx, work, script, &trees)?;
+    let mut request = laid_out(ctx, job, script, &trees, more_env, (work, limits))?;
+    if node.kind() == Kind::Probe {
+        // Its script begins with the command itself.
+        let last = request.steps.len() - 1;
+        request.steps.insert(last, folder(&format!("/out/{}", probe::VALUE)));
+    }
+    Ok(request)
+}
+
+/// What running `script` comes to where it sees `trees`, each by its name below `/in`. Its last step is the script.
+///
+/// # Errors
+/// As [`ready`].
+pub fn laid_out(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    script: &Script,
+    trees: &[(&str, Tree)],
+    more_env: &[(&str, String)],
+    (work, limits): (&WorkDir, Limits),
+) -> Result<Request, Failure> {
+    let cpu = ctx.runs(job.node(), job.graph)?.cpu().clone();
+    let (root, _) = job.input("root")?;
+    prepare(ctx, work, script, trees)?;
     let mut env = script.env.clone();
     for (name, template) in &script.env_with_probes {
         env.insert(name.clone().into(), filled(ctx, job, name, template)?.into());
@@ -161,12 +189,7 @@ pub fn ready(
         binds.push(super::guest::read_only(HostPath::new(RESOLVER), RESOLVER));
     }
     binds.push(Bind { writable: true, collect: true, ..bind(&tree, "more/out", "/out") });
-    let mut steps = vec![folder("/build"), folder("/out")];
-    if node.kind() == Kind::Probe {
-        // Its script begins with the command itself.
-        steps.push(folder(&format!("/out/{}", probe::VALUE)));
-    }
-    steps.push(run_step(env));
+    let steps = vec![folder("/build"), folder("/out"), run_step(env)];
     Ok(Request {
         root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
         scratch: work.path().join("scratch"),

@@ -1,5 +1,6 @@
 //! A node's sandbox without its script: what a person looks around in.
 
+use super::checking;
 use super::context::{Context, Job};
 use super::error::NodeError;
 use super::guest::root_env;
@@ -16,8 +17,10 @@ use crate::store::WorkDir;
 
 /// What the script of a node is called inside; `None` of a node that runs none over a root.
 pub fn script_of(action: &Action) -> Option<GuestPath> {
-    let has_one =
-        matches!(action, Action::Build { .. } | Action::Probe { .. } | Action::SourcePackage { script: Some(_) });
+    let has_one = matches!(
+        action,
+        Action::Build { .. } | Action::Check { .. } | Action::Probe { .. } | Action::SourcePackage { script: Some(_) }
+    );
     has_one.then(|| GuestPath::new(SCRIPT))
 }
 
@@ -45,6 +48,7 @@ pub fn ready(ctx: &Context<'_>, job: &Job<'_>, work: &WorkDir) -> Result<Request
         Action::Build { script, .. } | Action::Probe { script } | Action::SourcePackage { script: Some(script) } => {
             scripts::ready(ctx, job, script, &env, (work, limits))
         }
+        Action::Check { check, script } => checking::ready(ctx, job, (*check, script), (work, limits)),
         _ if node.kind() == Kind::Root => {
             let scratch = work.path().join("scratch");
             ctx.launcher.map.make_dir_for_guest(scratch.as_path())?;

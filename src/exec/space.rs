@@ -41,6 +41,14 @@ pub fn predicted(ctx: &Context<'_>, job: &Job<'_>) -> Result<u64, Failure> {
             unpacked
         }
         Action::Probe { .. } => LEAST,
+        Action::Check { .. } => match job.input("list") {
+            Ok((_, list)) => {
+                let list = packages::list(ctx, list)?;
+                let installed = list.layer(Layer::Component).map(|listed| listed.size).sum::<u64>();
+                installed.saturating_mul(OF_PACKAGES).max(LEAST)
+            }
+            Err(_) => LEAST,
+        },
         Action::SourcePackage { .. } | Action::Build { .. } => {
             let source = job.input("source").ok().map(|(_, source)| ctx.store.get_tree(source)).transpose()?;
             let bytes = source.map_or(0, |source| source.files().map(|(.., size)| size).sum::<u64>());

@@ -4,6 +4,7 @@
 //! differs between kinds of packages stands here. Pure: which nodes exist and how they hang together is the weaver's
 //! business (`eval/weave`), running them that of `exec/`.
 
+pub mod check;
 pub mod deb;
 pub mod laid;
 pub mod probe;

@@ -1,7 +1,7 @@
 //! Selectors: how people name nodes.
 //!
 //! ```text
-//! libbsd                    every node of the component libbsd
+//! libbsd                    every node of the component libbsd, its checks too
 //! lib*                      of every component that matches
 //! @debian-12                every node of the distro;  @debian-12/amd64  of the target
 //! build:lib*@debian-12/*    nodes of one kind, component and place
@@ -13,7 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Graph, NodeId};
-use crate::name::{Kind, NodeName};
+use crate::name::{Kind, NodeName, component_of};
 
 /// A pattern over node names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +84,10 @@ impl Selector {
     }
 
     fn takes(&self, kind: Kind, subject: &str, distro: &str, arch: &str) -> bool {
+        // Checks belong to their component, whose name is a part of theirs.
+        let is_of = |of: &str| of != subject && matches_pattern(&self.subject, of);
         self.kind.is_none_or(|wanted| wanted == kind)
-            && matches_pattern(&self.subject, subject)
+            && (matches_pattern(&self.subject, subject) || component_of(kind, subject).is_some_and(is_of))
             && matches_pattern(&self.distro, distro)
             && matches_pattern(&self.arch, arch)
     }
@@ -153,6 +155,11 @@ mod tests {
         check("libbsd", "build:libbsd@debian-12/amd64", true);
         check("libbsd", "root:libbsd@debian-12/amd64", true);
         check("libbsd", "build:libmd@debian-12/amd64", false);
+        check("libbsd", "check:libbsd.lintian@debian-12/amd64", true);
+        check("libbsd", "resolve:libbsd.install@debian-12/amd64", true);
+        check("libbsd.lintian", "check:libbsd.lintian@debian-12/amd64", true);
+        check("*.lintian", "check:libbsd.install@debian-12/amd64", false);
+        check("lib*", "build:base.own@debian-12/amd64", false);
         check("@debian-12/amd64", "build:libmd@debian-12/amd64", true);
         check("@debian-12/amd64", "build:libmd@debian-12/all", false);
         check("@debian-12", "build:libmd@debian-12/all", true);

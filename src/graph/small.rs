@@ -16,6 +16,7 @@ pub(crate) fn output_of(kind: Kind) -> &'static str {
         Kind::Root => "root",
         Kind::Probe => "value",
         Kind::SourcePackage => "source",
+        Kind::Check => "verdict",
     }
 }
 
@@ -38,6 +39,7 @@ pub(crate) fn add(graph: &mut Builder, name: &str, detail: &str, inputs: &[NodeI
             Action::Index { files: vec![IndexFile { label, sha256: Sha256::of(detail.as_bytes()) }] }
         }
         Kind::Probe => Action::Probe { script: script() },
+        Kind::Check => Action::Check { check: crate::name::Check::Own, script: script() },
         Kind::SourcePackage => Action::SourcePackage { script: Some(script()) },
         Kind::Build => {
             let outputs = vec![OutputName::new("packages").expect("plain")];

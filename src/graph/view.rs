@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::drv::{
     Action, ActionDigest, ActionKey, Compact, Derivation, DrvId, Fingerprint, Input, Outputs, fingerprint_of, key_of,
 };
-use crate::name::{ComponentName, Kind, NodeName, OutputName};
+use crate::name::{Check, ComponentName, Kind, NodeName, OutputName, component_of};
 
 /// One step, with what is known of it besides its derivation. A view: copies cost nothing.
 #[derive(Clone, Copy)]
@@ -100,7 +100,12 @@ impl<'g> Node<'g> {
 
     /// The name of the component it works for, if any.
     pub fn component_str(self) -> Option<&'g str> {
-        self.graph.is_of_component(self.node).then(|| self.subject())
+        self.graph.is_of_component(self.node).then(|| component_of(self.kind(), self.subject())).flatten()
+    }
+
+    /// Whether it is a check, or the list or root of one.
+    pub fn is_of_check(self) -> bool {
+        matches!(self.kind(), Kind::Resolve | Kind::Root | Kind::Check) && Check::split(self.subject()).is_some()
     }
 
     /// Where its bytes can be had; never hashed.

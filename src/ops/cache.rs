@@ -9,6 +9,7 @@ mod which;
 pub use keys::{CacheKeyError, default_key, key_names, new_key, public_key, trust};
 pub use parcel::{Imported, export, import};
 pub use pull::{Pulled, pull};
+pub(super) use rivals::compared;
 pub use rivals::{RivalOf, RivalsError, rivals};
 pub use which::{WhichCacheError, token};
 

@@ -213,6 +213,20 @@ fn suites_of(
     Ok(Some(suites(settings, &text)?))
 }
 
+/// Whether `id` is of a check of what may fail and is not there: all that it lacks may.
+fn has_nothing_to_check(
+    session: &Session,
+    id: NodeId,
+    is_there: &dyn Fn(NodeId) -> bool,
+    may_fail: &dyn Fn(NodeId) -> bool,
+) -> bool {
+    let node = session.graph.node(id);
+    let mut lacking = node.input_nodes().iter().copied().filter(|input| !is_there(*input)).peekable();
+    node.is_of_check()
+        && lacking.peek().is_some()
+        && lacking.all(|input| may_fail(input) || has_nothing_to_check(session, input, is_there, may_fail))
+}
+
 /// The outputs of the repository `id` as it was assembled without inputs that may fail and are not built, and the nodes of
 /// those; `None` where it was not.
 fn assembled_without(
@@ -227,7 +241,10 @@ fn assembled_without(
         let known = session.excepted.known_failure(session.graph.node(id));
         known.is_some_and(|known| known.holds(&today)) || plan.of(id).is_some_and(Planned::is_skipped)
     };
-    let missing = without(node, &session.graph, |id| outputs(id).is_none() && may_fail(id));
+    let missing = without(node, &session.graph, |id| {
+        outputs(id).is_none()
+            && (may_fail(id) || has_nothing_to_check(session, id, &|id| outputs(id).is_some(), &may_fail))
+    });
     let Some(contents) = contents_without(node, outputs, |id| missing.contains(&id)) else { return Ok(None) };
     let found = store.outputs_of(&[node.action_key(None, &contents)])?.pop().flatten();
     Ok(found.map(|outputs| (outputs, missing)))

@@ -107,7 +107,8 @@ impl Words {
 
     /// As [`Words::selectors`], without what names nothing that has a sandbox.
     pub fn sandboxes(&self, typed: &str) -> Vec<String> {
-        let has_one = |kind: &Kind| matches!(kind, Kind::Build | Kind::Probe | Kind::Root | Kind::SourcePackage);
+        let has_one =
+            |kind: &Kind| matches!(kind, Kind::Build | Kind::Check | Kind::Probe | Kind::Root | Kind::SourcePackage);
         let is_one = |word: &String| match word.split_once(':') {
             Some((kind, _)) => Kind::ALL.iter().any(|known| known.as_str() == kind && has_one(known)),
             None => !word.starts_with('@'),
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(words.selectors("lib*@debian-12/ar"), ["lib*@debian-12/arm64"]);
         assert_eq!(words.selectors("x"), [""; 0]);
         assert_eq!(words.selectors("make:"), [""; 0]);
-        assert_eq!(words.sandboxes(""), ["a", "build:", "libmd", "probe:", "root:", "source-package:"]);
+        assert_eq!(words.sandboxes(""), ["a", "build:", "check:", "libmd", "probe:", "root:", "source-package:"]);
         assert_eq!(words.sandboxes("source:"), [""; 0]);
         assert_eq!(words.sandboxes("libmd@debian-12/ar"), ["libmd@debian-12/arm64"]);
         assert_eq!(words.roots("root:"), ["root:base@debian-12/amd64"]);

@@ -1,6 +1,7 @@
 //! What people can have done, one deed a file. Deeds take values and give values; they print nothing and parse no
 //! arguments, so that a program, a daemon and a test can all ask for the same ones.
 
+pub mod baseline;
 pub mod build;
 pub mod cache;
 pub mod channel;
@@ -52,7 +53,9 @@ pub mod stage;
 pub mod stored;
 pub mod timings;
 pub mod update;
+pub mod upgrade;
 pub mod usual;
+pub mod verify;
 pub mod verifying;
 pub mod watch;
 pub mod why;

@@ -73,6 +73,11 @@ pub enum HeldBack {
         /// What of it differs from what is current and has to do with that, sorted: since when it is so.
         since: Vec<Changed>,
     },
+    /// What is published cannot be upgraded to it.
+    Upgrade {
+        /// The nodes whose packages were tried, each with what failed.
+        failed: Vec<(NodeName, Failure)>,
+    },
 }
 
 /// What was published, and what was not.
@@ -113,7 +118,11 @@ pub fn outlook(session: &Session, store: &Store, channel: &ChannelName) -> Resul
     outlook_with(session, store, channel, LowerVersions::HeldBack)
 }
 
-fn outlook_with(
+/// The same, where people say what is done with versions that go down.
+///
+/// # Errors
+/// As [`outlook`].
+pub(super) fn outlook_with(
     session: &Session,
     store: &Store,
     channel: &ChannelName,

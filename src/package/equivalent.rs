@@ -30,6 +30,20 @@ pub struct Thing {
     content: Digest,
 }
 
+impl Thing {
+    /// In what it differs from `other`.
+    pub fn differs_in(&self, other: &Self) -> Vec<&'static str> {
+        let all = [
+            ("kind", self.kind != other.kind),
+            ("mode", self.mode != other.mode),
+            ("owner", self.owner != other.owner),
+            ("link", self.link != other.link),
+            ("content", self.content != other.content),
+        ];
+        all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+}
+
 /// What the package in `from` comes to without `version`: a `.deb` or an `.rpm`, as its first bytes say.
 ///
 /// # Errors

@@ -2,12 +2,14 @@
 //! and `.rpm` files, indexes. Parsing and writing of bytes only; where bytes come from is the world wing's business.
 
 pub mod archive;
+pub mod autopkgtest;
 pub mod changelog;
 pub mod compression;
 pub mod control;
 pub mod deb;
 pub mod dsc;
 pub mod equivalent;
+pub mod finding;
 pub mod index;
 pub mod list;
 mod member;

@@ -11,7 +11,7 @@ use crate::name::Kind;
 pub fn usual_of_kind(kind: Kind) -> u64 {
     match kind {
         Kind::Build => 30_000,
-        Kind::Root => 10_000,
+        Kind::Root | Kind::Check => 10_000,
         Kind::Index => 5_000,
         Kind::Source | Kind::SourcePackage => 2_000,
         Kind::Resolve | Kind::Probe | Kind::Repo => 500,
@@ -38,7 +38,7 @@ impl Lane {
         match kind {
             Kind::Source | Kind::Index => Self::Fetch,
             Kind::Repo => Self::Assemble,
-            Kind::Resolve | Kind::Root | Kind::Probe | Kind::SourcePackage | Kind::Build => Self::Work,
+            Kind::Resolve | Kind::Root | Kind::Probe | Kind::SourcePackage | Kind::Build | Kind::Check => Self::Work,
         }
     }
 }

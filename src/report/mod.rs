@@ -3,6 +3,7 @@
 //! They turn values into text or lines and decide nothing. Text goes to stdout or stderr only from here and from the
 //! program itself.
 
+pub mod baseline;
 pub mod cache;
 pub mod causes;
 pub mod channel;
@@ -32,6 +33,7 @@ pub mod runs;
 pub mod shell;
 pub mod store;
 pub mod timings;
+pub mod verify;
 pub mod why;
 mod words;
 

@@ -10,6 +10,7 @@
 //! sha256/ab/cdef…  objects by SHA-256          log/<digest>.zst        build logs
 //! roots/<uid>/<key>    chroots, disposable     channels/<c>/  keep/    for publishing and for garbage collection
 //! rivals/ab/cdef…/  other results of a key          owed/<key>             keys whose bytes are to come
+//! rebuilt/ab/cdef….json  keys that were made again, and what came of it
 //! runs/<id>.jsonl  what runs did, and why (append-only)
 //! signed/ab/cdef….json  packages with signatures: which objects they are
 //! pieces/<shelf>/  what is put together again, disposable
@@ -52,6 +53,7 @@ mod pieces;
 #[cfg(test)]
 mod power_tests;
 mod realisations;
+mod rebuilt;
 mod rivals;
 mod roots;
 mod running;
@@ -86,6 +88,7 @@ pub use locks::{Holder, KeyLock, TryLock};
 pub use logs::{LogReader, LogTime, MOST_TIMES};
 pub use pieces::Shelf;
 pub use realisations::{Realisation, Recorded};
+pub use rebuilt::Rebuilt;
 pub use rivals::Rival;
 pub use roots::{CommittedRoot, RootEntry};
 pub use running::RunningLog;
@@ -106,9 +109,9 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 19] = [
+const FOLDERS: [&str; 20] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
-    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts",
+    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts", "rebuilt",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.

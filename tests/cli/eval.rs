@@ -250,7 +250,7 @@ fn kinds_and_states_filter() {
     exit 2
     --- stderr
     error: invalid value 'bild' for '--kind <KIND>'
-      [possible values: source, index, resolve, root, probe, source-package, build, repo]
+      [possible values: source, index, resolve, root, probe, source-package, build, check, repo]
 
       tip: a similar value exists: 'build'
 

@@ -29,9 +29,11 @@ fn the_program() {
                       mistake and every lint in one run, at its place
       plan            Show what `opb build` would run, and why
       build           Run what is dirty: fetch, make chroots, build packages, assemble repositories
+      baseline        Show what checks found that is not known yet, and what is known and gone
       fetch           Fetch what a build would read from the network, and build nothing
       log             Show the newest log of a node: of the failed attempt, if it failed since it was
                       last realised
+      verify          Build again what is built, and show where it comes out otherwise
       why             Tell why a node ran last, and why it would run now; without a node, where all that
                       would run begins
       runs            List the runs on record, the last first, or show one of them: why nodes ran, and
@@ -191,7 +193,7 @@ fn each_verb() {
           --kind <KIND>
               Show only nodes of these kinds, such as `build,root`
 
-              [possible values: source, index, resolve, root, probe, source-package, build, repo]
+              [possible values: source, index, resolve, root, probe, source-package, build, check, repo]
 
           --only <STATE>
               Show only nodes in these states. Means `--state` too
@@ -369,7 +371,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new import eval query check plan build fetch log why runs timings report diff doctor update hold skip expect-failure exceptions cache key repo hotfix stage store run shell definitions completions";
+    let expected = "init new import eval query check plan build baseline fetch log verify why runs timings report diff doctor update hold skip expect-failure exceptions cache key repo hotfix stage store run shell definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

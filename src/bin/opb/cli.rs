@@ -8,8 +8,9 @@ use opb::name::ChannelName;
 use opb::project::Place;
 
 use crate::commands::{
-    build, cache, check, completions, definitions, diff, doctor, eval, except, exceptions, fetch, hotfix, import, init,
-    key, log, new, plan, query, repo, report, run, runs, shell, stage, store, timings, update, why,
+    baseline, build, cache, check, completions, definitions, diff, doctor, eval, except, exceptions, fetch, hotfix,
+    import, init, key, log, new, plan, query, repo, report, run, runs, shell, stage, store, timings, update, verify,
+    why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -90,8 +91,10 @@ pub enum Verb {
     Check(check::Check),
     Plan(plan::Plan),
     Build(build::Build),
+    Baseline(baseline::Baseline),
     Fetch(fetch::Fetch),
     Log(log::Log),
+    Verify(verify::Verify),
     Why(why::Why),
     Runs(runs::Runs),
     Timings(timings::Timings),

@@ -12,7 +12,7 @@ use crate::component::Component;
 use crate::name::Target;
 
 /// What `on` may override.
-const OVERRIDES: [&str; 13] = [
+const OVERRIDES: [&str; 14] = [
     "env",
     "profiles",
     "needs",
@@ -25,6 +25,7 @@ const OVERRIDES: [&str; 13] = [
     "may_fail",
     "network",
     "expires",
+    "checks",
     "build",
 ];
 

@@ -4,6 +4,7 @@
 //! looks at the files that lie beside the recipe. Here is the recipe itself and what it comes to for a target.
 
 mod beside;
+mod checks;
 mod line;
 mod settings;
 mod whole;
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use beside::{read_contents, read_specs};
+pub use checks::baseline_path;
+pub(super) use checks::read_baselines;
 pub(super) use line::Stopped;
 use rhai::{Array, Dynamic, Map};
 
@@ -53,6 +56,7 @@ pub(super) const FIELDS: [&str; 22] = [
     "may_fail",
     "network",
     "expires",
+    "checks",
     "on",
 ];
 

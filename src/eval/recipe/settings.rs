@@ -9,8 +9,8 @@ use super::super::handle::Handle;
 use super::super::mistake::{Complaint, Mistake};
 use super::super::places::{Step, key};
 use super::super::read::{Reader, describe, present};
-use super::beside;
-use crate::component::{BuildSpec, Component, LaidFile, MayFail, Need, Piece, Text};
+use super::{beside, checks};
+use crate::component::{BuildSpec, Checks, Component, LaidFile, MayFail, Need, Piece, Text};
 use crate::name::{AreaName, ComponentName, RepositoryName};
 use crate::path::TreePath;
 
@@ -33,6 +33,8 @@ pub(super) struct Settings {
     may_fail: Option<Option<MayFail>>,
     /// The same.
     network: Option<Option<String>>,
+    /// Those that are not here stay as they are.
+    checks: Option<Checks>,
 }
 
 impl Settings {
@@ -54,6 +56,7 @@ impl Settings {
         set(&self.skip, &mut to.skip);
         set(&self.may_fail, &mut to.may_fail);
         set(&self.network, &mut to.network);
+        to.checks.extend(self.checks.iter().flatten().map(|(check, wanted)| (*check, wanted.clone())));
     }
 }
 
@@ -87,6 +90,7 @@ pub(super) fn settings(reader: &mut Reader, map: &Map, before: &[Step]) -> Setti
         skip: reason(reader, map, before, "skip"),
         may_fail: may_fail(reader, map, before),
         network: reason(reader, map, before, "network"),
+        checks: present(map, "checks").and_then(|value| checks::checks(reader, value, &key(before, "checks"))),
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::places::{Step, key};
 use super::super::read::{Beside, Reader, describe, present};
 use super::settings::profiles;
 use crate::component::{Capability, SourceSpec, Stage, folder_beside};
-use crate::name::{ComponentName, PackageName};
+use crate::name::{Check, ComponentName, PackageName};
 use crate::path::TreePath;
 use crate::remote::{Checkout, TagVersions};
 
@@ -21,7 +21,13 @@ pub(super) fn name(reader: &mut Reader, map: &Map, file_name: Option<&ComponentN
             reader.refuse_whole(reserved());
             return None;
         }
-        (None, Some(file_name)) => return Some(file_name.clone()),
+        (None, Some(file_name)) => {
+            if let Some(complaint) = of_check(file_name) {
+                reader.refuse_whole(complaint);
+                return None;
+            }
+            return Some(file_name.clone());
+        }
         (None, None) => reader.required(map, &[], "name", "\"libmd\"")?,
         (Some(given), _) => given,
     };
@@ -34,6 +40,9 @@ pub(super) fn name(reader: &mut Reader, map: &Map, file_name: Option<&ComponentN
     if name.as_str() == "base" {
         reader.refuse(&way, reserved());
     }
+    if let Some(complaint) = of_check(&name) {
+        reader.refuse(&way, complaint);
+    }
     if let Some(file_name) = file_name.filter(|file_name| **file_name != name) {
         let complaint =
             Complaint::new(Mistake::Name, format!("the file's only component is called `{file_name}`, not `{name}`"));
@@ -45,6 +54,13 @@ pub(super) fn name(reader: &mut Reader, map: &Map, file_name: Option<&ComponentN
 fn reserved() -> Complaint {
     Complaint::new(Mistake::Name, "a component cannot be called `base`: the root that all builds share is called so")
         .help("choose another name, as in `base-files-of-ours`")
+}
+
+/// What is wrong with a name that nodes of another component's check have.
+fn of_check(name: &ComponentName) -> Option<Complaint> {
+    let (_, check) = Check::split(name.as_str())?;
+    let message = format!("a component cannot be called `{name}`: names that end in `.{check}` are those of a check");
+    Some(Complaint::new(Mistake::Name, message).help("choose another name, with `-` in place of the last `.`"))
 }
 
 const SOURCES: &str = "write `dsc(\"libmd\")` for a source package of the distro, `path(\"folder\")` for a folder of the project, \

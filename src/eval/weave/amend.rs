@@ -158,6 +158,10 @@ fn nodes_of<'a>(graph: &Graph, changes: &Changes<'a>) -> BTreeMap<(&'a str, &'a 
         if !matches!(node.kind(), Kind::SourcePackage | Kind::Resolve | Kind::Build) {
             continue;
         }
+        // Lists of checks are for what is built, whatever it is built with.
+        if node.component_str() != Some(node.subject()) {
+            continue;
+        }
         let of_component = node.component_str().and_then(|name| changes.get_key_value(name));
         let Some((component, distros)) = of_component else { continue };
         let Some((distro, _)) = node.distro().and_then(|name| distros.get_key_value(name)) else { continue };

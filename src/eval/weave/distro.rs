@@ -6,12 +6,12 @@ use super::actions::Actions;
 use super::needs::Order;
 use super::source_node::source_node;
 use super::sources::{origin, pin_origin};
-use super::{Member, Scene, extra, probes};
+use super::{Member, Scene, checks, extra, probes};
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::drv::Action;
 use crate::family::deb::{self, Part};
 use crate::graph::{ActionId, Builder, Needed, NewNode, NodeId, Origin, Ready, Word};
-use crate::name::{Arch, AreaName, ComponentName, DistroName, Kind};
+use crate::name::{Arch, AreaName, Check, ComponentName, DistroName, Kind};
 
 /// What was woven for a component of a distro, for those that need it and for the repository.
 #[derive(Debug, Clone, Default)]
@@ -22,21 +22,23 @@ pub(super) struct Made {
     pub source: Option<NodeId>,
     /// The area that its packages go to; `None`: `main`.
     pub area: Option<AreaName>,
+    /// Its checks, each with the arch that it is for.
+    pub checks: Vec<(Arch, Check, NodeId)>,
 }
 
 /// Everything that was woven, by distro; of each distro by component, sorted.
 pub(super) type AllMade<'a> = BTreeMap<&'a DistroName, Vec<(&'a ComponentName, Made)>>;
 
 /// The package list, the index and the root that all components of an arch have in common.
-struct Base<'a> {
-    place: Word,
-    index: NodeId,
+pub(super) struct Base<'a> {
+    pub place: Word,
+    pub index: NodeId,
     /// Those of extra repositories.
-    extra: extra::Indexes<'a>,
-    list: NodeId,
-    root: NodeId,
+    pub extra: extra::Indexes<'a>,
+    pub list: NodeId,
+    pub root: NodeId,
     /// What all roots do.
-    of_root: ActionId,
+    pub of_root: ActionId,
 }
 
 /// What is to be built of a component: once for each of its arches, once for all of them.
@@ -82,6 +84,7 @@ impl<'a> Weaver<'a> {
         for place in &order.order {
             of_distro[*place] = self.component(scene, *place, (order, actions[*place].as_ref()), &bases, &of_distro);
         }
+        checks::weave(&mut self.graph, scene, order, &bases, &mut of_distro);
         // Stages stand behind, and are nobody's but the components' that the circle goes through.
         let names = scene.members[..scene.components].iter().map(|member| member.name);
         self.made.insert(&scene.distro.name, names.zip(of_distro).collect());

@@ -12,6 +12,7 @@ mod archives;
 mod asked;
 mod before;
 mod checkouts;
+mod checks;
 mod distro;
 mod extra;
 mod facts;
@@ -132,6 +133,7 @@ pub fn weave<'p>(
     let mut errors = Vec::new();
     let patterns = repo::patterns(project, settings, &mut errors);
     repo::limits(project, settings, &mut errors);
+    checks::mistakes(project, settings, &mut errors);
     imported::check(project, settings, &mut errors);
     let pinned: BTreeMap<&DistroName, Vec<&Arch>> = lock
         .distro
@@ -221,6 +223,7 @@ fn prepare<'a>(
             let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
             let actions = scene.members.iter().map(|member| Actions::of(&scene, member)).collect();
             errors.extend(extra::unpinned(&scene));
+            errors.extend(checks::unknown_packages(&scene));
             Prepared::Deb(scene, actions, errors)
         }
     })

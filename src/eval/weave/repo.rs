@@ -153,6 +153,10 @@ pub(super) fn weave(
                 if let (true, Some(area)) = (any, &made.area) {
                     areas.entry(area).or_default().push(component.as_str());
                 }
+                let gates = made.checks.iter().filter(|_| settings.checks.gate);
+                for (arch, check, node) in gates.filter(|(arch, ..)| arches.contains(&arch.as_str())) {
+                    needs.push(graph.need(&format!("verdict of {component}.{check}/{arch}"), *node, "verdict"));
+                }
                 if let (true, Some(source)) = (any, made.source) {
                     needs.push(graph.need(&format!("source {component}"), source, "source"));
                 }

@@ -2,6 +2,7 @@
 //! needs come from specs.
 
 mod actions;
+mod checks;
 mod needs;
 #[cfg(test)]
 pub(super) mod tests;
@@ -124,6 +125,7 @@ pub(super) fn weave<'a>(
     for place in &order.order {
         made[*place] = component(scene, prepared, *place, &bases, &made, graph);
     }
+    checks::weave(scene, prepared, &bases, &mut made, graph);
     // Stages stand behind, and are nobody's but the components' that the circle goes through.
     members[..*components].iter().map(|member| member.name).zip(made).collect()
 }

@@ -3,6 +3,7 @@
 mod archives;
 mod asked;
 mod checkouts;
+mod checks;
 mod extra;
 mod laid;
 mod may_fail;

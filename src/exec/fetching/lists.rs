@@ -110,7 +110,8 @@ pub fn lists<'a>(
             guesses.insert(id, found);
             continue;
         }
-        let layer = if input(node, "base").is_some() { Layer::Component } else { Layer::Base };
+        let layer =
+            if input(node, "base").is_some() || node.kind() == Kind::Check { Layer::Component } else { Layer::Base };
         let Some(list) = input(node, "list") else { continue };
         let Some(indexes) = guesser.indexes(graph.node(list)) else {
             lists.left_out = true;
@@ -146,6 +147,10 @@ impl Guesser<'_, '_> {
             if node.kind() == Kind::Root && self.reach.runs(id) {
                 needed[id.index()] = true;
                 needed[input(node, "list").unwrap_or(id).index()] = true;
+            }
+            if let (Kind::Check, true, Some(list)) = (node.kind(), self.reach.runs(id), input(node, "list")) {
+                needed[id.index()] = true;
+                needed[list.index()] = true;
             }
             if node.kind() == Kind::Resolve && needed[id.index()] {
                 for list in self.unbuilt(node).filter_map(|build| self.list_of_build(build)) {

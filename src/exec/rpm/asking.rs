@@ -43,7 +43,7 @@ pub fn asked(
         insert(&mut tree, ASKED, Entry::File { digest, size, executable: false })?;
         Ok(one(ASKED, ctx.store.put_tree(&tree)?))
     };
-    let task = Task { key, script, env: &[], before: before.as_ref(), limits: &LIMITS, take: &take };
+    let task = Task { key, script, env: &[], check: None, before: before.as_ref(), limits: &LIMITS, take: &take };
     let ran = scripts::run(ctx, job, &task);
     clean(&ctx.launcher, work);
     let mut all = Vec::new();

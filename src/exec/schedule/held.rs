@@ -22,13 +22,13 @@ impl Schedule<'_> {
         held
     }
 
-    /// What may read `id` when it runs: its consumers, and of a build also the roots whose lists were chosen from its packages.
+    /// What may read `id` when it runs: its consumers, and of a build also the roots and checks whose lists were chosen from its packages.
     pub(super) fn readers(&self, id: NodeId) -> Vec<NodeId> {
         let mut readers = self.graph.consumers(id).to_vec();
         if self.graph.node(id).kind() == Kind::Build {
             let lists = self.graph.consumers(id).iter().filter(|list| self.graph.node(**list).kind() == Kind::Resolve);
             let roots = lists.flat_map(|list| self.graph.consumers(*list));
-            readers.extend(roots.filter(|root| self.graph.node(**root).kind() == Kind::Root));
+            readers.extend(roots.filter(|root| matches!(self.graph.node(**root).kind(), Kind::Root | Kind::Check)));
         }
         readers
     }

@@ -87,3 +87,30 @@ fn a_repository_of_which_nothing_is_left_is_not_assembled() {
     let (_, schedule) = drive(&graph, schedule, &mut InMemory::default(), failing);
     assert_eq!((schedule.stage(repo), schedule.is_skipped(repo)), (Stage::Done, false));
 }
+
+#[test]
+fn a_check_of_what_may_fail_has_nothing_to_look_at_and_holds_nobody_up() {
+    use crate::graph::Builder;
+    use crate::graph::small::add;
+    let mut graph = Builder::default();
+    let [a, b] = ["build:a@d/amd64", "build:b@d/amd64"].map(|name| add(&mut graph, name, "", &[]));
+    let list = add(&mut graph, "resolve:a.install@d/amd64", "", &[a]);
+    let check = add(&mut graph, "check:a.install@d/amd64", "", &[list]);
+    let other = add(&mut graph, "check:b.lintian@d/amd64", "", &[b]);
+    let repo = add(&mut graph, "repo:nightly@d", "", &[a, b, check, other]);
+    let graph = graph.finish();
+    let run = |may_fail: &[&str], failing: &'static [&str]| {
+        let mut schedule = all(&graph);
+        schedule.may_fail(may_fail.iter().map(|name| id(&graph, name)).collect());
+        let (_, schedule) = drive(&graph, schedule, &mut InMemory::default(), but(failing));
+        ([list, check, repo].map(|id| schedule.stage(id)), schedule.is_excused(check), schedule.without(repo))
+    };
+    use Stage::{Blocked, Done};
+    let tolerated = run(&["build:a@d/amd64"], &["build:a@d/amd64"]);
+    assert_eq!(tolerated, ([Blocked, Blocked, Done], true, BTreeSet::from([a, check])));
+    let failed = run(&[], &["build:a@d/amd64"]);
+    assert_eq!(failed, ([Blocked; 3], false, BTreeSet::new()));
+    // A check that fails itself is a failure, and what waits for it waits.
+    let found = run(&["build:a@d/amd64"], &["check:b.lintian@d/amd64"]);
+    assert_eq!(found, ([Done, Done, Blocked], false, BTreeSet::new()));
+}

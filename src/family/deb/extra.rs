@@ -40,7 +40,7 @@ pub fn index_files(
 }
 
 /// What a `resolve` is told of those that it sees.
-pub(super) fn told(extras: &[ExtraRepository], component: &Component, arch: &Arch) -> Vec<Extra> {
+pub fn told(extras: &[ExtraRepository], component: &Component, arch: &Arch) -> Vec<Extra> {
     let told = |extra: &ExtraRepository| Extra { name: extra.name.to_string(), taken: extra.taken.as_str().to_owned() };
     seen(extras, component, arch).map(told).collect()
 }

@@ -17,6 +17,12 @@ pub fn resolve_base(of: (&Distro, &Rpm), arch: &Arch) -> Action {
     Action::Resolve(question(of, arch))
 }
 
+/// The package list of a root that has `tool` beside the base.
+pub fn resolve_tool(of: (&Distro, &Rpm), arch: &Arch, tool: &str) -> Action {
+    let base = question(of, arch);
+    Action::Resolve(Resolve { needs: base.needs.iter().cloned().chain([tool.to_owned()]).collect(), ..base })
+}
+
 /// The package list of the root that a component is built in.
 ///
 /// `ours` names every package and capability that the project makes for the distro, with its component; `aliases` the names

@@ -63,7 +63,11 @@ pub fn rivals(session: &Session, store: &Store, node: &str) -> Result<RivalOf, F
     Err(RivalsError::None { node }.into())
 }
 
-fn compared(
+/// Another result compared with the one that counts.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(in crate::ops) fn compared(
     store: &Store,
     own: &Realisation,
     cache: Option<String>,

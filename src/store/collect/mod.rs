@@ -94,6 +94,7 @@ impl Store {
                 self.forget_rivals(key)?;
             }
         }
+        self.forget_rebuilt(&|key| marked.keys.contains_key(&key.0) || self.has_record(key))?;
         self.forget_lost_notes(marked, downloads)?;
         self.remove_lost_downloads()?;
         self.forget_signed(false)?;

@@ -1,5 +1,6 @@
 //! One file for each verb: its arguments, one deed of `ops`, and how the result is shown.
 
+pub mod baseline;
 pub mod build;
 pub mod cache;
 pub mod check;
@@ -28,6 +29,7 @@ pub mod stage;
 pub mod store;
 pub mod timings;
 pub mod update;
+pub mod verify;
 pub mod why;
 
 use std::mem::ManuallyDrop;
@@ -63,9 +65,11 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Check(args) => check::run(global, args),
         Verb::Plan(args) => plan::run(global, args),
         Verb::Build(args) => build::run(global, args),
+        Verb::Baseline(args) => baseline::run(global, args),
         Verb::Cache(args) => cache::run(global, args),
         Verb::Fetch(args) => fetch::run(global, args),
         Verb::Log(args) => log::run(global, args),
+        Verb::Verify(args) => verify::run(global, args),
         Verb::Why(args) => why::run(global, args),
         Verb::Runs(args) => runs::run(global, args),
         Verb::Timings(args) => timings::run(global, args),

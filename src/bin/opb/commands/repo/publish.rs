@@ -4,19 +4,21 @@ use std::process::ExitCode;
 
 use clap::Args;
 use opb::diag::{Cause, Failure};
-use opb::name::{ChannelName, DistroName};
+use opb::event::Event;
+use opb::name::{ChannelName, DistroName, NodeName};
 use opb::ops::promote::{self, Again, Promotion};
 use opb::ops::publish::{self, HeldBack, LowerVersions, Publication};
 use opb::ops::session::Session;
-use opb::ops::{channel, key};
+use opb::ops::{channel, key, upgrade};
 use opb::publish::Published;
 use opb::report::closure::{told as told_broken, told_incoherent};
 use opb::store::Store;
 
-use super::super::{open_for, open_store};
+use super::super::{means, open_for, open_store};
 use super::channel_of;
 use crate::cli::Global;
-use crate::{exit, output};
+use crate::exit;
+use crate::output::{self, Events};
 
 /// Sign what is built of a channel and switch to it, all at once. Nothing happens where nothing changed.
 ///
@@ -68,7 +70,18 @@ pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
     channel::settings(&session, channel)?;
     let signer = key::signers(&session.project.settings.key_of(channel))?;
     let lower = if args.allow_lower_versions { LowerVersions::Published } else { LowerVersions::HeldBack };
-    let publication = publish::publish_with(&session, &store, channel, &signer, lower)?;
+    let publication = if session.project.settings.checks.upgrade {
+        let mut tried = None;
+        let code = Events::of(global, false).during(|events| {
+            let sink = |event: Event| events.show(&event);
+            tried = Some(upgrade::publish(&session, &store, (channel, lower), &signer, &means(global)?, &sink)?);
+            Ok(0)
+        })?;
+        let Some(publication) = tried else { return Ok(code) };
+        publication
+    } else {
+        publish::publish_with(&session, &store, channel, &signer, lower)?
+    };
     let held = show_publication(global, channel, &publication);
     let pushed = push(global, &session, &store, channel)?;
     Ok(if held { exit::code(Cause::Build) } else { pushed })
@@ -167,6 +180,9 @@ pub(in crate::commands) fn reason(why: &HeldBack) -> String {
         HeldBack::Lower { lower } => {
             format!("{} would go down to a lower version", opb::report::count(lower.len(), "package"))
         }
+        HeldBack::Upgrade { failed } => {
+            format!("what is published cannot be upgraded to {}", opb::report::count(failed.len(), "component"))
+        }
         HeldBack::Open { closure, .. } => {
             let broken = closure.broken.len();
             let incoherent = closure.incoherent.len();
@@ -200,6 +216,13 @@ pub(in crate::commands) fn details(why: &HeldBack) -> String {
             return format!(
                 "{rows}machines keep what they have: raise the epoch of the source, or publish with `--allow-lower-versions`\n"
             );
+        }
+        HeldBack::Upgrade { failed } => {
+            let told = |(node, failure): &(NodeName, Failure)| {
+                let message = opb::diag::chain(&*failure.report);
+                format!("  {node}: {}\n", opb::report::plain(message.trim_end()).replace('\n', "\n  "))
+            };
+            return failed.iter().map(told).collect();
         }
         HeldBack::NotBuilt { .. } | HeldBack::Skipped => return String::new(),
     };

@@ -1,0 +1,283 @@
+//! Nodes of checks: what looks at the packages of a component on an arch, once they are built.
+//!
+//! Nobody reads a check but a repository that waits for it. One that looks at files has a root with its program, which all
+//! components of a target share; one that installs packages starts from the base root, with a list of what to install.
+
+use std::collections::BTreeSet;
+
+use super::super::mistake::{Complaint, Mistake, RecipeError};
+use super::super::{Project, recipe};
+use super::distro::{Base, Made, packages_of};
+use super::needs::Order;
+use super::{Member, Scene};
+use crate::component::{Component, Wanted};
+use crate::distro::Family;
+use crate::family::check::{self, Looked};
+use crate::family::deb::needs::binaries;
+use crate::family::deb::{self, ListRules};
+use crate::graph::{Builder, Needed, NewNode, NodeId, Origin, Selector};
+use crate::name::{Arch, Check, Kind, NodeName, Target};
+use crate::package::relation::{Relations, Variables};
+use crate::settings::Settings;
+
+/// Which checks `opb.toml` wants.
+pub(super) struct Selectors(Vec<(Check, Vec<Selector>)>);
+
+impl Selectors {
+    /// As the settings say it; what is no selector is passed over here, and complained of by [`mistakes`].
+    pub fn of(settings: &Settings) -> Self {
+        let of = |check: Check| settings.checks.of(check).iter().filter_map(|text| text.parse().ok()).collect();
+        Self(Check::ALL.into_iter().map(|check| (check, of(check))).collect())
+    }
+
+    /// How `check` is wanted of `component` on `target`; `None` where it is not.
+    pub fn wanted(&self, check: Check, component: &Component, target: &Target) -> Option<Wanted> {
+        match component.checks.get(&check) {
+            Some(said) => said.clone(),
+            None => {
+                let selectors = self.0.iter().find(|(of, _)| *of == check).map(|(_, selectors)| selectors);
+                // Most projects have none, and many components.
+                let selectors = selectors.filter(|selectors| !selectors.is_empty())?;
+                let build = build_of(component, target);
+                selectors.iter().any(|selector| selector.matches(&build)).then(Wanted::default)
+            }
+        }
+    }
+}
+
+fn build_of(component: &Component, target: &Target) -> NodeName {
+    NodeName { kind: Kind::Build, subject: component.name.to_string(), place: target.to_string() }
+}
+
+/// What of `[checks]` in `opb.toml` is no selector, or selects nothing.
+pub(super) fn mistakes(project: &Project, settings: &Settings, errors: &mut Vec<RecipeError>) {
+    for check in Check::ALL {
+        for text in settings.checks.of(check) {
+            let wrong = |message: String, help: &str| {
+                let message = format!("`{check}` of `checks` in `opb.toml`: {message}");
+                RecipeError::placeless("opb.toml", Complaint::new(Mistake::Pattern, message).help(help.to_owned()))
+            };
+            match text.parse::<Selector>() {
+                Err(error) => {
+                    errors.push(wrong(error.to_string(), "write a selector of builds, as in `lib*@debian-12`"));
+                }
+                Ok(selector) => {
+                    let mut all = project.work.iter();
+                    if !all.any(|work| selector.matches(&build_of(&work.component, &work.target))) {
+                        let help = "name a component or a target of this project, or `*` for all builds";
+                        errors.push(wrong(format!("`{text}` selects no build"), help));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Packages that recipes want to be checked, and that their component does not make.
+pub(super) fn unknown_packages(scene: &Scene<'_>) -> Vec<RecipeError> {
+    let mut errors = Vec::new();
+    for member in &scene.members[..scene.components] {
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let wanted = member.on.iter().flat_map(|(_, component)| component.checks.values().flatten());
+        for package in wanted.flat_map(|wanted| &wanted.packages) {
+            let facts = &member.source.facts;
+            if !facts.binaries.keys().any(|known| known.as_str() == package) && seen.insert(package) {
+                let message = format!("`{}` makes no package `{package}`", member.name);
+                let close =
+                    crate::diag::did_you_mean(package, facts.binaries.keys().map(crate::name::PackageName::as_str));
+                let help = match close {
+                    Some(close) => format!("did you mean `{close}`?"),
+                    None => "name a package of its `debian/control`".to_owned(),
+                };
+                errors.push(scene.project.recipe_error(member.name, "checks", Some(package), message, help));
+            }
+        }
+    }
+    errors
+}
+
+/// Adds the checks of a distro of `.deb` packages.
+pub(super) fn weave(graph: &mut Builder, scene: &Scene<'_>, order: &Order, bases: &[Base<'_>], made: &mut [Made]) {
+    let selectors = Selectors::of(scene.settings);
+    for (turn, (arch, base)) in std::iter::zip(&scene.arches, bases).enumerate() {
+        let mut tool = None;
+        let target = Target { distro: scene.distro.name.clone(), arch: (*arch).clone() };
+        for place in 0..scene.components {
+            let member = &scene.members[place];
+            let Some(component) = member.on(arch) else { continue };
+            for check in Check::ALL.into_iter().filter(|check| check::is_for(*check, Family::Deb)) {
+                let Some(wanted) = selectors.wanted(check, component, &target) else { continue };
+                let of = Of { scene, order, base, turn, place, check, wanted: &wanted };
+                if let Some(node) = of.add(graph, component, made, &mut tool) {
+                    made[place].checks.push(((*arch).clone(), check, node));
+                }
+            }
+        }
+    }
+}
+
+/// What one node is made of.
+struct Of<'a> {
+    scene: &'a Scene<'a>,
+    order: &'a Order,
+    base: &'a Base<'a>,
+    /// The arch's place in the scene.
+    turn: usize,
+    /// The component's place in the scene.
+    place: usize,
+    check: Check,
+    wanted: &'a Wanted,
+}
+
+impl Of<'_> {
+    fn arch(&self) -> &Arch {
+        self.scene.arches[self.turn]
+    }
+
+    fn member(&self) -> &Member<'_> {
+        &self.scene.members[self.place]
+    }
+
+    /// Adds it, with what it stands on; `None` where there is nothing to look at. `tool` is the root of the arch that has the
+    /// check's program.
+    fn add(
+        &self,
+        graph: &mut Builder,
+        component: &Component,
+        made: &[Made],
+        tool: &mut Option<NodeId>,
+    ) -> Option<NodeId> {
+        let (arch, member, name) = (self.arch(), self.member(), self.member().name);
+        let is_indep_on = *arch == self.scene.distro.indep_on;
+        let builds = &made[self.place].builds;
+        // What is independent of the arch is looked at on one of them, unless it has to be there for the rest.
+        if !builds.iter().any(|(built, ..)| built == arch || built.is_all() && is_indep_on) {
+            return None;
+        }
+        let facts = &member.source.facts;
+        let is_wanted = |name: &&str| {
+            let wanted = &self.wanted.packages;
+            wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)
+        };
+        let packages: Vec<&str> = binaries(facts, &component.profiles, arch).filter(is_wanted).collect();
+        if packages.is_empty() {
+            return None;
+        }
+        let mut needs = Vec::new();
+        if check::looks_at_files(self.check) {
+            let root = *tool.get_or_insert_with(|| self.tool(graph));
+            needs.push(graph.need("root", root, "root"));
+            for (built, node, _) in builds {
+                if built == arch || built.is_all() && is_indep_on {
+                    needs.push(graph.need(&format!("packages {name}/{built}"), *node, "packages"));
+                }
+            }
+        } else {
+            let list = self.list(graph, component, &packages, made);
+            needs.push(graph.need("root", self.base.root, "root"));
+            needs.push(graph.need("list", list, "list"));
+            if let (Check::Autopkgtest, Some(source)) = (self.check, made[self.place].source) {
+                needs.push(graph.need("source", source, "source"));
+            }
+        }
+        let baseline = self.scene.project.beside.get(&recipe::baseline_path(component, self.check));
+        let build_depends = [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep];
+        let build_depends: Vec<&str> =
+            build_depends.into_iter().map(String::as_str).filter(|field| !field.is_empty()).collect();
+        let looked = Looked {
+            component: name.as_str(),
+            wanted: self.wanted,
+            packages: &packages,
+            baseline: baseline.map(|file| file.bytes.as_slice()),
+            build_depends: &build_depends.join(", "),
+        };
+        let action = graph.action(&check::check(self.check, &looked));
+        let node = self.node(graph, Kind::Check, name.as_str(), action, true, &mut needs);
+        Some(graph.may_fail(node, component.may_fail.as_ref()))
+    }
+
+    fn node(
+        &self,
+        graph: &mut Builder,
+        kind: Kind,
+        of: &str,
+        action: crate::graph::ActionId,
+        of_component: bool,
+        needs: &mut [Needed],
+    ) -> NodeId {
+        let (subject, place, origin) = (graph.word(&self.check.subject(of)), self.base.place, Origin::Made);
+        graph.add(NewNode { kind, subject, place, action, of_component, origin }, needs)
+    }
+
+    /// The root with the program that looks at files, which is the distribution's own.
+    fn tool(&self, graph: &mut Builder) -> NodeId {
+        let needs = vec![self.check.to_string()];
+        let action = check::list(
+            &ListRules::of(self.scene.deb),
+            self.arch(),
+            needs,
+            crate::drv::SharedTable::default(),
+            Vec::new(),
+        );
+        let action = graph.action(&action);
+        let mut needs = [graph.need("index", self.base.index, "packages"), graph.need("base", self.base.list, "list")];
+        let list = self.node(graph, Kind::Resolve, "base", action, false, &mut needs);
+        let mut needs = [graph.need("list", list, "list"), graph.need("base", self.base.root, "root")];
+        self.node(graph, Kind::Root, "base", self.base.of_root, false, &mut needs)
+    }
+
+    /// The list of what is installed: `packages`, and what they and the check need.
+    fn list(&self, graph: &mut Builder, component: &Component, packages: &[&str], made: &[Made]) -> NodeId {
+        let (scene, arch, facts) = (self.scene, self.arch(), &self.member().source.facts);
+        let mut wanted: Vec<String> = packages.iter().map(|name| (*name).to_owned()).collect();
+        wanted.extend(self.wanted.needs.iter().cloned());
+        if self.check == Check::Autopkgtest {
+            let build = [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep];
+            let build = build.into_iter().flat_map(|field| field.split(','));
+            wanted.extend(build.map(str::trim).filter(|need| !need.is_empty()).map(str::to_owned));
+        }
+        let depends = facts.binaries.iter().filter(|(name, _)| packages.contains(&name.as_str()));
+        let depends: Vec<&str> = depends.map(|(_, binary)| binary.depends.as_str()).collect();
+        let from = self.makers(&mut wanted.iter().map(String::as_str).chain(depends));
+        let extra = deb::extra::told(&scene.deb.extra_repositories, component, arch);
+        let action = check::list(&ListRules::of(scene.deb), arch, wanted, self.order.makers.clone(), extra);
+        let action = graph.action(&action);
+        let mut needs =
+            vec![graph.need("index", self.base.index, "packages"), graph.need("base", self.base.list, "list")];
+        needs.extend(self.base.extra.needs(graph, scene, component, arch));
+        for other in from {
+            for (built, node, _) in &made[other].builds {
+                if built.is_all() || built == arch {
+                    needs.push(graph.need(&packages_of(scene.members[other].name, built), *node, "packages"));
+                }
+            }
+        }
+        self.node(graph, Kind::Resolve, self.member().name.as_str(), action, true, &mut needs)
+    }
+
+    /// The components whose packages may be wanted: those that make what `fields` name, and whatever those were built with, as
+    /// what packages need to run is only known once they are built. One too many changes nothing.
+    fn makers(&self, fields: &mut dyn Iterator<Item = &str>) -> BTreeSet<usize> {
+        let (mut found, mut next) = (BTreeSet::new(), vec![self.place]);
+        let named = |fields: &mut dyn Iterator<Item = &str>, next: &mut Vec<usize>| {
+            for field in fields {
+                let relations = Relations::parse_with(field, Variables::LeftOut).unwrap_or_default();
+                for relation in relations.0.iter().flat_map(|alternatives| &alternatives.0) {
+                    let maker = self.order.makers.get(&relation.name).and_then(|maker| maker.parse().ok());
+                    next.extend(maker.and_then(|maker| self.scene.place(&maker)));
+                }
+            }
+        };
+        named(fields, &mut next);
+        while let Some(place) = next.pop() {
+            // A stage has the packages of nobody else.
+            let place = self.scene.members[place].stage_of.unwrap_or(place);
+            if found.insert(place) {
+                next.extend(self.order.needs(place, self.turn));
+                let binaries = &self.scene.members[place].source.facts.binaries;
+                named(&mut binaries.values().map(|binary| binary.depends.as_str()), &mut next);
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,261 @@
+//! Nodes of checks: a root with what is to be looked at, what the check says of it, and whether that is anything new.
+//!
+//! A check looks at packages as files, or has them installed. Whatever it says is as hostile as the packages are: it is bounded
+//! and read as findings, of which those count that no baseline has.
+
+use std::collections::BTreeMap;
+
+use super::context::{Context, Job};
+use super::error::NodeError;
+use super::guest::{clean, finished, logged, root_env};
+use super::outputs::{self, Left};
+use super::scripts::{self, Ran, Task};
+use super::sources::{insert, one};
+use super::{limits, packages, testing};
+use crate::diag::Failure;
+use crate::drv::{ActionKey, Outputs, Script};
+use crate::event::Event;
+use crate::family::check::{BASELINE, REPORT, UPGRADE, VERDICT, looks_at_files};
+use crate::name::{Check, OutputName};
+use crate::package::finding::{Compared, Finding, MOST, baseline, compare, findings};
+use crate::package::list::Layer;
+use crate::path::GuestPath;
+use crate::sandbox::{GuestUser, Limits, Request, Step};
+use crate::store::WorkDir;
+use crate::tree::{Entry, Tree};
+
+/// The file with findings, in the folder of the report.
+pub const FINDINGS: &str = "findings";
+
+/// The most bytes of what a check says.
+const MAX_SAID: u64 = 8 << 20;
+
+/// How the message of a failure begins to speak of findings.
+pub const FINDINGS_END: &str = "not known";
+
+/// How many findings a failure shows.
+const SHOWN: usize = 8;
+
+/// How much of a finding a failure shows, in characters.
+const WIDTH: usize = 200;
+
+/// Installs all packages, as the root of the guest.
+const INSTALL: &str = ". /opb/files/setup; install_debs $(others); install_debs $(looked_at)";
+
+/// Runs a check.
+///
+/// # Errors
+/// Where its root cannot be made, its script fails, or there are findings that are not known.
+pub fn check(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    key: ActionKey,
+    (check, script): (Check, &Script),
+    limits: &Limits,
+) -> Result<Ran, Failure> {
+    let take = |left: &Left<'_>| judged(ctx, check, script, left);
+    scripts::run(ctx, job, &Task { key, script, env: &[], check: Some(check), before: None, limits, take: &take })
+}
+
+/// Whether what is published can be upgraded to what the check [`Check::Install`] of `job` installs: `earlier` has it by file name.
+/// Nothing of it is remembered, since what is published is no input of any node.
+///
+/// # Errors
+/// Where the root or a package cannot be had, the upgrade fails, or there are findings that are not known.
+pub fn upgrade(ctx: &Context<'_>, job: &Job<'_>, script: &Script, earlier: Tree) -> Result<(), Failure> {
+    let node = job.node();
+    let limits = limits::of_build(&ctx.limits_of(&node.name()));
+    let limits = limits::bounded(&ctx.limits_of(&node.name()), &limits);
+    let script = Script { text: UPGRADE.clone(), ..script.clone() };
+    let work = ctx.store.new_work()?;
+    let looked = (|| -> Result<(), Failure> {
+        let trees = [("debs", to_install(ctx, job)?), ("earlier", earlier)];
+        let mut request = scripts::laid_out(ctx, job, &script, &trees, &[], (&work, limits))?;
+        let last = request.steps.len() - 1;
+        let mut env = root_env();
+        env.extend(component(&script));
+        request.steps[last] = as_root(vec!["/bin/sh".to_owned(), scripts::SCRIPT.to_owned()], env);
+        ctx.phase(node, "upgrading what is published");
+        let (outcome, log, said) = logged(ctx, &work, &node.name(), &request)?;
+        finished(ctx, &node.name(), outcome, "the upgrade of what is published", &limits, (log, &said))?;
+        let path = work.path().join(scripts::OUT);
+        let failed = |source| NodeError::File { doing: "read", path: path.to_string(), source };
+        let out = work.dir().open_dir(scripts::OUT).map_err(failed)?;
+        let left = Left { node: &node.to_string(), out: &out, path: &path, log, text: &said.text };
+        let compared = looked_through(Check::Install, &script, &left)?;
+        if let Some(told) = compared.told.iter().find(|finding| finding.tag == "upgrade-not-tried") {
+            (ctx.sink)(Event::Notice { text: format!("{}: no upgrade was tried: {}", left.node, told.detail) });
+        }
+        Ok(())
+    })();
+    clean(&ctx.launcher, work);
+    looked
+}
+
+/// The variable that names the component.
+fn component(script: &Script) -> Option<(String, String)> {
+    let name = "OPB_COMPONENT";
+    script.env.get(name).map(|value| (name.to_owned(), value.to_string()))
+}
+
+/// The sandbox of a check, laid out in `work`.
+///
+/// # Errors
+/// Where something that it reads is not in the store, or cannot be laid out.
+pub fn ready(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    (check, script): (Check, &Script),
+    (work, limits): (&WorkDir, Limits),
+) -> Result<Request, Failure> {
+    let mut trees = Vec::new();
+    let mut more = BTreeMap::new();
+    if looks_at_files(check) {
+        trees.push(("packages", built(ctx, job)?));
+    } else {
+        trees.push(("debs", to_install(ctx, job)?));
+    }
+    if check == Check::Autopkgtest {
+        let source = ctx.store.get_tree(job.input("source")?.1)?;
+        more = testing::files(ctx, script, &source, job.node().arch().unwrap_or_default())?;
+        trees.push(("source", source));
+    }
+    let script = Script { files: script.files.clone().into_iter().chain(more).collect(), ..script.clone() };
+    let mut request = scripts::laid_out(ctx, job, &script, &trees, &[], (work, limits))?;
+    let last = request.steps.len() - 1;
+    let mut env = root_env();
+    env.extend(component(&script));
+    match check {
+        Check::Lintian | Check::Rpmlint => {}
+        Check::Install => request.steps[last] = as_root(vec!["/bin/sh".to_owned(), scripts::SCRIPT.to_owned()], env),
+        Check::Own => request.steps.insert(last, install(env)),
+        Check::Autopkgtest => {
+            request.steps.insert(last, install(env.clone()));
+            request.steps.push(as_root(["/bin/sh", scripts::SCRIPT, "root"].map(str::to_owned).to_vec(), env));
+        }
+    }
+    Ok(request)
+}
+
+fn install(env: BTreeMap<String, String>) -> Step {
+    as_root(["/bin/sh", "-c", INSTALL].map(str::to_owned).to_vec(), env)
+}
+
+fn as_root(argv: Vec<String>, env: BTreeMap<String, String>) -> Step {
+    Step::Run { argv, env, cwd: GuestPath::new("/build"), user: GuestUser::Root, writable: None }
+}
+
+/// The packages that builds have made, by file name.
+fn built(ctx: &Context<'_>, job: &Job<'_>) -> Result<Tree, Failure> {
+    let mut all = Tree::default();
+    for (_, digest) in job.inputs("packages ")? {
+        for (path, digest, size) in ctx.store.get_tree(digest)?.files() {
+            insert(&mut all, &path.to_string(), Entry::File { digest, size, executable: false })?;
+        }
+    }
+    Ok(all)
+}
+
+/// The packages that the list of `job` has beyond the base, each as `NAME_ARCH.deb`.
+fn to_install(ctx: &Context<'_>, job: &Job<'_>) -> Result<Tree, Failure> {
+    let list = packages::list(ctx, job.input("list")?.1)?;
+    let mut all = Tree::default();
+    for package in packages::store(ctx, job, &list, Layer::Component)? {
+        let entry = Entry::File { digest: package.object, size: package.listed.size, executable: false };
+        insert(&mut all, &package.file_name(), entry)?;
+    }
+    Ok(all)
+}
+
+/// What a check has found, where all of it that counts is known.
+fn looked_through(check: Check, script: &Script, left: &Left<'_>) -> Result<Compared, Failure> {
+    let wrong = |how: &str| NodeError::Script {
+        node: left.node.to_owned(),
+        how: format!("the check `{check}` {how}"),
+        telling: String::new(),
+        log: Some(left.log),
+    };
+    let said = outputs::beginning(left, REPORT, FINDINGS, MAX_SAID + 1)?;
+    let said = said.ok_or_else(|| wrong("has left no plain file with what it found"))?;
+    if said.len() as u64 > MAX_SAID {
+        return Err(wrong("found more than 8 MiB of text").into());
+    }
+    let (found, more) = findings(&String::from_utf8_lossy(&said));
+    let known = script.files.get(BASELINE).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    // Evaluation has read it.
+    let known = known.and_then(|text| baseline(&text).ok()).unwrap_or_default();
+    let compared = compare(&found, &known);
+    if more > 0 || !compared.new.is_empty() {
+        return Err(failed(&compared.new, more, check, left).into());
+    }
+    Ok(compared)
+}
+
+/// The outputs of a check that has nothing new to say.
+fn judged(ctx: &Context<'_>, check: Check, script: &Script, left: &Left<'_>) -> Result<Outputs, Failure> {
+    let compared = looked_through(check, script, left)?;
+    tell(ctx, &compared, left);
+    let (text, json) = (text(&compared), json(check, &compared));
+    let mut report = Tree::default();
+    for (name, text) in [("report.txt", &text), ("report.json", &json)] {
+        let (digest, size) = (ctx.store.put_bytes(text.as_bytes())?, text.len() as u64);
+        insert(&mut report, name, Entry::File { digest, size, executable: false })?;
+    }
+    let mut verdict = Tree::default();
+    insert(&mut verdict, "passed", Entry::File { digest: ctx.store.put_bytes(b"")?, size: 0, executable: false })?;
+    let mut outputs = one(REPORT, ctx.store.put_tree(&report)?);
+    outputs.insert(OutputName::new(VERDICT).expect("a plain name"), ctx.store.put_tree(&verdict)?);
+    Ok(outputs)
+}
+
+fn failed(new: &[Finding], more: usize, check: Check, left: &Left<'_>) -> NodeError {
+    let line = |finding: &Finding| format!("\n    {}", finding.to_string().chars().take(WIDTH).collect::<String>());
+    let mut telling: String = new.iter().take(SHOWN).map(line).collect();
+    if new.len() > SHOWN {
+        telling.push_str(&format!("\n    and {} more", new.len() - SHOWN));
+    }
+    if more > 0 {
+        telling.push_str(&format!("\n    and {more} beyond the first {MOST}, which are not read"));
+    }
+    let count = match new.len() {
+        1 => format!("a finding that is {FINDINGS_END}"),
+        count => format!("{count} findings that are {FINDINGS_END}"),
+    };
+    NodeError::Findings {
+        node: left.node.to_owned(),
+        how: format!("the check `{check}` has {count}"),
+        telling,
+        log: left.log,
+    }
+}
+
+/// Tells what people would not see of a check that passes.
+fn tell(ctx: &Context<'_>, compared: &Compared, left: &Left<'_>) {
+    let skipped = compared.told.iter().filter(|finding| finding.tag == "test-skipped").count();
+    if skipped > 0 {
+        let what = if skipped == 1 { "a test was".to_owned() } else { format!("{skipped} tests were") };
+        let text = format!("{}: {what} skipped; `opb log {}` says why", left.node, left.node);
+        (ctx.sink)(Event::Notice { text });
+    }
+    if !compared.gone.is_empty() {
+        let what = if compared.gone.len() == 1 { "a known finding is" } else { "known findings are" };
+        let text = format!("{}: {what} gone; `opb baseline` shows them, and `--write` forgets them", left.node);
+        (ctx.sink)(Event::Notice { text });
+    }
+}
+
+fn text(compared: &Compared) -> String {
+    let list = |title: &str, findings: &[Finding]| {
+        let lines: String = findings.iter().map(|finding| format!("  {finding}\n")).collect();
+        if lines.is_empty() { String::new() } else { format!("{title}:\n{lines}") }
+    };
+    let all = [("known", &compared.known), ("told", &compared.told), ("gone", &compared.gone)];
+    let text: String = all.into_iter().map(|(title, findings)| list(title, findings)).collect();
+    if text.is_empty() { "nothing was found\n".to_owned() } else { text }
+}
+
+fn json(check: Check, compared: &Compared) -> String {
+    let Compared { known, told, gone, .. } = compared;
+    let value = serde_json::json!({ "version": 1, "check": check, "known": known, "told": told, "gone": gone });
+    format!("{value:#}\n")
+}
