@@ -303,6 +303,10 @@ fn tidy(store: &Store, sink: &Sink<'_>) {
                 format!("the store's index cannot be kept on disk ({why}): look-ups are slow")
             }
             Notice::DamagedRecord(path) => format!("`{path}` is damaged and counts as absent: its node runs again"),
+            Notice::Night { path, newer: false } => format!("`{path}` is damaged: that nightly counts as absent"),
+            Notice::Night { path, newer: true } => {
+                format!("a newer opb wrote `{path}`: that nightly counts as absent")
+            }
             Notice::TornLedger(path) => format!("the last line of `{path}` was torn by a crash, and has been cut off"),
         };
         sink(Event::Notice { text });

@@ -11,6 +11,7 @@
 //! roots/<uid>/<key>    chroots, disposable     channels/<c>/  keep/    for publishing and for garbage collection
 //! rivals/ab/cdef…/  other results of a key          owed/<key>             keys whose bytes are to come
 //! runs/<id>.jsonl  what runs did, and why (append-only)
+//! nights/<project>/<set>/  what nightlies came to
 //! signed/ab/cdef….json  packages with signatures: which objects they are
 //! pieces/<shelf>/  what is put together again, disposable
 //! facts/ab         what is known of objects, disposable
@@ -45,6 +46,7 @@ mod ledger;
 mod listed;
 mod locks;
 mod logs;
+mod nights;
 mod objects;
 mod owed;
 mod pieces;
@@ -82,6 +84,7 @@ pub use ledger::{Known, Ledger, Released};
 pub use listed::Listed;
 pub use locks::{Holder, KeyLock, TryLock};
 pub use logs::{LogReader, LogTime, MOST_TIMES};
+pub use nights::{NightState, ReportForm};
 pub use pieces::Shelf;
 pub use realisations::{Realisation, Recorded};
 pub use rivals::Rival;
@@ -104,9 +107,10 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 19] = [
+const FOLDERS: [&str; 20] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
     "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts",
+    "nights",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.
@@ -124,6 +128,13 @@ pub enum Notice {
     },
     /// A record is damaged; it counts as absent.
     DamagedRecord(HostPath),
+    /// A nightly's record is damaged, or a later version of this program wrote it; it counts as absent.
+    Night {
+        /// Its file.
+        path: HostPath,
+        /// Whether it is of a later version.
+        newer: bool,
+    },
     /// A dead owner's work folder could not be removed: files in it belong to other users (those of a sandbox).
     StaleWork(HostPath),
     /// The last line of a ledger was torn by a crash and has been cut off; it was never acknowledged.
