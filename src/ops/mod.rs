@@ -29,6 +29,7 @@ mod kept;
 pub mod key;
 mod memo;
 pub mod new;
+pub mod night_report;
 pub mod past;
 mod pin;
 mod pins;
