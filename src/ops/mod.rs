@@ -27,6 +27,7 @@ pub mod init;
 pub mod keeping;
 mod kept;
 pub mod key;
+mod last_good;
 mod memo;
 pub mod new;
 pub mod past;

@@ -78,6 +78,11 @@ pub(in crate::commands) fn show_publication(global: &Global, channel: &ChannelNa
     let lacking =
         outlook.without.iter().map(|node| format!("published without {node}, as `may_fail` or an exception allows"));
     output::notices(global, &lacking.collect::<Vec<_>>());
+    let kept =
+        outlook.kept.iter().map(|node| format!("published with what was last good of {node}, which is not built"));
+    let never =
+        outlook.never.iter().map(|node| format!("published without {node}, which is not built and never was in it"));
+    output::notices(global, &kept.chain(never).collect::<Vec<_>>());
     let mut held = false;
     for (distro, why) in outlook.held() {
         held |= !matches!(why, HeldBack::Skipped);
