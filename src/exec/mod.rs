@@ -64,6 +64,7 @@ pub use roots::layers;
 pub use rpm::{RpmError, RpmMember, UnmetRpm, unmet_rpm};
 use schedule::{Schedule, Stage};
 pub use sources::insert;
+pub use telling::telling_of;
 use working::{Tally, work_off};
 
 use crate::diag::{Cause, Failure};

@@ -21,6 +21,7 @@ use crate::project::now;
 use crate::publish::push::{self, Pushed};
 use crate::publish::{self, Generation, Part, Published, Request, SignedText, Way};
 use crate::repo::{self, Changed};
+use crate::report::count;
 use crate::sign::Signers;
 use crate::store::Store;
 
@@ -71,6 +72,31 @@ pub enum HeldBack {
         /// What of it differs from what is current and has to do with that, sorted: since when it is so.
         since: Vec<Changed>,
     },
+}
+
+impl HeldBack {
+    /// In words.
+    pub fn reason(&self) -> String {
+        let need =
+            |packages: usize| format!("{} need{}", count(packages, "package"), if packages == 1 { "s" } else { "" });
+        let are =
+            |packages: usize| format!("{} {}", count(packages, "package"), if packages == 1 { "is" } else { "are" });
+        let Self::Open { closure, .. } = self else {
+            return match self {
+                Self::NotBuilt { node } => format!("`{node}` is not built"),
+                _ => "exceptions skip all of it".to_owned(),
+            };
+        };
+        match (closure.broken.len(), closure.incoherent.len()) {
+            (0, incoherent) => format!("{} not what builds of it used", are(incoherent)),
+            (broken, 0) => format!("{} something that nobody has", need(broken)),
+            (broken, incoherent) => format!(
+                "{} something that nobody has, and {} not what builds of it used",
+                need(broken),
+                are(incoherent)
+            ),
+        }
+    }
 }
 
 /// What was published, and what was not.
