@@ -30,6 +30,7 @@ pub mod key;
 mod last_good;
 mod memo;
 pub mod new;
+pub mod night_report;
 pub mod nightly;
 pub mod past;
 mod pin;

@@ -4,6 +4,7 @@
 //! ```text
 //! pins.rs        update: each pin as far as it can be had, and the project be evaluated with it
 //! running.rs     build: repositories keep what they had of what fails; publishing.rs: publish, prune
+//! reporting.rs   report: in all forms, where people look for it
 //! telling.rs     what came of it beside the last one: cells, failures, moves; heard.rs: what the run said
 //! ```
 //!
@@ -13,6 +14,7 @@
 mod heard;
 mod pins;
 mod publishing;
+mod reporting;
 mod running;
 mod telling;
 
@@ -36,6 +38,7 @@ use crate::settings::NightSet;
 use crate::store::{KeyLock, NightState, Store, TryLock};
 
 pub use pins::Looks;
+pub use reporting::report;
 
 /// What a nightly is to do.
 #[derive(Debug, Clone, Copy)]

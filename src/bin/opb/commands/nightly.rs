@@ -9,12 +9,12 @@ use opb::event::Event;
 use opb::name::SetName;
 use opb::ops;
 use opb::ops::build::Means;
-use opb::ops::nightly::{Done, End, Looks, NightlyError, Outlook, Wanted, nightly, outlook};
+use opb::ops::nightly::{Done, End, Looks, NightlyError, Outlook, Wanted, nightly, outlook, report};
 use opb::project::Place;
-use opb::report;
+use opb::report::{plain, plan};
 use opb::store::Store;
 
-use super::means;
+use super::{absolute, means};
 use super::update::line;
 use crate::cli::Global;
 use crate::exit;
@@ -102,7 +102,7 @@ pub fn run(global: &Global, args: &Nightly) -> Result<ExitCode, Failure> {
         match nightly(&wanted, &store, &means, &sink)? {
             End::Stopped => Ok(exit::STOPPED),
             End::Done(done) => {
-                tell(global, args, &done);
+                tell(global, args, &done, &store)?;
                 Ok(code(&done))
             }
         }
@@ -110,13 +110,17 @@ pub fn run(global: &Global, args: &Nightly) -> Result<ExitCode, Failure> {
 }
 
 /// What it came to, and the error that kept it from doing all.
-fn tell(_global: &Global, args: &Nightly, done: &Done) {
+fn tell(global: &Global, args: &Nightly, done: &Done, store: &Store) -> Result<(), Failure> {
     if let Some(failure) = &done.failure {
         output::show(failure);
     }
+    let place = Place { folder: &global.directory, channel: None };
+    let folder = args.report.as_deref().map(absolute);
+    let text = report(done, place, store, folder.as_ref())?;
     if args.format == Format::Text && (!args.only_news || done.night.has_news()) {
-        output::data(&format!("nightly {} of {}\n", done.night.number, done.set));
+        output::data(&text);
     }
+    Ok(())
 }
 
 /// The exit code: the environment's where that kept it from doing all, else whether something is worse.
@@ -134,13 +138,13 @@ fn show(global: &Global, outlook: &Outlook) {
         output::data(&line(moved));
     }
     for (what, why) in &outlook.stays {
-        output::data(&format!("stays   {}  {}\n", report::plain(what), report::plain(why)));
+        output::data(&format!("stays   {}  {}\n", plain(what), plain(why)));
     }
     if outlook.moves.is_empty() && outlook.stays.is_empty() {
         output::data("no pin would move\n");
     }
-    for plan in &outlook.builds {
-        output::data(&format!("{}\n", report::plan::summary(plan)));
+    for built in &outlook.builds {
+        output::data(&format!("{}\n", plan::summary(built)));
     }
     for (channel, is_dirty) in &outlook.channels {
         let would =
