@@ -14,8 +14,8 @@ use opb::project::Place;
 use opb::report::{plain, plan};
 use opb::store::Store;
 
-use super::{absolute, means};
 use super::update::line;
+use super::{absolute, means};
 use crate::cli::Global;
 use crate::exit;
 use crate::output::{self, Events};
