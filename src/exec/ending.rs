@@ -38,7 +38,8 @@ pub fn tell_of_tolerated(ctx: &Context<'_>, graph: &Graph, schedule: &Schedule<'
         (ctx.sink)(Event::NodeHeldUp { node: graph.node(*id).name(), by: names(by), not_run });
     }
     tell_of_skipped(ctx, graph, schedule, outcome);
-    for (id, KeptGood { kept, never }) in &outcome.kept {
+    // What was ended has not failed: it is tried again by the next run.
+    for (id, KeptGood { kept, never }) in outcome.kept.iter().filter(|_| !outcome.stopped) {
         let (node, kept) = (graph.node(*id).name(), names(&kept.keys().copied().collect()));
         (ctx.sink)(Event::KeptGood { node, kept, never: names(never) });
     }

@@ -16,7 +16,7 @@ pub use super::pin::moves::Move;
 use super::pin::moves::moves;
 use super::pin::{Pinner, SourceIndex, extra};
 use crate::diag::Failure;
-use crate::distro::Packaging;
+use crate::distro::{Distro, Packaging};
 use crate::eval;
 use crate::exec::{Archives, Checkouts};
 use crate::lock::{DistroPin, Lock};
@@ -127,14 +127,7 @@ pub fn update(
     let distros = wanted_distros(&selection, evaluated, &before, archives, &mut holding)?;
     for (name, arches) in &distros {
         let Some(distro) = evaluated.distros.get(name) else { continue };
-        let before = lock.distro.get(name).cloned().unwrap_or_default();
-        let pin = match &distro.packaging {
-            Packaging::Deb(deb) => pinner.pin_distro(distro, deb, arches).map(|suite| DistroPin { suite, ..before }),
-            Packaging::Rpm(rpm) => pinner
-                .pin_repositories(distro, rpm, arches, &before.repository)
-                .map(|repository| DistroPin { repository, ..before }),
-        };
-        match pin {
+        match indexes(&mut pinner, distro, arches, lock.distro.get(name).cloned().unwrap_or_default()) {
             Ok(pin) => drop(lock.distro.insert(name.clone(), pin)),
             Err(failure) if policy.is_some() => failed.push((format!("@{name}"), failure)),
             Err(failure) => return Err(failure),
@@ -225,6 +218,22 @@ pub fn update(
     Ok(Updated { lock, moves, held: holding.met(), notices, failed })
 }
 
+/// The pin of a distro's own indexes as they are now.
+fn indexes(
+    pinner: &mut Pinner<'_>,
+    distro: &Distro,
+    arches: &BTreeSet<Arch>,
+    before: DistroPin,
+) -> Result<DistroPin, Failure> {
+    Ok(match &distro.packaging {
+        Packaging::Deb(deb) => DistroPin { suite: pinner.pin_distro(distro, deb, arches)?, ..before },
+        Packaging::Rpm(rpm) => {
+            let repository = pinner.pin_repositories(distro, rpm, arches, &before.repository)?;
+            DistroPin { repository, ..before }
+        }
+    })
+}
+
 /// The distros to move with all arches that are to be pinned then.
 fn wanted_distros(
     selection: &Selection,
@@ -234,18 +243,15 @@ fn wanted_distros(
     holding: &mut Holding<'_>,
 ) -> Result<BTreeMap<DistroName, BTreeSet<Arch>>, Failure> {
     let mut wanted = selection.distros.clone();
-    if selection.policy.is_some() {
+    let (is_all, is_policy) = (wanted.is_empty() && selection.components.is_empty(), selection.policy.is_some());
+    if is_policy {
         wanted.retain(|name, _| !holding.keeps_distro(name));
+    } else if is_all {
+        let free = lock.distro.keys().filter(|name| !holding.keeps_distro(name));
+        wanted = free.map(|name| (name.clone(), BTreeSet::new())).collect();
     }
-    if wanted.is_empty() && selection.components.is_empty() {
-        if selection.policy.is_none() {
-            let free = lock.distro.keys().filter(|name| !holding.keeps_distro(name));
-            wanted = free.map(|name| (name.clone(), BTreeSet::new())).collect();
-        }
-        if lock.distro.is_empty() {
-            let name = host_distro(evaluated, archives)?;
-            wanted.insert(name, BTreeSet::new());
-        }
+    if lock.distro.is_empty() && (is_all || is_policy) {
+        wanted.insert(host_distro(evaluated, archives)?, BTreeSet::new());
     }
     for (name, arches) in &mut wanted {
         let Some(distro) = evaluated.distros.get(name) else { continue };

@@ -85,6 +85,7 @@ mod tests {
     use super::*;
     use crate::path::HostPath;
     use crate::store::ProjectList;
+    use crate::tree::Tree;
 
     #[test]
     fn what_a_repository_was_assembled_with_is_found_and_kept_with_its_project() {
@@ -103,6 +104,14 @@ mod tests {
         store.keep_project(&ProjectList { nodes: vec![(node.clone(), None)], ..list }).expect("kept");
         let reason = Reason { keeper: Keeper::LastGood, of: "p".to_owned(), what: node.clone() };
         assert_eq!(store.all_assembled().expect("read"), [(reason, vec![digest])]);
+
+        // A collection keeps its bytes.
+        let tree = store.put_tree(&Tree::default()).expect("stored");
+        let inputs = [("packages a/amd64".to_owned(), tree)].into();
+        let two = Assembled { project: "p".to_owned(), node: node.clone(), inputs, lists: BTreeMap::new() };
+        store.keep_assembled(&two).expect("kept");
+        let marked = store.mark(Vec::new(), &|_| Ok(Vec::new())).expect("marked");
+        assert_eq!(marked.tree(tree).map(|reason| reason.keeper), Some(Keeper::LastGood));
 
         let place = place_of("p", &node);
         std::fs::write(scratch.path().join(&place), "{}").expect("written");

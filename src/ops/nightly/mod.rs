@@ -28,7 +28,7 @@ use super::session::Session;
 use super::update::Move as PinMove;
 use crate::diag::{Cause, Caused, Failure};
 use crate::event::Sink;
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Selector};
 use crate::lock::Lock;
 use crate::name::{ChannelName, Kind, LockName, SetName};
 use crate::night::{Night, NightStep};
@@ -92,15 +92,29 @@ pub struct Outlook {
 pub enum NightlyError {
     /// Another one is under way.
     #[error("a nightly of the set `{set}` is under way already: {holder}")]
-    #[diagnostic(
-        code(opb::nightly::under_way),
-        help("wait until it has ended; `opb log --follow` and `opb runs` show what it is at")
-    )]
+    #[diagnostic(code(opb::nightly::under_way), help("wait until it has ended; `opb runs` shows what it is at"))]
     UnderWay {
         /// The set.
         set: String,
         /// Who has its lock.
         holder: String,
+    },
+    /// What is to be frozen is no selector.
+    #[error("`set.{set}.frozen` has `{text}`, which is no selector")]
+    #[diagnostic(
+        code(opb::nightly::frozen),
+        help(
+            "write in `opb.toml` what `opb hold` takes: a component (`libmd`), a distro (`@debian-12`), or both (`lib*@debian-12`)"
+        )
+    )]
+    Frozen {
+        /// The set.
+        set: String,
+        /// What it says, escaped.
+        text: String,
+        /// Why it is none.
+        #[source]
+        source: crate::graph::SelectorError,
     },
     /// A channel was named where a set is meant.
     #[error("a nightly is for a set, and not for the channel `{channel}`")]
@@ -118,7 +132,7 @@ impl Caused for NightlyError {
     fn fault(&self) -> Cause {
         match self {
             Self::UnderWay { .. } => Cause::Environment,
-            Self::OfChannel { .. } => Cause::Input,
+            Self::OfChannel { .. } | Self::Frozen { .. } => Cause::Input,
         }
     }
 }
@@ -221,9 +235,21 @@ impl Steps {
 /// Where one is under way, the project cannot be evaluated, or the store cannot be used. What fails besides is in the record.
 pub fn nightly(wanted: &Wanted<'_>, store: &Store, means: &Means<'_>, sink: &Sink<'_>) -> Result<End, Failure> {
     let project = Place { folder: wanted.folder, channel: None }.open()?;
-    let (name, set) = project.settings.night_set(wanted.set)?;
+    let (name, set) = meant(&project, wanted)?;
     let _lock = lock(store, &project, &name)?;
     running::run(wanted, (&project, &name, set), (store, means), sink)
+}
+
+/// The set that is meant, and what `opb.toml` says of it.
+fn meant(project: &Project, wanted: &Wanted<'_>) -> Result<(SetName, NightSet), Failure> {
+    let (name, set) = project.settings.night_set(wanted.set)?;
+    for text in &set.frozen {
+        if let Err(source) = text.parse::<Selector>() {
+            let (set, text) = (name.to_string(), text.escape_debug().to_string());
+            return Err(NightlyError::Frozen { set, text, source }.into());
+        }
+    }
+    Ok((name, set))
 }
 
 /// The lock of the nightlies of a set.
@@ -243,7 +269,7 @@ fn lock(store: &Store, project: &Project, name: &SetName) -> Result<KeyLock, Fai
 /// As [`nightly`].
 pub fn outlook(wanted: &Wanted<'_>, store: &Store, means: &Means<'_>) -> Result<Outlook, Failure> {
     let project = Place { folder: wanted.folder, channel: None }.open()?;
-    let (name, set) = project.settings.night_set(wanted.set)?;
+    let (name, set) = meant(&project, wanted)?;
     let state = store.night_state(&project_of(&project), &name)?;
     let (moves, stays, notices) = (Vec::new(), Vec::new(), Vec::new());
     let mut outlook = Outlook { moves, stays, notices, builds: Vec::new(), channels: Vec::new() };

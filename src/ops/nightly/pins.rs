@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::build::Means;
 use super::super::session::Session;
 use super::super::update::{Move, Policy, Selection, update};
-use crate::diag::Failure;
+use crate::diag::{Cause, Failure};
 use crate::eval;
 use crate::exec::{Archives, Checkouts, told};
 use crate::lock::Lock;
@@ -45,12 +45,15 @@ pub(super) struct Moved {
     pub notices: Vec<String>,
 }
 
+/// When a pin was last looked at, in seconds since 1970; `None`: it never was.
+pub(super) type LastLook<'a> = dyn Fn(&str) -> Option<i64> + 'a;
+
 /// What is looked at now: `looked` says when that was last done, in seconds since 1970.
 pub(super) fn due(
     (set, looks): (&NightSet, Looks),
     evaluated: &eval::Project,
     lock: &Lock,
-    looked: &dyn Fn(&str) -> Option<i64>,
+    looked: &LastLook<'_>,
     now: i64,
 ) -> Selection {
     let is_due = |interval: crate::settings::MayAge, subject: &str| match looks {
@@ -79,7 +82,7 @@ pub(super) fn due(
 pub(super) fn move_pins(
     open: &dyn Fn() -> Result<Project, Failure>,
     wanted: (&NightSet, Looks),
-    (looked, now): (&dyn Fn(&str) -> Option<i64>, i64),
+    (looked, now): (&LastLook<'_>, i64),
     (store, means): (&Store, &Means<'_>),
     writes: bool,
 ) -> Result<Moved, Failure> {
@@ -110,7 +113,7 @@ pub(super) fn move_pins(
     };
     let mut looked: BTreeSet<String> = components.iter().filter(|name| is_had(name)).map(ToString::to_string).collect();
     looked.extend(distros.keys().map(|name| format!("@{name}")).filter(|name| !failed.contains(name)));
-    let (session, rejected) = usable(open, &before, updated.lock)?;
+    let (session, rejected) = usable(open, &before, updated.lock).map_err(|failure| beside(failure, &stays))?;
     stays.extend(rejected);
     let lock = session.lock()?;
     if writes && *lock != before {
@@ -118,6 +121,19 @@ pub(super) fn move_pins(
     }
     let moves = moves(&before, lock);
     Ok(Moved { session, moves, looked, stays, notices: updated.notices })
+}
+
+/// An error that says besides what could not be pinned: where that is new, it is the reason.
+fn beside(failure: Failure, stays: &[(String, String)]) -> Failure {
+    let Failure { cause, report } = failure;
+    match stays {
+        [] => Failure { cause, report },
+        [(what, why), ..] => {
+            let more = if stays.len() > 1 { format!(", and {} more", stays.len() - 1) } else { String::new() };
+            let report = report.wrap_err(format!("cannot pin {what}: {why}{more}"));
+            Failure { cause: Cause::Environment, report }
+        }
+    }
 }
 
 /// What moves together.
