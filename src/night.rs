@@ -48,6 +48,15 @@ pub struct Night {
     pub regressed: bool,
 }
 
+impl Night {
+    /// Whether there is something to tell: something moved, was published, fails, is fixed or held back, or a step failed.
+    pub fn has_news(&self) -> bool {
+        let Self { moves, failing, fixed, held_back, published, steps, .. } = self;
+        let is_quiet = moves.is_empty() && failing.is_empty() && fixed.is_empty() && held_back.is_empty();
+        !is_quiet || published.iter().any(|one| one.is_new) || steps.iter().any(|step| step.failure.is_some())
+    }
+}
+
 /// A step of a nightly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NightStep {

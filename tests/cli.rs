@@ -54,6 +54,8 @@ mod local;
 mod needs;
 #[path = "cli/new.rs"]
 mod new;
+#[path = "cli/nightly.rs"]
+mod nightly;
 #[path = "cli/picture.rs"]
 mod picture;
 #[path = "cli/plan.rs"]

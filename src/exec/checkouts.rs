@@ -6,7 +6,7 @@ use super::error::NodeError;
 use super::sources::insert_at;
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::fetch::{CheckoutError, Clones, FileKind, Files, History, Tip, check_tree};
+use crate::fetch::{CheckoutError, Clones, FileKind, Files, History, Tip, Told, check_tree};
 use crate::remote::{Checkout, RemoteUrl, System};
 use crate::settings::Sources;
 use crate::store::{ImportRules, Store};
@@ -70,6 +70,21 @@ impl<'a> Checkouts<'a> {
     /// Where it cannot be fetched.
     pub fn history(&self, checkout: &Checkout, tip: &Tip, before: Option<&str>) -> Result<History, Failure> {
         Ok(self.clones.history((checkout.system, &self.leads(checkout)?), &checkout.follow, tip, before)?)
+    }
+
+    /// The commits of a branch from one that was pinned to another, newest first, at most `most`, and how many there are.
+    ///
+    /// # Errors
+    /// Where they cannot be had.
+    pub fn between(
+        &self,
+        checkout: &Checkout,
+        (before, after): (&str, &str),
+        found: Option<&str>,
+        most: usize,
+    ) -> Result<(Vec<Told>, u64), Failure> {
+        let from = (checkout.system, &self.leads(checkout)?);
+        Ok(self.clones.between(from, (before, after), found, most)?)
     }
 
     /// The tree of a commit, found at the branch or tag `found`, in the store.

@@ -38,7 +38,7 @@ mod sources;
 mod tests;
 
 pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources, release_facts};
-pub use checkout::{CheckoutError, Clones, FileKind, Files, History, Tip, check_tree};
+pub use checkout::{CheckoutError, Clones, FileKind, Files, History, Tip, Told, check_tree};
 pub use download::{Access, Came, Wanted, bases, download, download_each};
 pub use failure::FetchError;
 pub use git::{Commit, Committed, CommittedKind};

@@ -24,6 +24,7 @@
 //! the row of the index last. So a crash leaves at worst what nothing refers to. Reads of a damaged record find nothing
 //! and say so by a [`Notice`].
 
+mod assembled;
 mod attempts;
 mod channels;
 pub mod collect;
@@ -71,6 +72,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+pub use assembled::Assembled;
 pub use attempts::{Attempt, Limited, MetLimit};
 pub use channels::{switch_link, write_atomically};
 pub use error::{Refusal, StoreError};
@@ -109,8 +111,7 @@ const FORMAT_HEAD: &str = "opb store ";
 /// The folders of a store, all made when it is.
 const FOLDERS: [&str; 20] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
-    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts",
-    "nights",
+    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts", "nights",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.

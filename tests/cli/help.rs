@@ -29,6 +29,8 @@ fn the_program() {
                       mistake and every lint in one run, at its place
       plan            Show what `opb build` would run, and why
       build           Run what is dirty: fetch, make chroots, build packages, assemble repositories
+      nightly         Do what is done every night: move pins, build what follows, publish what is whole,
+                      prune, and report
       fetch           Fetch what a build would read from the network, and build nothing
       log             Show the newest log of a node: of the failed attempt, if it failed since it was
                       last realised
@@ -254,6 +256,9 @@ fn each_verb() {
           --fetches <N>
               Fetch at most N things at once, beside the nodes of --jobs [default: 4]
 
+          --keep-last-good
+              Assemble repositories with the last good packages of what fails, as `opb nightly` does
+
           --dry-run
               Run nothing: show what would run and why, how long it would take, and how much of the disk
     ");
@@ -364,7 +369,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new import eval query check plan build fetch log why runs timings report diff doctor update hold skip expect-failure exceptions cache key repo hotfix stage store run shell definitions completions";
+    let expected = "init new import eval query check plan build nightly fetch log why runs timings report diff doctor update hold skip expect-failure exceptions cache key repo hotfix stage store run shell definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

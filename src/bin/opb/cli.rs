@@ -9,7 +9,7 @@ use opb::project::Place;
 
 use crate::commands::{
     build, cache, check, completions, definitions, diff, doctor, eval, except, exceptions, fetch, hotfix, import, init,
-    key, log, new, plan, query, repo, report, run, runs, shell, stage, store, timings, update, why,
+    key, log, new, nightly, plan, query, repo, report, run, runs, shell, stage, store, timings, update, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -90,6 +90,7 @@ pub enum Verb {
     Check(check::Check),
     Plan(plan::Plan),
     Build(build::Build),
+    Nightly(nightly::Nightly),
     Fetch(fetch::Fetch),
     Log(log::Log),
     Why(why::Why),

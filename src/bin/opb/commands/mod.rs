@@ -17,6 +17,7 @@ pub mod init;
 pub mod key;
 pub mod log;
 pub mod new;
+pub mod nightly;
 pub mod plan;
 pub mod query;
 pub mod repo;
@@ -63,6 +64,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Check(args) => check::run(global, args),
         Verb::Plan(args) => plan::run(global, args),
         Verb::Build(args) => build::run(global, args),
+        Verb::Nightly(args) => nightly::run(global, args),
         Verb::Cache(args) => cache::run(global, args),
         Verb::Fetch(args) => fetch::run(global, args),
         Verb::Log(args) => log::run(global, args),
