@@ -76,6 +76,8 @@ mod repo_import_refused;
 mod repo_import_verified;
 #[path = "cli/report.rs"]
 mod report;
+#[path = "cli/report_nightly.rs"]
+mod report_nightly;
 #[path = "cli/rpm.rs"]
 mod rpm;
 #[path = "cli/run.rs"]

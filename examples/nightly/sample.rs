@@ -215,16 +215,16 @@ pub fn hostile(failures: u64) -> Page {
     let commit = || Commit { id: text(), subject: HOSTILE.repeat(5), time: i64::MAX };
     let fails = |number: u64| Failing {
         node: format!("build:{HOSTILE}{number}@{HOSTILE}"),
-        message: format!("{number} {}", HOSTILE.repeat(40)),
-        lines: vec![HOSTILE.repeat(200); 12],
-        commits: (0..100).map(|_| commit()).collect(),
+        message: format!("{number} {}", HOSTILE.repeat(5)),
+        lines: vec![HOSTILE.repeat(5); 12],
+        commits: (0..if number < 50 { 100 } else { 1 }).map(|_| commit()).collect(),
         good: Some(LastGood { time: i64::MIN, version: Some(text()), kept: false }),
         not_run: u64::MAX,
-        ..failing("", number % 2 == 0, 0)
+        ..failing("", number.is_multiple_of(2), 0)
     };
     night.failing = (0..failures).map(fails).collect();
     night.fixed = vec![text(); 500];
-    night.notices = vec![HOSTILE.repeat(30); 500];
+    night.notices = vec![HOSTILE.repeat(5); 500];
     (night.set, night.run) = (text(), Some(text()));
     night.steps = steps(&[(HOSTILE, u64::MAX)], Some((HOSTILE, HOSTILE)));
     let moves = |number: u64| Move {

@@ -105,9 +105,11 @@ pub struct Found {
     pub night: Night,
     /// As many as a report shows.
     pub before: Vec<Night>,
+    /// The numbers of those among them whose records cannot be read.
+    pub unread: Vec<u64>,
 }
 
-/// The nightly `number` of the set, or its last one; without a set, of the only one that has any.
+/// The nightly `number` of the set, or its last one; without a set, of the only one that has any, or of `default`.
 ///
 /// # Errors
 /// [`NightReportError`] where there is none, and where the store cannot be read.
@@ -118,7 +120,10 @@ pub fn find(project: &Project, store: &Store, set: Option<&str>, number: Option<
     let set = match (set, &sets[..]) {
         (_, []) => return Err(NightReportError::None.into()),
         (None, [only]) => only.clone(),
-        (None, _) => return Err(NightReportError::SeveralSets { known: known() }.into()),
+        (None, several) => match several.iter().find(|set| set.as_str() == "default") {
+            Some(usual) => usual.clone(),
+            None => return Err(NightReportError::SeveralSets { known: known() }.into()),
+        },
         (Some(set), _) => {
             let found = sets.iter().find(|known| known.as_str() == set).cloned();
             let unknown = || NightReportError::UnknownSet { set: set.escape_debug().to_string(), known: known() };
@@ -129,18 +134,21 @@ pub fn find(project: &Project, store: &Store, set: Option<&str>, number: Option<
     let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else {
         return Err(NightReportError::None.into());
     };
-    let mut nights = Vec::new();
+    let (mut nights, mut unread) = (Vec::new(), Vec::new());
     let until = number.unwrap_or(*last);
     for number in numbers.iter().rev().filter(|number| **number <= until) {
         if nights.len() >= MOST_NIGHTS {
             break;
         }
-        nights.extend(store.night(&of, &set, *number)?);
+        match store.night(&of, &set, *number)? {
+            Some(night) => nights.push(night),
+            None => unread.push(*number),
+        }
     }
     let mut nights = nights.into_iter();
     match (nights.next(), number) {
         (Some(night), wanted) if wanted.is_none_or(|wanted| wanted == night.number) => {
-            Ok(Found { night, before: nights.collect() })
+            Ok(Found { night, before: nights.collect(), unread })
         }
         (_, Some(number)) => Err(NightReportError::UnknownNumber { number, set, first: *first, last: *last }.into()),
         (_, None) => Err(NightReportError::Damaged { set }.into()),
@@ -149,8 +157,9 @@ pub fn find(project: &Project, store: &Store, set: Option<&str>, number: Option<
 
 /// The report of a nightly. `session` is the project, evaluated, where it can be. `before` are those before it, the latest first.
 pub fn page(project: &Project, session: Result<&Session, &Failure>, store: &Store, found: Found) -> Page {
-    let Found { night, before } = found;
-    let mut unknown = Vec::new();
+    let Found { night, before, unread } = found;
+    let unread = unread.iter().map(|number| format!("what nightly {number} came to: its record cannot be read"));
+    let mut unknown: Vec<String> = unread.collect();
     let run = match night.run.as_deref().map(str::parse::<RunId>) {
         Some(Ok(id)) => store.run(&id).unwrap_or_else(|error| {
             unknown.push(format!("what its run came to: {error}"));

@@ -40,7 +40,8 @@ fn the_program() {
                       what they came to
       timings         Show who ran when in a run on record, what each node waited for, and the critical
                       path
-      report          Report on runs on record: what the store saved, and why nodes ran nevertheless
+      report          Report on what is on record: what the store saved in runs and why nodes ran
+                      nevertheless, and what nightlies came to
       diff            Show what differs between two states of the project, or between two runs: root
                       changes first, then what follows
       doctor          Say what this host can and cannot do for builds, and how to mend it: kernel, user

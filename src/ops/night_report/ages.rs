@@ -7,7 +7,7 @@ use crate::distro::Distro;
 use crate::exceptions::Day;
 use crate::fetch::parse_date;
 use crate::lock::{DistroPin, Lock};
-use crate::name::ChannelName;
+use crate::name::{ChannelName, DistroName};
 use crate::night::Cell;
 use crate::ops::exceptions::{self, listed};
 use crate::ops::key::{self, Standing};
@@ -68,7 +68,7 @@ fn exceptions(project: &Project, session: Option<&Session>) -> Result<Vec<Listed
 
 /// The keys that sign these channels.
 fn keys(project: &Project, channels: &[ChannelName]) -> Result<Vec<KeyAge>, Failure> {
-    let wanted: BTreeSet<&str> = channels.iter().map(|channel| channel.as_str()).collect();
+    let wanted: BTreeSet<&str> = channels.iter().map(ChannelName::as_str).collect();
     let all = key::status(None, project.path.as_path())?;
     let signs = |status: &key::KeyStatus| status.channels.iter().any(|channel| wanted.contains(channel.as_str()));
     let age = |status: key::KeyStatus| {
@@ -136,7 +136,7 @@ fn time_of(pin: &DistroPin) -> Option<i64> {
 fn ending(session: Option<&Session>, cells: &[Cell], locks: &[Lock]) -> Result<Vec<DistroEnd>, Failure> {
     let Some(session) = session else { return Ok(Vec::new()) };
     let of_cells = cells.iter().filter_map(|cell| cell.target.split('/').next());
-    let of_locks = locks.iter().flat_map(|lock| lock.distro.keys().map(|distro| distro.as_str()));
+    let of_locks = locks.iter().flat_map(|lock| lock.distro.keys().map(DistroName::as_str));
     let used: BTreeSet<&str> = of_cells.chain(of_locks).collect();
     let today = today();
     let end = |distro: &Distro| {
@@ -148,4 +148,72 @@ fn ending(session: Option<&Session>, cells: &[Cell], locks: &[Lock]) -> Result<V
     let mut ending: Vec<DistroEnd> = distros.filter_map(end).collect();
     ending.sort_by_key(|one| one.days);
     Ok(ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::digest::{Digest, Sha256};
+    use crate::lock::{CheckoutPin, RepositoryPin, SuitePin};
+    use crate::remote::{Checkout, RemoteUrl, System};
+
+    const NOW: i64 = 1_795_991_400;
+
+    fn suite(date: &str) -> SuitePin {
+        let release = Sha256::of(b"release");
+        SuitePin { name: "oasis".to_owned(), release, date: date.to_owned(), index: BTreeMap::new() }
+    }
+
+    fn repository(revision: &str) -> RepositoryPin {
+        let (repomd, revision) = (Sha256::of(b"repomd"), revision.to_owned());
+        let (arch, index) = ("amd64".parse().expect("an arch"), BTreeMap::new());
+        RepositoryPin { name: "baseos".to_owned(), arch, repomd, revision, signed: true, index }
+    }
+
+    fn followed(lock: &mut Lock, name: &str, follow: Follow, days: i64) {
+        let url = RemoteUrl::new(System::Git, name).expect("an address");
+        let checkout = Checkout { system: System::Git, url, follow, submodules: false, folder: None };
+        let pin = CheckoutPin {
+            commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            found: None,
+            time: NOW - days * DAY,
+            nearest: None,
+            tree: Digest::of(b"tree"),
+            texts: BTreeMap::new(),
+            without: BTreeSet::new(),
+        };
+        lock.checkout.insert(checkout, pin);
+    }
+
+    #[test]
+    fn old_indexes_and_tips_of_branches_are_told() {
+        let mut lock = Lock::default();
+        let mut pin = |name: &str, suites: &[&str], revisions: &[&str]| {
+            let suite = suites.iter().map(|date| suite(date)).collect();
+            let repository = revisions.iter().map(|revision| repository(revision)).collect();
+            let distro = name.parse().expect("a name");
+            lock.distro.insert(distro, DistroPin { suite, repository, ..DistroPin::default() });
+        };
+        // What counts is the newest: a stable release itself hardly ever moves.
+        pin("good-1", &["Sat, 11 Jan 2025 10:00:00 UTC", "Sat, 28 Nov 2026 10:00:00 UTC"], &[]);
+        pin("old-1", &["Sat, 11 Jan 2025 10:00:00 UTC", "Wed, 28 Oct 2026 10:00:00 UTC"], &[]);
+        pin("rpm-1", &[], &["1736589600", "7"]);
+        pin("odd-1", &["tomorrow"], &["v2", "99999999999999999999"]);
+        followed(&mut lock, "tool", Follow::Default, 200);
+        followed(&mut lock, "other", Follow::Branch("next".to_owned()), 179);
+        followed(&mut lock, "older", Follow::Branch("next".to_owned()), 180);
+        followed(&mut lock, "stays", Follow::Tag("v1".to_owned()), 4_000);
+        let told: Vec<String> = pins(&[lock.clone(), lock], NOW)
+            .iter()
+            .map(|pin| format!("{}: {}, {} days", pin.subject, pin.at, pin.days))
+            .collect();
+        insta::assert_snapshot!(told.join("\n"), @r"
+        @rpm-1: its newest index, 687 days
+        tool: 0123456789ab, its own branch, 200 days
+        older: 0123456789ab, branch next, 180 days
+        @old-1: its newest index, 32 days
+        ");
+    }
 }

@@ -55,9 +55,12 @@ pub(super) struct Changed<'a> {
     pub distros: BTreeSet<&'a str>,
 }
 
+/// A group in the making, with the versions before and now.
+type Group<'a> = (Changed<'a>, [BTreeSet<&'a str>; 2]);
+
 /// What changed in a channel, by name; source packages are left out.
 pub(super) fn changed(published: &Published) -> Vec<Changed<'_>> {
-    let mut groups: BTreeMap<(&str, bool, bool), (Changed<'_>, [BTreeSet<&str>; 2])> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, bool, bool), Group<'_>> = BTreeMap::new();
     for change in published.changes.iter().filter(|change| change.arch != "source") {
         let key = (change.name.as_str(), change.before.is_some(), change.after.is_some());
         let name = change.name.as_str();

@@ -52,7 +52,11 @@ fn exception(one: &Listed) -> [String; 4] {
 
 fn key(one: &KeyAge) -> [String; 3] {
     let words = shown(&one.words, 200);
-    let words = if one.is_fine { words } else { format!("<span class=\"bad\">! {words}</span>") };
+    let words = match (one.is_fine, one.days) {
+        (true, _) => words,
+        (false, Some(days)) if days > i64::from(NEAR) => format!("<span class=\"warn\">{words}</span>"),
+        (false, _) => format!("<span class=\"bad\">! {words}</span>"),
+    };
     [shown(&one.name, NAME), shown(&one.channels.join(", "), 300), words]
 }
 

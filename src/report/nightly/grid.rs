@@ -69,6 +69,8 @@ impl<'a> Grid<'a> {
             *counts.entry(cell.state).or_default() += 1;
         }
         let mut columns = Vec::new();
+        let mut distros = Vec::from_iter(distros);
+        distros.sort_by_cached_key(|(distro, _)| by_number(distro));
         for (distro, arches) in &distros {
             if components.values().all(|cells| is_alike(cells, distro)) {
                 columns.push(Column { distro, arches: arches.iter().copied().collect() });
@@ -94,6 +96,21 @@ impl<'a> Grid<'a> {
     pub(super) fn calm(&self) -> usize {
         self.rows.iter().filter(|row| row.calm).count()
     }
+}
+
+/// What brings names into the order of the numbers in them: `debian-9` before `debian-12`.
+fn by_number(name: &str) -> Vec<(&str, u64)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len());
+        let (words, behind) = rest.split_at(digits);
+        let end = behind.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(behind.len());
+        let (number, behind) = behind.split_at(end);
+        parts.push((words, number.parse().unwrap_or(0)));
+        rest = behind;
+    }
+    parts
 }
 
 /// Whether it is what it should be, and was in the nightly before.
@@ -157,13 +174,13 @@ mod tests {
             cell("b", "d-1/all", NewFailure),
             cell("b", "d-2/amd64", NewFailure),
             cell("b", "d-2/arm64", Clean),
-            cell("c", "odd", Clean),
+            cell("c", "d-10", Clean),
         ];
         insta::assert_snapshot!(drawn(&cells), @r"
         d-1=all+amd64+arm64
         d-2=amd64
         d-2=arm64
-        odd=
+        d-10=
         b !!· |
         a* ✓·· |
         c*    ·|

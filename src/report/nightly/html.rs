@@ -2,6 +2,7 @@
 
 use super::summary::{Counts, called, day, minute, news};
 use super::{Page, attention, changes, failures, machines, style, summary, table};
+use crate::name::ChannelName;
 use crate::report::picture::text as escaped;
 use crate::report::{count, duration, line_of};
 
@@ -23,9 +24,9 @@ pub fn html(page: &Page) -> String {
         foot(page),
     ];
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" \
-         content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n{}</body>\n</html>\n",
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta http-equiv=\"Content-Security-Policy\" \
+         content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\"/>\n<meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"/>\n<title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n{}</body>\n</html>\n",
         style::sheet(),
         parts.concat()
     )
@@ -84,7 +85,7 @@ fn head(page: &Page) -> String {
         true => "<span class=\"bad\">! Something is worse than in the nightly before.</span>",
         false => "<span class=\"good\">✓ Nothing is worse than in the nightly before.</span>",
     };
-    let channels: Vec<&str> = night.channels.iter().map(|channel| channel.as_str()).collect();
+    let channels: Vec<&str> = night.channels.iter().map(ChannelName::as_str).collect();
     let channels = match &channels[..] {
         [] => String::new(),
         [one] => format!(", for the channel {}", shown(one, 60)),

@@ -102,7 +102,8 @@ fn bars(title: &str, nights: &[PastNight], bar: impl Fn(&PastNight) -> Bar, word
         let (first, last) = (day(first.started), day(last.started));
         sheet.words(Letters::Small, (0.0, sheet.y), WIDE, &first);
         let width = Letters::Small.width(&last);
-        let x = (step * bars.len() as f64 - width).clamp(Letters::Small.width(&first) + 8.0, WIDE - width);
+        // Numbers are rounded when they are written.
+        let x = (step * bars.len() as f64 - width).clamp(Letters::Small.width(&first) + 8.0, WIDE - width - 1.0);
         sheet.words(Letters::Small, (x, sheet.y), width, &last);
     }
     sheet.y += 4.0;

@@ -102,7 +102,8 @@ th, td { text-align: left; vertical-align: top; padding: 4px 12px 4px 0; border-
 th { font-weight: 600; }
 thead th { color: var(--faint); }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.name { min-width: 130px; font-weight: 400; }
+.scroll th, .scroll td { overflow-wrap: break-word; }
+.scroll .name { min-width: 130px; font-weight: 400; overflow-wrap: anywhere; }
 .scroll { overflow: auto; max-width: 100%; }
 .figures { display: flex; flex-wrap: wrap; gap: 12px 40px; }
 figure { margin: 8px 0; }
@@ -117,6 +118,7 @@ svg .axis { stroke: var(--edge); }
 .key.new { background: var(--new); } .key.still { background: var(--still); outline: 1px solid var(--on-still); outline-offset: -1px; }
 .matrix { overflow: auto; max-height: 86vh; border: 1px solid var(--edge); border-radius: 6px; display: inline-block; max-width: 100%; }
 .matrix table { border-collapse: separate; border-spacing: 0; font-size: 12.5px; }
+.matrix th { white-space: nowrap; }
 .matrix th, .matrix td { padding: 2px 4px; border-bottom: 1px solid var(--edge); border-right: 1px solid var(--edge); }
 .matrix td { text-align: center; min-width: 20px; }
 .matrix thead th { position: sticky; top: 0; z-index: 2; background: var(--raised); vertical-align: bottom; text-align: center; }

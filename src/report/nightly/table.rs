@@ -1,5 +1,7 @@
 //! The grid, on the page.
 
+use std::collections::BTreeMap;
+
 use super::Page;
 use super::failures::anchors;
 use super::grid::{Column, Grid, Row, Seen};
@@ -7,7 +9,6 @@ use super::html::{part, shown};
 use super::summary::{NAME, STATES, state};
 use crate::night::CellState;
 use crate::report::count;
-use std::collections::BTreeMap;
 
 /// How many calm rows are never folded away.
 const FEW: usize = 12;
@@ -33,7 +34,7 @@ pub(super) fn grid(page: &Page) -> String {
             _ => format!("Show also the {} that are built everywhere", count(calm, "component")),
         };
         body += &format!(
-            "<input type=\"checkbox\" id=\"calm\" class=\"toggle\"> <label for=\"calm\" class=\"toggle\">{words}</label>\n"
+            "<input type=\"checkbox\" id=\"calm\" class=\"toggle\"/> <label for=\"calm\" class=\"toggle\">{words}</label>\n"
         );
     }
     let longest = grid.columns.iter().map(|column| column.distro.chars().count()).max().unwrap_or(0);
@@ -42,7 +43,7 @@ pub(super) fn grid(page: &Page) -> String {
         "<div class=\"matrix\" tabindex=\"0\" role=\"region\" aria-label=\"Components and targets\" style=\"--first-row: {high}px\"><table>\n{}<tbody>\n",
         head(&grid.columns)
     );
-    for row in grid.rows.iter() {
+    for row in &grid.rows {
         body += &line(&grid.columns, row, calm > FEW, &anchors);
     }
     body += "</tbody></table></div>\n";

@@ -206,13 +206,8 @@ fn published(one: &Published) -> String {
 fn attention(page: &Page) -> String {
     let exceptions = page.exceptions.iter().filter(|one| one.days_left <= NEAR).map(|one| {
         let left = left(one.days_left, "expired");
-        format!(
-            "{} {}: {left} ({}): {}",
-            one.kind,
-            line_of(&one.selector, NAME),
-            one.expires,
-            line_of(&one.reason, 200)
-        )
+        let (selector, reason) = (line_of(&one.selector, NAME), line_of(&one.reason, 200));
+        format!("{} {selector}: {left} ({}): {reason}", one.kind, line_of(&one.expires, 20))
     });
     let keys = page.keys.iter().filter(|key| !key.is_fine);
     let keys = keys.map(|key| format!("the key {} {}", line_of(&key.name, NAME), line_of(&key.words, 200)));

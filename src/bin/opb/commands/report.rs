@@ -60,7 +60,7 @@ struct Cache {
 /// Of the last nightly, or of another. What ages (exceptions, keys, pins, distros) is told as it is now.
 #[derive(Debug, Args)]
 struct Nightly {
-    /// The set [default: the only one that has nightlies on record].
+    /// The set [default: the only one that has nightlies on record, or `default`].
     #[arg(value_name = "SET")]
     set: Option<String>,
     /// Which of its nightlies [default: the last one].
