@@ -81,11 +81,10 @@ impl HeldBack {
             |packages: usize| format!("{} need{}", count(packages, "package"), if packages == 1 { "s" } else { "" });
         let are =
             |packages: usize| format!("{} {}", count(packages, "package"), if packages == 1 { "is" } else { "are" });
-        let Self::Open { closure, .. } = self else {
-            return match self {
-                Self::NotBuilt { node } => format!("`{node}` is not built"),
-                _ => "exceptions skip all of it".to_owned(),
-            };
+        let closure = match self {
+            Self::NotBuilt { node } => return format!("`{node}` is not built"),
+            Self::Skipped => return "exceptions skip all of it".to_owned(),
+            Self::Open { closure, .. } => closure,
         };
         match (closure.broken.len(), closure.incoherent.len()) {
             (0, incoherent) => format!("{} not what builds of it used", are(incoherent)),

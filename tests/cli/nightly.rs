@@ -1,5 +1,7 @@
 //! `opb nightly`: what it is for, what it refuses, and what its record and exit code say of a project that cannot be built.
 
+use std::collections::BTreeSet;
+
 use opb::night::Night;
 
 use super::*;
@@ -108,4 +110,27 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     ");
     let none = Command::new("find").arg(space.path("store/nights")).args(["-type", "f"]).output().expect("runs").stdout;
     assert_eq!(String::from_utf8(none).expect("text"), "", "no record and no state");
+}
+
+#[test]
+fn channels_of_several_locks_are_one_set_and_others_are_left_alone() {
+    let space = Space::pinned();
+    let set = "channels = [\"nightly\", \"stable\"]\nbases = \"never\"\n";
+    let channels = "[channel.nightly]\n[channel.other]\n[channel.stable]\nlock = \"stable\"\n";
+    space.file("opb.toml", &format!("{channels}[set.default]\n{set}"));
+    fs::copy(space.path("opb.lock"), space.path("opb.stable.lock")).expect("copied");
+    for key in ["nightly", "stable"] {
+        assert!(space.seen(&["key", "init", "--name", key]).starts_with("exit 0"));
+    }
+    let seen = space.seen(&["nightly"]);
+    let night = last(&space);
+    let published: Vec<(&str, u64)> =
+        night.published.iter().map(|one| (one.channel.as_str(), one.generation)).collect();
+    assert_eq!(published, [("nightly", 1), ("stable", 1)], "{seen}");
+    assert!(!space.path("store/channels/other").exists(), "it is in no set");
+    // An index that cannot be had fails in either lock, and no other node does.
+    let failing: BTreeSet<&str> = night.failing.iter().map(|one| one.node.as_str()).collect();
+    assert!(failing.iter().all(|node| node.starts_with("index:")), "{failing:?}");
+    assert!(space.seen(&["nightly"]).starts_with("exit 0"));
+    assert!(last(&space).published.iter().all(|one| !one.is_new));
 }

@@ -5,13 +5,14 @@
 //! pins.rs        update: each pin as far as it can be had, and the project be evaluated with it
 //! running.rs     build: repositories keep what they had of what fails; publishing.rs: publish, prune
 //! reporting.rs   report: in all forms, where people look for it
-//! telling.rs     what came of it beside the last one: cells, failures, moves; heard.rs: what the run said
+//! telling.rs     what came of it beside the last one: cells, failures; moved.rs: moves; heard.rs: what the run said
 //! ```
 //!
 //! Each step that is done is done for good: pins in the lock, results in the store, generations of channels. One that is killed
 //! leaves no record, and the next one goes on from there, finds what is done, and tells what changed since the last record.
 
 mod heard;
+mod moved;
 mod pins;
 mod publishing;
 mod reporting;

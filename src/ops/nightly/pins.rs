@@ -279,7 +279,7 @@ mod tests {
             (distros.join(" "), why.join(" "), asked)
         };
         assert_eq!(check(&[]), ("d-1 d-2 d-3 d-4 d-5".to_owned(), String::new(), 1));
-        assert_eq!(check(&["d-4"]), ("d-1 d-2 d-3 d-5".to_owned(), "d-4 is broken".to_owned(), 6));
+        assert_eq!(check(&["d-4"]), ("d-1 d-2 d-3 d-5".to_owned(), "d-4 is broken".to_owned(), 7));
         let both = check(&["d-1", "d-5"]);
         assert_eq!((both.0.as_str(), both.1.as_str()), ("d-2 d-3 d-4", "d-1 is broken d-5 is broken"));
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::heard::{Heard, Listening};
+use super::moved;
 use super::pins::{self, Moved, one_line};
 use super::publishing::{ChannelDone, generation_of, prune, publish_channel};
 use super::telling::{self, Told};
@@ -20,6 +21,7 @@ use crate::ops::plan::{Asked, plan};
 use crate::ops::session::Session;
 use crate::project::{Project, lock_text, now};
 use crate::settings::NightSet;
+use crate::store::runs::RunId;
 use crate::store::{NightState, Store};
 
 /// The most notices of a nightly.
@@ -86,9 +88,8 @@ pub(super) fn run(
     let Gathered { mut night, steps, mut state, last, failure } = gathered;
     night.steps = steps.0;
     night.moves.sort_by(|one, other| one.subject.cmp(&other.subject));
-    night.cells.sort_by(|one, other| (&one.component, &one.target).cmp(&(&other.component, &other.target)));
-    night.failing.sort_by(|one, other| (!one.new, &one.node).cmp(&(!other.new, &other.node)));
-    night.fixed.sort();
+    // What is built from several locks is told once, by what is worst of it.
+    telling::tell_once(&mut night);
     night.published.sort_by(|one, other| one.channel.cmp(&other.channel));
     night.notices.truncate(MOST_NOTICES);
     night.regressed = telling::is_worse(&night, last.as_ref());
@@ -115,11 +116,11 @@ fn run_group(
     let (open, began) = (|| group.open(wanted.folder), now());
     let looks = if means.offline { pins::Looks::None } else { wanted.looks };
     let step = || pins::move_pins(&open, (set, looks), (&looked, began), (store, means), true);
-    let moved = gathered.steps.during("update", step);
+    let pins_moved = gathered.steps.during("update", step);
     if stopped() {
         return Ok(false);
     }
-    let Moved { session, looked, stays, notices, .. } = moved?;
+    let Moved { session, looked, stays, notices, .. } = pins_moved?;
     for (what, why) in stays {
         gathered.steps.failed("update", &format!("{what} stays where it is: {why}"));
     }
@@ -136,8 +137,12 @@ fn run_group(
         return Ok(false);
     }
     if gathered.night.run.is_none() {
-        let own = store.runs()?.into_iter().rev().find(|run| !before.contains(run));
-        gathered.night.run = own.map(|run| run.to_string());
+        // Others may have runs in this store meanwhile.
+        let is_own = |run: &RunId| {
+            let head = store.run_head(run).ok().flatten();
+            !before.contains(run) && head.is_some_and(|head| head.started.pid == std::process::id())
+        };
+        gathered.night.run = store.runs()?.into_iter().rev().find(is_own).map(|run| run.to_string());
     }
     let outcome = match outcome {
         Ok(outcome) => Some(outcome),
@@ -203,7 +208,7 @@ fn tell(
 ) -> Result<(), Failure> {
     let (before, lock) = (group.before(&gathered.state)?, session.lock()?);
     let checkouts = Checkouts::new(store, &session.project.settings.sources, means.offline, means.stop);
-    let moves = telling::moves(&session.graph, [&before, lock], moves(&before, lock), &heard.ran, &checkouts);
+    let moves = moved::moves(&session.graph, [&before, lock], moves(&before, lock), &heard.ran, &checkouts);
     let all = super::super::plan::Wish { wanted: wanted.to_vec(), ..super::super::plan::Wish::default() };
     let plan = plan(session, &all, store, None)?;
     let (last, started) = (gathered.last.as_ref(), gathered.night.started);

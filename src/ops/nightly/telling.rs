@@ -6,16 +6,13 @@ use super::heard::{Heard, HeardFailure};
 use super::pins::one_line;
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::exec::{Checkouts, Outcome, telling_of};
-use crate::graph::{Graph, NodeId, Origin};
-use crate::lock::Lock;
+use crate::exec::{Outcome, telling_of};
+use crate::graph::{NodeId, Origin};
 use crate::name::{DistroName, Kind, NodeName};
 use crate::night::{Cell, CellState, Commit, Failing, LastGood, Move, Night};
 use crate::ops::keeping;
 use crate::ops::session::Session;
-use crate::ops::update;
 use crate::plan::Plan;
-use crate::remote::Checkout;
 use crate::store::Store;
 
 /// The most commits that are told of one pin.
@@ -169,86 +166,29 @@ fn version_of(file: &str) -> Option<String> {
     parts.next().map(|_| format!("{version}-{release}"))
 }
 
-/// What `what` moves, as reports name it.
-fn subject(what: &str, lock: [&Lock; 2]) -> String {
-    let first = what.split(' ').next().unwrap_or(what);
-    let is_distro = |lock: &Lock| lock.distro.keys().any(|name| name.as_str() == first);
-    if first != what && lock.into_iter().any(is_distro) { format!("@{what}") } else { what.to_owned() }
-}
-
-/// What moved between two locks, with the commits of branches and what ran because of it.
-pub(super) fn moves(
-    graph: &Graph,
-    [before, now]: [&Lock; 2],
-    told: Vec<update::Move>,
-    ran: &BTreeSet<NodeName>,
-    checkouts: &Checkouts<'_>,
-) -> Vec<Move> {
-    let moved: Vec<(update::Move, BTreeSet<NodeId>)> = told
-        .into_iter()
-        .map(|moved| {
-            let sources = nodes_of(graph, &moved.what);
-            let readers = graph.with_consumers(&sources.into_iter().collect::<Vec<_>>());
-            let is_build = |id: &NodeId| graph.node(*id).kind() == Kind::Build && ran.contains(&graph.node(*id).name());
-            (moved, readers.into_iter().filter(is_build).collect())
-        })
-        .collect();
-    let is_of_index = |what: &str| {
-        what.contains(' ') && before.checkout.keys().chain(now.checkout.keys()).all(|known| known.to_string() != what)
+/// Brings what a nightly came to into its order. Where several locks have one node it stands there once, as what is worst of it.
+pub(super) fn tell_once(night: &mut Night) {
+    let weight = |state: CellState| match state {
+        CellState::NewFailure => 0,
+        CellState::StillFailing => 1,
+        CellState::Blocked => 2,
+        CellState::ExpectedFailure => 3,
+        CellState::Fixed => 4,
+        CellState::Built => 5,
+        CellState::Clean => 6,
+        CellState::Skipped => 7,
     };
-    // What follows from a source that moved would have run without the index.
-    let of_sources: BTreeSet<NodeId> =
-        moved.iter().filter(|(moved, _)| !is_of_index(&moved.what)).flat_map(|(_, builds)| builds).copied().collect();
-    let tell = |(moved, mut builds): (update::Move, BTreeSet<NodeId>)| {
-        if is_of_index(&moved.what) {
-            builds.retain(|id| !of_sources.contains(id));
-        }
-        let needed_by: BTreeSet<String> = builds.iter().map(|id| graph.node(*id).subject().to_owned()).collect();
-        let (commits, more_commits) = commits_of(&moved.what, [before, now], checkouts).unwrap_or_default();
-        Move {
-            subject: subject(&moved.what, [before, now]),
-            before: moved.before,
-            after: moved.now,
-            commits,
-            more_commits,
-            builds: builds.len() as u64,
-            needed_by: needed_by.into_iter().collect(),
-        }
-    };
-    let mut moves: Vec<Move> = moved.into_iter().map(tell).collect();
-    moves.sort_by(|one, other| one.subject.cmp(&other.subject));
-    moves
-}
-
-/// The nodes that a pin is the pin of.
-fn nodes_of(graph: &Graph, what: &str) -> BTreeSet<NodeId> {
-    let is_of = |id: &NodeId| {
-        let node = graph.node(*id);
-        match node.origin() {
-            Origin::Checkout { of, .. } => of.to_string() == what,
-            Origin::Dsc { distro, .. } => {
-                what.split_once('@').is_some_and(|(source, of)| of == distro.as_str() && source == node.subject())
-            }
-            Origin::Index { distro, .. } => what.split_once(' ').is_some_and(|(of, _)| of == distro.as_str()),
-            _ => false,
-        }
-    };
-    let kinds = |id: &NodeId| matches!(graph.node(*id).kind(), Kind::Source | Kind::Index);
-    graph.ids().filter(kinds).filter(is_of).collect()
-}
-
-/// The commits by which a branch moved, and how many more there are; `None` where it is no branch, or they cannot be had.
-fn commits_of(what: &str, [before, now]: [&Lock; 2], checkouts: &Checkouts<'_>) -> Option<(Vec<Commit>, u64)> {
-    let checkout: &Checkout = now.checkout.keys().find(|checkout| checkout.to_string() == what)?;
-    let (was, is) = (before.checkout.get(checkout)?, now.checkout.get(checkout)?);
-    if was.commit == is.commit {
-        return None;
-    }
-    let between = (was.commit.as_str(), is.commit.as_str());
-    let (told, count) = checkouts.between(checkout, between, is.found.as_deref(), MOST_COMMITS).ok()?;
-    let more = count.saturating_sub(told.len() as u64);
-    let commit = |told: crate::fetch::Told| Commit { id: told.id, subject: told.subject, time: told.time };
-    Some((told.into_iter().map(commit).collect(), more))
+    night.cells.sort_by(|one, other| {
+        let place = |cell: &Cell| (cell.component.clone(), cell.target.clone(), weight(cell.state));
+        place(one).cmp(&place(other))
+    });
+    night.cells.dedup_by(|next, kept| (&next.component, &next.target) == (&kept.component, &kept.target));
+    night.failing.sort_by(|one, other| (&one.node, !one.new).cmp(&(&other.node, !other.new)));
+    night.failing.dedup_by(|next, kept| next.node == kept.node);
+    night.failing.sort_by_key(|failing| !failing.new);
+    night.fixed.retain(|node| night.failing.iter().all(|failing| failing.node != *node));
+    night.fixed.sort();
+    night.fixed.dedup();
 }
 
 /// Whether something is worse than after the last nightly.
@@ -336,6 +276,27 @@ mod tests {
     }
 
     #[test]
+    fn what_several_locks_have_is_told_once() {
+        let cell = |state| {
+            let (component, target) = ("a".to_owned(), "d/amd64".to_owned());
+            Cell { component, target, state, version: None }
+        };
+        let cells = vec![cell(CellState::Clean), cell(CellState::StillFailing), cell(CellState::Built)];
+        let other = Failing { node: "build:0@d/amd64".to_owned(), ..failing(false) };
+        let mut night = Night {
+            cells,
+            failing: vec![failing(false), other, failing(true)],
+            fixed: vec!["build:z@d/all".to_owned(), "build:a@d/amd64".to_owned(), "build:z@d/all".to_owned()],
+            ..night()
+        };
+        tell_once(&mut night);
+        assert_eq!(night.cells, [cell(CellState::StillFailing)]);
+        let told: Vec<(&str, bool)> = night.failing.iter().map(|one| (one.node.as_str(), one.new)).collect();
+        assert_eq!(told, [("build:a@d/amd64", true), ("build:0@d/amd64", false)]);
+        assert_eq!(night.fixed, ["build:z@d/all"]);
+    }
+
+    #[test]
     fn commits_since_the_last_good_one_gather_over_nights() {
         let moves = [moved("git one", vec![commit("c", 3), commit("b", 2)]), moved("git two", vec![commit("z", 9)])];
         let sources = || BTreeSet::from(["git one".to_owned()]);
@@ -353,15 +314,5 @@ mod tests {
         assert_eq!(version_of("libmd0_1.1.0-1~deb12_amd64.deb").as_deref(), Some("1.1.0-1~deb12"));
         assert_eq!(version_of("lib-md-devel-1.1-3.el8.x86_64.rpm").as_deref(), Some("1.1-3.el8"));
         assert_eq!([version_of("x.deb"), version_of("x.rpm"), version_of("README")], [None, None, None]);
-    }
-
-    #[test]
-    fn indexes_are_named_by_their_distro() {
-        let distro = ("debian-12".parse().expect("a name"), crate::lock::DistroPin::default());
-        let lock = Lock { distro: [distro].into(), ..Lock::default() };
-        let none = Lock::default();
-        assert_eq!(subject("debian-12 bookworm", [&none, &lock]), "@debian-12 bookworm");
-        assert_eq!(subject("libmd@debian-12", [&lock, &lock]), "libmd@debian-12");
-        assert_eq!(subject("git https://x/y main", [&lock, &lock]), "git https://x/y main");
     }
 }
