@@ -154,6 +154,15 @@ pub enum Event {
         /// The nodes without whose outputs it is.
         without: Vec<NodeName>,
     },
+    /// A repository is assembled with what it was last assembled with in the place of what fails.
+    KeptGood {
+        /// The node that assembles it.
+        node: NodeName,
+        /// The nodes whose last good outputs it has: those that failed or did not run, and what belongs to them.
+        kept: Vec<NodeName>,
+        /// Those that it never had, and does without.
+        never: Vec<NodeName>,
+    },
     /// A cache knew what a node came to; its bytes come when somebody reads them.
     NodeKnown {
         /// The node's name, where it ran.

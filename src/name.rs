@@ -119,6 +119,11 @@ name_type!(
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')
 );
 name_type!(
+    /// A set: what one nightly is for, such as `default`.
+    SetName, "name of a set", "lower-case letters, digits, `-`, starting with a letter or digit",
+    |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || byte == b'-')
+);
+name_type!(
     /// A pin: results of a store that are kept by name.
     PinName, "pin name", "lower-case letters, digits, `-`, `.`, starting with a letter or digit",
     |text| starts_plain(text) && text.bytes().all(|byte| is_lower(byte) || matches!(byte, b'-' | b'.'))

@@ -30,7 +30,7 @@ pub struct Night {
     pub steps: Vec<NightStep>,
     /// Pins that moved, in the order of their subjects.
     pub moves: Vec<Move>,
-    /// The record of its run, as [`crate::store::RunId`] is written; `None` where there was nothing to do.
+    /// The record of its run, as [`crate::store::runs::RunId`] is written; `None` where there was nothing to do.
     pub run: Option<String>,
     /// What is built of each component for each target, in the order of both; those only that the channels hold.
     pub cells: Vec<Cell>,
@@ -46,6 +46,15 @@ pub struct Night {
     pub notices: Vec<String>,
     /// Whether something is worse than after the last nightly: a new failure, a distro newly held back, a step that failed.
     pub regressed: bool,
+}
+
+impl Night {
+    /// Whether there is something to tell: something moved, was published, fails, is fixed or held back, or a step failed.
+    pub fn has_news(&self) -> bool {
+        let Self { moves, failing, fixed, held_back, published, steps, .. } = self;
+        let is_quiet = moves.is_empty() && failing.is_empty() && fixed.is_empty() && held_back.is_empty();
+        !is_quiet || published.iter().any(|one| one.is_new) || steps.iter().any(|step| step.failure.is_some())
+    }
 }
 
 /// A step of a nightly.

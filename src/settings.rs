@@ -58,6 +58,13 @@
 //! keep = 10                       # `opb repo prune` leaves at least so many generations; default: 10
 //! keep_for = "30d"                # and all that are younger; default: 30d
 //!
+//! [set.default]                   # what `opb nightly` is for
+//! channels = ["nightly"]          # default: all that are made from `opb.lock`
+//! sources = "1d"                  # how old it may get that somebody looked where a branch is; or "never"; default: 1d
+//! bases = "7d"                    # the same of the indexes of distros; default: 7d
+//! frozen = ["libmd", "@debian-12"]    # pins that never move, as `opb hold` takes them
+//! report = "/srv/www/nightly"     # a folder for the last report besides; default: only in the store
+//!
 //! [[cache]]                       # results that others share; used only by those who trust its key
 //! url = "https://cache.example.org/opb"
 //! key = "vendor:6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
@@ -66,8 +73,9 @@
 mod channel;
 mod channels;
 mod checks;
-mod collection;
+mod set;
 mod sources;
+mod store;
 mod user;
 
 use std::collections::BTreeMap;
@@ -75,13 +83,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::diag::{Cause, Caused};
-use crate::name::{ChannelName, ComponentName, DistroName};
+use crate::name::{ChannelName, ComponentName, DistroName, SetName};
 use crate::quantity::{Age, Size};
 
 pub use channel::{Channel, NoChannel, SourceRule};
 pub use checks::ChecksTable;
-pub use collection::Collection;
+pub use set::{MayAge, NightSet, NoSet};
 pub use sources::{Sources, SourcesError};
+pub use store::{Collection, SharedCache};
 pub use user::{Trusted, UserCache, UserSettings, UserSettingsError};
 
 /// What `opb.toml` says.
@@ -105,18 +114,10 @@ pub struct Settings {
     pub checks: ChecksTable,
     /// Published repositories. Never empty: without any, there is `nightly`.
     pub channel: BTreeMap<ChannelName, Channel>,
+    /// What nightlies are for.
+    pub set: BTreeMap<SetName, NightSet>,
     /// Where results of this project are shared.
     pub cache: Vec<SharedCache>,
-}
-
-/// A cache that a project names. Only the user can trust its key.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SharedCache {
-    /// `https://…`, `http://…`, or the path of a folder, relative to the project's.
-    pub url: String,
-    /// The key that signs what is in it, `NAME:BASE64`.
-    pub key: String,
 }
 
 /// What one guest may have of the machine.
@@ -224,6 +225,7 @@ impl Default for Settings {
             limits: Limits::default(),
             checks: ChecksTable::default(),
             channel: BTreeMap::from([(nightly, Channel::default())]),
+            set: BTreeMap::new(),
             cache: Vec::new(),
         }
     }
@@ -329,6 +331,7 @@ impl Settings {
             .chain(of_limits)
             .chain(of_channels)
             .chain(self.lock_problems())
+            .chain(self.set_problems())
             .chain(self.sources.problems())
             .collect()
     }
@@ -358,7 +361,7 @@ mod tests {
         let error = |text: &str| Settings::parse(text).expect_err("wrong").to_string();
         assert_eq!(
             error("mirors = 1"),
-            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `checks`, `channel`, `cache`"
+            "cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `checks`, `channel`, `set`, `cache`"
         );
         assert_eq!(
             error("maintainer = \"a\\nb\""),

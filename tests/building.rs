@@ -48,6 +48,8 @@ mod limits;
 mod may_fail;
 #[path = "building/network.rs"]
 mod network;
+#[path = "building/nightly.rs"]
+mod nightly;
 #[path = "building/pins.rs"]
 mod pins;
 #[path = "building/probes.rs"]

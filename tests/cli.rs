@@ -58,6 +58,8 @@ mod local;
 mod needs;
 #[path = "cli/new.rs"]
 mod new;
+#[path = "cli/nightly.rs"]
+mod nightly;
 #[path = "cli/picture.rs"]
 mod picture;
 #[path = "cli/plan.rs"]
@@ -78,6 +80,8 @@ mod repo_import_refused;
 mod repo_import_verified;
 #[path = "cli/report.rs"]
 mod report;
+#[path = "cli/report_nightly.rs"]
+mod report_nightly;
 #[path = "cli/rpm.rs"]
 mod rpm;
 #[path = "cli/run.rs"]

@@ -36,6 +36,11 @@ impl Holds {
         Self(all.filter_map(|(text, one)| Some((text.parse().ok()?, one.excuse(text)))).collect())
     }
 
+    /// Adds one, which counts before those that are there.
+    pub fn add(&mut self, selector: Selector, excuse: Excuse) {
+        self.0.push((selector, excuse));
+    }
+
     /// Why the index of `distro` stays; `None` where it may move.
     pub fn distro(&self, distro: &DistroName) -> Option<&Excuse> {
         let held = self.0.iter().rev().find(|(selector, _)| selector.is_of_index(distro.as_str()));

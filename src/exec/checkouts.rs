@@ -6,7 +6,7 @@ use super::error::NodeError;
 use super::sources::insert_at;
 use crate::diag::Failure;
 use crate::digest::Digest;
-use crate::fetch::{CheckoutError, Clones, FileKind, Files, History, Releases, Tip, check_tree};
+use crate::fetch::{CheckoutError, Clones, FileKind, Files, History, Releases, Tip, Told, check_tree};
 use crate::remote::{Checkout, RemoteUrl, System, TagVersions};
 use crate::settings::Sources;
 use crate::store::{ImportRules, Store};
@@ -79,6 +79,21 @@ impl<'a> Checkouts<'a> {
     pub fn releases(&self, checkout: &Checkout, tip: &Tip, rule: &TagVersions) -> Result<Releases, Failure> {
         let (place, folder) = ((checkout.system, &self.leads(checkout)?), checkout.folder.as_deref());
         Ok(self.clones.releases(place, tip, rule, folder)?)
+    }
+
+    /// The commits of a branch from one that was pinned to another, newest first, at most `most`, and how many there are.
+    ///
+    /// # Errors
+    /// Where they cannot be had.
+    pub fn between(
+        &self,
+        checkout: &Checkout,
+        (before, after): (&str, &str),
+        found: Option<&str>,
+        most: usize,
+    ) -> Result<(Vec<Told>, u64), Failure> {
+        let from = (checkout.system, &self.leads(checkout)?);
+        Ok(self.clones.between(from, (before, after), found, most)?)
     }
 
     /// The tree of a commit, found at the branch or tag `found`, in the store.

@@ -124,6 +124,8 @@ pub struct Job<'a> {
     pub settled: BTreeMap<NodeId, (ActionKey, Outputs)>,
     /// Inputs that could not be made, and that it is done without.
     pub without: BTreeSet<NodeId>,
+    /// What a repository takes in the place of inputs that could not be made: what it was last assembled with.
+    pub kept: BTreeMap<NodeId, Outputs>,
     /// Told when nothing of it runs any more, and only what came out is to be stored.
     pub over: Option<Box<dyn Fn() + Send + Sync>>,
 }
@@ -152,8 +154,8 @@ impl<'a> Job<'a> {
                 if self.without.contains(&input.node) {
                     return Some(absent());
                 }
-                let (_, outputs) = self.settled.get(&input.node)?;
-                outputs.get(input.output).copied()
+                let made = || self.settled.get(&input.node).map(|(_, outputs)| outputs);
+                self.kept.get(&input.node).or_else(made)?.get(input.output).copied()
             })
             .collect::<Option<_>>()
             .ok_or_else(|| NodeError::NoInput { role: node.to_string() })
@@ -176,7 +178,8 @@ impl<'a> Job<'a> {
     /// As [`Job::contents`].
     pub fn inputs(&self, start: &str) -> Result<Vec<(&'a str, Digest)>, NodeError> {
         let contents = self.contents()?;
-        let inputs = self.node().inputs().zip(contents).filter(|(input, _)| !self.without.contains(&input.node));
+        // What it never had of something that is kept is absent too.
+        let inputs = self.node().inputs().zip(contents).filter(|(_, content)| *content != absent());
         Ok(inputs.filter_map(|(input, digest)| Some((input.role.strip_prefix(start)?, digest))).collect())
     }
 }

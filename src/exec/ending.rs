@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::Context;
 use super::schedule::{Schedule, Stage};
 use super::working::{Failed, Tally};
-use super::{Order, Outcome};
+use super::{KeptGood, Order, Outcome};
 use crate::event::{Counts, Event, Sink};
 use crate::exceptions::Excuse;
 use crate::graph::{Excepted, Graph, NodeId};
 use crate::name::Kind;
+use crate::plan::Instead;
 
 /// Tells each failure that may not be, the one that keeps most from running last: that is where people look first.
 pub fn tell_of_failures(ctx: &Context<'_>, graph: &Graph, schedule: &Schedule<'_>, tally: &Tally) {
@@ -37,6 +38,11 @@ pub fn tell_of_tolerated(ctx: &Context<'_>, graph: &Graph, schedule: &Schedule<'
         (ctx.sink)(Event::NodeHeldUp { node: graph.node(*id).name(), by: names(by), not_run });
     }
     tell_of_skipped(ctx, graph, schedule, outcome);
+    // What was ended has not failed: it is tried again by the next run.
+    for (id, KeptGood { kept, never }) in outcome.kept.iter().filter(|_| !outcome.stopped) {
+        let (node, kept) = (graph.node(*id).name(), names(&kept.keys().copied().collect()));
+        (ctx.sink)(Event::KeptGood { node, kept, never: names(never) });
+    }
     for (id, without) in &outcome.without {
         (ctx.sink)(Event::Incomplete { node: graph.node(*id).name(), without: names(without) });
     }
@@ -84,15 +90,20 @@ pub fn outcome(
     stopped: bool,
 ) -> Outcome {
     let mut settled = BTreeMap::new();
-    let (mut held_up, mut incomplete) = (BTreeMap::new(), BTreeMap::new());
+    let (mut held_up, mut incomplete, mut kept) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (mut blocked, mut not_run, mut skipped) = (Vec::new(), tally.stopped, BTreeSet::new());
     for id in graph.with_inputs(&order.wanted) {
         match (schedule.stage(id), schedule.key(id), schedule.outputs(id)) {
             (Stage::Settled | Stage::Done, Some(key), Some(outputs)) => {
                 settled.insert(id, (key, outputs.clone()));
-                let without = schedule.without(id);
+                let Instead { without, kept: own } = schedule.instead(id);
+                let is_told = |input: &NodeId| !schedule.keeps_last_good(id) || schedule.is_excused(*input);
+                let (without, never): (BTreeSet<NodeId>, BTreeSet<NodeId>) = without.into_iter().partition(is_told);
                 if !without.is_empty() {
                     incomplete.insert(id, without);
+                }
+                if !own.is_empty() || !never.is_empty() {
+                    kept.insert(id, KeptGood { kept: own, never });
                 }
             }
             (Stage::Failed, ..) => {}
@@ -125,5 +136,5 @@ pub fn outcome(
     };
     let Tally { failures, tolerated, .. } = tally;
     let failures = failures.into_iter().map(|Failed { id, cause, .. }| (id, cause)).collect();
-    Outcome { counts, failures, tolerated, held_up, without: incomplete, skipped, blocked, settled, stopped }
+    Outcome { counts, failures, tolerated, held_up, without: incomplete, kept, skipped, blocked, settled, stopped }
 }

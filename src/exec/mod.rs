@@ -67,6 +67,7 @@ pub use roots::layers;
 pub use rpm::{RpmError, RpmMember, UnmetRpm, unmet_rpm};
 use schedule::{Schedule, Stage};
 pub use sources::insert;
+pub use telling::telling_of;
 pub use upstreams::{UpstreamError, Upstreams};
 use working::{Tally, work_off};
 
@@ -74,7 +75,7 @@ use crate::diag::{Cause, Failure};
 use crate::drv::{ActionKey, Outputs};
 use crate::event::{Counts, Event, Foreign};
 use crate::graph::{Graph, NodeId};
-use crate::plan::{Course, Places, Times, course, remaining, usual_of_kind};
+use crate::plan::{Course, LastGood, Places, Times, course, remaining, usual_of_kind};
 
 /// What a run is to do.
 #[derive(Debug, Clone, Default)]
@@ -97,10 +98,21 @@ pub struct Order {
     pub fail_fast: bool,
     /// Leave out what exceptions skip: else what is wanted by name runs.
     pub skips: bool,
+    /// What repositories were last assembled with, which they keep of what fails; those of which nothing is said wait for it.
+    pub last_good: BTreeMap<NodeId, LastGood>,
     /// How many nodes a plan expects to run or to depend on others.
     pub expected: usize,
     /// Those of them that are of a foreign arch, by target.
     pub foreign: Vec<Foreign>,
+}
+
+/// What a repository took in the place of what fails and may not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptGood {
+    /// Inputs with the outputs that it was last assembled with.
+    pub kept: BTreeMap<NodeId, Outputs>,
+    /// Inputs that it never had, and does without.
+    pub never: BTreeSet<NodeId>,
 }
 
 /// What came out of a run.
@@ -116,6 +128,8 @@ pub struct Outcome {
     pub held_up: BTreeMap<NodeId, BTreeSet<NodeId>>,
     /// Repositories that were assembled without some of their inputs, each with those.
     pub without: BTreeMap<NodeId, BTreeSet<NodeId>>,
+    /// Repositories that were assembled with what they had of something that fails.
+    pub kept: BTreeMap<NodeId, KeptGood>,
     /// The nodes that did not run because of exceptions: of them, of what alone reads them, or of what they need.
     pub skipped: BTreeSet<NodeId>,
     /// The nodes that did not run because something that they need failed.
@@ -139,6 +153,7 @@ pub fn run(graph: &Graph, order: &Order, ctx: &Context<'_>) -> Result<Outcome, F
     let priority = course.map_or_else(by_kind, |Course { priority, .. }| priority);
     let mut schedule = Schedule::new(graph, &order.wanted, &order.again, priority);
     schedule.may_fail(ctx.excepted.may_fail(graph, &ctx.today));
+    schedule.keep_last_good(order.last_good.clone());
     if order.skips {
         schedule.skip(ctx.excepted.skipped());
     }

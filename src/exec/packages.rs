@@ -211,6 +211,7 @@ fn index_here(ctx: &Context<'_>, job: &Job<'_>, index: NodeId) -> Result<(), Fai
                     tries: 1,
                     settled,
                     without,
+                    kept: BTreeMap::new(),
                     over: None,
                 },
             )?;

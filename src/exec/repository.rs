@@ -31,6 +31,10 @@ pub fn assemble(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     let Action::Repo { settings } = &node.action() else {
         return Err(NodeError::NoInput { role: "settings".to_owned() }.into());
     };
+    // What it keeps of what fails was not looked for by anybody else. What is not here is told by who reads it.
+    for content in job.kept.values().flat_map(Outputs::values) {
+        ctx.store.hold(*content)?;
+    }
     if yum::is_meant(settings) {
         return yum::assemble(ctx, job, settings);
     }

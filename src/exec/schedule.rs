@@ -10,9 +10,13 @@
 //! *excused*: a repository is assembled without it, and without it is another repository, with a key of its own. Everything
 //! else that reads it is blocked. Others are *skipped*: they do not run, and where they would have to, they are blocked from
 //! the first, and excused, as is all that reads them.
+//!
+//! Where it is said what a repository was last assembled with, it takes that in the place of what fails ([`crate::plan::Instead`]).
 
 mod excused;
 mod held;
+#[cfg(test)]
+mod last_good_tests;
 #[cfg(test)]
 mod makespan_tests;
 mod ready;
@@ -21,14 +25,14 @@ mod skip_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::ready::Ready;
 use super::knowledge::same_to_readers;
 use crate::drv::{ActionKey, Outputs};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
-use crate::plan::{Knowledge, Lane, Standing, contents_without, standing, without};
+use crate::plan::{Knowledge, Lane, LastGood, Standing, contents_without, standing};
 
 /// How far a node is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +79,7 @@ pub struct Schedule<'a> {
     again: BTreeSet<NodeId>,
     may_fail: BTreeSet<NodeId>,
     skip: BTreeSet<NodeId>,
+    last_good: BTreeMap<NodeId, LastGood>,
     fetches: bool,
     slots: Vec<Slot>,
     touched: VecDeque<NodeId>,
@@ -93,6 +98,7 @@ impl<'a> Schedule<'a> {
             again: again.iter().copied().collect(),
             may_fail: BTreeSet::new(),
             skip: BTreeSet::new(),
+            last_good: BTreeMap::new(),
             fetches: false,
             slots: std::iter::repeat_with(Slot::default).take(graph.len()).collect(),
             touched: VecDeque::new(),
@@ -184,18 +190,9 @@ impl<'a> Schedule<'a> {
         self.ready.ended(id);
         (self.slots[id.index()].excused, self.last) = (excused, Some(id));
         self.enter(id, Stage::Failed);
-        if excused {
+        if excused || !self.last_good.is_empty() {
             self.key_anew(id);
         }
-    }
-
-    /// The inputs without which the repository `id` is assembled; none of any other node.
-    pub fn without(&self, id: NodeId) -> BTreeSet<NodeId> {
-        let node = self.graph.node(id);
-        if node.kind() != Kind::Repo {
-            return BTreeSet::new();
-        }
-        without(node, self.graph, |input| self.is_excused(input))
     }
 
     /// The node whose end made `id` ready; `None` where it was so from the beginning.
@@ -297,9 +294,10 @@ impl<'a> Schedule<'a> {
             return false;
         }
         let excused = missing.iter().all(|input| self.is_excused(*input));
-        if excused && node.kind() == Kind::Repo {
-            if self.is_emptied(id) {
-                self.block(id, true, true);
+        if (excused || self.last_good.contains_key(&id)) && node.kind() == Kind::Repo {
+            let is_emptied = self.is_emptied(id);
+            if is_emptied || (!excused && self.instead(id).is_bare(node, self.graph)) {
+                self.block(id, is_emptied, is_emptied);
                 return true;
             }
             return false;
@@ -319,9 +317,9 @@ impl<'a> Schedule<'a> {
             return Ok(());
         }
         let node = self.graph.node(id);
-        let without = self.without(id);
-        let Some(contents) = contents_without(node, |input| self.outputs(input), |input| without.contains(&input))
-        else {
+        let instead = self.instead(id);
+        let settled = |input: NodeId| instead.kept.get(&input).or_else(|| self.outputs(input));
+        let Some(contents) = contents_without(node, settled, |input| instead.without.contains(&input)) else {
             for input in node.input_nodes() {
                 self.want(*input, false);
             }
@@ -363,8 +361,8 @@ impl<'a> Schedule<'a> {
         if self.is_blocked(id) {
             return;
         }
-        let without = self.without(id);
-        let inputs: Vec<NodeId> = self.reads(id).into_iter().filter(|input| !without.contains(input)).collect();
+        let instead = self.instead(id);
+        let inputs: Vec<NodeId> = self.reads(id).into_iter().filter(|input| !instead.replaces(*input)).collect();
         if inputs.iter().all(|input| self.stage(*input) == Stage::Done) {
             self.make_ready(id, Lane::of(self.graph.node(id).kind()));
         } else {

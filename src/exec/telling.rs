@@ -1,5 +1,11 @@
 //! The lines of a log that tell why a build failed: the first error, not the last lines.
 
+use std::collections::VecDeque;
+use std::io::Read as _;
+
+use crate::digest::Digest;
+use crate::store::Store;
+
 /// The most lines to show.
 const MOST: usize = 8;
 
@@ -11,6 +17,21 @@ const ABOVE: usize = 10;
 
 /// What rpmbuild says last of a script that failed.
 const BAD_STATUS: &str = "error: Bad exit status from ";
+
+/// The most bytes of a log that are read, and so many of them are kept: the last ones.
+const MOST_READ: u64 = 1 << 30;
+const TAIL: usize = 4 << 20;
+
+/// The telling lines of a log in the store; none where it is not there.
+pub fn telling_of(store: &Store, log: Digest) -> Vec<String> {
+    let Ok(log) = store.open_log(log) else { return Vec::new() };
+    let (mut log, mut tail, mut part) = (log.take(MOST_READ), VecDeque::new(), vec![0; 1 << 16]);
+    while let Ok(length @ 1..) = log.read(&mut part) {
+        tail.extend(&part[..length]);
+        tail.drain(..tail.len().saturating_sub(TAIL));
+    }
+    telling_lines(&String::from_utf8_lossy(tail.make_contiguous()))
+}
 
 /// The telling lines of a log, control characters made harmless: from the first that speaks of an error on, else the last. A line
 /// that came before is left out.

@@ -14,7 +14,7 @@ use crate::diag::{Cause, Failure};
 use crate::event::{Done, Event, KnownFailure, RootFailure};
 use crate::graph::{Graph, NodeId};
 use crate::name::Kind;
-use crate::plan::{Lane, Places};
+use crate::plan::{Instead, Lane, Places};
 
 /// A node that runs.
 #[derive(Clone, Copy)]
@@ -342,7 +342,8 @@ fn job<'a>(graph: &'a Graph, schedule: &Schedule<'_>, id: NodeId, order: &Order)
         }
     }
     let (again, retry) = (order.again.contains(&id), order.retry_failed);
-    Job { graph, id, again, retry, tries: 1, settled, without: schedule.without(id), over: None }
+    let Instead { without, kept } = schedule.instead(id);
+    Job { graph, id, again, retry, tries: 1, settled, without, kept, over: None }
 }
 
 #[cfg(test)]

@@ -41,7 +41,8 @@ mod tests;
 
 pub use apt_config::{AptConfigError, HostApt, Stance, read_host, read_sources, release_facts};
 pub use checkout::{
-    CheckoutError, Clones, FileKind, Files, History, Releases, Tip, check_tree, clone_name, leading_out, newest_release,
+    CheckoutError, Clones, FileKind, Files, History, Releases, Tip, Told, check_tree, clone_name, leading_out,
+    newest_release,
 };
 pub use download::{Access, Came, Wanted, bases, download, download_each};
 pub use failure::FetchError;

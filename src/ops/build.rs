@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::foreign::foreign;
 use super::idle::Idle;
 use super::keeping;
+use super::last_good;
 use super::plan::{Asked, Wish, all_clean, is_listed, plan_knowing};
 use super::record::Recorder;
 use super::session::Session;
@@ -85,6 +86,8 @@ pub fn build(
     let plan = halting(&caches, means.stop, || plan_knowing(session, wish, store, elsewhere, &settled))?;
     let to_come = if elsewhere.is_some() { still_to_come(wish, store, &plan) } else { 0 };
     let expected = to_come + plan.nodes.iter().filter(|planned| planned.may_run()).count();
+    let last_good =
+        if wish.keep_last_good { last_good::last_good(session, store, &wish.wanted)? } else { BTreeMap::new() };
     let usual = if expected == 0 { Usual::default() } else { usual(session, store, &plan)? };
     let order = Order {
         wanted: wish.wanted.clone(),
@@ -96,6 +99,7 @@ pub fn build(
         guessed: usual.guessed,
         fail_fast: means.fail_fast,
         skips: true,
+        last_good,
         expected,
         foreign: foreign(&session.graph, &plan, store, &means.cpus),
     };
@@ -122,6 +126,7 @@ pub fn build(
     }
     if let Ok(outcome) = &ran {
         keeping::keep(session, store, |id| outcome.settled.get(&id).map(|(key, _)| *key))?;
+        last_good::note_run(session, store, outcome)?;
     }
     match &ran {
         Ok(outcome) => sink(Event::RunSaved { saved: recorder.finish(outcome) }),
@@ -307,6 +312,10 @@ fn tidy(store: &Store, sink: &Sink<'_>) {
                 format!("the store's index cannot be kept on disk ({why}): look-ups are slow")
             }
             Notice::DamagedRecord(path) => format!("`{path}` is damaged and counts as absent: its node runs again"),
+            Notice::Night { path, newer: false } => format!("`{path}` is damaged: that nightly counts as absent"),
+            Notice::Night { path, newer: true } => {
+                format!("a newer opb wrote `{path}`: that nightly counts as absent")
+            }
             Notice::TornLedger(path) => format!("the last line of `{path}` was torn by a crash, and has been cut off"),
         };
         sink(Event::Notice { text });

@@ -1,7 +1,9 @@
 //! Channels of a project: what `opb.toml` says of one, and what is built of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::last_good::WithLastGood;
 use super::plan::Wish;
 use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
@@ -10,7 +12,7 @@ use crate::drv::{Action, Outputs};
 use crate::exec::suites;
 use crate::graph::{NodeId, Origin};
 use crate::name::{ChannelName, DistroName, Kind, NodeName};
-use crate::plan::{Plan, Planned, State, contents_without, without};
+use crate::plan::{Instead, Plan, Planned, State, contents_without, without};
 use crate::project::today;
 use crate::publish::{Content, Naming, Part, Retention, YumSettings};
 use crate::repo::Suite;
@@ -121,6 +123,10 @@ pub struct Built {
     /// The nodes without whose outputs some of it was assembled, since they failed as they may or are skipped; in order, each
     /// once.
     pub without: Vec<NodeName>,
+    /// The nodes whose last good outputs some of it was assembled with, since they fail; in order, each once.
+    pub kept: Vec<NodeName>,
+    /// The nodes that fail and that it never had, so that it is without them; in order, each once.
+    pub never: Vec<NodeName>,
     /// What each node came to.
     pub plan: Plan,
 }
@@ -134,6 +140,16 @@ pub struct BuiltDistro {
     pub node: NodeId,
     /// What it holds; `None`: it is not built.
     pub part: Option<Part>,
+    /// What it keeps of what fails; `None`: it holds what the plan says.
+    pub(super) last_good: Option<Arc<WithLastGood>>,
+}
+
+impl Built {
+    /// What a node came to for a distro's part.
+    pub fn outputs(&self, of: &BuiltDistro, id: NodeId) -> Option<Outputs> {
+        let kept = of.last_good.as_ref().and_then(|last_good| last_good.outputs(id));
+        kept.unwrap_or_else(|| self.plan.of(id).and_then(|planned| planned.outputs.clone()))
+    }
 }
 
 /// What is built of `channel`. Where something is not built that may fail today or is skipped, what was assembled without it
@@ -146,28 +162,41 @@ pub fn built(session: &Session, store: &Store, channel: &ChannelName) -> Result<
     let wish = Wish { wanted: nodes.clone(), ..Wish::default() };
     let plan = super::plan::plan(session, &wish, store, None)?;
     let (mut distros, mut lacking) = (Vec::new(), BTreeSet::new());
+    let (mut kept, mut never) = (BTreeSet::new(), BTreeSet::new());
     for id in nodes {
         let node = session.graph.node(id);
         let Ok(distro) = DistroName::new(node.place()) else { continue };
+        let mut last_good = None;
         let outputs = match plan.of(id).map(|planned| (&planned.state, &planned.outputs)) {
             Some((State::Clean, Some(outputs))) => {
                 lacking.extend(plan.without(id, &session.graph));
                 Some(outputs.clone())
             }
             Some((State::Skipped(_), _)) => None,
-            _ => assembled_without(session, store, &plan, id)?.map(|(outputs, missing)| {
-                lacking.extend(missing);
-                outputs
-            }),
+            _ => match assembled_without(session, store, &plan, id)? {
+                Some((outputs, missing)) => {
+                    lacking.extend(missing);
+                    Some(outputs)
+                }
+                None => assembled_with_last_good(session, store, &plan, id)?.map(|(outputs, found)| {
+                    let is_skipped = |id: &NodeId| plan.of(*id).is_some_and(Planned::is_skipped);
+                    let (skipped, other) = found.instead.without.iter().copied().partition::<Vec<_>, _>(is_skipped);
+                    lacking.extend(skipped);
+                    never.extend(other);
+                    kept.extend(found.kept());
+                    last_good = Some(Arc::new(found));
+                    outputs
+                }),
+            },
         };
         let part = match outputs {
             Some(outputs) => part(session, store, id, &distro, &outputs)?,
             None => None,
         };
-        distros.push(BuiltDistro { distro, node: id, part });
+        distros.push(BuiltDistro { distro, node: id, part, last_good });
     }
-    let without = lacking.into_iter().map(|id| session.graph.node(id).name()).collect();
-    Ok(Built { distros, without, plan })
+    let names = |ids: BTreeSet<NodeId>| ids.into_iter().map(|id| session.graph.node(id).name()).collect();
+    Ok(Built { distros, without: names(lacking), kept: names(kept), never: names(never), plan })
 }
 
 /// The part that the node `id` has assembled; `None` where its bytes are not here.
@@ -248,4 +277,23 @@ fn assembled_without(
     let Some(contents) = contents_without(node, outputs, |id| missing.contains(&id)) else { return Ok(None) };
     let found = store.outputs_of(&[node.action_key(None, &contents)])?.pop().flatten();
     Ok(found.map(|outputs| (outputs, missing)))
+}
+
+/// The outputs of the repository `id` as it was assembled with what it had of inputs that are not built, and what that is;
+/// `None` where it was not.
+fn assembled_with_last_good(
+    session: &Session,
+    store: &Store,
+    plan: &Plan,
+    id: NodeId,
+) -> Result<Option<(Outputs, WithLastGood)>, Failure> {
+    let node = session.graph.node(id);
+    let outputs = |id: NodeId| plan.of(id).and_then(|planned| planned.outputs.as_ref());
+    let skipped = |id: NodeId| plan.of(id).is_some_and(Planned::is_skipped);
+    let Some(found) = WithLastGood::of(session, store, id, outputs, skipped)? else { return Ok(None) };
+    let Instead { without, kept } = &found.instead;
+    let settled = |input: NodeId| kept.get(&input).or_else(|| outputs(input));
+    let Some(contents) = contents_without(node, settled, |input| without.contains(&input)) else { return Ok(None) };
+    let assembled = store.outputs_of(&[node.action_key(None, &contents)])?.pop().flatten();
+    Ok(assembled.map(|outputs| (outputs, found)))
 }

@@ -38,24 +38,33 @@ pub type Removed = (ExceptionKind, String, Exception);
 /// Where the recipes or the lock have been broken meanwhile.
 pub fn list(session: &Session) -> Result<Vec<Listed>, Failure> {
     let today = today();
-    let mut listed = Vec::new();
+    let mut all = Vec::new();
     for (kind, selector, exception) in session.exceptions.all() {
         // The file's selectors have been read.
         let means = match selector.parse() {
             Ok(parsed) => means(session, &meaning(session, kind, &parsed)?),
             Err(_) => Means::default(),
         };
-        listed.push(Listed {
-            kind: kind.as_str(),
-            selector: selector.to_owned(),
-            means,
-            reason: exception.reason.to_string(),
-            expires: exception.expires.to_string(),
-            days_left: exception.expires.days_from(&today).unwrap_or_default(),
-            in_force: exception.holds(&today),
-        });
+        all.push(listed((kind, selector, exception), means, &today));
     }
-    Ok(listed)
+    Ok(all)
+}
+
+/// An exception as it is told on the day `today`.
+pub(super) fn listed(
+    (kind, selector, exception): (ExceptionKind, &str, &Exception),
+    means: Means,
+    today: &str,
+) -> Listed {
+    Listed {
+        kind: kind.as_str(),
+        selector: selector.to_owned(),
+        means,
+        reason: exception.reason.to_string(),
+        expires: exception.expires.to_string(),
+        days_left: exception.expires.days_from(today).unwrap_or_default(),
+        in_force: exception.holds(today),
+    }
 }
 
 fn means(session: &Session, meaning: &Meaning) -> Means {

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::update::Selection;
+use super::session::SelectError;
+use super::update::{Policy, Selection};
 use crate::component::Component;
 use crate::diag::{Cause, Caused, Failure};
 use crate::eval;
 use crate::eval::held::Holds;
 use crate::exceptions::Excuse;
+use crate::graph::Selector;
 use crate::lock::Lock;
 use crate::name::{ComponentName, DistroName, PackageName};
 use crate::project::{Project, today};
@@ -69,9 +71,17 @@ pub(super) struct Holding<'a> {
 }
 
 impl<'a> Holding<'a> {
-    /// Those that are in force today.
-    pub fn of(project: &Project, evaluated: &'a eval::Project) -> Result<Self, Failure> {
-        Ok(Self::with(evaluated, Holds::of(&project.exceptions()?, &today())))
+    /// Those that are in force today, and what a policy never moves.
+    pub fn of(project: &Project, evaluated: &'a eval::Project, policy: Option<&Policy>) -> Result<Self, Failure> {
+        let mut holds = Holds::of(&project.exceptions()?, &today());
+        for text in policy.iter().flat_map(|policy| &policy.frozen) {
+            let why = policy.map(|policy| policy.why.clone()).unwrap_or_default();
+            holds.add(
+                text.parse::<Selector>().map_err(SelectError::from)?,
+                Excuse { why, until: None, exception: None },
+            );
+        }
+        Ok(Self::with(evaluated, holds))
     }
 
     fn with(evaluated: &'a eval::Project, holds: Holds) -> Self {

@@ -21,6 +21,8 @@ pub struct Wish {
     pub again: Vec<NodeId>,
     /// Whether nodes that failed before as they are now are tried again.
     pub retry_failed: bool,
+    /// Whether repositories are assembled with the last good outputs of what fails.
+    pub keep_last_good: bool,
 }
 
 /// How the wish follows from what was selected.
@@ -34,6 +36,8 @@ pub struct Scope {
     pub only: bool,
     /// Try again what failed before and has not changed since.
     pub retry_failed: bool,
+    /// Assemble repositories with the last good outputs of what fails.
+    pub keep_last_good: bool,
 }
 
 /// What a person asked for, in their words.
@@ -73,7 +77,7 @@ pub fn wish(graph: &Graph, selected: &[NodeId], scope: Scope) -> Wish {
             again = selected.to_vec();
         }
     }
-    Wish { wanted, again, retry_failed: scope.retry_failed }
+    Wish { wanted, again, retry_failed: scope.retry_failed, keep_last_good: scope.keep_last_good }
 }
 
 /// Plans a wish: what a store comes to for it, as far as that is not remembered. What it does not have is asked for

@@ -22,6 +22,7 @@ use crate::project::now;
 use crate::publish::push::{self, Pushed};
 use crate::publish::{self, Generation, Part, Published, Request, SignedText, Way};
 use crate::repo::{self, Changed};
+use crate::report::count;
 use crate::sign::Signers;
 use crate::store::Store;
 
@@ -34,6 +35,10 @@ pub struct Outlook {
     pub distros: Vec<DistroOutlook>,
     /// The nodes without whose outputs it is, since they failed as they may; in order, each once.
     pub without: Vec<NodeName>,
+    /// The nodes whose last good outputs are in it, since they fail; in order, each once.
+    pub kept: Vec<NodeName>,
+    /// The nodes that fail and that it never had, so that it is without them; in order, each once.
+    pub never: Vec<NodeName>,
 }
 
 /// What becomes of a distro's part of a channel.
@@ -78,6 +83,34 @@ pub enum HeldBack {
         /// The nodes whose packages were tried, each with what failed.
         failed: Vec<(NodeName, Failure)>,
     },
+}
+
+impl HeldBack {
+    /// In words.
+    pub fn reason(&self) -> String {
+        let need =
+            |packages: usize| format!("{} need{}", count(packages, "package"), if packages == 1 { "s" } else { "" });
+        let are =
+            |packages: usize| format!("{} {}", count(packages, "package"), if packages == 1 { "is" } else { "are" });
+        let closure = match self {
+            Self::NotBuilt { node } => return format!("`{node}` is not built"),
+            Self::Skipped => return "exceptions skip all of it".to_owned(),
+            Self::Lower { lower } => return format!("{} would go down to a lower version", count(lower.len(), "package")),
+            Self::Upgrade { failed } => {
+                return format!("what is published cannot be upgraded to {}", count(failed.len(), "component"));
+            }
+            Self::Open { closure, .. } => closure,
+        };
+        match (closure.broken.len(), closure.incoherent.len()) {
+            (0, incoherent) => format!("{} not what builds of it used", are(incoherent)),
+            (broken, 0) => format!("{} something that nobody has", need(broken)),
+            (broken, incoherent) => format!(
+                "{} something that nobody has, and {} not what builds of it used",
+                need(broken),
+                are(incoherent)
+            ),
+        }
+    }
 }
 
 /// What was published, and what was not.
@@ -134,7 +167,8 @@ pub(super) fn outlook_with(
     let earlier: BTreeMap<&DistroName, &Part> =
         before.iter().flat_map(|before| &before.parts).map(|record| (&record.part.distro, &record.part)).collect();
     let mut distros = Vec::new();
-    for BuiltDistro { distro, node, part } in built.distros.clone() {
+    for of in built.distros.clone() {
+        let BuiltDistro { distro, node, part, .. } = of.clone();
         let last = earlier.get(&distro).copied();
         let rows = |part: Option<&Part>| part.map_or_else(|| Ok(Vec::new()), |part| part.rows(store));
         let is_same = part.as_ref() == last;
@@ -151,7 +185,7 @@ pub(super) fn outlook_with(
             Some(_) if !lower.is_empty() => Some(HeldBack::Lower { lower }),
             Some(_) if is_same || !is_checked => None,
             Some(_) => {
-                let outputs = |id| built.plan.of(id).and_then(|planned| planned.outputs.clone());
+                let outputs = |id| built.outputs(&of, id);
                 let closure = closure::check(session, store, node, outputs)?;
                 (!closure.is_sound()).then(|| {
                     let since = if last.is_some() { since(&closure, &changes) } else { Vec::new() };
@@ -170,7 +204,7 @@ pub(super) fn outlook_with(
         }
     }
     distros.sort_by(|one, other| one.distro.cmp(&other.distro));
-    Ok(Outlook { before, distros, without: built.without })
+    Ok(Outlook { before, distros, without: built.without, kept: built.kept, never: built.never })
 }
 
 /// What of `changes` has to do with what is wrong.

@@ -126,6 +126,7 @@ fn finished(recorder: Recorder<'_>, graph: &Graph) -> Saved {
         tolerated: Vec::new(),
         skipped: BTreeSet::new(),
         held_up: BTreeMap::new(),
+        kept: BTreeMap::new(),
         without: BTreeMap::new(),
         blocked: Vec::new(),
         settled: BTreeMap::from([(id(graph, "build:c@d/amd64"), (key("five"), outputs))]),

@@ -2,7 +2,7 @@
 
 use super::build::Means;
 use super::session::Session;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::{Cause, Caused, Failure};
 use crate::event::Sink;
@@ -107,6 +107,7 @@ pub fn run(
         tries: 1,
         settled: outcome.settled,
         without: BTreeSet::new(),
+        kept: BTreeMap::new(),
         over: None,
     };
     let lowers = layers(store, &launcher, &job, id)?;

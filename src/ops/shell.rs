@@ -3,7 +3,7 @@
 //! Where the node has failed, the tree that was left is what it opens. Else what the node reads is made first, as for a build of
 //! it. What is written goes into a layer that is thrown away: nothing of it enters the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 
 use super::build::{self, Means};
@@ -200,8 +200,8 @@ fn prepared<'a>(
     if !missing.is_empty() {
         return Err(ShellError::NotReady { node: node.to_string(), names: missing.join(" ") }.into());
     }
-    let (settled, without) = (outcome.settled, BTreeSet::new());
-    Ok(Some(Job { graph: &session.graph, id, again: false, retry: true, tries: 1, settled, without, over: None }))
+    let (settled, without, kept) = (outcome.settled, BTreeSet::new(), BTreeMap::new());
+    Ok(Some(Job { graph: &session.graph, id, again: false, retry: true, tries: 1, settled, without, kept, over: None }))
 }
 
 fn roots_below(session: &Session, id: NodeId) -> impl Iterator<Item = NodeId> {

@@ -4,16 +4,19 @@
 //! of the index files that it names. A source package's pin follows from the pinned index of sources; its files are fetched once, to record what
 //! evaluation must know of them.
 
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+
+pub use error::UpdateError;
 
 use super::holding::{HeldPin, Holding};
 use super::pin::checkouts::Pinning;
 pub use super::pin::moves::Move;
 use super::pin::moves::moves;
 use super::pin::{Pinner, archives, extra};
-use crate::diag::{Cause, Caused, Failure};
-use crate::distro::Packaging;
+use crate::diag::Failure;
+use crate::distro::{Distro, Packaging};
 use crate::eval;
 use crate::exec::{Archives, Checkouts, Upstreams};
 use crate::lock::{DistroPin, Lock};
@@ -35,10 +38,21 @@ pub struct Selection {
     pub lower_versions: bool,
     /// Whether addresses of archives may have other files than they had.
     pub changed_archives: bool,
+    /// Who chose it: a policy means what it names as far as that may move and can be had.
+    pub policy: Option<Policy>,
+}
+
+/// Who moves pins where nobody watches.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Selectors of pins that never move, as holds have them.
+    pub frozen: Vec<String>,
+    /// Why they do not, for people.
+    pub why: String,
 }
 
 /// What an update came to.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Updated {
     /// The new lock.
     pub lock: Lock,
@@ -48,150 +62,8 @@ pub struct Updated {
     pub held: Vec<HeldPin>,
     /// Lines for people, such as accepted expired release files.
     pub notices: Vec<String>,
-}
-
-/// Why pins cannot be moved.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum UpdateError {
-    /// Nothing is pinned, nothing was named, and the host is no distro of the project.
-    #[error("nothing is pinned yet, and this machine ({host}) is none of the project's distros")]
-    #[diagnostic(code(opb::update::no_host_distro), help("name what to pin, such as `opb update @{example}`"))]
-    NoHostDistro {
-        /// What the machine says it is.
-        host: String,
-        /// A distro that there is.
-        example: String,
-    },
-    /// A selector that means neither a distro nor a component.
-    #[error("`{selector}` is neither a component nor a distro of this project")]
-    #[diagnostic(
-        code(opb::update::unknown),
-        help("write a component's name, or a distro as in `@debian-12` or `@debian-12/amd64`{close}")
-    )]
-    Unknown {
-        /// What was given.
-        selector: String,
-        /// `; did you mean …?`, or empty.
-        close: String,
-    },
-    /// An arch that the distro does not have.
-    #[error("`{distro}` has no arch `{arch}`")]
-    #[diagnostic(code(opb::update::arch), help("choose one of {known}, or add it to `distros/{distro}.rhai`"))]
-    Arch {
-        /// The distro.
-        distro: String,
-        /// The arch.
-        arch: String,
-        /// Those that it has.
-        known: String,
-    },
-    /// The keyring that a distribution signs with is not on this machine.
-    #[error("the keyring `{keyring}` of {distro} is not on this machine")]
-    #[diagnostic(
-        code(opb::update::keyring),
-        help(
-            "install the package that has it (`debian-archive-keyring`, `ubuntu-keyring`), or put the file into `distros/keyrings/`"
-        )
-    )]
-    Keyring {
-        /// The distro.
-        distro: String,
-        /// The file.
-        keyring: String,
-    },
-    /// A release file that is not signed as it must be.
-    #[error("the release file of suite `{suite}` of {distro} is not to be trusted")]
-    #[diagnostic(
-        code(opb::update::signature),
-        help("check the mirror; if the distribution has a new key, install its newest keyring package")
-    )]
-    Signature {
-        /// The distro.
-        distro: String,
-        /// The suite.
-        suite: String,
-        /// What is wrong with its signature.
-        #[source]
-        source: crate::sign::VerifyError,
-    },
-    /// A source package that no pinned index has.
-    #[error("{distro} has no source package `{name}`")]
-    #[diagnostic(
-        code(opb::update::no_source),
-        help("correct the name in `{file}`, or leave {distro} out there with `targets`")
-    )]
-    NoSource {
-        /// The distro.
-        distro: String,
-        /// The source package.
-        name: String,
-        /// The recipe's file.
-        file: String,
-    },
-    /// A source package that lacks a file that every source package has.
-    #[error("the source package `{name}` of {distro} has no `{missing}`")]
-    #[diagnostic(code(opb::update::incomplete), help("leave it out: opb cannot build it"))]
-    Incomplete {
-        /// The distro.
-        distro: String,
-        /// The source package.
-        name: String,
-        /// What it lacks.
-        missing: String,
-    },
-    /// A tag that means something else than it did.
-    #[error("the tag `{tag}` of `{checkout}` meant the commit {before} when it was pinned, and means {now} now")]
-    #[diagnostic(
-        code(opb::update::moved_tag),
-        help(
-            "ask those who moved it: what is released should stay as it is; `opb update --allow-moved-tags` takes it"
-        )
-    )]
-    MovedTag {
-        /// What follows it.
-        checkout: String,
-        /// The tag.
-        tag: String,
-        /// The beginning of the commit's id that is pinned.
-        before: String,
-        /// That of the one that it means now.
-        now: String,
-    },
-    /// Several source packages cannot be pinned.
-    #[error("cannot pin {count} sources, so all pins stay as they are{list}")]
-    #[diagnostic(
-        code(opb::update::sources),
-        help("leave them out there with `targets` or `skip`, use another mirror, or try again later")
-    )]
-    Sources {
-        /// How many.
-        count: usize,
-        /// Each with its reason, on a line of its own.
-        list: String,
-    },
-    /// A keyring that cannot be used.
-    #[error("cannot read the keyring `{path}`")]
-    #[diagnostic(code(opb::update::keyring_file), help("look at its mode"))]
-    KeyringFile {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl Caused for UpdateError {
-    fn fault(&self) -> Cause {
-        match self {
-            Self::Keyring { .. }
-            | Self::Signature { .. }
-            | Self::KeyringFile { .. }
-            | Self::MovedTag { .. }
-            | Self::Sources { .. } => Cause::Environment,
-            _ => Cause::Input,
-        }
-    }
+    /// Of a policy: what cannot be had, and stays as it was, each with the reason.
+    pub failed: Vec<(String, Failure)>,
 }
 
 /// Reads what people write after `opb update`: components, and distros as `@debian-12` or `@debian-12/arm64`.
@@ -251,26 +123,33 @@ pub fn update(
     let mut notices = Vec::new();
     let mut pinner = Pinner { project, store, archives, notices: &mut notices };
     let mut failed: Vec<(String, Failure)> = Vec::new();
-    let mut holding = Holding::of(project, evaluated)?;
-    holding.refuse(&selection, &before)?;
+    let policy = selection.policy.as_ref();
+    let mut holding = Holding::of(project, evaluated, policy)?;
+    if policy.is_none() {
+        holding.refuse(&selection, &before)?;
+    }
     let distros = wanted_distros(&selection, evaluated, &before, archives, &mut holding)?;
     for (name, arches) in &distros {
         let Some(distro) = evaluated.distros.get(name) else { continue };
-        let before = lock.distro.remove(name).unwrap_or_default();
-        let pin = match &distro.packaging {
-            Packaging::Deb(deb) => DistroPin { suite: pinner.pin_distro(distro, deb, arches)?, ..before },
-            Packaging::Rpm(rpm) => {
-                let repository = pinner.pin_repositories(distro, rpm, arches, &before.repository)?;
-                DistroPin { repository, ..before }
-            }
-        };
-        lock.distro.insert(name.clone(), pin);
+        match indexes(&mut pinner, distro, arches, lock.distro.get(name).cloned().unwrap_or_default()) {
+            Ok(pin) => drop(lock.distro.insert(name.clone(), pin)),
+            Err(failure) if policy.is_some() => failed.push((format!("@{name}"), failure)),
+            Err(failure) => return Err(failure),
+        }
     }
     for name in lock.distro.keys().cloned().collect::<Vec<_>>() {
         let Some(distro) = evaluated.distros.get(&name) else { continue };
         let Some(deb) = distro.deb() else { continue };
         if let Some(pin) = lock.distro.get_mut(&name) {
-            extra::pin(&mut pinner, (distro, deb), &evaluated.work, pin, distros.contains_key(&name))?;
+            let was = pin.clone();
+            let pinned = extra::pin(&mut pinner, (distro, deb), &evaluated.work, pin, distros.contains_key(&name));
+            match pinned {
+                Err(failure) if policy.is_some() => {
+                    *pin = was;
+                    failed.push((format!("@{name}"), failure));
+                }
+                pinned => pinned?,
+            }
         }
         let pins = lock.distro[&name].suite.clone();
         let mut wanted: BTreeMap<PackageName, String> = BTreeMap::new();
@@ -301,8 +180,16 @@ pub fn update(
         if to_pin.is_empty() {
             continue;
         }
-        let index = pinner.source_index(distro, deb, &pins)?;
-        let mut newest = index.newest(&to_pin.keys().copied().collect())?;
+        let index = pinner.source_index(distro, deb, &pins);
+        let newest = index.and_then(|index| index.newest(&to_pin.keys().copied().collect()));
+        let mut newest = match newest {
+            Ok(newest) => newest,
+            Err(failure) if policy.is_some() => {
+                failed.push((format!("@{name}"), failure));
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         for (source, file) in to_pin {
             // The others are looked at all the same, so that one run tells of all that cannot be had.
             match pinner.pin_source((distro, deb), source, newest.remove(source), known.get(source), file) {
@@ -312,7 +199,7 @@ pub fn update(
         }
     }
     lock.dsc.retain(|_, pins| !pins.is_empty());
-    let is_all = selection.distros.is_empty() && selection.components.is_empty();
+    let is_all = policy.is_none() && selection.distros.is_empty() && selection.components.is_empty();
     let wanted = eval::weave::asked_of_checkouts(evaluated);
     let again = |of: &[ComponentName]| is_all || of.iter().any(|component| selection.components.contains(component));
     let asked_for = wanted.iter().filter(|(checkout, (_, of))| lock.checkout.contains_key(*checkout) && again(of));
@@ -326,6 +213,7 @@ pub fn update(
         store,
         again: &|of| again(of) && holding.may_move(of),
         moved_tags: selection.moved_tags,
+        rewritten: policy.is_none(),
         rule: project.settings.rule_of(project.lock_name()),
         own: &own,
         lower_versions: selection.lower_versions,
@@ -343,6 +231,7 @@ pub fn update(
     };
     pinning.pin(&mut lock.archive, &wanted, &mut failed, &mut notices);
     match failed.len() {
+        _ if policy.is_some() => {}
         0 => {}
         1 => return Err(failed.remove(0).1),
         count => {
@@ -351,7 +240,23 @@ pub fn update(
         }
     }
     let moves = moves(&before, &lock);
-    Ok(Updated { lock, moves, held: holding.met(), notices })
+    Ok(Updated { lock, moves, held: holding.met(), notices, failed })
+}
+
+/// The pin of a distro's own indexes as they are now.
+fn indexes(
+    pinner: &mut Pinner<'_>,
+    distro: &Distro,
+    arches: &BTreeSet<Arch>,
+    before: DistroPin,
+) -> Result<DistroPin, Failure> {
+    Ok(match &distro.packaging {
+        Packaging::Deb(deb) => DistroPin { suite: pinner.pin_distro(distro, deb, arches)?, ..before },
+        Packaging::Rpm(rpm) => {
+            let repository = pinner.pin_repositories(distro, rpm, arches, &before.repository)?;
+            DistroPin { repository, ..before }
+        }
+    })
 }
 
 /// The distros to move with all arches that are to be pinned then.
@@ -363,13 +268,15 @@ fn wanted_distros(
     holding: &mut Holding<'_>,
 ) -> Result<BTreeMap<DistroName, BTreeSet<Arch>>, Failure> {
     let mut wanted = selection.distros.clone();
-    if wanted.is_empty() && selection.components.is_empty() {
+    let (is_all, is_policy) = (wanted.is_empty() && selection.components.is_empty(), selection.policy.is_some());
+    if is_policy {
+        wanted.retain(|name, _| !holding.keeps_distro(name));
+    } else if is_all {
         let free = lock.distro.keys().filter(|name| !holding.keeps_distro(name));
         wanted = free.map(|name| (name.clone(), BTreeSet::new())).collect();
-        if lock.distro.is_empty() {
-            let name = host_distro(evaluated, archives)?;
-            wanted.insert(name, BTreeSet::new());
-        }
+    }
+    if lock.distro.is_empty() && (is_all || is_policy) {
+        wanted.insert(host_distro(evaluated, archives)?, BTreeSet::new());
     }
     for (name, arches) in &mut wanted {
         let Some(distro) = evaluated.distros.get(name) else { continue };

@@ -14,6 +14,7 @@ mod compare;
 mod forecast;
 #[cfg(test)]
 pub(crate) mod in_memory;
+mod instead;
 mod making;
 mod reason;
 mod settled;
@@ -27,6 +28,7 @@ mod theme;
 pub use causes::{Cause, Causes, causes, causes_reaching, roots_reaching};
 pub use compare::{Comparison, compare};
 pub use forecast::{Course, Expected, Forecast, Lane, Places, Times, course, expected, remaining, usual_of_kind};
+pub use instead::{Instead, LastGood};
 pub use making::{plan, plan_without};
 pub use reason::{Change, Earlier, Reason, Walked, changes, describe, is_opaque, nearest, reason, tell, tell_all};
 pub use settled::{Remembered, Settled};

@@ -25,10 +25,12 @@ mod tests;
 
 pub use csv::csv;
 pub use gather::Gatherer;
+pub(super) use json::{JsonSums, sums};
 pub use json::{REPORT_VERSION, json};
 pub use picture::svg;
 pub use sums::Sums;
 pub use table::table;
+pub(super) use table::{came_to, remarks, spent};
 
 use crate::event::CacheUse;
 use crate::store::runs::RunId;

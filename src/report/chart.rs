@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::picture::{n, sheet, text, width};
 
-/// How wide the sheet is.
+/// How wide the sheet is, unless it is to stand within a page.
 pub(in crate::report) const WIDE: f64 = 960.0;
 
 /// Its margin, on all sides.
@@ -92,13 +92,19 @@ pub(in crate::report) struct Place {
 /// The sheet.
 pub(in crate::report) struct Sheet {
     body: String,
+    width: f64,
     /// How far down it is drawn on.
     pub y: f64,
 }
 
 impl Sheet {
     pub(in crate::report) fn new() -> Self {
-        Self { body: String::new(), y: MARGIN }
+        Self { body: String::new(), width: WIDE, y: MARGIN }
+    }
+
+    /// One that stands within a page, which has its colours: see [`Sheet::finish_within`].
+    pub(in crate::report) fn within(width: f64) -> Self {
+        Self { body: String::new(), width, y: 0.0 }
     }
 
     /// Words whose line stands at `y`, cut off so that they have room. What is cut off is told where somebody points at it.
@@ -183,13 +189,24 @@ impl Sheet {
     /// The whole file; `title` is what it is called. `light` are rules of its own, `dark` those for viewers that say they
     /// are dark.
     pub(in crate::report) fn finish(self, title: &str, light: &str, dark: &str) -> String {
-        let (w, h) = (n(WIDE), n(self.y + MARGIN));
+        let (w, h) = (n(self.width), n(self.y + MARGIN));
         let style = sheet(&format!("{CHART}{light}"), &format!("{CHART_DARK}{dark}"));
-        let (paper_w, paper_h) = (n(WIDE - 1.0), n(self.y + MARGIN - 1.0));
+        let (paper_w, paper_h) = (n(self.width - 1.0), n(self.y + MARGIN - 1.0));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
              role=\"img\">\n<title>{}</title>\n<style>\n{style}</style>\n<rect class=\"paper\" x=\"0.5\" y=\"0.5\" \
              width=\"{paper_w}\" height=\"{paper_h}\" rx=\"12\"/>\n{}</svg>\n",
+            text(title),
+            self.body
+        )
+    }
+
+    /// The picture alone, without paper, margin and rules, as it stands within a page.
+    pub(in crate::report) fn finish_within(self, title: &str) -> String {
+        let (w, h) = (n(self.width), n(self.y));
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" role=\"img\">\n\
+             <title>{}</title>\n{}</svg>\n",
             text(title),
             self.body
         )

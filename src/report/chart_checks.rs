@@ -1,6 +1,6 @@
 //! What every chart must hold: well-formed, with room for all words.
 
-use super::chart::{Letters, WIDE};
+use super::chart::Letters;
 
 /// A box around each text of a picture: left, top, right, bottom, and the words.
 fn boxes(svg: &str) -> Vec<([f64; 4], String)> {
@@ -43,16 +43,15 @@ pub(super) fn check_picture(svg: &str) {
         }
     }
     assert!(open.is_empty() && !svg.contains("NaN") && !svg.contains("inf"), "{open:?}");
-    let height: f64 = svg
-        .split(" height=\"")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next())
-        .and_then(|n| n.parse().ok())
-        .expect("a height");
+    let of_sheet = |name: &str| -> f64 {
+        let value = svg.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next());
+        value.and_then(|n| n.parse().ok()).expect(name)
+    };
+    let (width, height) = (of_sheet("width"), of_sheet("height"));
     let boxes = boxes(svg);
     for (place, (one, words)) in boxes.iter().enumerate() {
         let [left, top, right, bottom] = *one;
-        assert!(left >= 0.0 && top >= 0.0 && right <= WIDE && bottom <= height, "`{words}` leaves the sheet");
+        assert!(left >= 0.0 && top >= 0.0 && right <= width && bottom <= height, "`{words}` leaves the sheet");
         for (other, more) in &boxes[place + 1..] {
             let apart = right <= other[0] || other[2] <= left || bottom <= other[1] || other[3] <= top;
             assert!(apart, "`{words}` and `{more}` overlap");

@@ -132,7 +132,7 @@ fn days(days: i32) -> String {
     count(usize::try_from(days.unsigned_abs()).unwrap_or(usize::MAX), "day")
 }
 
-fn meaning(Means { pins, builds, components }: &Means) -> String {
+pub(super) fn meaning(Means { pins, builds, components }: &Means) -> String {
     match (pins, builds, components) {
         (0, 0, _) => "nothing".to_owned(),
         (0, builds, 0 | 1) => count(*builds, "build"),

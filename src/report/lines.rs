@@ -88,6 +88,19 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
             "lacking {node}\n  assembled without {}, as `may_fail` or an exception allows",
             listed(without)
         )),
+        Event::KeptGood { node, kept, never } => {
+            let kept = if kept.is_empty() {
+                String::new()
+            } else {
+                format!("\n  with what was last good of {}", listed(kept))
+            };
+            let never = if never.is_empty() {
+                String::new()
+            } else {
+                format!("\n  without {}, which it never had", listed(never))
+            };
+            Some(format!("kept    {node}{kept}{never}"))
+        }
         Event::Skipped { excuse, builds, with } => Some(skipped(excuse, builds, with)),
         Event::NodeKnown { node, cache, .. } => {
             at(Verbosity::Verbose, format!("known   {}: {} has its result", plain(node), plain(cache)))

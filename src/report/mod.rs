@@ -23,6 +23,7 @@ pub mod graph;
 pub mod lines;
 pub mod live;
 pub mod log;
+pub mod nightly;
 pub mod picture;
 pub mod plan;
 pub mod query;
@@ -37,5 +38,5 @@ pub mod verify;
 pub mod why;
 mod words;
 
-use words::{Side, columns};
+use words::{Side, columns, line_of};
 pub use words::{count, duration, plain, size, wrapped};

@@ -1,5 +1,6 @@
 //! Numbers, durations and foreign text in words, and cells in columns.
 
+use crate::diag::is_harmful;
 use crate::quantity::Size;
 
 /// `1 node`, `3 nodes`.
@@ -33,6 +34,31 @@ pub fn plain(text: &str) -> String {
         }
         plain
     })
+}
+
+/// Foreign text on one line of at most `most` characters; what is cut off ends with `…`. What a terminal, a page or a mail might do
+/// something else with than show it, such as controls and overrides of direction, is written out.
+pub(super) fn line_of(text: &str, most: usize) -> String {
+    let (mut line, mut room) = (String::with_capacity(text.len().min(most)), most);
+    for letter in text.trim_end().chars() {
+        let before = line.len();
+        match letter {
+            '\n' | '\t' => line.push(' '),
+            letter if is_harmful(letter) => line.extend(letter.escape_default()),
+            letter => line.push(letter),
+        }
+        let Some(left) = room.checked_sub(line[before..].chars().count()) else {
+            line.truncate(before);
+            // Room for the sign of what is cut off.
+            if room == 0 {
+                line.pop();
+            }
+            line.push('…');
+            break;
+        };
+        room = left;
+    }
+    line
 }
 
 /// `text` in lines of at most `width` characters, the first behind `first`, the others behind `next`, with a newline
@@ -74,6 +100,14 @@ pub fn columns<const N: usize>(rows: &[[String; N]], sides: [Side; N]) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_do_something_is_written_out() {
+        assert_eq!(line_of(" a\n\tb\u{1b}[31m\u{202e}c\u{2028}d \n", 80), " a  b\\u{1b}[31m\\u{202e}c\\u{2028}d");
+        assert_eq!(line_of("abc\u{1b}", 5), "abc…");
+        assert_eq!(line_of("é".repeat(9).as_str(), 4), "ééé…");
+        assert_eq!([line_of("four", 4), line_of("", 0)], ["four", ""]);
+    }
 
     #[test]
     fn cells_stand_below_each_other() {

@@ -12,6 +12,7 @@
 //! rivals/ab/cdef…/  other results of a key          owed/<key>             keys whose bytes are to come
 //! rebuilt/ab/cdef….json  keys that were made again, and what came of it
 //! runs/<id>.jsonl  what runs did, and why (append-only)
+//! nights/<project>/<set>/  what nightlies came to
 //! signed/ab/cdef….json  packages with signatures: which objects they are
 //! pieces/<shelf>/  what is put together again, disposable
 //! facts/ab         what is known of objects, disposable
@@ -24,6 +25,7 @@
 //! the row of the index last. So a crash leaves at worst what nothing refers to. Reads of a damaged record find nothing
 //! and say so by a [`Notice`].
 
+mod assembled;
 mod attempts;
 mod channels;
 mod clones;
@@ -47,6 +49,7 @@ mod ledger;
 mod listed;
 mod locks;
 mod logs;
+mod nights;
 mod objects;
 mod owed;
 mod pieces;
@@ -72,6 +75,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+pub use assembled::Assembled;
 pub use attempts::{Attempt, Limited, MetLimit};
 pub use channels::{switch_link, write_atomically};
 pub use clones::CloneEntry;
@@ -86,6 +90,7 @@ pub use ledger::{Known, Ledger, Released};
 pub use listed::Listed;
 pub use locks::{Holder, KeyLock, TryLock};
 pub use logs::{LogReader, LogTime, MOST_TIMES};
+pub use nights::{NightState, ReportForm};
 pub use pieces::Shelf;
 pub use realisations::{Realisation, Recorded};
 pub use rebuilt::Rebuilt;
@@ -109,9 +114,9 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 20] = [
+const FOLDERS: [&str; 21] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
-    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts", "rebuilt",
+    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts", "rebuilt", "nights",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.
@@ -129,6 +134,13 @@ pub enum Notice {
     },
     /// A record is damaged; it counts as absent.
     DamagedRecord(HostPath),
+    /// A nightly's record is damaged, or a later version of this program wrote it; it counts as absent.
+    Night {
+        /// Its file.
+        path: HostPath,
+        /// Whether it is of a later version.
+        newer: bool,
+    },
     /// A dead owner's work folder could not be removed: files in it belong to other users (those of a sandbox).
     StaleWork(HostPath),
     /// The last line of a ledger was torn by a crash and has been cut off; it was never acknowledged.

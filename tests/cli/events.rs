@@ -274,6 +274,7 @@ fn every_event_is_in_the_schema() {
             with: vec![node()],
         },
         Event::Incomplete { node: node(), without: vec![node()] },
+        Event::KeptGood { node: node(), kept: vec![node()], never: vec![node()] },
         Event::NodeKnown { node: name(), key, cache: cache(), milliseconds: 1, cpu_milliseconds: 2 },
         Event::NodeDiffers { node: name(), key, cache: None },
         Event::CacheUsed(CacheUse { cache: cache(), left_out: Some("slow".to_owned()), ..CacheUse::default() }),

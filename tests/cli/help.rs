@@ -29,6 +29,8 @@ fn the_program() {
                       mistake and every lint in one run, at its place
       plan            Show what `opb build` would run, and why
       build           Run what is dirty: fetch, make chroots, build packages, assemble repositories
+      nightly         Do what is done every night: move pins, build what follows, publish what is whole,
+                      prune, and report
       baseline        Show what checks found that is not known yet, and what is known and gone
       fetch           Fetch what a build would read from the network, and build nothing
       log             Show the newest log of a node: of the failed attempt, if it failed since it was
@@ -40,7 +42,8 @@ fn the_program() {
                       what they came to
       timings         Show who ran when in a run on record, what each node waited for, and the critical
                       path
-      report          Report on runs on record: what the store saved, and why nodes ran nevertheless
+      report          Report on what is on record: what the store saved in runs and why nodes ran
+                      nevertheless, and what nightlies came to
       diff            Show what differs between two states of the project, or between two runs: root
                       changes first, then what follows
       doctor          Say what this host can and cannot do for builds, and how to mend it: kernel, user
@@ -255,6 +258,9 @@ fn each_verb() {
           --fetches <N>
               Fetch at most N things at once, beside the nodes of --jobs [default: 4]
 
+          --keep-last-good
+              Assemble repositories with the last good packages of what fails, as `opb nightly` does
+
           --dry-run
               Run nothing: show what would run and why, how long it would take, and how much of the disk
     ");
@@ -371,7 +377,7 @@ fn every_verb_of_the_manual_is_one_of_the_program_and_the_other_way_round() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let expected = "init new import eval query check plan build baseline fetch log verify why runs timings report diff doctor update hold skip expect-failure exceptions cache key repo hotfix stage store run shell definitions completions";
+    let expected = "init new import eval query check plan build nightly baseline fetch log verify why runs timings report diff doctor update hold skip expect-failure exceptions cache key repo hotfix stage store run shell definitions completions";
     assert_eq!(verbs.join(" "), expected);
     for verb in verbs {
         assert!(manual.contains(&format!("`opb {verb} ")), "the manual does not know `opb {verb}`");

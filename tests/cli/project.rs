@@ -66,7 +66,7 @@ fn settings_with_an_unknown_name() {
     --- stderr
     opb::settings::toml
 
-      × cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `checks`, `channel`, `cache`
+      × cannot read `opb.toml`: unknown field `mirors`, expected one of `maintainer`, `source_distro`, `mirrors`, `sources`, `store`, `limits`, `checks`, `channel`, `set`, `cache`
        ╭─[opb.toml:2:1]
      1 │ maintainer = "A <a@example.org>"
      2 │ mirors = 1

@@ -156,14 +156,17 @@ fn its_help() {
     insta::assert_snapshot!(help::verb(&["report", "--help"]), @r"
     exit 0
     --- stdout
-    Report on runs on record: what the store saved, and why nodes ran nevertheless
+    Report on what is on record: what the store saved in runs and why nodes ran nevertheless, and what
+    nightlies came to
 
     Usage: opb report [OPTIONS] <COMMAND>
 
     Commands:
-      cache  Report what the store saved: nodes that it had, nodes spared by early cutoff, time, and the
-             reasons of what ran
-      help   Print this message or the help of the given subcommand(s)
+      cache    Report what the store saved: nodes that it had, nodes spared by early cutoff, time, and
+               the reasons of what ran
+      nightly  Report what a nightly came to: what is worse, what moved and who needs it, what was
+               published, what is slow, and what is going to need somebody
+      help     Print this message or the help of the given subcommand(s)
 
     Options:
     ");

@@ -9,8 +9,8 @@ use opb::project::Place;
 
 use crate::commands::{
     baseline, build, cache, check, completions, definitions, diff, doctor, eval, except, exceptions, fetch, hotfix,
-    import, init, key, log, new, plan, query, repo, report, run, runs, shell, stage, store, timings, update, verify,
-    why,
+    import, init, key, log, new, nightly, plan, query, repo, report, run, runs, shell, stage, store, timings, update,
+    verify, why,
 };
 
 /// Builds packages for many distributions from one set of recipes, incrementally, into signed repositories.
@@ -91,6 +91,7 @@ pub enum Verb {
     Check(check::Check),
     Plan(plan::Plan),
     Build(build::Build),
+    Nightly(nightly::Nightly),
     Baseline(baseline::Baseline),
     Fetch(fetch::Fetch),
     Log(log::Log),

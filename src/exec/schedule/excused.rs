@@ -1,10 +1,11 @@
 //! What does not come to anything and is no failure: what may fail, and what is not to run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Schedule, Stage};
 use crate::graph::NodeId;
 use crate::name::Kind;
+use crate::plan::{Instead, LastGood, without};
 
 impl Schedule<'_> {
     /// Nodes whose failure is known.
@@ -15,6 +16,38 @@ impl Schedule<'_> {
     /// Nodes that do not run.
     pub fn skip(&mut self, nodes: BTreeSet<NodeId>) {
         self.skip = nodes;
+    }
+
+    /// Repositories that take what they were last assembled with, which is this, in the place of what fails.
+    pub fn keep_last_good(&mut self, last: BTreeMap<NodeId, LastGood>) {
+        self.last_good = last;
+    }
+
+    /// Whether the repository `id` takes what it was last assembled with in the place of what fails.
+    pub fn keeps_last_good(&self, id: NodeId) -> bool {
+        self.last_good.contains_key(&id)
+    }
+
+    /// What the repository `id` takes in the place of inputs that cannot be had; nothing of any other node.
+    pub fn instead(&self, id: NodeId) -> Instead {
+        let node = self.graph.node(id);
+        if node.kind() != Kind::Repo {
+            return Instead::default();
+        }
+        let gone = |input: NodeId| matches!(self.stage(input), Stage::Failed | Stage::Blocked);
+        match self.last_good.get(&id) {
+            Some(last) => Instead::of(node, self.graph, last, gone, |input| self.is_skipped(input)),
+            None => {
+                let without = without(node, self.graph, |input| self.is_excused(input));
+                Instead { without, ..Instead::default() }
+            }
+        }
+    }
+
+    /// The inputs without which the repository `id` is assembled; none of any other node.
+    #[cfg(test)]
+    pub fn without(&self, id: NodeId) -> BTreeSet<NodeId> {
+        self.instead(id).without
     }
 
     /// Whether `id` does not run because it, or all that it waits for, is not to.
@@ -64,7 +97,7 @@ impl Schedule<'_> {
         // Its outputs may be known, but the bytes cannot be had: whoever reads them is blocked too.
         (slot.outputs, slot.excused, slot.skipped) = (None, excused, skipped);
         self.enter(id, Stage::Blocked);
-        if excused {
+        if excused || !self.last_good.is_empty() {
             self.key_anew(id);
         }
     }

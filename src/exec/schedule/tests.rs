@@ -23,12 +23,12 @@ pub(super) fn drive<'a>(
         let Some(id) = any_ready(&mut schedule) else { return (ran, schedule) };
         let node = graph.node(id);
         let name = node.to_string();
-        let without = schedule.without(id);
-        for input in node.input_nodes().iter().filter(|input| !without.contains(input)) {
+        let instead = schedule.instead(id);
+        for input in node.input_nodes().iter().filter(|input| !instead.replaces(**input)) {
             assert_eq!(schedule.stage(*input), Stage::Done, "{name} began before its inputs were here");
         }
-        let contents = contents_without(node, |input| schedule.outputs(input), |input| without.contains(&input));
-        let contents = contents.expect("all inputs are settled");
+        let settled = |input: NodeId| instead.kept.get(&input).or_else(|| schedule.outputs(input));
+        let contents = contents_without(node, settled, |input| instead.without.contains(&input)).expect("settled");
         match make(&name) {
             Some(content) => {
                 let (key, outputs) = knows.run(node, &contents, &content);

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use super::Clones;
 use super::clone::{Bare, remove};
 use super::error::{CheckoutError, read, shown};
 use super::history::History;
 use super::process::{self, Ran};
 use super::refs::{Listed, Tip, choose};
+use super::{Clones, Told};
 use crate::path::HostPath;
 use crate::remote::{Follow, RemoteUrl, System, is_commit, is_reference};
 
@@ -68,6 +68,22 @@ impl Clones<'_> {
         });
         #[expect(clippy::cast_possible_truncation, reason = "clamped just now")]
         Ok(History { time: time as i64, nearest, descends })
+    }
+
+    /// The commits that `after` comes from and `before` does not, as [`Self::between`] says.
+    pub(super) fn hg_between(
+        &self,
+        url: &RemoteUrl,
+        (before, after): (&str, &str),
+        most: usize,
+    ) -> Result<(Vec<Told>, u64), CheckoutError> {
+        let clone = self.hg_clone(url, Some(after))?;
+        let range = format!("reverse(only({after}, {before}))");
+        let count = self.hg_in(&clone, &["log", "--rev", &range, "--template", "x"])?.answer.len();
+        let template = "{node}\x1f{word(0, date|hgdate)}\x1f{desc|firstline}\n";
+        let limit = most.to_string();
+        let log = self.hg_in(&clone, &["log", "--rev", &range, "--limit", &limit, "--template", template])?;
+        Ok((super::between::read(&String::from_utf8_lossy(&log.answer)), count as u64))
     }
 
     /// Writes the files of a commit of a Mercurial repository, or of its folder `folder`, into the new folder `into`; gives

@@ -64,6 +64,8 @@ fn what_a_recipe_follows_in_a_repository_of_hg() {
     let history = clones.history((System::Hg, &url), &Follow::Default, &tip, Some(&first)).expect("a history");
     let nearest = Some(("v1.0".to_owned(), 2));
     assert_eq!(history, History { time: 1_795_255_200, nearest, descends: Some(true) });
+    let (told, count) = clones.between((System::Hg, &url), (&first, &second), None, 1).expect("commits");
+    assert_eq!((told, count), (vec![Told { id: second, subject: "x".to_owned(), time: 1_795_255_200 }], 2));
 }
 
 #[test]

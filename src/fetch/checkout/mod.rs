@@ -3,6 +3,7 @@
 //! ```text
 //! refs          what branches and tags a repository has now, and which of them is meant
 //! clone         a bare clone for each address, below a folder that may be lost: fetched into, made anew where damaged
+//! between       the commits since another one, for people
 //! history       when a commit was made, and which tag it has come from
 //! releases      what a version is made of that comes from tags; changes: what commits say, as lines of a changelog
 //! files         what files a commit has, those of its submodules among them; nothing that leads out of it
@@ -13,6 +14,7 @@
 //! git and hg themselves talk to servers, with the host's helpers, proxies and certificates. They never ask anybody, run no
 //! hook of a repository's, and use no transport but that of the address. Knows nothing of recipes, the store and pins.
 
+mod between;
 mod changes;
 mod clone;
 mod error;
@@ -32,6 +34,7 @@ mod tests;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use between::Told;
 pub use clone::clone_name;
 pub use error::CheckoutError;
 pub use files::{FileKind, Files, check_tree, leading_out};

@@ -32,6 +32,8 @@ pub(in crate::ops) struct Pinning<'a> {
     pub again: &'a dyn Fn(&[ComponentName]) -> bool,
     /// Whether a tag may mean another commit than it did.
     pub moved_tags: bool,
+    /// Whether a branch may have been rewritten; if not, its pin stays.
+    pub rewritten: bool,
     /// Which commit is meant where a recipe names none.
     pub rule: SourceRule,
     /// The pins of before that are the lock's own: one that follows another lock has no history of its own.
@@ -137,6 +139,10 @@ impl Pinning<'_> {
         if let (Some(false), Some(earlier)) = (descends, earlier)
             && before.is_some_and(|before| before.found == tip.found)
         {
+            if !self.rewritten {
+                let before = short(earlier).to_owned();
+                return Err(UpdateError::Rewritten { checkout: group[0].to_string(), before }.into());
+            }
             let branch = tip.found.as_deref().map_or("HEAD", |found| found.trim_start_matches("refs/heads/"));
             notices.push(format!(
                 "the branch `{branch}` of `{}` was rewritten: the commit {} that was pinned is not part of it any more",

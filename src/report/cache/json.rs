@@ -48,8 +48,9 @@ struct JsonRow<'a> {
     sums: JsonSums,
 }
 
+/// What nodes came to.
 #[derive(Serialize)]
-struct JsonSums {
+pub(in crate::report) struct JsonSums {
     nodes: usize,
     saved: JsonSaved,
     ran: JsonRan,
@@ -107,7 +108,8 @@ pub fn json(report: &Report) -> String {
     serde_json::to_string_pretty(&whole).expect("plain structs") + "\n"
 }
 
-fn sums(sums: &Sums) -> JsonSums {
+/// As reports of nightlies have it too.
+pub(in crate::report) fn sums(sums: &Sums) -> JsonSums {
     let saved = sums.saved;
     JsonSums {
         nodes: sums.nodes(),

@@ -79,13 +79,14 @@ pub(super) fn percent(permille: usize) -> String {
 }
 
 /// What ran and what that took, in a line.
-pub(super) fn spent(sums: &Sums) -> String {
+pub(in crate::report) fn spent(sums: &Sums) -> String {
     let mut parts = Vec::new();
     let same = sums.identical + sums.kept;
-    for (number, word) in [(sums.builds, "package builds"), (same, "came out as before")] {
-        if number > 0 {
-            parts.push(format!("{number} {word}"));
-        }
+    if sums.builds > 0 {
+        parts.push(count(sums.builds, "package build"));
+    }
+    if same > 0 {
+        parts.push(format!("{same} came out as before"));
     }
     let of = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
     let (time, cpu) = (duration(sums.spent.milliseconds), duration(sums.spent.cpu_milliseconds));
@@ -107,7 +108,7 @@ pub(super) fn spent(sums: &Sums) -> String {
 }
 
 /// What has to be known to read the numbers.
-pub(super) fn remarks(report: &Report) -> Vec<String> {
+pub(in crate::report) fn remarks(report: &Report) -> Vec<String> {
     let mut remarks = Vec::new();
     if report.total.fetched_bytes > 0 {
         remarks.push(format!("fetched {} from caches", size(report.total.fetched_bytes)));
@@ -158,7 +159,7 @@ fn reason(missed: &Missed) -> String {
 }
 
 /// What the nodes of a cause came to.
-pub(super) fn came_to(sums: &Sums) -> String {
+pub(in crate::report) fn came_to(sums: &Sums) -> String {
     let mut parts = Vec::new();
     if sums.ran() > 0 {
         let (time, cpu) = (duration(sums.spent.milliseconds), duration(sums.spent.cpu_milliseconds));

@@ -161,6 +161,12 @@ impl Store {
                 marked.nodes.insert(node);
             }
         }
+        for (reason, trees) in self.all_assembled()? {
+            let reason = marked.add(reason);
+            for tree in trees {
+                self.mark_tree(&mut marked, tree, reason)?;
+            }
+        }
         for pin in self.pins()? {
             for (node, key) in pin.nodes {
                 let reason = Reason { keeper: Keeper::Pin, of: pin.name.to_string(), what: node };

@@ -8,7 +8,7 @@ use opb::event::Event;
 use opb::ops;
 use opb::ops::build::Means;
 use opb::ops::foreign::foreign;
-use opb::ops::plan::Wish;
+use opb::ops::plan::{Scope, Wish};
 use opb::ops::session::Session;
 use opb::plan::causes;
 use opb::report;
@@ -37,6 +37,9 @@ pub struct Build {
     /// Fetch at most N things at once, beside the nodes of --jobs [default: 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     fetches: Option<u16>,
+    /// Assemble repositories with the last good packages of what fails, as `opb nightly` does.
+    #[arg(long)]
+    keep_last_good: bool,
     /// Run nothing: show what would run and why, how long it would take, and how much of the disk.
     #[arg(long)]
     dry_run: bool,
@@ -93,7 +96,8 @@ pub fn run(global: &Global, args: &Build) -> Result<ExitCode, Failure> {
         let session = evaluated(global, project)?;
         let store = store.unwrap_or_else(|| Store::open(&path))?;
         let selected = session.select(&args.what.selectors)?;
-        let wish = ops::plan::wish(&session.graph, &selected, args.what.scope());
+        let scope = Scope { keep_last_good: args.keep_last_good, ..args.what.scope() };
+        let wish = ops::plan::wish(&session.graph, &selected, scope);
         let (cores, fetches) = (args.cores.map(usize::from), args.fetches.map(usize::from));
         let means = Means { cores, fetches, ..means(global)? };
         if args.dry_run {

@@ -18,6 +18,7 @@ pub mod init;
 pub mod key;
 pub mod log;
 pub mod new;
+pub mod nightly;
 pub mod plan;
 pub mod query;
 pub mod repo;
@@ -65,6 +66,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Check(args) => check::run(global, args),
         Verb::Plan(args) => plan::run(global, args),
         Verb::Build(args) => build::run(global, args),
+        Verb::Nightly(args) => nightly::run(global, args),
         Verb::Baseline(args) => baseline::run(global, args),
         Verb::Cache(args) => cache::run(global, args),
         Verb::Fetch(args) => fetch::run(global, args),

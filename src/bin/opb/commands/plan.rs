@@ -65,7 +65,7 @@ impl What {
     /// The scope that the flags mean.
     pub fn scope(&self) -> Scope {
         let (selected, retry_failed) = (!self.selectors.is_empty(), self.retry_failed);
-        Scope { selected, again: self.again, only: self.only, retry_failed }
+        Scope { selected, again: self.again, only: self.only, retry_failed, ..Scope::default() }
     }
 }
 

@@ -6,11 +6,12 @@ use clap::Args;
 use opb::diag::Failure;
 use opb::name::ChannelName;
 use opb::ops::plan::{Wish, plan};
+use opb::ops::publish::HeldBack;
 use opb::ops::stage::{self, StageError};
 use opb::report;
 
 use super::open_store;
-use super::repo::publish::{details, reason};
+use super::repo::publish::details;
 use super::update::line;
 use crate::cli::Global;
 use crate::output;
@@ -63,7 +64,7 @@ pub fn run(global: &Global, args: &Stage) -> Result<ExitCode, Failure> {
     let store = open_store(global, &open.session)?;
     if *merge {
         let over = open.over.clone();
-        let file = open.merge(&place, &store, reason)?;
+        let file = open.merge(&place, &store, HeldBack::reason)?;
         output::data(&format!("merged the stage {name} into {over}: its pins are in {file} now\n"));
         output::notices(global, &[format!("next: opb --channel {over} build && opb repo publish {over}")]);
         return Ok(ExitCode::SUCCESS);
@@ -77,7 +78,7 @@ pub fn run(global: &Global, args: &Stage) -> Result<ExitCode, Failure> {
     let outlook = open.outlook(&store)?;
     for distro in &outlook.distros {
         let why = distro.held.as_ref();
-        let told = why.map_or_else(|| "built and whole".to_owned(), |why| format!("does not close: {}", reason(why)));
+        let told = why.map_or_else(|| "built and whole".to_owned(), |why| format!("does not close: {}", why.reason()));
         output::data(&format!("{}: {told}\n{}", distro.distro, why.map(details).unwrap_or_default()));
     }
     let closes = !outlook.distros.is_empty() && outlook.held().next().is_none() && !open.moves.is_empty();

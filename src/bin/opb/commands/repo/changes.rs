@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use clap::Args;
 use opb::diag::Failure;
 use opb::name::ChannelName;
+use opb::ops::publish::HeldBack;
 use opb::ops::{generations, publish};
 use opb::report::channel::{DistroTold, changes, json_of_changes};
 
 use super::super::{open_for, open_store};
-use super::publish::{details, reason};
+use super::publish::details;
 use super::{Format, channel_of};
 use crate::cli::Global;
 use crate::output;
@@ -59,7 +60,7 @@ pub fn plan(global: &Global, args: &Plan) -> Result<ExitCode, Failure> {
         .iter()
         .map(|distro| DistroTold {
             distro: distro.distro.as_str(),
-            held: distro.held.as_ref().map(reason),
+            held: distro.held.as_ref().map(HeldBack::reason),
             changes: &distro.changes,
         })
         .collect();

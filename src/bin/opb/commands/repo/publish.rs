@@ -96,11 +96,16 @@ pub(in crate::commands) fn show_publication(global: &Global, channel: &ChannelNa
     let lacking =
         outlook.without.iter().map(|node| format!("published without {node}, as `may_fail` or an exception allows"));
     output::notices(global, &lacking.collect::<Vec<_>>());
+    let kept =
+        outlook.kept.iter().map(|node| format!("published with what was last good of {node}, which is not built"));
+    let never =
+        outlook.never.iter().map(|node| format!("published without {node}, which is not built and never was in it"));
+    output::notices(global, &kept.chain(never).collect::<Vec<_>>());
     let mut held = false;
     for (distro, why) in outlook.held() {
         held |= !matches!(why, HeldBack::Skipped);
         let stays = if distro.is_known { "its last good state stays" } else { "nothing of it is published" };
-        output::told(global, &format!("{} is held back: {}; {stays}\n", distro.distro, reason(why)));
+        output::told(global, &format!("{} is held back: {}; {stays}\n", distro.distro, why.reason()));
         output::told(global, &details(why));
     }
     held
@@ -170,41 +175,6 @@ fn told(channel: &ChannelName, published: &Published) -> String {
             "nothing to publish: generation {generation} of {channel} has all of it already: {packages}, in {path}{until}\n"
         )
     }
-}
-
-/// Why a distro is held back, in words.
-pub(in crate::commands) fn reason(why: &HeldBack) -> String {
-    match why {
-        HeldBack::NotBuilt { node } => format!("`{node}` is not built"),
-        HeldBack::Skipped => "exceptions skip all of it".to_owned(),
-        HeldBack::Lower { lower } => {
-            format!("{} would go down to a lower version", opb::report::count(lower.len(), "package"))
-        }
-        HeldBack::Upgrade { failed } => {
-            format!("what is published cannot be upgraded to {}", opb::report::count(failed.len(), "component"))
-        }
-        HeldBack::Open { closure, .. } => {
-            let broken = closure.broken.len();
-            let incoherent = closure.incoherent.len();
-            match (broken, incoherent) {
-                (0, _) => format!("{} not what builds of it used", are(incoherent)),
-                (_, 0) => format!("{} something that nobody has", need(broken)),
-                _ => format!(
-                    "{} something that nobody has, and {} not what builds of it used",
-                    need(broken),
-                    are(incoherent)
-                ),
-            }
-        }
-    }
-}
-
-fn need(packages: usize) -> String {
-    format!("{} need{}", opb::report::count(packages, "package"), if packages == 1 { "s" } else { "" })
-}
-
-fn are(packages: usize) -> String {
-    format!("{} {}", opb::report::count(packages, "package"), if packages == 1 { "is" } else { "are" })
 }
 
 /// The packages that it is about, in lines; what changed of them since the last good state.

@@ -1,0 +1,221 @@
+//! The steps of a nightly, one behind the other.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::heard::{Heard, Listening};
+use super::moved;
+use super::pins::{self, Moved, one_line};
+use super::publishing::{ChannelDone, generation_of, prune, publish_channel};
+use super::telling::{self, Told};
+use super::{Done, End, Group, Steps, Wanted, kept_lock, project_of, wish};
+use crate::diag::Failure;
+use crate::event::{Event, Sink};
+use crate::exec::{Checkouts, Outcome, told};
+use crate::name::SetName;
+use crate::night::{NIGHT_VERSION, Night};
+use crate::ops::build::{Means, build};
+use crate::ops::pin::moves::moves;
+use crate::ops::plan::{Asked, plan};
+use crate::ops::session::Session;
+use crate::project::{Project, lock_text, now};
+use crate::settings::NightSet;
+use crate::store::runs::RunId;
+use crate::store::{NightState, Store};
+
+/// The most notices of a nightly.
+const MOST_NOTICES: usize = 1_000;
+
+/// What gathers while a nightly runs.
+struct Gathered {
+    night: Night,
+    steps: Steps,
+    state: NightState,
+    last: Option<Night>,
+    failure: Option<Failure>,
+}
+
+/// Runs the nightly of the set `name`, whose lock is held.
+pub(super) fn run(
+    wanted: &Wanted<'_>,
+    (project, name, set): (&Project, &SetName, NightSet),
+    (store, means): (&Store, &Means<'_>),
+    sink: &Sink<'_>,
+) -> Result<End, Failure> {
+    let (began, started, of) = (Instant::now(), now(), project_of(project));
+    let channels = project.settings.channels_of(&set);
+    let groups = Group::all(project, &channels)?;
+    let mut state = store.night_state(&of, name)?;
+    let last = store.last_nights(&of, name, 1)?.pop();
+    let on_record = store.nights(&of, name)?.pop().unwrap_or(0);
+    state.begun = state.begun.max(on_record) + 1;
+    for group in &groups {
+        let project = group.open(wanted.folder)?;
+        let lock = project.lock()?;
+        state.locks.entry(project.lock_file()).or_insert_with(|| lock_text(&lock));
+        for channel in &group.channels {
+            let generation = generation_of(store, channel)?;
+            state.generations.entry(channel.to_string()).or_insert(generation);
+        }
+    }
+    // From here on this number is taken, and what changes is told by whichever nightly comes to its end.
+    store.keep_night_state(&of, name, &state)?;
+    let night = Night {
+        version: NIGHT_VERSION,
+        set: name.to_string(),
+        number: state.begun,
+        started,
+        milliseconds: 0,
+        channels,
+        steps: Vec::new(),
+        moves: Vec::new(),
+        run: None,
+        cells: Vec::new(),
+        failing: Vec::new(),
+        fixed: Vec::new(),
+        published: Vec::new(),
+        held_back: Vec::new(),
+        notices: Vec::new(),
+        regressed: false,
+    };
+    let mut gathered = Gathered { night, steps: Steps::default(), state, last, failure: None };
+    for group in &groups {
+        if !run_group(wanted, (&set, group), (store, means), sink, (&mut gathered, &of, name))? {
+            return Ok(End::Stopped);
+        }
+    }
+    let Gathered { mut night, steps, mut state, last, failure } = gathered;
+    night.steps = steps.0;
+    night.moves.sort_by(|one, other| one.subject.cmp(&other.subject));
+    // What is built from several locks is told once, by what is worst of it.
+    telling::tell_once(&mut night);
+    night.published.sort_by(|one, other| one.channel.cmp(&other.channel));
+    night.notices.truncate(MOST_NOTICES);
+    night.regressed = telling::is_worse(&night, last.as_ref());
+    night.milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    for published in &night.published {
+        state.generations.insert(published.channel.to_string(), published.generation);
+    }
+    // The record first: killed in between, the next one tells some of it again, and nothing is lost.
+    store.keep_night(&of, name, &night)?;
+    store.keep_night_state(&of, name, &state)?;
+    Ok(End::Done(Box::new(Done { night, set: name.clone(), settings: set, failure })))
+}
+
+/// The steps for channels that are made from one lock; `false` where the nightly was stopped.
+fn run_group(
+    wanted: &Wanted<'_>,
+    (set, group): (&NightSet, &Group),
+    (store, means): (&Store, &Means<'_>),
+    sink: &Sink<'_>,
+    (gathered, of, name): (&mut Gathered, &str, &SetName),
+) -> Result<bool, Failure> {
+    let stopped = || means.stop.load(Ordering::Relaxed);
+    let looked = |subject: &str| gathered.state.looked.get(&group.subject(subject)).copied();
+    let (open, began) = (|| group.open(wanted.folder), now());
+    let looks = if means.offline { pins::Looks::None } else { wanted.looks };
+    let step = || pins::move_pins(&open, (set, looks), (&looked, began), (store, means), true);
+    let pins_moved = gathered.steps.during("update", step);
+    if stopped() {
+        return Ok(false);
+    }
+    let Moved { session, looked, stays, notices, .. } = pins_moved?;
+    for (what, why) in stays {
+        gathered.steps.failed("update", &format!("{what} stays where it is: {why}"));
+    }
+    gathered.night.notices.extend(notices.iter().map(|notice| one_line(notice)));
+    gathered.state.looked.extend(looked.iter().map(|subject| (group.subject(subject), began)));
+    // A nightly that is killed from here on does not have to look again.
+    store.keep_night_state(of, name, &gathered.state)?;
+    let wish = wish(&session, &group.channels, wanted.retry_failed);
+    let (listening, before) = (Listening::to(sink), store.runs()?);
+    let pass_on = |event: Event| listening.take(event);
+    let outcome = gathered.steps.during("build", || build(&session, &wish, &Asked::default(), store, means, &pass_on));
+    let heard = listening.end();
+    if stopped() || outcome.as_ref().is_ok_and(|outcome| outcome.stopped) {
+        return Ok(false);
+    }
+    if gathered.night.run.is_none() {
+        // Others may have runs in this store meanwhile.
+        let is_own = |run: &RunId| {
+            let head = store.run_head(run).ok().flatten();
+            !before.contains(run) && head.is_some_and(|head| head.started.pid == std::process::id())
+        };
+        gathered.night.run = store.runs()?.into_iter().rev().find(is_own).map(|run| run.to_string());
+    }
+    let outcome = match outcome {
+        Ok(outcome) => Some(outcome),
+        Err(failure) => {
+            gathered.steps.failed("build", &one_line(&told(&failure)));
+            gathered.failure.get_or_insert(failure);
+            None
+        }
+    };
+    let (mut kept, mut kept_distros) = (BTreeSet::new(), BTreeSet::new());
+    // Where there was no run, nothing is assembled that could be published.
+    for channel in group.channels.iter().filter(|_| outcome.is_some()) {
+        let last = gathered.last.as_ref();
+        let was_held = |distro: &crate::name::DistroName| {
+            let mut held = last.iter().flat_map(|last| &last.held_back);
+            held.any(|held| held.channel == *channel && held.distro == *distro)
+        };
+        let before = gathered.state.generations.get(channel.as_str()).copied().unwrap_or(0);
+        let step = || publish_channel(&session, (store, means), channel, before, &was_held, sink);
+        match gathered.steps.during("publish", step) {
+            Ok(done) => {
+                let ChannelDone { published, held_back, failures, notices, .. } = done;
+                kept.extend(done.kept);
+                kept_distros.extend(done.kept_distros);
+                gathered.night.published.extend(published);
+                gathered.night.held_back.extend(held_back);
+                gathered.night.notices.extend(notices);
+                failures.iter().for_each(|failure| gathered.steps.failed("publish", failure));
+            }
+            Err(failure) => {
+                gathered.steps.failed("publish", &format!("{channel}: {}", one_line(&told(&failure))));
+                gathered.failure.get_or_insert(failure);
+            }
+        }
+        if let Err(failure) = gathered.steps.during("prune", || prune(&session, store, channel)) {
+            gathered.steps.failed("prune", &format!("{channel}: {}", one_line(&told(&failure))));
+        }
+        if stopped() {
+            return Ok(false);
+        }
+    }
+    tell(
+        &session,
+        &wish.wanted,
+        (store, means),
+        (outcome.as_ref(), &heard),
+        (group, gathered),
+        (&kept, &kept_distros),
+    )?;
+    let (file, text) = kept_lock(&session)?;
+    gathered.state.locks.insert(file, text);
+    Ok(true)
+}
+
+/// Adds to the record what came of the run.
+fn tell(
+    session: &Session,
+    wanted: &[crate::graph::NodeId],
+    (store, means): (&Store, &Means<'_>),
+    (outcome, heard): (Option<&Outcome>, &Heard),
+    (group, gathered): (&Group, &mut Gathered),
+    kept: (&BTreeSet<crate::name::NodeName>, &BTreeSet<crate::name::DistroName>),
+) -> Result<(), Failure> {
+    let (before, lock) = (group.before(&gathered.state)?, session.lock()?);
+    let checkouts = Checkouts::new(store, &session.project.settings.sources, means.offline, means.stop);
+    let moves = moved::moves(&session.graph, [&before, lock], moves(&before, lock), &heard.ran, &checkouts);
+    let all = super::super::plan::Wish { wanted: wanted.to_vec(), ..super::super::plan::Wish::default() };
+    let plan = plan(session, &all, store, None)?;
+    let (last, started) = (gathered.last.as_ref(), gathered.night.started);
+    let told = Told { session, store, outcome, plan: &plan, heard, last, moves: &moves, kept, started };
+    gathered.night.failing.extend(told.failing()?);
+    gathered.night.cells.extend(told.cells(wanted));
+    gathered.night.fixed.extend(told.fixed());
+    gathered.night.moves.extend(moves);
+    Ok(())
+}
