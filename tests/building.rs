@@ -82,3 +82,5 @@ mod vendor_project;
 mod versions;
 #[path = "building/watching.rs"]
 mod watching;
+#[path = "building/whole_distro.rs"]
+mod whole_distro;
