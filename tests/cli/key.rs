@@ -333,6 +333,10 @@ fn their_help() {
 
     Options:
     ");
+}
+
+#[test]
+fn the_help_of_publishing() {
     insta::assert_snapshot!(help::verb(&["repo", "publish", "--help"]), @"
     exit 0
     --- stdout
