@@ -10,7 +10,7 @@ use super::super::session::Session;
 use super::super::update::{Move, Policy, Selection, update};
 use crate::diag::{Cause, Failure};
 use crate::eval;
-use crate::exec::{Archives, Checkouts, told};
+use crate::exec::{Archives, Checkouts, Upstreams, told};
 use crate::lock::Lock;
 use crate::name::{ComponentName, DistroName};
 use crate::ops::pin::moves::moves;
@@ -103,7 +103,9 @@ pub(super) fn move_pins(
     let (distros, components) = (selection.distros.clone(), selection.components.clone());
     let archives = Archives::new(store, &project.settings.mirrors, means.offline, means.stop, host_apt);
     let checkouts = Checkouts::new(store, &project.settings.sources, means.offline, means.stop).patient();
-    let updated = update(&project, &evaluated, selection, store, (&archives, &checkouts))?;
+    let sources = &project.settings.sources;
+    let upstreams = Upstreams::new(store, sources, project.root(), means.offline, means.stop).patient();
+    let updated = update(&project, &evaluated, selection, store, (&archives, &checkouts, &upstreams))?;
     let mut stays: Vec<(String, String)> =
         updated.failed.into_iter().map(|(what, failure)| (what, one_line(&told(&failure)))).collect();
     let failed: BTreeSet<&String> = stays.iter().map(|(what, _)| what).collect();
