@@ -106,8 +106,8 @@ fn failures(
             let node = graph.node(id);
             let Action::Check { script, .. } = node.action() else { continue };
             let settled = outcome.settled.clone();
-            let (again, retry, tries, without, over) = (false, true, 1, BTreeSet::new(), None);
-            let job = Job { graph, id, again, retry, tries, settled, without, over };
+            let (again, retry, tries, without, kept, over) = (false, true, 1, BTreeSet::new(), BTreeMap::new(), None);
+            let job = Job { graph, id, again, retry, tries, settled, without, kept, over };
             // What could not be made is told by a build.
             let Ok((_, list)) = job.input("list") else { continue };
             let Some(earlier) = earlier(store, list, &script, &published)? else { continue };

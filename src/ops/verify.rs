@@ -119,8 +119,8 @@ pub fn verify(
 ) -> Result<(Outcome, Vec<VerifiedBuild>), Failure> {
     let graph = &session.graph;
     let wanted: Vec<NodeId> = chosen.keys().copied().collect();
-    let wish = Wish { again: wanted.clone(), wanted, retry_failed: true };
-    let scope = Scope { selected: true, again: true, only: true, retry_failed: true };
+    let wish = Wish { again: wanted.clone(), wanted, retry_failed: true, keep_last_good: false };
+    let scope = Scope { selected: true, again: true, only: true, retry_failed: true, keep_last_good: false };
     let asked = Asked { selection: selection.to_vec(), scope };
     let mut before: BTreeMap<ActionKey, BTreeSet<Digest>> = BTreeMap::new();
     for key in chosen.values() {

@@ -34,7 +34,7 @@ use crate::path::TreePath;
 use line::{Call, Changes, Line};
 use settings::Settings;
 
-pub(super) const FIELDS: [&str; 22] = [
+pub(super) const FIELDS: [&str; 23] = [
     "name",
     "source",
     "sources",

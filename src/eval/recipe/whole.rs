@@ -96,7 +96,7 @@ pub(super) fn versioned(reader: &mut Reader, map: &Map, source: Option<SourceSpe
     };
     match source? {
         SourceSpec::Checkout(checkout) => Some(SourceSpec::Checkout(Checkout { versions: Some(versions), ..checkout })),
-        SourceSpec::Dsc { .. } | SourceSpec::Path { .. } => {
+        SourceSpec::Dsc { .. } | SourceSpec::Path { .. } | SourceSpec::Archive(_) => {
             let message = "`version: from_tags(…)` is for a source that is a repository, since nothing else has tags";
             let help =
                 "remove it: the packaging of the source says its version; or take the source with `git(…)` or `hg(…)`";

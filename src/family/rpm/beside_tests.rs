@@ -18,7 +18,7 @@ fn upstream() -> Arc<Upstream> {
     Arc::new(Upstream { file: files[2].clone(), package: Some(package), files })
 }
 
-fn files(beside: &[(&str, &str)]) -> FilesBeside {
+pub(super) fn files(beside: &[(&str, &str)]) -> FilesBeside {
     let file = |text: &str| FileBeside { bytes: text.as_bytes().to_vec(), executable: false };
     beside.iter().map(|(name, text)| (format!("recipes/tool/{name}"), file(text))).collect()
 }
@@ -60,7 +60,7 @@ fn file(script: &Script, name: &str) -> String {
 }
 
 /// Which of the steps a script has, in their order.
-fn steps(script: &Script) -> Vec<&'static str> {
+pub(super) fn steps(script: &Script) -> Vec<&'static str> {
     let all = [
         ("copy", "cp -R --preserve=mode,links /in/source tree"),
         ("unpack", "tar --extract"),

@@ -8,6 +8,8 @@
 //! comes out as `1.1.el9`, then `1.2.el9`. One source package serves all numbers.
 
 #[cfg(test)]
+mod archive_tests;
+#[cfg(test)]
 mod beside_tests;
 pub mod needs;
 mod resolve;

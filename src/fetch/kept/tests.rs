@@ -168,7 +168,7 @@ impl Scratch {
         Some(Self { folder, access })
     }
 
-    fn into(&self) -> HostPath {
+    fn place(&self) -> HostPath {
         HostPath::new(self.folder.path()).join("in/x")
     }
 
@@ -181,15 +181,15 @@ impl Scratch {
         let sha256 = content.map(Sha256::of);
         let places = vec![Address::new(url).expect("an address")];
         let wanted = Wanted { places, name: "file".to_owned(), sha256, size: None };
-        let kept = download_kept(&wanted, &self.into(), access, &[])?;
+        let kept = download_kept(&wanted, &self.place(), access, &[])?;
         let bytes = std::fs::read(kept.path.as_path()).expect("there");
         kept.discard();
-        assert!(!self.into().as_path().exists());
+        assert!(!self.place().as_path().exists());
         Ok(bytes)
     }
 
     fn part(&self) -> u64 {
-        size_of(&self.into().join("file"))
+        size_of(&self.place().join("file"))
     }
 }
 
@@ -261,6 +261,24 @@ fn what_is_other_by_now_begins_anew() {
     server.change(|serves| serves.sends = None);
     assert_eq!(scratch.get(&url, None).expect("whole"), old);
     assert_eq!(server.asked("Range: "), None);
+}
+
+#[test]
+fn what_does_not_answer_is_asked_again_and_goes_on() {
+    let Some(scratch) = Scratch::new("") else { return };
+    let content = content(0);
+    let server = Server::new(Serves { sends: Some(100_000), ..Serves::of(&content) }, false);
+    let places = vec![Address::new(&format!("http://127.0.0.1:{}/x", server.port)).expect("an address")];
+    let wanted = Wanted { places, name: "file".to_owned(), sha256: Some(Sha256::of(&content)), size: None };
+    // Each connection brings a third of it.
+    let waits = [Duration::ZERO; 2];
+    let kept = download_kept(&wanted, &scratch.place(), &scratch.access, &waits).expect("whole in the end");
+    assert_eq!(std::fs::read(kept.path.as_path()).expect("there"), content);
+    assert_eq!(server.asked("Range: ").as_deref(), Some("bytes=200000-"));
+    kept.discard();
+    let waits = [Duration::ZERO; 1];
+    let error = download_kept(&wanted, &scratch.place(), &scratch.access, &waits).expect_err("not often enough");
+    assert!(error.away().is_some(), "{error}");
 }
 
 #[test]
