@@ -84,6 +84,8 @@ mod threats;
 mod user;
 #[path = "building/vendor.rs"]
 mod vendor;
+#[path = "building/vendor_nightly.rs"]
+mod vendor_nightly;
 #[path = "../examples/vendor/mod.rs"]
 mod vendor_project;
 #[path = "building/versions.rs"]

@@ -95,7 +95,9 @@ impl HeldBack {
         let closure = match self {
             Self::NotBuilt { node } => return format!("`{node}` is not built"),
             Self::Skipped => return "exceptions skip all of it".to_owned(),
-            Self::Lower { lower } => return format!("{} would go down to a lower version", count(lower.len(), "package")),
+            Self::Lower { lower } => {
+                return format!("{} would go down to a lower version", count(lower.len(), "package"));
+            }
             Self::Upgrade { failed } => {
                 return format!("what is published cannot be upgraded to {}", count(failed.len(), "component"));
             }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::super::Project;
 use super::sources::{Asked, LocalError, LocalSource, Looked, ask};
+use crate::component::Component;
 use crate::digest::Digest;
 use crate::family::deb::needs::Source;
 use crate::family::stamped::Stamped;
-use crate::component::Component;
 use crate::graph::Origin;
 use crate::lock::{CheckoutPin, Lock};
 use crate::name::ComponentName;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Project, Work};
-use super::laid::{Layer, layers};
-use super::source_distro;
 use super::archives;
 use super::checkouts::{self, Stamps};
+use super::laid::{Layer, layers};
+use super::source_distro;
 use crate::component::{BuildSpec, Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::family::deb::facts::facts;
@@ -109,13 +109,11 @@ impl<'a> Sources<'a> {
         asked.retain(|folder, _| !checkouts::is_key(folder));
         let mut looked = if asked.is_empty() { Looked::new() } else { look_at(&asked) };
         let components = || work.values().flatten().map(|work| -> &Component { &work.component });
-        let all = components()
-            .flat_map(|component| component.checkouts().map(|checkout| (checkout, &component.name)));
+        let all = components().flat_map(|component| component.checkouts().map(|checkout| (checkout, &component.name)));
         let all: BTreeMap<&Checkout, &ComponentName> = all.collect();
         looked.extend(checkouts::looked_up(&all, lock));
         let stamped = checkouts::stamped(&all, lock);
-        let files =
-            components().flat_map(|component| component.archives().map(|archive| (archive, &component.name)));
+        let files = components().flat_map(|component| component.archives().map(|archive| (archive, &component.name)));
         looked.extend(archives::looked_up(files, lock));
         let beside = &project.beside;
         let local = places.into_iter().map(|place| {

@@ -46,8 +46,7 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     let evaluated = opb::ops::watch::evaluate(&ProjectFiles(project.root()))?;
     let (moved_tags, lower_versions) = (args.allow_moved_tags, args.allow_lower_versions);
     let changed_archives = args.allow_changed_archives;
-    let selection =
-        Selection { moved_tags, lower_versions, changed_archives, ..selection(&args.what, &evaluated)? };
+    let selection = Selection { moved_tags, lower_versions, changed_archives, ..selection(&args.what, &evaluated)? };
     let store = Store::open(&project.store_path(global.store.as_deref()))?;
     let means = means(global)?;
     let archives = Archives::new(&store, &project.settings.mirrors, means.offline, means.stop, host_apt);
