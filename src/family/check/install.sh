@@ -34,7 +34,9 @@ if [ -n "$remove" ]; then
     echo '== purging'
     dpkg --purge $remove < /dev/null
     paths > /tmp/opb-after
-    LC_ALL=C comm -13 /tmp/opb-before /tmp/opb-after > /tmp/opb-left
+    # What packages have that stay is theirs: those of the base that are newer here have other files than before.
+    cat /var/lib/dpkg/info/*.list | LC_ALL=C sort -u - /tmp/opb-before > /tmp/opb-known
+    LC_ALL=C comm -13 /tmp/opb-known /tmp/opb-after > /tmp/opb-left
     LC_ALL=C comm -23 /tmp/opb-before /tmp/opb-after > /tmp/opb-gone
     while IFS= read -r path; do found W left-after-purge "$path"; done < /tmp/opb-left
     while IFS= read -r path; do found E gone-after-purge "$path"; done < /tmp/opb-gone
