@@ -34,6 +34,13 @@ fn told<T, E: std::fmt::Display>(result: Result<T, E>) -> Option<T> {
     result.map_err(|error| assert!(!error.to_string().is_empty())).ok()
 }
 
+/// Looks a source package up in an index.
+pub fn newest_source(text: &str) {
+    let name = PackageName::new("a").expect("a name");
+    let found = told(sources::newest(text, &BTreeSet::from([&name])));
+    found.into_iter().flatten().for_each(|(_, entry)| drop(told(entry)));
+}
+
 /// The first byte, and the rest as text where it is one.
 fn chosen(data: &[u8]) -> Option<(u8, &str)> {
     let (first, rest) = data.split_first()?;
@@ -145,7 +152,7 @@ pub fn debian(data: &[u8]) {
             told(index::slim(text));
         }
         5 => {
-            told(sources::newest(text, "a"));
+            newest_source(text);
             let place = autopkgtest::Place { packages: &["a"], build_depends: "b", arch: "amd64" };
             told(autopkgtest::tests(text, &place));
             let (found, _) = finding::findings(text);

@@ -11,7 +11,7 @@ use super::holding::{HeldPin, Holding};
 use super::pin::checkouts::Pinning;
 pub use super::pin::moves::Move;
 use super::pin::moves::moves;
-use super::pin::{Pinner, SourceIndex, extra};
+use super::pin::{Pinner, extra};
 use crate::diag::{Cause, Caused, Failure};
 use crate::distro::Packaging;
 use crate::eval;
@@ -287,18 +287,21 @@ pub fn update(
         };
         let known = lock.dsc.entry(name.clone()).or_default();
         known.retain(|source, _| wanted.contains_key(source));
-        let mut index: Option<SourceIndex> = None;
+        let mut to_pin: BTreeMap<&PackageName, &str> = BTreeMap::new();
         for (source, file) in &wanted {
             let pinned = known.get(source).map(|pin| pin.facts.version.as_str());
-            if pinned.is_some() && !again(source) || holding.keeps_source(source, &name, pinned) {
-                continue;
+            if (pinned.is_none() || again(source)) && !holding.keeps_source(source, &name, pinned) {
+                to_pin.insert(source, file);
             }
-            let index = match &mut index {
-                Some(index) => index,
-                none => none.insert(pinner.source_index(distro, deb, &pins)?),
-            };
+        }
+        if to_pin.is_empty() {
+            continue;
+        }
+        let index = pinner.source_index(distro, deb, &pins)?;
+        let mut newest = index.newest(&to_pin.keys().copied().collect())?;
+        for (source, file) in to_pin {
             // The others are looked at all the same, so that one run tells of all that cannot be had.
-            match pinner.pin_source((distro, deb), index, source, known.get(source), file) {
+            match pinner.pin_source((distro, deb), source, newest.remove(source), known.get(source), file) {
                 Ok(pin) => drop(known.insert(source.clone(), pin)),
                 Err(failure) => failed.push((format!("{source}@{name}"), failure)),
             }
