@@ -34,7 +34,7 @@ while read -r number name flags <&3; do
     depends=$(cat "$file.depends")
     if [ -n "$depends" ] && ! missing=$(dpkg-checkbuilddeps -A -B -I -c '' -d "$depends" 2>&1); then
         missing=$(printf '%s' "$missing" | sed 's/.*: //' | tr '\n' ' ')
-        said E test-not-run "$name: not installed: $missing"
+        said E test-not-run "$name: not installed: $missing(name it in \`needs\` of the recipe's check)"
         continue
     fi
     echo "== $name"

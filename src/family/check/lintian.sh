@@ -17,6 +17,8 @@ case $(lintian --help) in
 *--fail-on*) lintian --no-cfg --color never --fail-on none "$@" > /build/said || status=$? ;;
 *) lintian --no-cfg --color never "$@" > /build/said || { status=$?; [ $status -ne 1 ] || status=0; } ;;
 esac
-cat /build/said
-cp /build/said /out/report/findings
+# What is said of the first changelog entry is said of the one that gives a build its number, whatever the source.
+tags='bogus-mail-host-in-debian-changelog|latest-changelog-entry-without-new-date|syntax-error-in-debian-changelog'
+grep -v -E ": ($tags) .*changelog\.Debian\.gz:1\]\$" /build/said > /out/report/findings || true
+cat /out/report/findings
 exit $status
