@@ -16,7 +16,7 @@ pub use super::pin::moves::Move;
 use super::pin::moves::moves;
 use super::pin::{Pinner, archives, extra};
 use crate::diag::Failure;
-use crate::distro::{Distro, Packaging};
+use crate::distro::{Deb, Distro, Packaging};
 use crate::eval;
 use crate::exec::{Archives, Checkouts, Upstreams};
 use crate::lock::{DistroPin, Lock};
@@ -106,6 +106,9 @@ pub fn selection(words: &[String], evaluated: &eval::Project) -> Result<Selectio
     Ok(selection)
 }
 
+/// What could not be pinned, each with the reason.
+type Failed = Vec<(String, Failure)>;
+
 /// Works out the new lock. Writes nothing but what it fetches, into the store.
 ///
 /// # Errors
@@ -120,76 +123,110 @@ pub fn update(
 ) -> Result<Updated, Failure> {
     let before = project.lock()?;
     let mut lock = before.clone();
-    let mut notices = Vec::new();
+    let (mut notices, mut failed) = (Vec::new(), Failed::new());
     let mut pinner = Pinner { project, store, archives, notices: &mut notices };
-    let mut failed: Vec<(String, Failure)> = Vec::new();
     let policy = selection.policy.as_ref();
     let mut holding = Holding::of(project, evaluated, policy)?;
     if policy.is_none() {
         holding.refuse(&selection, &before)?;
     }
     let distros = wanted_distros(&selection, evaluated, &before, archives, &mut holding)?;
+    let looking = Looking { project, evaluated, selection: &selection, store };
     for (name, arches) in &distros {
         let Some(distro) = evaluated.distros.get(name) else { continue };
-        match indexes(&mut pinner, distro, arches, lock.distro.get(name).cloned().unwrap_or_default()) {
-            Ok(pin) => drop(lock.distro.insert(name.clone(), pin)),
-            Err(failure) if policy.is_some() => failed.push((format!("@{name}"), failure)),
-            Err(failure) => return Err(failure),
-        }
+        let pin = indexes(&mut pinner, distro, arches, lock.distro.get(name).cloned().unwrap_or_default());
+        lock.distro.extend(looking.or_stays(name, pin, &mut failed)?.map(|pin| (name.clone(), pin)));
     }
     for name in lock.distro.keys().cloned().collect::<Vec<_>>() {
         let Some(distro) = evaluated.distros.get(&name) else { continue };
         let Some(deb) = distro.deb() else { continue };
+        let is_moved = distros.contains_key(&name);
         if let Some(pin) = lock.distro.get_mut(&name) {
             let was = pin.clone();
-            let pinned = extra::pin(&mut pinner, (distro, deb), &evaluated.work, pin, distros.contains_key(&name));
-            match pinned {
-                Err(failure) if policy.is_some() => {
-                    *pin = was;
-                    failed.push((format!("@{name}"), failure));
-                }
-                pinned => pinned?,
+            let pinned = extra::pin(&mut pinner, (distro, deb), &evaluated.work, pin, is_moved);
+            if looking.or_stays(&name, pinned, &mut failed)?.is_none() {
+                *pin = was;
             }
         }
-        let pins = lock.distro[&name].suite.clone();
+        looking.source_packages(&mut pinner, &mut lock, (distro, deb), is_moved, (&mut holding, &mut failed))?;
+    }
+    lock.dsc.retain(|_, pins| !pins.is_empty());
+    looking.commits(checkouts, (&before, &mut lock), (&mut holding, &mut failed), &mut notices)?;
+    looking.archives(upstreams, &mut lock, (&mut holding, &mut failed), &mut notices);
+    if policy.is_none() {
+        nothing_failed(&mut failed)?;
+    }
+    let moves = moves(&before, &lock);
+    Ok(Updated { lock, moves, held: holding.met(), notices, failed })
+}
+
+/// What is looked at, and for whom.
+struct Looking<'a> {
+    project: &'a Project,
+    evaluated: &'a eval::Project,
+    selection: &'a Selection,
+    store: &'a Store,
+}
+
+impl Looking<'_> {
+    /// What became of a pin of `distro`; `None` where a policy lets it stay as it is.
+    fn or_stays<T>(
+        &self,
+        distro: &DistroName,
+        pinned: Result<T, Failure>,
+        failed: &mut Failed,
+    ) -> Result<Option<T>, Failure> {
+        match pinned {
+            Ok(pin) => Ok(Some(pin)),
+            Err(failure) if self.selection.policy.is_some() => {
+                failed.push((format!("@{distro}"), failure));
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Pins the source packages of a distro: all of them where its indexes were looked at, else those of selected components and
+    /// those that are new.
+    fn source_packages(
+        &self,
+        pinner: &mut Pinner<'_>,
+        lock: &mut Lock,
+        (distro, deb): (&Distro, &Deb),
+        is_moved: bool,
+        (holding, failed): (&mut Holding<'_>, &mut Failed),
+    ) -> Result<(), Failure> {
+        let (name, evaluated) = (&distro.name, self.evaluated);
+        let pins = lock.distro[name].suite.clone();
         let mut wanted: BTreeMap<PackageName, String> = BTreeMap::new();
         // Pinned distros of RPM packages take source packages of one that has some.
-        let pins_now = (&lock, &project.settings);
-        let takes = |of: &DistroName| eval::weave::takes_sources(&evaluated.distros, pins_now, &name, of);
+        let pins_now = (&*lock, &self.project.settings);
+        let takes = |of: &DistroName| eval::weave::takes_sources(&evaluated.distros, pins_now, name, of);
+        let mut of_selected: BTreeSet<&PackageName> = BTreeSet::new();
         let all = evaluated.work.iter().filter(|work| work.component.skip.is_none());
         for work in all.filter(|work| takes(&work.target.distro)) {
-            wanted.extend(work.component.source_packages().map(|name| (name.clone(), work.component.file.clone())));
+            let sources = || work.component.source_packages();
+            wanted.extend(sources().map(|name| (name.clone(), work.component.file.clone())));
+            if self.selection.components.contains(&work.component.name) {
+                of_selected.extend(sources());
+            }
         }
-        let again = |source: &PackageName| {
-            let named = |component: &ComponentName| {
-                evaluated.work.iter().any(|work| {
-                    work.component.name == *component && work.component.source_packages().any(|name| name == source)
-                })
-            };
-            distros.contains_key(&name) || selection.components.iter().any(named)
-        };
         let known = lock.dsc.entry(name.clone()).or_default();
         known.retain(|source, _| wanted.contains_key(source));
         let mut to_pin: BTreeMap<&PackageName, &str> = BTreeMap::new();
         for (source, file) in &wanted {
             let pinned = known.get(source).map(|pin| pin.facts.version.as_str());
-            if (pinned.is_none() || again(source)) && !holding.keeps_source(source, &name, pinned) {
+            let is_asked_for = pinned.is_none() || is_moved || of_selected.contains(source);
+            if is_asked_for && !holding.keeps_source(source, name, pinned) {
                 to_pin.insert(source, file);
             }
         }
         if to_pin.is_empty() {
-            continue;
+            return Ok(());
         }
         let index = pinner.source_index(distro, deb, &pins);
         let newest = index.and_then(|index| index.newest(&to_pin.keys().copied().collect()));
-        let mut newest = match newest {
-            Ok(newest) => newest,
-            Err(failure) if policy.is_some() => {
-                failed.push((format!("@{name}"), failure));
-                continue;
-            }
-            Err(failure) => return Err(failure),
-        };
+        let Some(mut newest) = self.or_stays(name, newest, failed)? else { return Ok(()) };
         for (source, file) in to_pin {
             // The others are looked at all the same, so that one run tells of all that cannot be had.
             match pinner.pin_source((distro, deb), source, newest.remove(source), known.get(source), file) {
@@ -197,50 +234,77 @@ pub fn update(
                 Err(failure) => failed.push((format!("{source}@{name}"), failure)),
             }
         }
+        Ok(())
     }
-    lock.dsc.retain(|_, pins| !pins.is_empty());
-    let is_all = policy.is_none() && selection.distros.is_empty() && selection.components.is_empty();
-    let wanted = eval::weave::asked_of_checkouts(evaluated);
-    let again = |of: &[ComponentName]| is_all || of.iter().any(|component| selection.components.contains(component));
-    let asked_for = wanted.iter().filter(|(checkout, (_, of))| lock.checkout.contains_key(*checkout) && again(of));
-    asked_for.for_each(|(checkout, (_, of))| holding.meets_commit(checkout.to_string(), of));
-    let own = match project.base_lock()? {
-        Some(base) => before.beyond(&base).checkout,
-        None => before.checkout.clone(),
-    };
-    let pinning = Pinning {
-        checkouts,
-        store,
-        again: &|of| again(of) && holding.may_move(of),
-        moved_tags: selection.moved_tags,
-        rewritten: policy.is_none(),
-        rule: project.settings.rule_of(project.lock_name()),
-        own: &own,
-        lower_versions: selection.lower_versions,
-    };
-    pinning.pin(&mut lock.checkout, &wanted, &mut failed, &mut notices);
-    let wanted = eval::weave::asked_of_archives(evaluated);
-    let asked_for = wanted.iter().filter(|(archive, (_, of))| lock.archive.contains_key(*archive) && again(of));
-    asked_for.for_each(|(archive, (_, of))| holding.meets_commit(archive.to_string(), of));
-    let pinning = archives::Pinning {
-        upstreams,
-        store,
-        again: &|of| again(of) && holding.may_move(of),
-        changed: selection.changed_archives,
-        now: u64::try_from(project::now()).unwrap_or(0),
-    };
-    pinning.pin(&mut lock.archive, &wanted, &mut failed, &mut notices);
+
+    /// Whether something that these components take is looked at again.
+    fn again(&self, of: &[ComponentName]) -> bool {
+        let Selection { distros, components, policy, .. } = self.selection;
+        let is_all = policy.is_none() && distros.is_empty() && components.is_empty();
+        is_all || of.iter().any(|component| components.contains(component))
+    }
+
+    /// Pins the commits of repositories.
+    fn commits(
+        &self,
+        checkouts: &Checkouts<'_>,
+        (before, lock): (&Lock, &mut Lock),
+        (holding, failed): (&mut Holding<'_>, &mut Failed),
+        notices: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        let wanted = eval::weave::asked_of_checkouts(self.evaluated);
+        let known = wanted.iter().filter(|(checkout, (_, of))| lock.checkout.contains_key(*checkout) && self.again(of));
+        known.for_each(|(checkout, (_, of))| holding.meets_commit(checkout.to_string(), of));
+        let own = match self.project.base_lock()? {
+            Some(base) => before.beyond(&base).checkout,
+            None => before.checkout.clone(),
+        };
+        let pinning = Pinning {
+            checkouts,
+            store: self.store,
+            again: &|of| self.again(of) && holding.may_move(of),
+            moved_tags: self.selection.moved_tags,
+            rewritten: self.selection.policy.is_none(),
+            rule: self.project.settings.rule_of(self.project.lock_name()),
+            own: &own,
+            lower_versions: self.selection.lower_versions,
+        };
+        pinning.pin(&mut lock.checkout, &wanted, failed, notices);
+        Ok(())
+    }
+
+    /// Pins the archives of upstream.
+    fn archives(
+        &self,
+        upstreams: &Upstreams<'_>,
+        lock: &mut Lock,
+        (holding, failed): (&mut Holding<'_>, &mut Failed),
+        notices: &mut Vec<String>,
+    ) {
+        let wanted = eval::weave::asked_of_archives(self.evaluated);
+        let known = wanted.iter().filter(|(archive, (_, of))| lock.archive.contains_key(*archive) && self.again(of));
+        known.for_each(|(archive, (_, of))| holding.meets_commit(archive.to_string(), of));
+        let pinning = archives::Pinning {
+            upstreams,
+            store: self.store,
+            again: &|of| self.again(of) && holding.may_move(of),
+            changed: self.selection.changed_archives,
+            now: u64::try_from(project::now()).unwrap_or(0),
+        };
+        pinning.pin(&mut lock.archive, &wanted, failed, notices);
+    }
+}
+
+/// An error that tells of all that failed; none where nothing did.
+fn nothing_failed(failed: &mut Failed) -> Result<(), Failure> {
     match failed.len() {
-        _ if policy.is_some() => {}
-        0 => {}
-        1 => return Err(failed.remove(0).1),
+        0 => Ok(()),
+        1 => Err(failed.remove(0).1),
         count => {
             let told = |(what, failure): &(String, Failure)| format!("\n  {what}: {}", failure.report);
-            return Err(UpdateError::Sources { count, list: failed.iter().map(told).collect() }.into());
+            Err(UpdateError::Sources { count, list: failed.iter().map(told).collect() }.into())
         }
     }
-    let moves = moves(&before, &lock);
-    Ok(Updated { lock, moves, held: holding.met(), notices, failed })
 }
 
 /// The pin of a distro's own indexes as they are now.

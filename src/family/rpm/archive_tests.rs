@@ -38,10 +38,10 @@ fn script(kind: ArchiveKind, packing: Packing, name: &str) -> Script {
         ArchiveKind::Archive => (files(&[("tool.spec", &spec)]), BTreeMap::new()),
         ArchiveKind::Srpm => (files(&[]), BTreeMap::from([("tool.spec".to_owned(), spec)])),
     };
-    let places = Places { texts: &texts, beside: &beside, upstream: upstream.as_ref() };
+    let places = Places { texts: &texts, beside: &beside, upstream: upstream.as_ref(), stamped: None };
     let source = source(&component, (&rpm(), &macros(&rpm(), &amd64())), places, &Specs::default()).expect("sound");
     assert_eq!(source.spec.evr.version, "1.0", "the spec's own");
-    let laid = Laid { beside: &beside, trees: &[] };
+    let laid = Laid { beside: &beside, trees: &[], stamped: None };
     match source_package(&component, &distro(), &rpm(), &source, &laid, "M") {
         Action::SourcePackage { script: Some(script) } => script,
         other => panic!("{other:?}"),

@@ -174,12 +174,13 @@ mod tests {
 
     fn followed(lock: &mut Lock, name: &str, follow: Follow, days: i64) {
         let url = RemoteUrl::new(System::Git, name).expect("an address");
-        let checkout = Checkout { system: System::Git, url, follow, submodules: false, folder: None };
+        let checkout = Checkout { system: System::Git, url, follow, submodules: false, folder: None, versions: None };
         let pin = CheckoutPin {
             commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
             found: None,
             time: NOW - days * DAY,
             nearest: None,
+            release: None,
             tree: Digest::of(b"tree"),
             texts: BTreeMap::new(),
             without: BTreeSet::new(),
