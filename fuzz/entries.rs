@@ -33,6 +33,13 @@ fn told<T, E: std::fmt::Display>(result: Result<T, E>) -> Option<T> {
     result.map_err(|error| assert!(!error.to_string().is_empty())).ok()
 }
 
+/// Looks a source package up in an index.
+pub fn newest_source(text: &str) {
+    let name = PackageName::new("a").expect("a name");
+    let found = told(sources::newest(text, &BTreeSet::from([&name])));
+    found.into_iter().flatten().for_each(|(_, entry)| drop(told(entry)));
+}
+
 /// The first byte, and the rest as text where it is one.
 fn chosen(data: &[u8]) -> Option<(u8, &str)> {
     let (first, rest) = data.split_first()?;
@@ -143,7 +150,7 @@ pub fn debian(data: &[u8]) {
             told(index::read(text));
             told(index::slim(text));
         }
-        5 => drop(told(sources::newest(text, "a"))),
+        5 => newest_source(text),
         6 => {
             told(dsc::read(text));
             told(dsc::signed_part(text));

@@ -28,7 +28,7 @@ use crate::path::HostPath;
 use crate::settings::{Settings, SettingsError};
 
 pub use asking::{credentials, program_at, terminal};
-pub use begin::{Beginning, begin, host_release, make_file};
+pub use begin::{Beginning, begin, host_release, make_file, make_files};
 pub use exceptions::{EXCEPTIONS_FILE, ExceptionsError};
 pub use files::{ProjectFiles, read_text};
 pub use local::{OWN_FOLDERS, host_apt, is_spec};

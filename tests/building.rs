@@ -82,3 +82,5 @@ mod vendor;
 mod vendor_project;
 #[path = "building/watching.rs"]
 mod watching;
+#[path = "building/whole_distro.rs"]
+mod whole_distro;

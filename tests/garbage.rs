@@ -12,7 +12,7 @@ use std::path::Path;
 use opb::digest::{Digest, Sha256};
 use opb::lock::{BinaryFacts, DistroPin, DscPin, ExtraPin, Lock, PinnedFile, SourceFacts, SuitePin};
 use opb::package::relation::{Relations, Variables};
-use opb::package::{changelog, control, dsc, index, list::PackageList, source, sources, version::Version};
+use opb::package::{changelog, control, dsc, index, list::PackageList, source, version::Version};
 use opb::settings::Settings;
 use opb::tree::{Entry, Tree};
 use proptest::prelude::*;
@@ -164,12 +164,12 @@ proptest! {
     fn indexes(text in text(INDEX)) {
         told(index::read(&text));
         told(index::slim(&text));
-        told(sources::newest(&text, "a"));
+        entries::newest_source(&text);
     }
 
     #[test]
     fn indexes_of_sources(text in text(SOURCES)) {
-        told(sources::newest(&text, "a"));
+        entries::newest_source(&text);
         told(dsc::read(&text));
         told(dsc::signed_part(&text));
     }

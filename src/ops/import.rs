@@ -14,7 +14,7 @@ use crate::eval;
 use crate::exec::Archives;
 use crate::graph::matches_pattern;
 use crate::name::{ComponentName, DistroName, PackageName};
-use crate::project::{Project, ProjectError, ProjectFiles, make_file, packaging};
+use crate::project::{Project, ProjectError, ProjectFiles, make_files, packaging};
 use crate::store::Store;
 
 /// The most folders in one that are looked into.
@@ -187,16 +187,18 @@ fn make(
     imported: &mut Imported,
 ) -> Result<Vec<ComponentName>, Failure> {
     let evaluated = evaluate(&ProjectFiles(project.root()))?;
+    let lacking = || sources.iter().filter(|(name, _)| !evaluated.components.contains_key(*name));
+    let files: Vec<(String, String)> =
+        lacking().map(|(name, source)| (file_of(name), skeleton(source, distro, &BTreeMap::new()))).collect();
+    let done = make_files(project.root(), &files).map_err(|(file, source)| ProjectError::File {
+        deed: "make",
+        path: project.path.join(&file).as_path().to_owned(),
+        source,
+    })?;
+    imported.there += sources.len() - files.len();
     let mut made = Vec::new();
-    for (name, source) in sources {
-        if evaluated.components.contains_key(name) {
-            imported.there += 1;
-            continue;
-        }
-        let file = file_of(name);
-        let failed =
-            |source| ProjectError::File { deed: "make", path: project.path.join(&file).as_path().to_owned(), source };
-        if make_file(project.root(), &file, &skeleton(source, distro, &BTreeMap::new())).map_err(failed)? {
+    for (((name, _), (file, _)), is_made) in lacking().zip(files).zip(done) {
+        if is_made {
             imported.made.push(file);
             made.push(name.clone());
         } else {

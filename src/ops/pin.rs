@@ -19,6 +19,7 @@ use crate::fetch;
 use crate::lock::{DscPin, PinnedFile, SourceFacts, SuitePin};
 use crate::name::{Arch, PackageName};
 use crate::package::compression::Compression;
+use crate::package::index::IndexError;
 use crate::package::sources::{SourceEntry, names, newest};
 use crate::package::{archive, patch};
 use crate::project::{self, Project};
@@ -67,7 +68,31 @@ impl SourceIndex {
         }
         Ok(all)
     }
+
+    /// The newest version of each of `names`, with the suite that has it.
+    ///
+    /// # Errors
+    /// Where an index cannot be read; for one of them, where its entry cannot.
+    pub fn newest<'n>(&self, names: &BTreeSet<&'n PackageName>) -> Result<BTreeMap<&'n PackageName, Newest>, Failure> {
+        let mut best: BTreeMap<&PackageName, Newest> = BTreeMap::new();
+        for (suite, text) in &self.0 {
+            for (name, entry) in newest(text, names)? {
+                let is_newer = match (best.get(name).map(|(_, best)| best), &entry) {
+                    (None, _) | (Some(Ok(_)), Err(_)) => true,
+                    (Some(Ok(best)), Ok(entry)) => best.version < entry.version,
+                    (Some(Err(_)), _) => false,
+                };
+                if is_newer {
+                    best.insert(name, (suite.clone(), entry));
+                }
+            }
+        }
+        Ok(best)
+    }
 }
+
+/// The newest version of a source package: the suite that has it, and its entry there.
+pub(super) type Newest = (String, Result<SourceEntry, IndexError>);
 
 impl Pinner<'_> {
     /// Pins a distro's suites as its archive has them now.
@@ -149,35 +174,28 @@ impl Pinner<'_> {
         String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()).into())
     }
 
-    /// Pins the newest version of a source package; fetches it unless it is `known`.
+    /// Pins the newest version of a source package, which is `found`; fetches it unless it is `known`.
     pub fn pin_source(
         &mut self,
         (distro, deb): (&Distro, &Deb),
-        index: &SourceIndex,
         name: &PackageName,
+        found: Option<Newest>,
         known: Option<&DscPin>,
         recipe: &str,
     ) -> Result<DscPin, Failure> {
-        let mut best: Option<(&str, SourceEntry)> = None;
-        for (suite, text) in &index.0 {
-            if let Some(entry) = newest(text, name.as_str())?
-                && best.as_ref().is_none_or(|(_, best)| best.version < entry.version)
-            {
-                best = Some((suite, entry));
-            }
-        }
-        let (suite, entry) = best.ok_or_else(|| UpdateError::NoSource {
+        let (suite, entry) = found.ok_or_else(|| UpdateError::NoSource {
             distro: distro.name.to_string(),
             name: name.to_string(),
             file: recipe.to_owned(),
         })?;
+        let entry = entry?;
         let files: BTreeMap<String, PinnedFile> = entry
             .files
             .iter()
             .map(|(name, file)| (name.clone(), PinnedFile { size: file.size, sha256: file.sha256 }))
             .collect();
         if let Some(known) = known.filter(|known| known.files == files) {
-            return Ok(DscPin { suite: suite.to_owned(), directory: entry.directory, ..known.clone() });
+            return Ok(DscPin { suite, directory: entry.directory, ..known.clone() });
         }
         let suite = deb.suites.iter().find(|known| known.name == suite);
         let suite = suite.ok_or_else(|| NodeError::NoInput { role: "suite".to_owned() })?;

@@ -14,7 +14,7 @@ use super::holding::{HeldPin, Holding};
 use super::pin::checkouts::Pinning;
 pub use super::pin::moves::Move;
 use super::pin::moves::moves;
-use super::pin::{Pinner, SourceIndex, extra};
+use super::pin::{Pinner, extra};
 use crate::diag::Failure;
 use crate::distro::{Distro, Packaging};
 use crate::eval;
@@ -166,25 +166,29 @@ pub fn update(
         };
         let known = lock.dsc.entry(name.clone()).or_default();
         known.retain(|source, _| wanted.contains_key(source));
-        let mut index: Option<SourceIndex> = None;
+        let mut to_pin: BTreeMap<&PackageName, &str> = BTreeMap::new();
         for (source, file) in &wanted {
             let pinned = known.get(source).map(|pin| pin.facts.version.as_str());
-            if pinned.is_some() && !again(source) || holding.keeps_source(source, &name, pinned) {
+            if (pinned.is_none() || again(source)) && !holding.keeps_source(source, &name, pinned) {
+                to_pin.insert(source, file);
+            }
+        }
+        if to_pin.is_empty() {
+            continue;
+        }
+        let asked = to_pin.keys().copied().collect();
+        let index = pinner.source_index(distro, deb, &pins).and_then(|index| index.newest(&asked));
+        let mut newest = match index {
+            Ok(newest) => newest,
+            Err(failure) if policy.is_some() => {
+                failed.push((format!("@{name}"), failure));
                 continue;
             }
-            let index = match &mut index {
-                Some(index) => index,
-                none => match pinner.source_index(distro, deb, &pins) {
-                    Ok(found) => none.insert(found),
-                    Err(failure) if policy.is_some() => {
-                        failed.push((format!("@{name}"), failure));
-                        break;
-                    }
-                    Err(failure) => return Err(failure),
-                },
-            };
+            Err(failure) => return Err(failure),
+        };
+        for (source, file) in to_pin {
             // The others are looked at all the same, so that one run tells of all that cannot be had.
-            match pinner.pin_source((distro, deb), index, source, known.get(source), file) {
+            match pinner.pin_source((distro, deb), source, newest.remove(source), known.get(source), file) {
                 Ok(pin) => drop(known.insert(source.clone(), pin)),
                 Err(failure) => failed.push((format!("{source}@{name}"), failure)),
             }

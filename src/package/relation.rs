@@ -155,36 +155,38 @@ fn arch_list_holds(terms: &[Term], arch: &str) -> bool {
     !hit(true) && (terms.iter().all(|term| term.negated) || hit(false))
 }
 
-/// Whether `arch` is what `wildcard` means: the arch itself, `any`, `linux-any`, `any-amd64` (Debian Policy, section
-/// 11.1, and dpkg-architecture(1)).
+/// Whether `arch` is what `wildcard` means: the arch itself, with `linux-` before it too, `any`, `linux-any`, `any-amd64`, or with
+/// the C library and the calling convention before these (Debian Policy, section 11.1, and dpkg-architecture(1)).
 pub fn arch_matches(wildcard: &str, arch: &str) -> bool {
-    if wildcard == arch {
+    if wildcard == arch || wildcard.strip_prefix("linux-") == Some(arch) {
         return true;
     }
     if arch == "all" {
         return false;
     }
-    let (os, cpu) = system_of(arch);
-    match wildcard.split_once('-') {
-        None => wildcard == "any",
-        Some((wanted_os, "any")) => wanted_os == "any" || wanted_os == os,
-        Some(("any", wanted_cpu)) => wanted_cpu == cpu,
-        Some(_) => false,
-    }
+    let mut parts = wildcard.rsplit('-');
+    let mut any = false;
+    let fits = tuple_of(arch).into_iter().zip(&mut parts).all(|(own, wanted)| {
+        any |= wanted == "any";
+        wanted == "any" || wanted == own
+    });
+    // What has no `any` in it is an arch, and another one.
+    fits && any && parts.next().is_none()
 }
 
-/// Kernel and processor of an arch, as dpkg's table of tuples has them.
-fn system_of(arch: &str) -> (&str, &str) {
-    let (os, cpu) = arch.rsplit_once('-').unwrap_or(("linux", arch));
-    let os = os.rsplit_once('-').map_or(os, |(_, os)| os);
-    let cpu = match cpu {
-        "armhf" | "armel" => "arm",
-        "x32" => "amd64",
-        "arm64ilp32" => "arm64",
-        "powerpcspe" => "powerpc",
-        other => other,
+/// Processor, kernel, C library and calling convention of an arch, as dpkg's table of tuples has them.
+fn tuple_of(arch: &str) -> [&str; 4] {
+    let mut parts = arch.rsplit('-');
+    let (cpu, os) = (parts.next().unwrap_or_default(), parts.next().unwrap_or("linux"));
+    let (cpu, abi) = match cpu {
+        "armhf" => ("arm", "eabihf"),
+        "armel" => ("arm", "eabi"),
+        "x32" => ("amd64", "x32"),
+        "arm64ilp32" => ("arm64", "ilp32"),
+        "powerpcspe" => ("powerpc", "spe"),
+        other => (other, "base"),
     };
-    (os, cpu)
+    [cpu, os, parts.next().unwrap_or("gnu"), abi]
 }
 
 impl Operator {
@@ -276,6 +278,11 @@ mod tests {
         assert_eq!(reduced(text, "kfreebsd-amd64", &[]), "b, d, e | f, g, h");
         assert!(arch_matches("any-arm", "armhf") && arch_matches("linux-any", "musl-linux-amd64"));
         assert!(!arch_matches("any", "all") && arch_matches("all", "all"));
+        assert!(arch_matches("linux-amd64", "amd64") && !arch_matches("linux-i386", "amd64"));
+        assert!(arch_matches("gnu-any-any", "amd64") && arch_matches("any-any-amd64", "x32"));
+        assert!(!arch_matches("musl-linux-any", "amd64") && !arch_matches("gnu-linux-amd64", "amd64"));
+        assert!(arch_matches("base-any-any-any", "arm64") && !arch_matches("base-any-any-any", "armhf"));
+        assert!(!arch_matches("any-any-any-any-any", "amd64") && !arch_matches("", "amd64"));
     }
 
     #[test]

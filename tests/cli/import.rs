@@ -54,6 +54,11 @@ fn every_folder_with_packaging_gets_a_recipe() {
     );
     let eval = space.stdout(&["eval", "two"]);
     assert!(eval.contains("build:two@mirage-1/all"), "{eval}");
+    // What an import left that was killed is in nobody's way.
+    fs::remove_file(space.path("recipes/two.rhai")).expect("removes");
+    fs::write(space.path("recipes/.two.rhai.new"), "half of ").expect("writes");
+    assert!(space.stdout(&["import", "src/Two"]).starts_with("made  recipes/two.rhai\n1 recipe made\n"));
+    assert!(!space.path("recipes/.two.rhai.new").exists());
     // What is there stays; a folder may be named by itself, from where one is.
     insta::assert_snapshot!(space.seen(&["-C", "src", "import", "Two", "one"]), @"
     exit 0

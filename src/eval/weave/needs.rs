@@ -194,14 +194,23 @@ pub(super) fn lacking(
     project.recipe_error(name, "needs", Some(&need.to_string()), message, help)
 }
 
-/// Two components make one package.
+/// How many of the packages that two components make are named.
+const MOST_NAMED: usize = 3;
+
+/// Two components make the same packages, of which there is one at least.
 pub(super) fn twice(
     project: &Project,
     (name, other): (&ComponentName, &ComponentName),
-    package: &str,
+    packages: &[&str],
     distro: &DistroName,
 ) -> RecipeError {
-    let message = format!("`{name}` and `{other}` both make the package `{package}` for {distro}");
+    let named: Vec<String> = packages.iter().take(MOST_NAMED).map(|package| format!("`{package}`")).collect();
+    let (word, more) = match packages.len() {
+        0 | 1 => ("package", String::new()),
+        count if count > MOST_NAMED => ("packages", format!(" and {} more", count - MOST_NAMED)),
+        _ => ("packages", String::new()),
+    };
+    let message = format!("`{name}` and `{other}` both make the {word} {}{more} for {distro}", named.join(", "));
     let help = format!("leave one of them out of {distro} with `targets` or `skip`");
     project.recipe_error(name, "source", None, message, help)
 }
@@ -221,6 +230,7 @@ fn lacks(scene: &Scene<'_>, needed: &ComponentName, arch: &Arch) -> Option<Strin
 /// Which member makes a binary package.
 fn makers<'a>(scene: &'a Scene<'_>, errors: &mut Vec<RecipeError>) -> BTreeMap<&'a str, usize> {
     let mut makers: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut clashes: BTreeMap<(usize, usize), Vec<&str>> = BTreeMap::new();
     for (place, member) in scene.members[..scene.components].iter().enumerate() {
         let mut own: BTreeSet<&str> = BTreeSet::new();
         for (arch, component) in &member.on {
@@ -228,11 +238,15 @@ fn makers<'a>(scene: &'a Scene<'_>, errors: &mut Vec<RecipeError>) -> BTreeMap<&
         }
         for package in own {
             if let Some(other) = makers.insert(package, place) {
-                let both = (member.name, scene.members[other].name);
-                errors.push(twice(scene.project, both, package, &scene.distro.name));
+                clashes.entry((place, other)).or_default().push(package);
             }
         }
     }
+    let clash = |((place, other), packages): ((usize, usize), Vec<&str>)| {
+        let both = (scene.members[place].name, scene.members[other].name);
+        twice(scene.project, both, &packages, &scene.distro.name)
+    };
+    errors.extend(clashes.into_iter().map(clash));
     makers
 }
 

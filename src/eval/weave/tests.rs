@@ -230,6 +230,9 @@ fn cycles_and_double_makers_are_errors() {
     let alone = ("a", "", &[("a", "any", "")] as &[_]);
     let errors = graph(&["amd64"], &[alone, other]).expect_err("two makers");
     assert_eq!(errors, ["`other` and `a` both make the package `a` for mirage-1"]);
+    let several: Vec<(&str, &str, &str)> = ["a", "b", "c", "d", "e"].map(|name| (name, "any", "")).to_vec();
+    let errors = graph(&["amd64"], &[("a", "", &several), ("other", "", &several)]).expect_err("two makers");
+    assert_eq!(errors, ["`other` and `a` both make the packages `a`, `b`, `c` and 2 more for mirage-1"]);
 }
 
 #[test]

@@ -97,9 +97,12 @@ fn on_arch<'m>(
         // What is independent of the arch is made on one arch, for all.
         let found = here.or_else(|| indep.and_then(|indep| member.on.get(&indep)));
         let Some((component, source)) = found else { continue };
-        for found in makers.add(place, component, &source.spec, scene.arches[arch], here.is_none()) {
-            let error =
-                twice(scene.project, (member.name, members[found.makers.0].name), &found.package, &scene.distro.name);
+        let found = makers.add(place, component, &source.spec, scene.arches[arch], here.is_none());
+        let mut clashes: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        found.iter().for_each(|found| clashes.entry(found.makers.0).or_default().push(&found.package));
+        for (other, packages) in clashes {
+            let both = (member.name, members[other].name);
+            let error = twice(scene.project, both, &packages, &scene.distro.name);
             if !errors.iter().any(|other| other.to_string() == error.to_string()) {
                 errors.push(error);
             }
