@@ -30,7 +30,7 @@ pub struct Night {
     pub steps: Vec<NightStep>,
     /// Pins that moved, in the order of their subjects.
     pub moves: Vec<Move>,
-    /// The record of its run, as [`crate::store::RunId`] is written; `None` where there was nothing to do.
+    /// The record of its run, as [`crate::store::runs::RunId`] is written; `None` where there was nothing to do.
     pub run: Option<String>,
     /// What is built of each component for each target, in the order of both; those only that the channels hold.
     pub cells: Vec<Cell>,

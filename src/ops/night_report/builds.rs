@@ -75,6 +75,68 @@ fn grown(node: &RunNode, before: Vec<u64>) -> Option<Growing> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digest;
+    use crate::drv::{ActionKey, Outputs};
+    use crate::path::HostPath;
+    use crate::store::Realisation;
+    use crate::store::runs::{RunFact, RunStarted};
+
+    const A: &str = "build:a@d/amd64";
+    const BEGAN: i64 = 1_736_589_600;
+
+    /// Records that `A` took so many minutes, so many days ago, on that machine.
+    fn built(store: &Store, days: i64, minutes: u64, host: &str) -> ActionKey {
+        let key = ActionKey(Digest::of(format!("{days} {host}").as_bytes()));
+        let result = Realisation {
+            key,
+            node: A.to_owned(),
+            fingerprint: None,
+            number: None,
+            outputs: Outputs::new(),
+            derivation: String::new(),
+            log: None,
+            started: BEGAN - days * 86_400,
+            milliseconds: minutes * 60_000,
+            cpu_milliseconds: 0,
+            peak_memory: 0,
+            disk: 0,
+            backend: "namespaces".to_owned(),
+            host: host.to_owned(),
+            kept: None,
+        };
+        store.record(&result).expect("recorded");
+        key
+    }
+
+    #[test]
+    fn what_grows_is_told_by_builds_of_the_same_machine() {
+        let folder = tempfile::tempdir().expect("made");
+        let store = Store::open(&HostPath::new(folder.path())).expect("opens");
+        let started = RunStarted::sample(BEGAN);
+        for (days, minutes) in [(9, 3), (7, 4), (5, 4)] {
+            built(&store, days, minutes, &started.host);
+            built(&store, days, 60, "a cache's");
+        }
+        let key = built(&store, 0, 9, &started.host);
+        let writer = store.start_run(started).expect("begins");
+        let ran = |node: &str, minutes: u64, outcome| {
+            let node = RunNode { milliseconds: minutes * 60_000, ..RunNode::new(node.to_owned(), outcome) };
+            RunFact::Ended(RunNode { key: Some(key), ..node })
+        };
+        let facts = [
+            ran("root:a@d/amd64", 20, RunOutcome::Built),
+            ran(A, 9, RunOutcome::Kept),
+            ran("build:b@d/amd64", 12, RunOutcome::Identical),
+            ran("build:c@d/amd64", 30, RunOutcome::Failed),
+        ];
+        writer.write(&facts).expect("written");
+        let run = store.run(writer.id()).expect("reads").expect("there");
+        let told: Vec<(String, u64)> = slowest(&run).into_iter().map(|took| (took.node, took.milliseconds)).collect();
+        assert_eq!(told, [("build:b@d/amd64".to_owned(), 720_000), (A.to_owned(), 540_000)]);
+        let (milliseconds, usual, before) = (540_000, 240_000, vec![180_000, 240_000, 240_000]);
+        let grown = Growing { node: A.to_owned(), milliseconds, usual, before };
+        assert_eq!(growing(&store, &run).expect("reads"), [grown]);
+    }
 
     #[test]
     fn a_build_grows_by_a_quarter_and_half_a_minute() {

@@ -82,10 +82,11 @@ pub(super) fn percent(permille: usize) -> String {
 pub(in crate::report) fn spent(sums: &Sums) -> String {
     let mut parts = Vec::new();
     let same = sums.identical + sums.kept;
-    for (number, word) in [(sums.builds, "package builds"), (same, "came out as before")] {
-        if number > 0 {
-            parts.push(format!("{number} {word}"));
-        }
+    if sums.builds > 0 {
+        parts.push(count(sums.builds, "package build"));
+    }
+    if same > 0 {
+        parts.push(format!("{same} came out as before"));
     }
     let of = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
     let (time, cpu) = (duration(sums.spent.milliseconds), duration(sums.spent.cpu_milliseconds));

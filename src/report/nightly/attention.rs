@@ -33,7 +33,7 @@ pub(super) fn attention(page: &Page) -> String {
     let unknown: String =
         page.unknown.iter().take(MOST).map(|line| format!("<li>{}</li>\n", shown(line, 400))).collect();
     add("Not known", page.unknown.len(), format!("<ul>\n{unknown}</ul>\n"), "more line");
-    part("soon", "To look after", &body)
+    part("soon", "What ages", &body)
 }
 
 /// Words that are told apart where an end is near or past.

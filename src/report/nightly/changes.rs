@@ -56,7 +56,7 @@ fn moved(one: &Move, tell: bool) -> [String; 6] {
         None => format!("<span class=\"faint\">{none}</span>"),
     };
     let needed = match one.needed_by.len() {
-        0 => "<span class=\"faint\">nobody</span>".to_owned(),
+        0 => "<span class=\"faint\">–</span>".to_owned(),
         all => shown(&some_of(&one.needed_by, all, MOST_NEEDS), 4 * NAME),
     };
     let all = one.commits.len().saturating_add(usize::try_from(one.more_commits).unwrap_or(usize::MAX));

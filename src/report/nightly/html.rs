@@ -45,23 +45,25 @@ pub(super) fn part(id: &str, heading: &str, body: &str) -> String {
     format!("<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{heading}</h2>\n{body}</section>\n")
 }
 
-/// A table with such heads, whose names begin with `#` where numbers stand below. Each row begins with its own head. All cells are
-/// markup already.
+/// A table with such heads, which begin with `#` where numbers stand below. Each row begins with its own head. All cells are markup
+/// already. On a phone a row is a block of lines, each with its head; the roles say that it is a table all the same.
 pub(super) fn rows<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
-    let is_number = heads.map(|head| head.starts_with('#'));
-    let head = |head: &str| match head.strip_prefix('#') {
-        Some(head) => format!("<th scope=\"col\" class=\"number\">{head}</th>"),
-        None => format!("<th scope=\"col\">{head}</th>"),
-    };
-    let mut text =
-        format!("<div class=\"scroll\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n", heads.map(head).concat());
+    let kinds = heads.map(|head| match head.strip_prefix('#') {
+        Some(head) => (head, " class=\"number\""),
+        None => (head, ""),
+    });
+    let head = |(head, class)| format!("<th scope=\"col\" role=\"columnheader\"{class}>{head}</th>");
+    let mut text = format!(
+        "<div class=\"scroll\"><table role=\"table\">\n<thead role=\"rowgroup\"><tr role=\"row\">{}</tr></thead>\n<tbody \
+         role=\"rowgroup\">\n",
+        kinds.map(head).concat()
+    );
     for row in rows {
-        text += "<tr>";
-        for (place, (cell, is_number)) in std::iter::zip(row, is_number).enumerate() {
-            text += &match (place, is_number) {
-                (0, _) => format!("<th scope=\"row\" class=\"name\">{cell}</th>"),
-                (_, true) => format!("<td class=\"number\">{cell}</td>"),
-                (_, false) => format!("<td>{cell}</td>"),
+        text += "<tr role=\"row\">";
+        for (place, (cell, (head, class))) in std::iter::zip(row, kinds).enumerate() {
+            text += &match place {
+                0 => format!("<th scope=\"row\" role=\"rowheader\" class=\"name\">{cell}</th>"),
+                _ => format!("<td role=\"cell\" data-head=\"{head}\"{class}>{cell}</td>"),
             };
         }
         text += "</tr>\n";

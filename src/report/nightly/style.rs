@@ -148,7 +148,13 @@ body { padding: 12px 10px 32px; font-size: 14px; }
 h1 { font-size: 20px; }
 .tiles a { min-width: 92px; padding: 6px 10px; }
 .matrix tbody th { max-width: 116px; }
-td, th { padding-right: 8px; }
+.scroll table, .scroll tbody, .scroll tr, .scroll th, .scroll td { display: block; }
+.scroll thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.scroll tr { padding: 6px 0; border-bottom: 1px solid var(--edge); }
+.scroll th, .scroll td { padding: 1px 0; border: 0; text-align: left; white-space: normal; }
+.scroll td:empty { display: none; }
+.scroll td::before { content: attr(data-head) ': '; color: var(--faint); }
+.scroll .name { font-weight: 600; }
 }
 @media print {
 body { max-width: none; padding: 0; font-size: 11px; }
@@ -160,5 +166,6 @@ body { max-width: none; padding: 0; font-size: 11px; }
 .toggle { display: none; }
 .s-new, .s-still, .s-blocked, .s-expected, .s-fixed, .s-built, .key, svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 h2, h3 { break-after: avoid; }
+figure, tr { break-inside: avoid; }
 }
 ";
