@@ -209,17 +209,23 @@ pub fn update(
         rule: project.settings.rule_of(project.lock_name()),
     };
     pinning.pin(&mut lock.checkout, &wanted, &mut failed, &mut notices);
-    match failed.len() {
-        _ if policy.is_some() => {}
-        0 => {}
-        1 => return Err(failed.remove(0).1),
-        count => {
-            let told = |(what, failure): &(String, Failure)| format!("\n  {what}: {}", failure.report);
-            return Err(UpdateError::Sources { count, list: failed.iter().map(told).collect() }.into());
-        }
+    if policy.is_none() {
+        refuse(&mut failed)?;
     }
     let moves = moves(&before, &lock);
     Ok(Updated { lock, moves, held: holding.met(), notices, failed })
+}
+
+/// An error where something cannot be pinned.
+fn refuse(failed: &mut Vec<(String, Failure)>) -> Result<(), Failure> {
+    match failed.len() {
+        0 => Ok(()),
+        1 => Err(failed.remove(0).1),
+        count => {
+            let told = |(what, failure): &(String, Failure)| format!("\n  {what}: {}", failure.report);
+            Err(UpdateError::Sources { count, list: failed.iter().map(told).collect() }.into())
+        }
+    }
 }
 
 /// The pin of a distro's own indexes as they are now.
