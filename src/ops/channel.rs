@@ -173,18 +173,19 @@ pub fn built(session: &Session, store: &Store, channel: &ChannelName) -> Result<
                 Some(outputs.clone())
             }
             Some((State::Skipped(_), _)) => None,
-            _ => match assembled_without(session, store, &plan, id)? {
-                Some((outputs, missing)) => {
-                    lacking.extend(missing);
-                    Some(outputs)
-                }
-                None => assembled_with_last_good(session, store, &plan, id)?.map(|(outputs, found)| {
+            // The way in which it was assembled last comes first.
+            _ => match assembled_with_last_good(session, store, &plan, id)? {
+                Some((outputs, found)) => {
                     let is_skipped = |id: &NodeId| plan.of(*id).is_some_and(Planned::is_skipped);
                     let (skipped, other) = found.instead.without.iter().copied().partition::<Vec<_>, _>(is_skipped);
                     lacking.extend(skipped);
                     never.extend(other);
                     kept.extend(found.kept());
                     last_good = Some(Arc::new(found));
+                    Some(outputs)
+                }
+                None => assembled_without(session, store, &plan, id)?.map(|(outputs, missing)| {
+                    lacking.extend(missing);
                     outputs
                 }),
             },

@@ -45,8 +45,8 @@ pub(super) fn of_repository(session: &Session, store: &Store, id: NodeId) -> Res
         Some(channel) if store.channels()?.contains(channel) => publish::current(store, channel)?.is_none(),
         _ => true,
     };
-    let (inputs, lists) = (BTreeMap::new(), BTreeMap::new());
-    Ok(is_new.then(|| Assembled { project, node: node.to_string(), inputs, lists }))
+    let (inputs, lists, instead) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+    Ok(is_new.then(|| Assembled { project, node: node.to_string(), inputs, lists, instead }))
 }
 
 /// Notes what the repositories that a run has assembled were assembled with.
@@ -61,13 +61,18 @@ pub(super) fn note_run(session: &Session, store: &Store, outcome: &Outcome) -> R
     for id in outcome.settled.keys().copied().filter(|id| session.graph.node(*id).kind() == Kind::Repo) {
         let mut without = outcome.without.get(&id).cloned().unwrap_or_default();
         let own = outcome.kept.get(&id).cloned().unwrap_or_default();
+        let mut told: BTreeSet<NodeId> = own.kept.keys().chain(&own.never).copied().collect();
+        if !told.is_empty() {
+            told.extend(&without);
+        }
         without.extend(own.never);
-        note(session, store, id, outputs, &Instead { without, kept: own.kept })?;
+        note(session, store, id, outputs, (&Instead { without, kept: own.kept }, &told))?;
     }
     Ok(())
 }
 
-/// Notes what the repository `id` is assembled with: what nodes came to, and in the place of some what `instead` says.
+/// Notes what the repository `id` is assembled with: what nodes came to, and in the place of some what `instead` says, of which
+/// those in `told` fail.
 ///
 /// # Errors
 /// Where that cannot be written.
@@ -76,7 +81,7 @@ pub(super) fn note<'a>(
     store: &Store,
     id: NodeId,
     outputs: impl Fn(NodeId) -> Option<&'a Outputs>,
-    instead: &Instead,
+    (instead, told): (&Instead, &BTreeSet<NodeId>),
 ) -> Result<(), Failure> {
     let node = session.graph.node(id);
     let before = of_repository(session, store, id)?.map(|before| before.lists).unwrap_or_default();
@@ -98,7 +103,8 @@ pub(super) fn note<'a>(
         }
     }
     let project = project_of(&session.project);
-    Ok(store.keep_assembled(&Assembled { project, node: node.to_string(), inputs, lists })?)
+    let instead = told.iter().map(|id| session.graph.node(*id).to_string()).collect();
+    Ok(store.keep_assembled(&Assembled { project, node: node.to_string(), inputs, lists, instead })?)
 }
 
 /// The node that chose the packages of the root in which `build` runs.
@@ -116,8 +122,8 @@ pub(super) struct WithLastGood {
 }
 
 impl WithLastGood {
-    /// What the repository `id` takes, where nodes came to those `outputs` and the others failed; `None` where it is not known
-    /// what it had.
+    /// What the repository `id` took, where nodes came to those `outputs` and the others failed; `None` where nobody has
+    /// assembled it without all of these since.
     pub fn of<'a>(
         session: &Session,
         store: &Store,
@@ -127,7 +133,12 @@ impl WithLastGood {
     ) -> Result<Option<Self>, Failure> {
         let Some(last) = of_repository(session, store, id)? else { return Ok(None) };
         let (graph, node) = (&session.graph, session.graph.node(id));
-        let instead = Instead::of(node, graph, &last.inputs, |input| outputs(input).is_none(), skipped);
+        let instead = Instead::of(node, graph, &last.inputs, |input| outputs(input).is_none(), &skipped);
+        // Whoever asked for no such repository is not to have one.
+        let replaced = instead.kept.keys().chain(&instead.without).filter(|id| !skipped(**id));
+        if !replaced.into_iter().all(|id| last.instead.contains(&graph.node(*id).to_string())) {
+            return Ok(None);
+        }
         let builds = instead.kept.keys().map(|input| graph.node(*input));
         let list = |build: Node<'_>| Some((list_of(session, build)?, *last.lists.get(&build.to_string())?));
         let lists = builds.filter_map(list).collect();

@@ -3,7 +3,7 @@
 //! One sealed file each, `keep/assembled/<project>-<node>.json`. What it names is kept: a component that fails keeps its last
 //! good packages for as long as it fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub struct Assembled {
     pub inputs: BTreeMap<String, Digest>,
     /// The package list of the root in which each of its builds ran, by the build's node.
     pub lists: BTreeMap<String, Digest>,
+    /// The nodes that failed and in whose place it took what it had, or nothing.
+    #[serde(default)]
+    pub instead: BTreeSet<String>,
 }
 
 fn place_of(project: &str, node: &str) -> String {
@@ -61,7 +64,7 @@ impl Store {
         let mut all = Vec::new();
         for name in self.names_in(ASSEMBLED)? {
             let Some(found) = self.read_assembled(&format!("{ASSEMBLED}/{name}"))? else { continue };
-            let Assembled { project, node, inputs, lists } = found;
+            let Assembled { project, node, inputs, lists, .. } = found;
             if self.has_project(&project) {
                 let reason = Reason { keeper: Keeper::LastGood, of: project, what: node };
                 all.push((reason, inputs.into_values().chain(lists.into_values()).collect()));
@@ -95,7 +98,13 @@ mod tests {
         assert_eq!(store.assembled("p", &node).expect("read"), None);
         let digest = Digest::of(b"packages");
         let inputs = [("packages a/amd64".to_owned(), digest)].into();
-        let one = Assembled { project: "p".to_owned(), node: node.clone(), inputs, lists: BTreeMap::new() };
+        let one = Assembled {
+            project: "p".to_owned(),
+            node: node.clone(),
+            inputs,
+            lists: BTreeMap::new(),
+            instead: BTreeSet::new(),
+        };
         store.keep_assembled(&one).expect("kept");
         assert_eq!(store.assembled("p", &node).expect("read"), Some(one));
         assert_eq!(store.assembled("q", &node).expect("read"), None, "another project's");
@@ -108,7 +117,13 @@ mod tests {
         // A collection keeps its bytes.
         let tree = store.put_tree(&Tree::default()).expect("stored");
         let inputs = [("packages a/amd64".to_owned(), tree)].into();
-        let two = Assembled { project: "p".to_owned(), node: node.clone(), inputs, lists: BTreeMap::new() };
+        let two = Assembled {
+            project: "p".to_owned(),
+            node: node.clone(),
+            inputs,
+            lists: BTreeMap::new(),
+            instead: BTreeSet::new(),
+        };
         store.keep_assembled(&two).expect("kept");
         let marked = store.mark(Vec::new(), &|_| Ok(Vec::new())).expect("marked");
         assert_eq!(marked.tree(tree).map(|reason| reason.keeper), Some(Keeper::LastGood));

@@ -134,7 +134,7 @@ fn note_assembled(session: &Session, store: &Store, channel: &ChannelName) -> Re
     for id in unknown.into_iter().filter(|id| plan.of(*id).is_some_and(|planned| planned.state == State::Clean)) {
         let instead = Instead { without: plan.without(id, &session.graph), ..Instead::default() };
         let outputs = |id| plan.of(id).and_then(|planned| planned.outputs.as_ref());
-        last_good::note(session, store, id, outputs, &instead)?;
+        last_good::note(session, store, id, outputs, (&instead, &BTreeSet::new()))?;
     }
     Ok(())
 }
