@@ -7,6 +7,7 @@ pub(super) fn help(args: &[&str]) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the whole help, as people see it")]
 fn the_program() {
     insta::assert_snapshot!(help(&["--help"]), @"
     exit 0
