@@ -10,7 +10,7 @@ use super::without;
 use crate::digest::Digest;
 use crate::drv::{Outputs, absent};
 use crate::graph::{Graph, Node, NodeId};
-use crate::name::{Kind, OutputName};
+use crate::name::{Check, Kind, OutputName};
 
 /// What a repository was last assembled with: the content of each input, by role.
 pub type LastGood = BTreeMap<String, Digest>;
@@ -69,7 +69,12 @@ impl Instead {
 
 /// The component that an input belongs to; `None` for what stands for itself.
 fn group(node: Node<'_>) -> Option<&str> {
-    matches!(node.kind(), Kind::Build | Kind::SourcePackage).then(|| node.subject())
+    match node.kind() {
+        Kind::Build | Kind::SourcePackage => Some(node.subject()),
+        // Packages that did not pass a gate are not taken for those that have passed it.
+        Kind::Check => Check::split(node.subject()).map(|(component, _)| component),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +125,27 @@ mod tests {
         assert_eq!(check(&[], &[1], &[]), (vec![0, 1, 2], vec![], false));
         assert_eq!(check(&[], &[3], &[]), (vec![3], vec![], false));
         assert_eq!(check(&[], &[0, 1, 2, 3], &[]), (vec![0, 1, 2, 3], vec![], false));
+    }
+
+    #[test]
+    fn what_does_not_pass_its_gate_is_kept_as_it_was() {
+        let mut graph = Builder::default();
+        let build = add(&mut graph, "build:a@d/amd64", "", &[]);
+        let gate = add(&mut graph, "check:a.lintian@d/amd64", "", &[build]);
+        let repository = add(&mut graph, "repo:n@d", "", &[build, gate]);
+        let graph = graph.finish();
+        let of = |never: &[NodeId]| {
+            let last = last(&graph, repository, never);
+            Instead::of(graph.node(repository), &graph, &last, |id| id == gate, |_| false)
+        };
+        let known = of(&[]);
+        assert_eq!(
+            (known.kept.keys().copied().collect::<Vec<_>>(), known.without),
+            (vec![build, gate], BTreeSet::new())
+        );
+        // The gate is new.
+        let new = of(&[gate]);
+        assert_eq!((new.kept.keys().copied().collect::<Vec<_>>(), new.without), (vec![build], BTreeSet::from([gate])));
     }
 
     #[test]
