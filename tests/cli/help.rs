@@ -287,7 +287,7 @@ fn each_verb() {
           --times
               Put before each line when it came, in seconds since the node's script began
     "###);
-    insta::assert_snapshot!(verb(&["update", "--help"]), @"
+    insta::assert_snapshot!(verb(&["update", "--help"]), @r#"
     exit 0
     --- stdout
     Move pins: each distro's package index, each distribution source, commit of a repository and
@@ -309,12 +309,12 @@ fn each_verb() {
           --allow-moved-tags
               Take tags that mean other commits than they did when they were pinned
 
-          --allow-changed-archives
-              Take archives that are other files than they were when they were pinned
-
           --allow-lower-versions
               Take sources whose versions come from tags although these are lower than what is pinned
-    ");
+
+          --allow-changed-archives
+              Take archives that are other files than they were when they were pinned
+    "#);
     insta::assert_snapshot!(verb(&["run", "--help"]), @r###"
     exit 0
     --- stdout

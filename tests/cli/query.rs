@@ -249,7 +249,7 @@ fn questions_have_help() {
 
     Options:
     "###);
-    insta::assert_snapshot!(help::verb(&["query", "deps", "--help"]), @r###"
+    insta::assert_snapshot!(help::verb(&["query", "deps", "--help"]), @r#"
     exit 0
     --- stdout
     What the selected nodes read, directly or not
@@ -280,7 +280,7 @@ fn questions_have_help() {
           --kind <KIND>
               Tell only nodes of these kinds, such as `build,root`
 
-              [possible values: source, index, resolve, root, probe, source-package, build, repo]
+              [possible values: source, index, resolve, root, probe, source-package, build, check, repo]
 
           --format <FORMAT>
               How to tell it. JSON is versioned; docs/schema has its schema
@@ -290,8 +290,8 @@ fn questions_have_help() {
               - json: One JSON object
 
               [default: text]
-    "###);
-    insta::assert_snapshot!(help::verb(&["query", "path", "--help"]), @r###"
+    "#);
+    insta::assert_snapshot!(help::verb(&["query", "path", "--help"]), @r#"
     exit 0
     --- stdout
     A shortest way along which FROM reads TO, each node reading the next
@@ -319,7 +319,7 @@ fn questions_have_help() {
           --kind <KIND>
               Tell only nodes of these kinds, such as `build,root`
 
-              [possible values: source, index, resolve, root, probe, source-package, build, repo]
+              [possible values: source, index, resolve, root, probe, source-package, build, check, repo]
 
           --format <FORMAT>
               How to tell it. JSON is versioned; docs/schema has its schema
@@ -332,5 +332,5 @@ fn questions_have_help() {
 
           --all
               Tell all ways that are as short
-    "###);
+    "#);
 }
