@@ -132,7 +132,7 @@ fn what_fails_keeps_its_last_good_packages_and_the_rest_goes_on() {
     let third = last(&space);
     insta::assert_snapshot!(told(&space, &third), @r#"
     4 regressed: true
-    moved a by ["break a"] for []
+    moved a by ["break a"] for ["a-TAG"]
     moved b by ["better b"] for ["b-TAG"]
     a-TAG 1-1~SUFFIX+opb1: new failure
     b-TAG 2-1~SUFFIX+opb1: built

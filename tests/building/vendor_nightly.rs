@@ -119,7 +119,7 @@ fn each_commit_builds_what_needs_it() {
     assert!(first.published[0].is_new && first.held_back.is_empty() && first.failing.is_empty(), "{:?}", first.steps);
 
     // The base library, the core, the interface and a module: what each commit builds, and nothing else.
-    for (component, least) in [("libskerry", 42), ("skerry-core", 33), ("skerry-web", 2), (MODULE, 1)] {
+    for (component, most) in [("libskerry", 42), ("skerry-core", 33), ("skerry-web", 2), (MODULE, 1)] {
         let folder = space.folder.join("repositories").join(component);
         let changelog = fs::read_to_string(folder.join("debian/changelog")).expect("there");
         let (head, rest) = changelog.split_once("-1)").expect("a version");
@@ -130,7 +130,8 @@ fn each_commit_builds_what_needs_it() {
         let night = last(&space);
         let expected = reached(&space, component);
         assert_eq!(built(&night), expected, "{component}");
-        assert!(expected.len() >= least - 2 && expected.len() <= least, "{component}: {}", expected.len());
+        // Two are for another distribution alone.
+        assert!((most.saturating_sub(2)..=most).contains(&expected.len()), "{component}: {}", expected.len());
         let [moved] = &night.moves[..] else { panic!("one pin moves: {:?}", night.moves) };
         assert_eq!(moved.needed_by.iter().cloned().collect::<BTreeSet<_>>(), expected);
         assert_eq!(

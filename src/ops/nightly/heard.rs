@@ -23,7 +23,7 @@ pub(super) struct HeardFailure {
 pub(super) struct Heard {
     /// Builds that were made or fetched.
     pub made: BTreeSet<NodeName>,
-    /// Those of them that ran here.
+    /// Builds that ran here, also those that failed.
     pub ran: BTreeSet<NodeName>,
     /// What failed.
     pub failed: BTreeMap<NodeName, HeardFailure>,
@@ -50,7 +50,10 @@ impl<'a> Listening<'a> {
                     self.heard().ran.insert(node.clone());
                 }
             }
-            Event::NodeFailed { node, message, log, .. } => {
+            Event::NodeFailed { node, message, log, tries, .. } => {
+                if node.kind == Kind::Build && *tries > 0 {
+                    self.heard().ran.insert(node.clone());
+                }
                 let failure = HeardFailure { message: message.clone(), log: *log, not_run: 0 };
                 self.heard().failed.insert(node.clone(), failure);
             }

@@ -68,6 +68,7 @@ fn nodes_of(graph: &Graph, what: &str) -> BTreeSet<NodeId> {
         let node = graph.node(*id);
         match node.origin() {
             Origin::Checkout { of, .. } => of.to_string() == what,
+            Origin::Archive { of, .. } => of.to_string() == what,
             Origin::Dsc { distro, .. } => {
                 what.split_once('@').is_some_and(|(source, of)| of == distro.as_str() && source == node.subject())
             }
