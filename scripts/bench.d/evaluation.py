@@ -230,10 +230,10 @@ class BuildStream:
 
 
 class Ninja:
-    def __init__(self, builds, folder):
+    def __init__(self, builds, folder, leaf=LEAF):
         self.folder = folder
         workload.write_ninja(builds, folder)
-        source = workload.source_of(folder, LEAF)
+        source = workload.source_of(folder, leaf)
         before = source.stat()
         source.touch()
         if "no work to do" in subprocess.run(["ninja", "-n", "-C", folder], text=True, capture_output=True).stdout:
