@@ -60,7 +60,7 @@ impl Night {
 /// A step of a nightly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NightStep {
-    /// `update`, `evaluate`, `build`, `check`, `publish`, `prune`, `report`.
+    /// `update`, `build`, `publish`, `prune`, `verify`.
     pub name: String,
     /// How long it took.
     pub milliseconds: u64,

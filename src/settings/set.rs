@@ -19,6 +19,8 @@ pub struct NightSet {
     pub bases: Option<MayAge>,
     /// Selectors of pins that never move, as `opb hold` takes them.
     pub frozen: Vec<String>,
+    /// How many builds are made again each time, to see whether they come out the same; `None`: none.
+    pub verify: Option<u32>,
     /// A folder for the last report, below the project's unless it begins at the root; `None`: in the store alone.
     pub report: Option<String>,
 }
@@ -236,7 +238,7 @@ mod tests {
         );
         assert_eq!(
             error("[set.s]\nkeep = 1"),
-            "cannot read `opb.toml`: unknown field `keep`, expected one of `channels`, `sources`, `bases`, `frozen`, `report`"
+            "cannot read `opb.toml`: unknown field `keep`, expected one of `channels`, `sources`, `bases`, `frozen`, `verify`, `report`"
         );
         assert!(error("[set.S]").contains("`S` is not a name of a set"), "{}", error("[set.S]"));
     }

@@ -40,6 +40,21 @@ fn project(name: &str) -> Option<Space> {
     Some(space)
 }
 
+#[test]
+fn a_few_builds_are_made_again_each_night() {
+    let Some(space) = project("nightly-verify") else { return };
+    space.write("opb.toml", "[channel.c-TAG]\n[set.default]\nsources = \"0\"\nbases = \"never\"\nverify = 2\n");
+    commit(&space, "a", ("2-1", "date +%N > $d/x"), "tell the time");
+    night(&space).fine();
+    let first = last(&space);
+    let told: Vec<String> = first.notices.iter().map(|notice| space.shown(notice)).collect();
+    let [told] = &told[..] else { panic!("one of both came out otherwise: {told:?}") };
+    assert!(told.starts_with("build:a-TAG@DISTRO/all was made again and came out otherwise: "), "{told}");
+    assert!(first.steps.iter().any(|step| step.name == "verify" && step.failure.is_none()), "{:?}", first.steps);
+    assert!(!first.regressed);
+    assert_eq!(space.opb(&["verify", "--list", "a-TAG"]).fine().out.lines().count(), 1);
+}
+
 /// The last nightly on record.
 fn last(space: &Space) -> Night {
     let set = "default".parse().expect("a name");

@@ -119,7 +119,7 @@ fn each_commit_builds_what_needs_it() {
     assert!(first.published[0].is_new && first.held_back.is_empty() && first.failing.is_empty(), "{:?}", first.steps);
 
     // The base library, the core, the interface and a module: what each commit builds, and nothing else.
-    for (component, most) in [("libskerry", 42), ("skerry-core", 33), ("skerry-web", 2), (MODULE, 1)] {
+    for (component, most) in [("libskerry", 42_usize), ("skerry-core", 33), ("skerry-web", 2), (MODULE, 1)] {
         let folder = space.folder.join("repositories").join(component);
         let changelog = fs::read_to_string(folder.join("debian/changelog")).expect("there");
         let (head, rest) = changelog.split_once("-1)").expect("a version");

@@ -4,6 +4,7 @@
 //! ```text
 //! pins.rs        update: each pin as far as it can be had, and the project be evaluated with it
 //! running.rs     build: repositories keep what they had of what fails; publishing.rs: publish, prune
+//! verifying.rs   verify: a few builds made again
 //! reporting.rs   report: in all forms, where people look for it
 //! telling.rs     what came of it beside the last one: cells, failures; moved.rs: moves; heard.rs: what the run said
 //! ```
@@ -18,6 +19,7 @@ mod publishing;
 mod reporting;
 mod running;
 mod telling;
+mod verifying;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -9,6 +9,7 @@ use super::moved;
 use super::pins::{self, Moved, one_line};
 use super::publishing::{ChannelDone, generation_of, prune, publish_channel};
 use super::telling::{self, Told};
+use super::verifying::verify_some;
 use super::{Done, End, Group, Steps, Wanted, kept_lock, project_of, wish};
 use crate::diag::Failure;
 use crate::event::{Event, Sink};
@@ -19,6 +20,7 @@ use crate::ops::build::{Means, build};
 use crate::ops::pin::moves::moves;
 use crate::ops::plan::{Asked, plan};
 use crate::ops::session::Session;
+use crate::ops::verify::Sample;
 use crate::project::{Project, lock_text, now};
 use crate::settings::NightSet;
 use crate::store::runs::RunId;
@@ -179,6 +181,18 @@ fn run_group(
         }
         if let Err(failure) = gathered.steps.during("prune", || prune(&session, store, channel)) {
             gathered.steps.failed("prune", &format!("{channel}: {}", one_line(&told(&failure))));
+        }
+        if stopped() {
+            return Ok(false);
+        }
+    }
+    if let Some(most) = set.verify.filter(|most| *most > 0 && outcome.is_some()) {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let sample = Sample { most, seed: gathered.state.begun.to_string() };
+        let step = || verify_some(&session, &wish.wanted, &sample, (store, means), sink);
+        match gathered.steps.during("verify", step) {
+            Ok(lines) => gathered.night.notices.extend(lines),
+            Err(failure) => gathered.steps.failed("verify", &one_line(&told(&failure))),
         }
         if stopped() {
             return Ok(false);
