@@ -36,7 +36,7 @@ check: ## formatting, lints, docs, licences, spelling, unused dependencies
 
 bench: ## compare with what people run instead; ONLY=prefix picks some
 	@scripts/setup bench
-	cargo build --release --bin opb --example vendor --example realise --example apt --example yum --example sign
+	cargo build --release --bin opb --example vendor --example realise --example apt --example yum --example sign --example debian
 	@scripts/bench "$(ONLY)"
 
 clean: ## remove what was compiled; the store stays

@@ -7,6 +7,7 @@ mod archive;
 mod checkout;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -266,4 +267,19 @@ pub struct BinaryFacts {
     /// `Build-Profiles`, such as `<!nodoc>`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub profiles: String,
+}
+
+/// Pins by what is pinned, each of which is there once.
+fn each_once<K: Ord + fmt::Display, V>(
+    rows: impl Iterator<Item = Result<(K, V), String>>,
+) -> Result<BTreeMap<K, V>, String> {
+    let mut pins = BTreeMap::new();
+    for row in rows {
+        let (of, pin) = row?;
+        if pins.contains_key(&of) {
+            return Err(format!("`{of}` is pinned twice"));
+        }
+        pins.insert(of, pin);
+    }
+    Ok(pins)
 }

@@ -49,11 +49,37 @@ pub struct Night {
 }
 
 impl Night {
-    /// Whether there is something to tell: something moved, was published, fails, is fixed or held back, or a step failed.
+    /// Whether there is something to tell: something moved, was published, fails, is fixed or held back, a step failed, or there
+    /// is a line for people.
     pub fn has_news(&self) -> bool {
-        let Self { moves, failing, fixed, held_back, published, steps, .. } = self;
-        let is_quiet = moves.is_empty() && failing.is_empty() && fixed.is_empty() && held_back.is_empty();
+        let Self { moves, failing, fixed, held_back, published, steps, notices, .. } = self;
+        let is_calm = moves.is_empty() && notices.is_empty();
+        let is_quiet = is_calm && failing.is_empty() && fixed.is_empty() && held_back.is_empty();
         !is_quiet || published.iter().any(|one| one.is_new) || steps.iter().any(|step| step.failure.is_some())
+    }
+}
+
+impl Night {
+    /// The nightly of that number, which has just begun.
+    pub fn begun(set: &str, number: u64, started: i64, channels: Vec<ChannelName>) -> Self {
+        Self {
+            version: NIGHT_VERSION,
+            set: set.to_owned(),
+            number,
+            started,
+            milliseconds: 0,
+            channels,
+            steps: Vec::new(),
+            moves: Vec::new(),
+            run: None,
+            cells: Vec::new(),
+            failing: Vec::new(),
+            fixed: Vec::new(),
+            published: Vec::new(),
+            held_back: Vec::new(),
+            notices: Vec::new(),
+            regressed: false,
+        }
     }
 }
 

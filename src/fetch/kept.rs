@@ -10,27 +10,25 @@ use std::fs::File;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 
 use super::download::{Access, Wanted, download};
 use super::failure::FetchError;
+use super::locking::{self, lock_of};
 use crate::path::HostPath;
 
-/// A file that has come. Nobody else fetches into its folder as long as this is there.
+/// A file that has come.
 #[derive(Debug)]
 pub struct Kept {
     /// Where it is.
     pub path: HostPath,
-    folder: HostPath,
-    _lock: Flock<File>,
+    folder: KeptFolder,
 }
 
 impl Kept {
     /// Removes it with its folder.
     pub fn discard(self) {
-        let _ = std::fs::remove_dir_all(self.folder.as_path());
-        let _ = std::fs::remove_file(lock_of(&self.folder).as_path());
+        self.folder.discard();
     }
 }
 
@@ -40,18 +38,17 @@ impl Kept {
 /// [`FetchError`]; what has come by then stays.
 pub fn download_kept(
     wanted: &Wanted,
-    folder: &HostPath,
+    folder: KeptFolder,
     access: &Access<'_>,
     waits: &[Duration],
 ) -> Result<Kept, FetchError> {
-    let lock = lock(folder, access)?;
     let access = Access { resumes: true, ..access.clone() };
-    let path = folder.join(&wanted.name);
+    let path = folder.folder.join(&wanted.name);
     let mut waits = waits.iter();
     loop {
         let began = size_of(&path) > 0;
-        match download(std::slice::from_ref(wanted), folder, &access) {
-            Ok(_) => return Ok(Kept { path, folder: folder.clone(), _lock: lock }),
+        match download(std::slice::from_ref(wanted), &folder.folder, &access) {
+            Ok(_) => return Ok(Kept { path, folder }),
             // What was there may have been of another time.
             Err(FetchError::Mismatch { .. }) if began && size_of(&path) == 0 => {}
             Err(error) => match waits.next().filter(|_| error.away().is_some()) {
@@ -66,27 +63,29 @@ fn size_of(path: &HostPath) -> u64 {
     std::fs::symlink_metadata(path.as_path()).map_or(0, |data| data.len())
 }
 
-fn lock_of(folder: &HostPath) -> HostPath {
-    let mut name = folder.as_path().as_os_str().to_owned();
-    name.push(".lock");
-    HostPath::new(name)
+/// A folder that nobody else fetches into as long as this is there.
+#[derive(Debug)]
+pub struct KeptFolder {
+    folder: HostPath,
+    _lock: Flock<File>,
 }
 
-/// Waits until nobody else fetches into `folder`.
-fn lock(folder: &HostPath, access: &Access<'_>) -> Result<Flock<File>, FetchError> {
-    let path = lock_of(folder);
-    let failed = |source| FetchError::File { path: path.clone(), source };
-    if let Some(above) = folder.as_path().parent() {
-        std::fs::create_dir_all(above).map_err(failed)?;
+impl KeptFolder {
+    /// Waits until nobody else fetches into `folder`.
+    ///
+    /// # Errors
+    /// [`FetchError`] where it cannot be locked, or the wait was ended.
+    pub fn lock(folder: &HostPath, access: &Access<'_>) -> Result<Self, FetchError> {
+        let path = lock_of(folder);
+        let failed = |source| FetchError::File { path: path.clone(), source };
+        let lock = locking::lock(&path, failed, || pause(Duration::from_millis(50), access))?;
+        Ok(Self { folder: folder.clone(), _lock: lock })
     }
-    let mut file = File::options().append(true).create(true).open(path.as_path()).map_err(failed)?;
-    loop {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(locked) => return Ok(locked),
-            Err((same, Errno::EWOULDBLOCK | Errno::EINTR)) => file = same,
-            Err((_, error)) => return Err(failed(error.into())),
-        }
-        pause(Duration::from_millis(50), access)?;
+
+    /// Removes it, with what lies in it.
+    pub fn discard(self) {
+        let _ = std::fs::remove_dir_all(self.folder.as_path());
+        let _ = std::fs::remove_file(lock_of(&self.folder).as_path());
     }
 }
 

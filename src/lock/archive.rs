@@ -33,6 +33,7 @@ pub(super) mod rows {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+    use super::super::each_once;
     use super::ArchivePin;
     use crate::digest::{Digest, Sha256};
     use crate::lock::PinnedFile;
@@ -79,15 +80,7 @@ pub(super) mod rows {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Archive, ArchivePin>, D::Error> {
-        let mut pins = BTreeMap::new();
-        for row in Vec::<Row>::deserialize(from)? {
-            let (archive, pin) = read(row).map_err(de::Error::custom)?;
-            if pins.contains_key(&archive) {
-                return Err(de::Error::custom(format!("`{archive}` is pinned twice")));
-            }
-            pins.insert(archive, pin);
-        }
-        Ok(pins)
+        each_once(Vec::<Row>::deserialize(from)?.into_iter().map(read)).map_err(de::Error::custom)
     }
 
     fn row(archive: &Archive, pin: &ArchivePin) -> Row {

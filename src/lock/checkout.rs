@@ -64,6 +64,7 @@ pub(super) mod rows {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+    use super::super::each_once;
     use super::{CheckoutPin, NearestTag, ReleasePin};
     use crate::digest::Digest;
     use crate::path::TreePath;
@@ -111,15 +112,7 @@ pub(super) mod rows {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Checkout, CheckoutPin>, D::Error> {
-        let mut pins = BTreeMap::new();
-        for row in Vec::<Row>::deserialize(from)? {
-            let (checkout, pin) = read(row).map_err(de::Error::custom)?;
-            if pins.contains_key(&checkout) {
-                return Err(de::Error::custom(format!("`{checkout}` is pinned twice")));
-            }
-            pins.insert(checkout, pin);
-        }
-        Ok(pins)
+        each_once(Vec::<Row>::deserialize(from)?.into_iter().map(read)).map_err(de::Error::custom)
     }
 
     fn row(checkout: &Checkout, pin: &CheckoutPin) -> Row {

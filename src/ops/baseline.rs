@@ -11,7 +11,7 @@ use crate::exec::checking::FINDINGS_END;
 use crate::graph::NodeId;
 use crate::name::{Check, ComponentName, Kind};
 use crate::ops::session::Session;
-use crate::package::finding::{Finding, baseline, baseline_text, compare, findings_in_log};
+use crate::package::finding::{Finding, LEFT_AFTER_UPGRADE, baseline, baseline_text, compare, findings_in_log};
 use crate::report::baseline::BaselineTold;
 use crate::store::Store;
 
@@ -100,6 +100,7 @@ pub fn baselines(
                 // What is gone elsewhere may be there.
                 now.extend(one.gone.drain(..));
             }
+            now.extend(known.iter().filter(|finding| finding.tag == LEFT_AFTER_UPGRADE).cloned());
             let comments: Vec<&str> =
                 text.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with('#')).collect();
             let comments: Vec<&str> = comments.iter().map(|line| line.trim_start_matches('#').trim()).collect();
@@ -117,7 +118,8 @@ fn last(store: &Store, node: &str) -> Result<Option<BTreeSet<Finding>>, Failure>
     let realised = store.last_of_node(node)?.and_then(|last| Some((last.started, last.log?)));
     let attempt = store.last_attempt_of_node(node)?;
     // One whose script failed has not said all.
-    let attempt = attempt.filter(|attempt| attempt.message.contains(FINDINGS_END));
+    let ended = |message: &str| message.lines().next().is_some_and(|line| line.ends_with(FINDINGS_END));
+    let attempt = attempt.filter(|attempt| ended(&attempt.message));
     let attempt = attempt.and_then(|attempt| Some((attempt.started, attempt.log?)));
     let Some((_, log)) = realised.into_iter().chain(attempt).max_by_key(|(started, _)| *started) else {
         return Ok(None);

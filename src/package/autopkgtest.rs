@@ -157,10 +157,21 @@ fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
+/// The longest `Depends` with what stands for others put in, in bytes: a program takes no longer argument than twice that.
+const MAX_DEPENDS: usize = 64 << 10;
+
 /// `Depends` with what `@` and its like stand for put in; and why it cannot be met, where that is known.
 fn put_in(depends: &str, place: &Place<'_>) -> (String, Option<String>) {
-    let (mut all, mut unknown) = (Vec::new(), None);
+    let (mut all, mut unknown, mut length) = (Vec::new(), None, 0);
     for relation in depends.split(',').map(str::trim).filter(|relation| !relation.is_empty()) {
+        length += match relation {
+            "@" => place.packages.iter().map(|name| name.len() + 2).sum(),
+            "@builddeps@" => place.build_depends.len() + 2,
+            other => other.len() + 2,
+        };
+        if length > MAX_DEPENDS {
+            return (String::new(), Some("what it depends on is longer than 64 KiB".to_owned()));
+        }
         match relation {
             "@" => all.extend(place.packages.iter().map(|name| (*name).to_owned())),
             "@builddeps@" if place.build_depends.is_empty() => {}
@@ -236,6 +247,14 @@ mod tests {
                 tests.iter().map(line).collect::<Vec<_>>().join("\n")
             }
         }
+    }
+
+    #[test]
+    fn what_stands_for_much_is_not_put_in_without_end() {
+        let depends = vec!["@"; 10_000].join(",");
+        let (all, why) = put_in(&depends, &PLACE);
+        assert_eq!((all.as_str(), why.as_deref()), ("", Some("what it depends on is longer than 64 KiB")));
+        assert_eq!(put_in("@, a", &PLACE), ("libbsd0, libbsd-dev, a".to_owned(), None));
     }
 
     #[test]

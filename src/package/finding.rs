@@ -153,6 +153,9 @@ pub struct Compared {
     pub gone: Vec<Finding>,
 }
 
+/// What only an upgrade finds. Whether it is gone, no other run can say.
+pub const LEFT_AFTER_UPGRADE: &str = "left-after-upgrade";
+
 /// Holds what was found against what was known. Whether a checker says error or warning of it is no difference.
 pub fn compare(found: &BTreeSet<Finding>, known: &BTreeSet<Finding>) -> Compared {
     let same = |one: &Finding, other: &Finding| {
@@ -172,7 +175,8 @@ pub fn compare(found: &BTreeSet<Finding>, known: &BTreeSet<Finding>) -> Compared
         };
         list.push(finding.clone());
     }
-    compared.gone = known.iter().filter(|finding| !has(found, finding)).cloned().collect();
+    let is_gone = |finding: &&Finding| finding.tag != LEFT_AFTER_UPGRADE && !has(found, finding);
+    compared.gone = known.iter().filter(is_gone).cloned().collect();
     compared
 }
 
@@ -181,6 +185,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_only_an_upgrade_finds_is_never_gone() {
+        let (known, _) = findings("W: a: left-after-upgrade etc/a\nW: a: left-after-purge etc/b\n");
+        let compared = compare(&BTreeSet::new(), &known);
+        assert_eq!(compared.gone.iter().map(|one| one.tag.as_str()).collect::<Vec<_>>(), ["left-after-purge"]);
+    }
 
     #[test]
     fn both_forms_are_read() {

@@ -139,6 +139,12 @@ mod tests {
             for pair in all.windows(2) {
                 let (one, other) = (Version::new(&pair[0]).expect("sound"), Version::new(&pair[1]).expect("sound"));
                 assert!(one < other, "{pair:?}");
+            }
+            if Command::new("dpkg").arg("--version").output().is_err() {
+                println!("skipped: no dpkg here to compare with");
+                continue;
+            }
+            for pair in all.windows(2) {
                 let dpkg = Command::new("dpkg").args(["--compare-versions", &pair[0], "lt", &pair[1]]).status();
                 assert!(dpkg.expect("dpkg is there").success(), "{pair:?}");
             }
@@ -146,14 +152,13 @@ mod tests {
     }
 
     /// The order that rpm itself says pairs have.
-    fn rpm_says(pairs: &[(String, String)]) -> Vec<Ordering> {
+    fn rpm_says(pairs: &[(String, String)]) -> Option<Vec<Ordering>> {
         let calls: String =
             pairs.iter().map(|(one, other)| format!("print(rpm.vercmp(\"{one}\", \"{other}\") .. \",\") ")).collect();
-        let output =
-            Command::new("rpm").arg("--eval").arg(format!("%{{lua: {calls}}}")).output().expect("rpm is there");
+        let output = Command::new("rpm").arg("--eval").arg(format!("%{{lua: {calls}}}")).output().ok()?;
         let text = String::from_utf8(output.stdout).expect("text");
         let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-        words.map(|word| word.parse::<i32>().expect("a number").cmp(&0)).collect()
+        Some(words.map(|word| word.parse::<i32>().expect("a number").cmp(&0)).collect())
     }
 
     #[test]
@@ -165,11 +170,12 @@ mod tests {
                 .flat_map(|release| [0, 1, 2, 9, 10, 100].map(|distance| tagged(release, distance).rpm(caret)))
                 .collect();
             let pairs: Vec<(String, String)> = all.windows(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-            let says = rpm_says(&pairs);
-            assert_eq!(says.len(), pairs.len());
-            for ((one, other), says) in pairs.iter().zip(says) {
+            for (one, other) in &pairs {
                 assert_eq!(rpm_version::compare(one, other), Ordering::Less, "{one} {other}");
-                assert_eq!(says, Ordering::Less, "{one} {other}");
+            }
+            match rpm_says(&pairs) {
+                Some(says) => assert_eq!(says, vec![Ordering::Less; pairs.len()], "{pairs:?}"),
+                None => println!("skipped: no rpm here to compare with"),
             }
         }
     }

@@ -158,7 +158,13 @@ impl Archive {
 
     /// Whether the source is all that is in the archive, so that the archive itself can stand for it.
     pub fn is_whole(&self) -> bool {
-        self.folder.is_none() && self.strip != Strip::Nothing
+        let is_one = match &self.strip {
+            Strip::Single => true,
+            Strip::Nothing => false,
+            // dpkg-source leaves out one folder, and no more.
+            Strip::Folder(folder) => !folder.contains('/'),
+        };
+        self.folder.is_none() && is_one
     }
 }
 

@@ -215,24 +215,7 @@ mod tests {
     }
 
     fn night(number: u64) -> Night {
-        Night {
-            version: NIGHT_VERSION,
-            set: "all".to_owned(),
-            number,
-            started: 1_700_000_000,
-            milliseconds: 1,
-            channels: Vec::new(),
-            steps: Vec::new(),
-            moves: Vec::new(),
-            run: None,
-            cells: Vec::new(),
-            failing: Vec::new(),
-            fixed: Vec::new(),
-            published: Vec::new(),
-            held_back: Vec::new(),
-            notices: Vec::new(),
-            regressed: false,
-        }
+        Night::begun("all", number, 1_700_000_000, Vec::new())
     }
 
     #[test]

@@ -147,6 +147,8 @@ fn nightlies_and_releases_are_built_from_commits() {
     commit(&space, "Take it back");
     space.opb(&["update", "a-TAG", "--allow-lower-versions"]).fine();
     space.opb(&["build"]).fine();
+    // The name of its file rises, as no epoch is in it.
+    space.opb(&["repo", "publish", "c-TAG"]).exits(4).says("would go down to a lower version");
     space.opb(&["repo", "publish", "c-TAG", "--allow-lower-versions"]).fine();
 }
 

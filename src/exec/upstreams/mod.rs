@@ -28,7 +28,7 @@ pub use signed::armored;
 use crate::address::Address;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::fetch::{Access, FetchError, Kept, Wanted, download_kept};
+use crate::fetch::{Access, FetchError, Kept, KeptFolder, Wanted, download_kept};
 use crate::lock::{ArchivePin, PinnedFile};
 use crate::path::HostPath;
 use crate::remote::archive::{Archive, ArchiveKind, ArchiveUrl, PACKING_BYTES, Packing, SignaturePlace};
@@ -248,8 +248,14 @@ impl<'a> Upstreams<'a> {
         }
         let wanted = Wanted { places, name: "file".to_owned(), sha256, size };
         let access = Access { most, ..self.access.clone() };
-        let kept = download_kept(&wanted, &self.folder(first.secret(), sha256), &access, self.waits);
-        let kept = kept.map_err(|error| error::of_fetch(what, error, sha256))?;
+        let told = |error| error::of_fetch(what, error, sha256, size.unwrap_or(most));
+        let folder = KeptFolder::lock(&self.folder(first.secret(), sha256), &access).map_err(told)?;
+        // Who had it before may just have brought it.
+        if let Some(known) = self.known(sha256, size)? {
+            folder.discard();
+            return Ok(known);
+        }
+        let kept = download_kept(&wanted, folder, &access, self.waits).map_err(told)?;
         let stored = self.take_in(what, &kept, most)?;
         kept.discard();
         Ok(stored)

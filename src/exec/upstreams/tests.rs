@@ -147,6 +147,14 @@ fn entries_that_contradict_each_other_are_refused() {
     assert_eq!(refused(&[("a", "= b"), ("b", "x")]), "A holds `a`, a hard link to what is no file before it");
     assert_eq!(refused(&[("b", "-> c"), ("a", "= b")]), "A holds `a`, a hard link to what is no file before it");
     assert_eq!(refused(&[("t/", "")]), "A holds `.`, which is empty");
+    let deep: Vec<(String, &str)> = (0..90).map(|number| (format!("{number}/{}y", "x/".repeat(1_890)), "")).collect();
+    let told = refused(&deep.iter().map(|(path, told)| (path.as_str(), *told)).collect::<Vec<_>>());
+    assert!(told.ends_with("with more and longer folders than any source has"), "{told}");
+    let large = "x".repeat(1 << 20);
+    let links: Vec<String> = (0..2_400).map(|number| format!("l{number}")).collect();
+    let linked = links.iter().map(|name| (name.as_str(), "= a"));
+    let told = refused(&[("a", large.as_str())].into_iter().chain(linked).collect::<Vec<_>>());
+    assert!(told.ends_with("bytes of hard links"), "{told}");
     // A folder may be named as often as anybody likes.
     space.tar("a.tar", &[("t/x", "x"), ("t/", ""), ("t/", ""), ("t/y", "y")]);
     assert_eq!(space.held(&space.archive("a.tar")).expect("fine").len(), 2);

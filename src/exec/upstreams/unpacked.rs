@@ -6,7 +6,7 @@ use super::UpstreamError;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::fetch::leading_out;
-use crate::package::unpack::{Bounds, Item, UnpackError, unpack as entries};
+use crate::package::unpack::{Bounds, Item, UnpackError, too_large, unpack as entries};
 use crate::path::TreePath;
 use crate::remote::archive::{Archive, Packing, Strip};
 use crate::store::{Store, StoreError};
@@ -17,6 +17,9 @@ const SMALL: u64 = 1 << 20;
 
 /// So many bytes of small files are stored at once.
 const TOGETHER: usize = 32 << 20;
+
+/// The most bytes of all paths together, those of folders that are only implied among them.
+const MAX_PATHS: usize = 256 << 20;
 
 /// How many names are shown of what an archive holds.
 const SHOWN: usize = 5;
@@ -29,7 +32,9 @@ pub(super) fn unpack(
     archive: &Archive,
 ) -> Result<Tree, Failure> {
     let what = archive.to_string();
-    let mut gathered = Gathered { store, what: &what, tree: Tree::default(), small: Vec::new(), bytes: 0 };
+    let most = Bounds::of(size).bytes;
+    let (tree, small) = (Tree::default(), Vec::new());
+    let mut gathered = Gathered { store, what: &what, tree, paths: 0, linked: 0, most, small, bytes: 0 };
     let file = io::BufReader::with_capacity(128 << 10, store.open_object(object)?);
     let walked = entries(file, packing, Bounds::of(size), |path, item| gathered.take(path, item));
     walked.map_err(|inside| inside.told(&what))?;
@@ -90,6 +95,11 @@ struct Gathered<'a> {
     store: &'a Store,
     what: &'a str,
     tree: Tree,
+    /// Bytes of all paths.
+    paths: usize,
+    /// Bytes of files that are there once more, of which there may be as many as of all others.
+    linked: u64,
+    most: u64,
     small: Vec<Vec<u8>>,
     bytes: usize,
 }
@@ -105,7 +115,13 @@ impl Gathered<'_> {
             }
             Item::Link { target } => Entry::Link { target: target.to_vec() },
             Item::Same(of) => match self.tree.get(&of) {
-                Some(file @ Entry::File { .. }) => file.clone(),
+                Some(file @ Entry::File { size, .. }) => {
+                    self.linked = self.linked.saturating_add(*size);
+                    if self.linked > self.most {
+                        return Err(Inside::Unpack(too_large(self.most, "bytes of hard links")));
+                    }
+                    file.clone()
+                }
                 _ => return Err(self.entry(&path, "a hard link to what is no file before it").into()),
             },
             Item::File { executable, content } => {
@@ -113,6 +129,12 @@ impl Gathered<'_> {
                 Entry::File { digest, size, executable }
             }
         };
+        let implied = std::iter::successors(path.parent(), TreePath::parent);
+        let implied = implied.take_while(|above| self.tree.get(above).is_none());
+        self.paths += path.as_bytes().len() + implied.map(|above| above.as_bytes().len()).sum::<usize>();
+        if self.paths > MAX_PATHS {
+            return Err(self.entry(&path, "with more and longer folders than any source has").into());
+        }
         let tree = |source| UpstreamError::Tree { what: self.what.to_owned(), source };
         match self.tree.insert_with_folders(path, entry) {
             Ok(()) => Ok(()),

@@ -10,12 +10,12 @@ use std::fs::File;
 use std::io;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 
 use super::error::{CheckoutError, read, shown};
 use super::{Clones, process};
 use crate::digest::Digest;
+use crate::fetch::locking::{self, lock_of};
 use crate::path::HostPath;
 use crate::remote::{RemoteUrl, System};
 
@@ -178,26 +178,11 @@ impl Clones<'_> {
     pub(super) fn lock(&self, folder: &HostPath) -> Result<Flock<File>, CheckoutError> {
         let path = lock_of(folder);
         let failed = |source| CheckoutError::File { path: path.clone(), source };
-        if let Some(above) = folder.as_path().parent() {
-            std::fs::create_dir_all(above).map_err(failed)?;
-        }
-        let mut file = File::options().append(true).create(true).open(path.as_path()).map_err(failed)?;
-        loop {
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(locked) => {
-                    // Its time says when the clone was used last.
-                    let _ = nix::sys::stat::futimens(
-                        &*locked,
-                        &nix::sys::time::TimeSpec::UTIME_NOW,
-                        &nix::sys::time::TimeSpec::UTIME_NOW,
-                    );
-                    return Ok(locked);
-                }
-                Err((same, Errno::EWOULDBLOCK | Errno::EINTR)) => file = same,
-                Err((_, error)) => return Err(failed(error.into())),
-            }
-            process::pause(Duration::from_millis(50), self.cancel)?;
-        }
+        let locked = locking::lock(&path, failed, || process::pause(Duration::from_millis(50), self.cancel))?;
+        // Its time says when the clone was used last.
+        let now = nix::sys::time::TimeSpec::UTIME_NOW;
+        let _ = nix::sys::stat::futimens(&*locked, &now, &now);
+        Ok(locked)
     }
 
     /// Removes what a fetch has left that was killed.
@@ -241,12 +226,6 @@ impl Clones<'_> {
 pub fn clone_name(system: System, url: &RemoteUrl) -> String {
     let id = Digest::of(url.as_str().as_bytes()).to_string();
     format!("{system}/{}", &id[..32])
-}
-
-fn lock_of(folder: &HostPath) -> HostPath {
-    let mut name = folder.as_path().as_os_str().to_owned();
-    name.push(".lock");
-    HostPath::new(name)
 }
 
 pub(super) fn remove(folder: &HostPath) -> Result<(), CheckoutError> {

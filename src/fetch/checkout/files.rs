@@ -10,21 +10,19 @@ use std::sync::{Mutex, PoisonError};
 
 use super::clone::{Bare, Want};
 use super::error::{CheckoutError, plain};
+use super::links::{LinkAt, MAX_FOLLOWED, leads_out, link_at};
 use super::{Clones, process};
 use crate::fetch::git_error::GitError;
 use crate::fetch::git_objects::{Objects, Repository};
 use crate::path::TreePath;
 use crate::remote::{Checkout, RemoteUrl, is_commit};
-use crate::tree::{Entry, Tree};
+use crate::tree::Tree;
 
 /// The longest target of a symbolic link, in bytes.
 const MAX_TARGET: u64 = 4_095;
 
 /// The longest list of submodules, in bytes.
 const MAX_MODULES: u64 = 1 << 20;
-
-/// The most links on the way of one.
-const MAX_LINKS: usize = 40;
 
 /// How deep submodules may lie in each other.
 const MAX_DEPTH: usize = 8;
@@ -106,8 +104,9 @@ impl Clones<'_> {
             Some(FileKind::Link { target }) => Some(target.as_slice()),
             _ => None,
         };
+        let mut left = MAX_FOLLOWED;
         for path in entries.keys() {
-            check(url, path, &link)?;
+            check(url, path, &link, &mut left)?;
             let mut above = path.parent();
             while let Some(folder) = above {
                 if entries.get(&folder).is_some_and(|kind| *kind != FileKind::Folder) {
@@ -316,72 +315,28 @@ fn odd(path: &[u8]) -> Option<&'static str> {
 /// [`CheckoutError::Hostile`] with the first such path.
 pub fn check_tree(url: &RemoteUrl, tree: &Tree) -> Result<(), CheckoutError> {
     let link = |path: &TreePath| link_at(tree, path);
+    let mut left = MAX_FOLLOWED;
     for (path, _) in tree.iter() {
         if let Some(why) = odd(path.as_bytes()) {
             return Err(hostile(url, path.as_bytes(), why));
         }
-        check(url, path, &link)?;
+        check(url, path, &link, &mut left)?;
     }
     Ok(())
 }
 
-/// The first link of a tree that leads out of it, by itself or by others on its way.
-pub fn leading_out(tree: &Tree) -> Option<&TreePath> {
-    tree.iter().map(|(path, _)| path).find(|path| {
-        let is_link = link_at(tree, path).is_some();
-        is_link && leads_out(path, &|path| link_at(tree, path))
-    })
-}
-
-fn link_at<'t>(tree: &'t Tree, path: &TreePath) -> Option<&'t [u8]> {
-    match tree.get(path) {
-        Some(Entry::Link { target }) => Some(target.as_slice()),
-        _ => None,
-    }
-}
-
-/// The target of the link at a path; `None` where there is none.
-type LinkAt<'a> = dyn Fn(&TreePath) -> Option<&'a [u8]> + 'a;
-
 /// Refuses what stands at `path` where it is a link that leads nowhere or out.
-fn check(url: &RemoteUrl, path: &TreePath, link: &LinkAt<'_>) -> Result<(), CheckoutError> {
+fn check(url: &RemoteUrl, path: &TreePath, link: &LinkAt<'_>, left: &mut usize) -> Result<(), CheckoutError> {
     match link(path) {
         None => Ok(()),
         Some(target) if target.is_empty() || target.contains(&0) => {
             Err(hostile(url, path.as_bytes(), "a link without a target"))
         }
-        Some(_) if leads_out(path, link) => Err(hostile(url, path.as_bytes(), "a link that leads out of the source")),
+        Some(_) if leads_out(path, link, left) => {
+            Err(hostile(url, path.as_bytes(), "a link that leads out of the source"))
+        }
         Some(_) => Ok(()),
     }
-}
-
-/// Whether the link at `path` leads out of the source, by itself or by other links on its way.
-fn leads_out(path: &TreePath, link: &LinkAt<'_>) -> bool {
-    let mut at: Vec<&[u8]> = Vec::new();
-    let mut rest: Vec<&[u8]> = path.as_bytes().rsplit(|byte| *byte == b'/').collect();
-    let mut links = 0;
-    while let Some(name) = rest.pop() {
-        match name {
-            b"" | b"." => continue,
-            b".." if at.pop().is_none() => return true,
-            b".." => continue,
-            name => at.push(name),
-        }
-        let Ok(place) = TreePath::new(&at.join(&b'/')) else { return false };
-        if let Some(target) = link(&place) {
-            links += 1;
-            if target.starts_with(b"/") {
-                return true;
-            }
-            // Links in a circle lead nowhere.
-            if links > MAX_LINKS {
-                return false;
-            }
-            at.pop();
-            rest.extend(target.rsplit(|byte| *byte == b'/'));
-        }
-    }
-    false
 }
 
 fn hostile(url: &RemoteUrl, path: &[u8], why: &'static str) -> CheckoutError {

@@ -6,7 +6,7 @@
 //! between       the commits since another one, for people
 //! history       when a commit was made, and which tag it has come from
 //! releases      what a version is made of that comes from tags; changes: what commits say, as lines of a changelog
-//! files         what files a commit has, those of its submodules among them; nothing that leads out of it
+//! files         what files a commit has, those of its submodules among them; links: nothing leads out of it
 //! hg            the same of Mercurial's repositories, whose files are written out
 //! process       one run of git or hg, watched, with what it may do narrowed; error: why it failed
 //! ```
@@ -23,6 +23,7 @@ mod hg;
 #[cfg(test)]
 mod hg_tests;
 mod history;
+mod links;
 mod process;
 mod refs;
 mod releases;
@@ -37,8 +38,9 @@ use std::time::Duration;
 pub use between::Told;
 pub use clone::clone_name;
 pub use error::CheckoutError;
-pub use files::{FileKind, Files, check_tree, leading_out};
+pub use files::{FileKind, Files, check_tree};
 pub use history::History;
+pub use links::leading_out;
 pub(super) use process::local;
 pub use refs::Tip;
 pub use releases::{Releases, newest_release};

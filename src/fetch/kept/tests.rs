@@ -181,7 +181,7 @@ impl Scratch {
         let sha256 = content.map(Sha256::of);
         let places = vec![Address::new(url).expect("an address")];
         let wanted = Wanted { places, name: "file".to_owned(), sha256, size: None };
-        let kept = download_kept(&wanted, &self.place(), access, &[])?;
+        let kept = download_kept(&wanted, KeptFolder::lock(&self.place(), access)?, access, &[])?;
         let bytes = std::fs::read(kept.path.as_path()).expect("there");
         kept.discard();
         assert!(!self.place().as_path().exists());
@@ -272,12 +272,24 @@ fn what_does_not_answer_is_asked_again_and_goes_on() {
     let wanted = Wanted { places, name: "file".to_owned(), sha256: Some(Sha256::of(&content)), size: None };
     // Each connection brings a third of it.
     let waits = [Duration::ZERO; 2];
-    let kept = download_kept(&wanted, &scratch.place(), &scratch.access, &waits).expect("whole in the end");
+    let kept = download_kept(
+        &wanted,
+        KeptFolder::lock(&scratch.place(), &scratch.access).expect("locked"),
+        &scratch.access,
+        &waits,
+    )
+    .expect("whole in the end");
     assert_eq!(std::fs::read(kept.path.as_path()).expect("there"), content);
     assert_eq!(server.asked("Range: ").as_deref(), Some("bytes=200000-"));
     kept.discard();
     let waits = [Duration::ZERO; 1];
-    let error = download_kept(&wanted, &scratch.place(), &scratch.access, &waits).expect_err("not often enough");
+    let error = download_kept(
+        &wanted,
+        KeptFolder::lock(&scratch.place(), &scratch.access).expect("locked"),
+        &scratch.access,
+        &waits,
+    )
+    .expect_err("not often enough");
     assert!(error.away().is_some(), "{error}");
 }
 

@@ -102,6 +102,16 @@ pub enum NightlyError {
         /// Who has its lock.
         holder: String,
     },
+    /// Somebody else has moved pins meanwhile.
+    #[error("`{file}` was changed while its pins were looked at")]
+    #[diagnostic(
+        code(opb::nightly::lock_changed),
+        help("run it again: what the other one has written stays; nightlies of one lock belong into one set")
+    )]
+    LockChanged {
+        /// The lock's file.
+        file: String,
+    },
     /// What is to be frozen is no selector.
     #[error("`set.{set}.frozen` has `{text}`, which is no selector")]
     #[diagnostic(
@@ -134,7 +144,7 @@ pub enum NightlyError {
 impl Caused for NightlyError {
     fn fault(&self) -> Cause {
         match self {
-            Self::UnderWay { .. } => Cause::Environment,
+            Self::UnderWay { .. } | Self::LockChanged { .. } => Cause::Environment,
             Self::OfChannel { .. } | Self::Frozen { .. } => Cause::Input,
         }
     }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::build::Means;
 use super::super::session::Session;
 use super::super::update::{Move, Policy, Selection, update};
+use super::NightlyError;
 use crate::diag::{Cause, Failure};
 use crate::eval;
 use crate::exec::{Archives, Checkouts, Upstreams, told};
@@ -108,6 +109,8 @@ pub(super) fn move_pins(
     let updated = update(&project, &evaluated, selection, store, (&archives, &checkouts, &upstreams))?;
     let mut stays: Vec<(String, String)> =
         updated.failed.into_iter().map(|(what, failure)| (what, one_line(&told(&failure)))).collect();
+    let (session, rejected) = usable(open, &before, updated.lock).map_err(|failure| beside(failure, &stays))?;
+    stays.extend(rejected);
     let failed: BTreeSet<&String> = stays.iter().map(|(what, _)| what).collect();
     let taken = eval::weave::asked_of_checkouts(&evaluated);
     let is_had = |component: &ComponentName| {
@@ -116,10 +119,11 @@ pub(super) fn move_pins(
     };
     let mut looked: BTreeSet<String> = components.iter().filter(|name| is_had(name)).map(ToString::to_string).collect();
     looked.extend(distros.keys().map(|name| format!("@{name}")).filter(|name| !failed.contains(name)));
-    let (session, rejected) = usable(open, &before, updated.lock).map_err(|failure| beside(failure, &stays))?;
-    stays.extend(rejected);
     let lock = session.lock()?;
     if writes && *lock != before {
+        if open()?.lock()? != before {
+            return Err(NightlyError::LockChanged { file: session.project.lock_file() }.into());
+        }
         session.project.write_lock(lock)?;
     }
     let moves = moves(&before, lock);

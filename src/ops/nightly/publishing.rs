@@ -116,22 +116,13 @@ pub(super) fn generation_of(store: &Store, channel: &ChannelName) -> Result<u64,
     Ok(publishing::current(store, channel)?.map_or(0, |current| current.number))
 }
 
-/// Notes what the channel's repositories are assembled with, where that is not on record: an older program has made them.
+/// Notes what the channel's repositories are assembled with, where that is not on record: an older program has made them, or one
+/// that was killed behind it.
 fn note_assembled(session: &Session, store: &Store, channel: &ChannelName) -> Result<(), Failure> {
     let parts = channel::parts(session, channel)?;
-    let project = super::super::keeping::project_of(&session.project);
-    let mut unknown = Vec::new();
-    for id in parts {
-        if store.assembled(&project, &session.graph.node(id).to_string())?.is_none() {
-            unknown.push(id);
-        }
-    }
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let wish = plan::Wish { wanted: unknown.clone(), ..plan::Wish::default() };
+    let wish = plan::Wish { wanted: parts.clone(), ..plan::Wish::default() };
     let plan = plan::plan(session, &wish, store, None)?;
-    for id in unknown.into_iter().filter(|id| plan.of(*id).is_some_and(|planned| planned.state == State::Clean)) {
+    for id in parts.into_iter().filter(|id| plan.of(*id).is_some_and(|planned| planned.state == State::Clean)) {
         let instead = Instead { without: plan.without(id, &session.graph), ..Instead::default() };
         let outputs = |id| plan.of(id).and_then(|planned| planned.outputs.as_ref());
         last_good::note(session, store, id, outputs, (&instead, &BTreeSet::new()))?;

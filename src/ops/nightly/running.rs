@@ -1,6 +1,6 @@
 //! The steps of a nightly, one behind the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -14,9 +14,10 @@ use super::{Done, End, Group, Steps, Wanted, kept_lock, project_of, wish};
 use crate::diag::Failure;
 use crate::event::{Event, Sink};
 use crate::exec::{Checkouts, Outcome, told};
-use crate::name::SetName;
-use crate::night::{NIGHT_VERSION, Night};
+use crate::name::{ChannelName, SetName};
+use crate::night::{HeldBack, Night};
 use crate::ops::build::{Means, build};
+use crate::ops::keeping::project_of as project_of_lists;
 use crate::ops::pin::moves::moves;
 use crate::ops::plan::{Asked, plan};
 use crate::ops::session::Session;
@@ -34,8 +35,18 @@ struct Gathered {
     night: Night,
     steps: Steps,
     state: NightState,
+    /// What locks are once there is a record of it; until then the next nightly tells what changed since the last record.
+    locks: BTreeMap<String, String>,
     last: Option<Night>,
     failure: Option<Failure>,
+}
+
+impl Gathered {
+    /// What the last nightly said of a channel's distros holds on, as nothing new is known of them.
+    fn still_held_back(&mut self, channel: &ChannelName) {
+        let last = self.last.iter().flat_map(|last| &last.held_back).filter(|held| held.channel == *channel);
+        self.night.held_back.extend(last.map(|held| HeldBack { new: false, ..held.clone() }));
+    }
 }
 
 /// Runs the nightly of the set `name`, whose lock is held.
@@ -63,31 +74,15 @@ pub(super) fn run(
     }
     // From here on this number is taken, and what changes is told by whichever nightly comes to its end.
     store.keep_night_state(&of, name, &state)?;
-    let night = Night {
-        version: NIGHT_VERSION,
-        set: name.to_string(),
-        number: state.begun,
-        started,
-        milliseconds: 0,
-        channels,
-        steps: Vec::new(),
-        moves: Vec::new(),
-        run: None,
-        cells: Vec::new(),
-        failing: Vec::new(),
-        fixed: Vec::new(),
-        published: Vec::new(),
-        held_back: Vec::new(),
-        notices: Vec::new(),
-        regressed: false,
-    };
-    let mut gathered = Gathered { night, steps: Steps::default(), state, last, failure: None };
+    let night = Night::begun(name.as_str(), state.begun, started, channels);
+    let mut gathered = Gathered { night, steps: Steps::default(), state, locks: BTreeMap::new(), last, failure: None };
     for group in &groups {
         if !run_group(wanted, (&set, group), (store, means), sink, (&mut gathered, &of, name))? {
             return Ok(End::Stopped);
         }
     }
-    let Gathered { mut night, steps, mut state, last, failure } = gathered;
+    let Gathered { mut night, steps, mut state, locks, last, failure } = gathered;
+    state.locks.extend(locks);
     night.steps = steps.0;
     night.moves.sort_by(|one, other| one.subject.cmp(&other.subject));
     // What is built from several locks is told once, by what is worst of it.
@@ -155,8 +150,12 @@ fn run_group(
         }
     };
     let (mut kept, mut kept_distros) = (BTreeSet::new(), BTreeSet::new());
-    // Where there was no run, nothing is assembled that could be published.
-    for channel in group.channels.iter().filter(|_| outcome.is_some()) {
+    for channel in &group.channels {
+        // Where there was no run, nothing is assembled that could be published.
+        if outcome.is_none() {
+            gathered.still_held_back(channel);
+            continue;
+        }
         let last = gathered.last.as_ref();
         let was_held = |distro: &crate::name::DistroName| {
             let mut held = last.iter().flat_map(|last| &last.held_back);
@@ -175,6 +174,7 @@ fn run_group(
                 failures.iter().for_each(|failure| gathered.steps.failed("publish", failure));
             }
             Err(failure) => {
+                gathered.still_held_back(channel);
                 gathered.steps.failed("publish", &format!("{channel}: {}", one_line(&told(&failure))));
                 gathered.failure.get_or_insert(failure);
             }
@@ -207,7 +207,7 @@ fn run_group(
         (&kept, &kept_distros),
     )?;
     let (file, text) = kept_lock(&session)?;
-    gathered.state.locks.insert(file, text);
+    gathered.locks.insert(file, text);
     Ok(true)
 }
 
@@ -226,7 +226,9 @@ fn tell(
     let all = super::super::plan::Wish { wanted: wanted.to_vec(), ..super::super::plan::Wish::default() };
     let plan = plan(session, &all, store, None)?;
     let (last, started) = (gathered.last.as_ref(), gathered.night.started);
-    let told = Told { session, store, outcome, plan: &plan, heard, last, moves: &moves, kept, started };
+    let listed = store.listed(&project_of_lists(&session.project)).ok().flatten();
+    let listed = listed.as_ref();
+    let told = Told { session, store, outcome, plan: &plan, heard, last, moves: &moves, kept, listed, started };
     gathered.night.failing.extend(told.failing()?);
     gathered.night.cells.extend(told.cells(wanted));
     gathered.night.fixed.extend(told.fixed());

@@ -10,10 +10,9 @@ use crate::exec::{Outcome, telling_of};
 use crate::graph::{NodeId, Origin};
 use crate::name::{DistroName, Kind, NodeName};
 use crate::night::{Cell, CellState, Commit, Failing, LastGood, Move, Night};
-use crate::ops::keeping;
 use crate::ops::session::Session;
 use crate::plan::Plan;
-use crate::store::Store;
+use crate::store::{Listed, Store};
 
 /// The most commits that are told of one pin.
 pub(super) const MOST_COMMITS: usize = 100;
@@ -35,17 +34,19 @@ pub(super) struct Told<'a> {
     pub moves: &'a [Move],
     /// Nodes whose last good outputs are published, and distros whose last good state is.
     pub kept: (&'a BTreeSet<NodeName>, &'a BTreeSet<DistroName>),
+    /// The project's list of what its nodes came to; `None` where it cannot be had.
+    pub listed: Option<&'a Listed>,
     /// When this nightly began, in seconds since 1970.
     pub started: i64,
 }
 
 impl Told<'_> {
-    /// What fails and may not, new failures first.
+    /// What fails and may not, new failures first; where there was no run, what is known to fail.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn failing(&self) -> Result<Vec<Failing>, Failure> {
-        let mut failing = Vec::new();
+        let mut failing = if self.outcome.is_none() { self.still_failing() } else { Vec::new() };
         for (id, _) in self.outcome.iter().flat_map(|outcome| &outcome.failures) {
             let name = self.session.graph.node(*id).name();
             let node = name.to_string();
@@ -60,7 +61,7 @@ impl Told<'_> {
                 lines,
                 log,
                 not_run: not_run as u64,
-                good: self.last_good(&name)?,
+                good: self.last_good(*id)?,
                 commits: commits(self.sources(*id), self.moves, before),
                 node,
             });
@@ -69,13 +70,26 @@ impl Told<'_> {
         Ok(failing)
     }
 
+    /// What failed in the last nightly and is of this project and not built yet.
+    fn still_failing(&self) -> Vec<Failing> {
+        let fixed: BTreeSet<String> = self.fixed().into_iter().collect();
+        let is_known = |failing: &&Failing| {
+            let name = failing.node.parse().ok();
+            name.is_some_and(|name| self.session.graph.find(&name).is_some()) && !fixed.contains(&failing.node)
+        };
+        let last = self.last.iter().flat_map(|last| &last.failing).filter(is_known);
+        last.map(|failing| Failing { new: false, ..failing.clone() }).collect()
+    }
+
     /// What was built last of a node that fails.
-    fn last_good(&self, name: &NodeName) -> Result<Option<LastGood>, Failure> {
-        let Some(key) = keeping::listed(self.session, self.store, &name.to_string()) else { return Ok(None) };
+    fn last_good(&self, id: NodeId) -> Result<Option<LastGood>, Failure> {
+        let name = self.session.graph.node(id).name();
+        let key = self.listed.and_then(|listed| listed.key_of(&name.to_string(), id.index()));
+        let Some(key) = key else { return Ok(None) };
         let Some(good) = self.store.realisation(key)? else { return Ok(None) };
         let version = good.outputs.get("packages").and_then(|tree| version_in(self.store, *tree));
         let is_in = |distro: &str| self.kept.1.iter().any(|kept| kept.as_str() == distro);
-        let kept = self.kept.0.contains(name) || name.distro().is_some_and(is_in);
+        let kept = self.kept.0.contains(&name) || name.distro().is_some_and(is_in);
         Ok(Some(LastGood { time: good.started, version, kept }))
     }
 
@@ -106,6 +120,7 @@ impl Told<'_> {
                 () if failures.contains(&id) => CellState::NewFailure,
                 () if is_in(self.outcome.map(|outcome| &outcome.tolerated)) => CellState::ExpectedFailure,
                 () if planned.is_some_and(crate::plan::Planned::is_skipped) => CellState::Skipped,
+                () if outputs.is_none() && failed_before && self.outcome.is_none() => CellState::StillFailing,
                 () if outputs.is_none() => CellState::Blocked,
                 () if failed_before => CellState::Fixed,
                 () if self.heard.made.contains(&name) => CellState::Built,
@@ -113,7 +128,7 @@ impl Told<'_> {
             };
             let version = match outputs.and_then(|outputs| outputs.get("packages")) {
                 Some(tree) => version_in(self.store, *tree),
-                None => self.last_good(&name).ok().flatten().filter(|good| good.kept).and_then(|good| good.version),
+                None => self.last_good(id).ok().flatten().filter(|good| good.kept).and_then(|good| good.version),
             };
             let (component, target) = (node.subject().to_owned(), node.place().to_owned());
             cells.push(Cell { component, target, state, version });
@@ -206,7 +221,7 @@ pub(super) fn is_worse(night: &Night, last: Option<&Night>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::night::{HeldBack, NIGHT_VERSION, NightStep};
+    use crate::night::{HeldBack, NightStep};
 
     fn commit(id: &str, time: i64) -> Commit {
         Commit { id: id.to_owned(), subject: "x".to_owned(), time }
@@ -232,24 +247,7 @@ mod tests {
     }
 
     fn night() -> Night {
-        Night {
-            version: NIGHT_VERSION,
-            set: "default".to_owned(),
-            number: 1,
-            started: 1,
-            milliseconds: 1,
-            channels: Vec::new(),
-            steps: Vec::new(),
-            moves: Vec::new(),
-            run: None,
-            cells: Vec::new(),
-            failing: Vec::new(),
-            fixed: Vec::new(),
-            published: Vec::new(),
-            held_back: Vec::new(),
-            notices: Vec::new(),
-            regressed: false,
-        }
+        Night::begun("default", 1, 1, Vec::new())
     }
 
     #[test]

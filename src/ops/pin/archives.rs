@@ -112,7 +112,12 @@ impl Pinning<'_> {
     ) -> Result<ArchivePin, Failure> {
         let (pin, tree): (ArchivePin, Tree) = self.upstreams.look(archive, here, self.now)?;
         let is_own = archive.url.in_project().is_some() || archive.sha256.is_some();
-        let earlier = before.iter().filter(|(other, _)| (other.kind, &other.url) == (archive.kind, &archive.url));
+        // Its own pin says what it was; where it has none, those of the same address do.
+        let is_earlier = |other: &Archive| match before.contains_key(archive) {
+            true => other == archive,
+            false => (other.kind, &other.url) == (archive.kind, &archive.url),
+        };
+        let earlier = before.iter().filter(|(other, _)| is_earlier(other));
         let mut changed = earlier.map(|(_, earlier)| &earlier.file).filter(|file| file.sha256 != pin.file.sha256);
         if let Some(file) = changed.next().filter(|_| !is_own && !self.changed) {
             let (before, now) = (short(&file.sha256.to_string()), short(&pin.file.sha256.to_string()));

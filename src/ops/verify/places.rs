@@ -197,7 +197,7 @@ fn diffoscope(store: &Store, (path, sides): &Pair, cancel: &Cancel) -> Result<Re
     let text = String::from_utf8_lossy(&said).into_owned();
     // 1 is what it exits with where files differ.
     Ok(match ended?.end {
-        sandbox::End::Exit(0 | 1) => Ok(text),
+        sandbox::End::Exit(0 | 1) | sandbox::End::LogLimit => Ok(text),
         end => {
             let last = text.lines().last().unwrap_or_default().chars().take(200).collect::<String>();
             Err(format!("diffoscope did not come to an end with `{name}` ({end:?}): {last}"))

@@ -144,6 +144,11 @@ fn shown(name: &[u8]) -> String {
     text.chars().take(100).map(|letter| if letter.is_control() { '?' } else { letter }).collect()
 }
 
+/// What it means that an archive has more of something than `limit`.
+pub fn too_large(limit: u64, unit: &'static str) -> UnpackError {
+    MemberError::TooLarge { limit, unit }.into()
+}
+
 /// What it means that an archive could not be read to its end.
 pub fn damaged(error: io::Error) -> UnpackError {
     MemberError::Damaged(error).into()
@@ -168,7 +173,7 @@ impl Count {
     fn entry(&mut self) -> Result<(), UnpackError> {
         self.entries += 1;
         match self.entries > self.bounds.entries {
-            true => Err(MemberError::TooLarge { limit: self.bounds.entries, unit: "members" }.into()),
+            true => Err(too_large(self.bounds.entries, "members")),
             false => Ok(()),
         }
     }
@@ -176,7 +181,7 @@ impl Count {
     fn bytes(&mut self, more: u64) -> Result<(), UnpackError> {
         self.bytes = self.bytes.saturating_add(more);
         match self.bytes > self.bounds.bytes {
-            true => Err(MemberError::TooLarge { limit: self.bounds.bytes, unit: "bytes uncompressed" }.into()),
+            true => Err(too_large(self.bounds.bytes, "bytes uncompressed")),
             false => Ok(()),
         }
     }

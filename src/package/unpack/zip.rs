@@ -9,7 +9,7 @@ use flate2::Crc;
 use flate2::read::DeflateDecoder;
 
 use super::{Bounds, Count, Item, MAX_TARGET, UnpackError, cut, damaged, path_of, shown};
-use crate::path::TreePath;
+use crate::path::{MAX_TREE_PATH, TreePath};
 
 /// Bytes of the record at the end, without its comment.
 const END: usize = 22;
@@ -111,6 +111,9 @@ fn rows(from: &mut (impl Read + Seek), directory: &Directory, count: &mut Count)
         }
         let number = |at, length| number(&head, at, length);
         let (name, extra) = (text(&mut from, number(28, 2))?, text(&mut from, number(30, 2))?);
+        if name.len() > MAX_TREE_PATH + 3 {
+            return Err(cut("a name in its directory is overlong"));
+        }
         text(&mut from, number(32, 2))?;
         let (mut size, mut packed, mut start) = (number(24, 4), number(20, 4), number(42, 4));
         long_numbers(&extra, [&mut size, &mut packed, &mut start])?;
@@ -222,8 +225,17 @@ fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
     bytes.iter().skip(at).take(length).rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
+/// So many bytes further on is near.
+const NEAR: u64 = 1 << 10;
+
 fn bytes_at(from: &mut (impl Read + Seek), start: u64, length: usize) -> Result<Vec<u8>, UnpackError> {
-    from.seek(SeekFrom::Start(start)).map_err(damaged)?;
+    // Files mostly stand behind each other, and to seek loses what has been read ahead.
+    let here = from.stream_position().map_err(damaged)?;
+    let moved = match start.checked_sub(here) {
+        Some(gap @ 0..=NEAR) => std::io::copy(&mut from.by_ref().take(gap), &mut std::io::sink()),
+        _ => from.seek(SeekFrom::Start(start)),
+    };
+    moved.map_err(damaged)?;
     let mut bytes = vec![0; length];
     from.read_exact(&mut bytes).map_err(damaged)?;
     Ok(bytes)

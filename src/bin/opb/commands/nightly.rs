@@ -46,7 +46,7 @@ pub struct Nightly {
     /// Write the report into DIR too, as `report.html`, `report.txt` and `report.json` [default: as the set says].
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     report: Option<PathBuf>,
-    /// Print the report only where there is news: something moved, was published, fails, is fixed or held back.
+    /// Print the report only where there is news: something moved, was published, fails, is fixed or held back, or is to be noticed.
     #[arg(long)]
     only_news: bool,
     /// Run nothing: show which pins would move, what that would run, and which channels it is for.
