@@ -193,6 +193,34 @@ mod tests {
         assert_eq!(compared.gone.iter().map(|one| one.tag.as_str()).collect::<Vec<_>>(), ["left-after-purge"]);
     }
 
+    /// What rpmlint 2.4 said of a small package, whole but for some of its lines.
+    const RPMLINT: &str = "\
+============================ rpmlint session starts ============================
+rpmlint: 2.4.0
+configuration:
+    /usr/lib/python3/dist-packages/rpmlint/configdefaults.toml
+checks: 26, packages: 1
+
+tool.noarch: E: zero-length /usr/local/x
+tool.noarch: W: summary-ended-with-dot A tool.
+tool.noarch: E: non-executable-script /usr/bin/tool 644 /bin/sh
+tool.noarch: W: no-url-tag
+ 1 packages and 0 specfiles checked; 2 errors, 2 warnings, 2 badness; has taken 0.0 s 
+";
+
+    #[test]
+    fn what_rpmlint_says_is_read_without_what_stands_around_it() {
+        let (found, more) = findings(RPMLINT);
+        let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let expected = [
+            "W: tool: no-url-tag",
+            "E: tool: non-executable-script /usr/bin/tool 644 /bin/sh",
+            "W: tool: summary-ended-with-dot A tool.",
+            "E: tool: zero-length /usr/local/x",
+        ];
+        assert_eq!((told, more), (expected.map(str::to_owned).to_vec(), 0));
+    }
+
     #[test]
     fn both_forms_are_read() {
         let check = |line: &str, expected: Option<&str>| {
