@@ -1,10 +1,14 @@
 //! Components of the made-up vendor's project, really built for this machine's release.
 
 use std::fs;
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::space::space;
 use super::vendor_project::{Wish, write};
+
+/// The tests of this project build nodes of the same names in one store, and count how often.
+pub static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[test]
 fn a_made_up_vendors_sources_build() {
@@ -13,6 +17,7 @@ fn a_made_up_vendors_sources_build() {
         return;
     }
     let Some(space) = space("vendor") else { return };
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let pins = fs::read_to_string(space.folder.join("opb.lock")).expect("pinned");
     fs::remove_dir_all(&space.folder).expect("removes");
     // Another seed each time, so that the store has none of these sources yet.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::PoisonError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opb::name::Kind;
@@ -11,6 +12,7 @@ use opb::night::{CellState, Night};
 use opb::ops::session::Session;
 
 use super::space::{Space, space};
+use super::vendor::ONE_AT_A_TIME;
 use super::vendor_project::{Wish, write};
 
 const GIT: [&str; 5] = ["git", "-c", "user.name=A", "-c", "user.email=a@skerry.example"];
@@ -101,6 +103,7 @@ fn each_commit_builds_what_needs_it() {
         return;
     }
     let Some(space) = space("vendor-nightly") else { return };
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let pins = fs::read_to_string(space.folder.join("opb.lock")).expect("pinned");
     fs::remove_dir_all(&space.folder).expect("removes");
     // Another seed each time, so that the store has none of these sources yet.
