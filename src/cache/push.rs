@@ -22,6 +22,7 @@ use super::signature::{CacheKey, Keyring, Signed};
 use super::{Access, Cache, Surroundings};
 use crate::diag::Failure;
 use crate::digest::Digest;
+use crate::drv::ActionKey;
 use crate::exec::{Asked, same_to_readers};
 use crate::store::{Realisation, Store};
 
@@ -279,16 +280,21 @@ pub(super) fn publish(
     keyring: &Keyring,
     mut todo: Vec<&Realisation>,
 ) -> Result<usize, Failure> {
+    let (mut new, mut taken): (usize, BTreeSet<ActionKey>) = (0, BTreeSet::new());
     for _ in 0..MOST_TRIES {
         let until = Instant::now() + LOOKING;
         let contents = cache.contents(true, until)?;
         let asked: Vec<Asked> = todo.iter().map(|result| Asked::Key(result.key)).collect();
         let mut there = find_in(cache, &contents, &asked, keyring, until)?.into_iter();
-        todo.retain(|_| there.next().flatten().is_none());
+        todo.retain(|result| {
+            let is_there = there.next().flatten().is_some();
+            new += usize::from(is_there && taken.contains(&result.key));
+            !is_there
+        });
         let is_whole = contents.lost.is_empty() && !contents.segments.iter().any(|opened| is_damaged(cache, opened));
         // The list is written also for nothing new, where there is none yet: then the folder is a cache.
         if todo.is_empty() && contents.tag != Some(Tag::None) && is_whole {
-            return Ok(0);
+            return Ok(new);
         }
         let records: Vec<Keyed> = todo.iter().map(|result| keyed(&key.sign(result), result)).collect();
         let (left, records) = merged(cache, &contents, records, until)?;
@@ -304,9 +310,13 @@ pub(super) fn publish(
         }
         crate::store::fault::point("segment-pushed");
         let tag = contents.tag.clone().unwrap_or(Tag::None);
-        if cache.place.swap_list(&tag, &list.encode())? && is_listed(cache, &list, until)? {
-            crate::store::fault::point("list-pushed");
-            return Ok(todo.len());
+        if cache.place.swap_list(&tag, &list.encode())? {
+            if is_listed(cache, &list, until)? {
+                crate::store::fault::point("list-pushed");
+                return Ok(new + todo.len());
+            }
+            // Lost, or put together with what another push brought since: then it is found, and was new all the same.
+            taken.extend(todo.iter().map(|result| result.key));
         }
     }
     Err(CacheError::Contended { cache: cache.name().to_owned(), times: MOST_TRIES }.into())
