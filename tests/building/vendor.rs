@@ -4,11 +4,21 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::space::space;
+use super::space::{Space, space};
 use super::vendor_project::{Wish, write};
 
 /// The tests of this project build nodes of the same names in one store, and count how often.
 pub static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Puts the vendor's project in the place of the space's own, with its pins.
+pub fn put_project(space: &Space) {
+    let pins = fs::read_to_string(space.folder.join("opb.lock")).expect("pinned");
+    fs::remove_dir_all(&space.folder).expect("removes");
+    // Another seed each time, so that the store has none of these sources yet.
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    write(&space.folder, &Wish { components: 70, targets: 6, seed }).expect("a project");
+    space.write("opb.lock", &pins);
+}
 
 #[test]
 fn a_made_up_vendors_sources_build() {
@@ -18,12 +28,7 @@ fn a_made_up_vendors_sources_build() {
     }
     let Some(space) = space("vendor") else { return };
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let pins = fs::read_to_string(space.folder.join("opb.lock")).expect("pinned");
-    fs::remove_dir_all(&space.folder).expect("removes");
-    // Another seed each time, so that the store has none of these sources yet.
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    write(&space.folder, &Wish { components: 70, targets: 6, seed }).expect("a project");
-    space.write("opb.lock", &pins);
+    put_project(&space);
     let parts = |component: &str, arches: &[&str]| -> Vec<String> {
         arches.iter().map(|arch| format!("build:{component}@DISTRO/{arch}")).collect()
     };

@@ -5,15 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::PoisonError;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use opb::name::Kind;
 use opb::night::{CellState, Night};
 use opb::ops::session::Session;
 
 use super::space::{Space, space};
-use super::vendor::ONE_AT_A_TIME;
-use super::vendor_project::{Wish, write};
+use super::vendor::{ONE_AT_A_TIME, put_project};
 
 const GIT: [&str; 5] = ["git", "-c", "user.name=A", "-c", "user.email=a@skerry.example"];
 const HG: [&str; 5] = ["hg", "--config", "ui.username=A <a@skerry.example>", "--config", "ui.interactive=no"];
@@ -104,12 +102,7 @@ fn each_commit_builds_what_needs_it() {
     }
     let Some(space) = space("vendor-nightly") else { return };
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let pins = fs::read_to_string(space.folder.join("opb.lock")).expect("pinned");
-    fs::remove_dir_all(&space.folder).expect("removes");
-    // Another seed each time, so that the store has none of these sources yet.
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    write(&space.folder, &Wish { components: 70, targets: 6, seed }).expect("a project");
-    space.write("opb.lock", &pins);
+    put_project(&space);
     let (all, of_hg) = to_repositories(&space);
     assert_eq!((all, of_hg >= 10), (70, true));
     space.opb(&["key", "init", "--name", "c-TAG"]).fine();

@@ -1,4 +1,4 @@
-# What installs the packages in /in/debs into the root that this runs in, as its root. Nobody is asked anything: a question of a
+# What installs the packages in /in/debs into the root that this runs in, as its root, and says what is left. Nobody is asked anything: a question of a
 # package is answered with its default.
 set -eu
 umask 022
@@ -26,4 +26,24 @@ others() {
         name=${deb##*/}
         if [ -e "$deb" ] && ! grep -q -x -F -e "${name%%_*}" /opb/files/packages; then echo "$deb"; fi
     done
+}
+# All paths, but for what is no part of the root, and for what any package may leave.
+paths() {
+    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp -o -path /in \
+        -o -path /out -o -path /opb -o -path /build -o -path /var/cache -o -path /var/log -o -path /var/lib/dpkg \
+        -o -path /var/lib/apt -o -path /var/lib/ucf -o -path '/var/lib/systemd/deb-systemd-*' -o -path '/etc/*-' \
+        -o -path /usr/share/info/dir -o -path /usr/share/info/dir.old -o -path /etc/ld.so.cache -o -name __pycache__ \) \
+        -prune -o -print | LC_ALL=C sort
+}
+# Says what was found, to people and for the report.
+found() {
+    printf '%s: %s: %s %s\n' "$1" "$OPB_COMPONENT" "$2" "$3"
+    printf '%s: %s: %s %s\n' "$1" "$OPB_COMPONENT" "$2" "$3" >> /out/report/findings
+}
+refuse_what_is_not_whole() {
+    problems=$(dpkg --audit)
+    if [ -n "$problems" ]; then
+        printf 'error: packages are not whole:\n%s\n' "$problems"
+        exit 1
+    fi
 }

@@ -3,10 +3,6 @@
 . /opb/files/setup
 mkdir -p /out/report
 : > /out/report/findings
-found() {
-    printf '%s: %s: %s %s\n' "$1" "$OPB_COMPONENT" "$2" "$3"
-    printf '%s: %s: %s %s\n' "$1" "$OPB_COMPONENT" "$2" "$3" >> /out/report/findings
-}
 # What no published package comes before.
 first() {
     for deb in $(others); do
@@ -14,13 +10,6 @@ first() {
         set -- /in/earlier/"${name%%_*}"_*.deb
         [ -e "$1" ] || echo "$deb"
     done
-}
-paths() {
-    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp -o -path /in \
-        -o -path /out -o -path /opb -o -path /build -o -path /var/cache -o -path /var/log -o -path /var/lib/dpkg \
-        -o -path /var/lib/apt -o -path /var/lib/ucf -o -path '/var/lib/systemd/deb-systemd-*' -o -path '/etc/*-' \
-        -o -path /usr/share/info/dir -o -path /usr/share/info/dir.old -o -path /etc/ld.so.cache -o -name __pycache__ \) \
-        -prune -o -print | LC_ALL=C sort
 }
 dpkg-query --show --showformat '${Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' | LC_ALL=C sort -u > /tmp/opb-installed
 paths > /tmp/opb-before
@@ -31,11 +20,7 @@ if ! install_debs $(first) /in/earlier/*.deb; then
 fi
 echo '== upgrading'
 install_debs $(others) $(looked_at)
-problems=$(dpkg --audit)
-if [ -n "$problems" ]; then
-    printf 'error: packages are not whole:\n%s\n' "$problems"
-    exit 1
-fi
+refuse_what_is_not_whole
 remove=$(LC_ALL=C sort -u /opb/files/packages | LC_ALL=C comm -23 - /tmp/opb-installed)
 if [ -n "$remove" ]; then
     echo '== purging'
