@@ -43,7 +43,7 @@ const WIDTH: usize = 200;
 const INSTALL: &str = ". /opb/files/setup; install_debs $(others); install_debs $(looked_at)";
 
 /// Installs what one root of tests has, as the root of the guest. What earlier roots have reported is the builder's to go on with.
-const INSTALL_FOR_TESTS: &str = ". /opb/files/setup; root=$1; set -- /in/debs/$root/*.deb; \
+const INSTALL_FOR_TESTS: &str = ". /opb/files/setup; echo \"== root $1\"; set -- /in/debs/$1/*.deb; \
      if [ -e \"$1\" ]; then install_debs \"$@\"; fi; if [ -e /out/report ]; then chown -hR builder: /out/report; fi";
 
 /// Runs a check.
