@@ -1,6 +1,7 @@
 //! Which roots the tests of a source run in: one for each set of packages that some of them need, so that none sees what only
 //! another needs, and none stands in another's way.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Texts;
@@ -15,7 +16,7 @@ use crate::package::autopkgtest::{Place, Restriction, needs};
 use crate::package::list::PackageList;
 use crate::package::relation::Relations;
 use crate::solve::SolveError;
-use crate::tree::{Entry, Tree};
+use crate::tree::{self, Tree};
 
 /// The most roots of a source's tests.
 const MOST_ROOTS: usize = 64;
@@ -83,15 +84,15 @@ pub fn choose(
         let answered = match needs(test, &place) {
             Err(why) => Err(why),
             Ok(own) if !answers.contains_key(&own) && answers.len() >= MOST_ROOTS => Err(too_many()),
-            Ok(own) => {
-                if !answers.contains_key(&own) {
-                    let needs = question.needs.iter().chain(&own).cloned().collect();
+            Ok(own) => match answers.entry(own) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(place) => {
+                    let needs = question.needs.iter().chain(place.key()).cloned().collect();
                     let list = answer(&Resolve { needs, ..question.clone() });
                     let list = list.map_or_else(|error| reason(error, question, here).map(Err), |list| Ok(Ok(list)))?;
-                    answers.insert(own.clone(), list);
+                    place.insert(list).clone()
                 }
-                answers[&own].clone()
-            }
+            },
         };
         let placed = match answered {
             Err(why) => Placed::Nowhere(why),
@@ -171,7 +172,7 @@ impl Chosen {
     pub fn put(&self, ctx: &Context<'_>) -> Result<Tree, Failure> {
         let mut tree = Tree::default();
         let mut put = |name: &str, text: &str| -> Result<(), Failure> {
-            let entry = Entry::File {
+            let entry = tree::Entry::File {
                 digest: ctx.store.put_bytes(text.as_bytes())?,
                 size: text.len() as u64,
                 executable: false,
