@@ -173,8 +173,11 @@ pub fn debian(data: &[u8]) {
         }
         5 => {
             newest_source(text);
-            let place = autopkgtest::Place { packages: &["a"], build_depends: "b", arch: "amd64" };
-            told(autopkgtest::tests(text, &place));
+            let packages = ["a".to_owned()];
+            let place = autopkgtest::Place { packages: &packages, build_depends: "b", control: text, arch: "amd64" };
+            let tests = autopkgtest::tests(text, "amd64");
+            tests.iter().flatten().for_each(|test| drop(autopkgtest::needs(test, &place)));
+            told(tests);
             let (found, _) = finding::findings(text);
             let known =
                 finding::baseline(&finding::baseline_text("head", &found)).expect("what was written can be read");

@@ -10,6 +10,8 @@ mod space;
 mod again;
 #[path = "building/archives.rs"]
 mod archives;
+#[path = "building/autopkgtest.rs"]
+mod autopkgtest;
 #[path = "building/beginning.rs"]
 mod beginning;
 #[path = "building/bringing.rs"]

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Action, Extra, IndexFile, Resolve, Script, SharedTable, SharedText, Template};
+use super::{Action, Extra, IndexFile, Resolve, Script, SharedTable, SharedText, Template, Tests};
 use crate::digest::{Digest, Sha256};
 use crate::name::OutputName;
 
@@ -69,6 +69,12 @@ impl Action {
                 pairs(to, resolve.extra.iter().map(|extra| (&extra.name, &extra.taken)), words);
                 put(to, resolve.asks.iter().count());
                 resolve.asks.iter().for_each(|script| put_script(to, script, words));
+                put(to, resolve.tests.iter().count());
+                if let Some(tests) = &resolve.tests {
+                    put(to, tests.packages.len());
+                    tests.packages.iter().for_each(|word| number(to, words.word(word)));
+                    number(to, words.word(&tests.build_depends));
+                }
             }
             Self::Root { layer_format, settings } => {
                 to.push(3);
@@ -130,6 +136,7 @@ impl Compact<'_> {
                 ours: from.number().and_then(|number| words.table(number).cloned().ok_or(DamagedAction))?,
                 extra: from.many(|from| Ok(Extra { name: from.word()?, taken: from.word()? }))?,
                 asks: from.many(Reading::script)?.pop().map(Box::new),
+                tests: from.many(Reading::tests)?.pop().map(Box::new),
             }),
             3 => Action::Root { layer_format: from.number()?, settings: from.settings()? },
             4 => Action::SourcePackage { script: None },
@@ -222,6 +229,10 @@ impl<'a, W: Words> Reading<'a, W> {
 
     fn settings(&mut self) -> Result<BTreeMap<String, String>, DamagedAction> {
         Ok(self.many(|from| Ok((from.word()?, from.word()?)))?.into_iter().collect())
+    }
+
+    fn tests(&mut self) -> Result<Tests, DamagedAction> {
+        Ok(Tests { packages: self.many(Reading::word)?, build_depends: self.word()? })
     }
 
     fn script(&mut self) -> Result<Script, DamagedAction> {

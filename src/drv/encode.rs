@@ -187,6 +187,11 @@ fn walk<S: Sink>(action: &Action, sink: &mut S) {
             }
             // No other field begins as a script's do.
             resolve.asks.iter().for_each(|script| walk_script(sink, script));
+            // As with extra repositories: no other field begins so.
+            if let Some(tests) = &resolve.tests {
+                list(sink, "tested package", &tests.packages);
+                sink.field(&["build dependencies"], tests.build_depends.as_bytes());
+            }
         }
         Action::Root { layer_format, settings } => {
             sink.field(&["layer format"], layer_format.to_string().as_bytes());

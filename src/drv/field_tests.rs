@@ -29,7 +29,13 @@ fn resolve() -> Resolve {
         ours: ours("e"),
         extra: vec![extra("f", "when-needed")],
         asks: None,
+        tests: None,
     }
+}
+
+fn tests(packages: &[&str], build_depends: &str) -> Box<Tests> {
+    let packages = packages.iter().map(|name| (*name).to_owned()).collect();
+    Box::new(Tests { packages, build_depends: build_depends.to_owned() })
 }
 
 fn extra(name: &str, taken: &str) -> Extra {
@@ -95,6 +101,9 @@ fn all_actions() -> Vec<Action> {
         with_resolve(|resolve| resolve.extra[0].taken = "first".to_owned()),
         with_resolve(|resolve| resolve.asks = Some(Box::new(script()))),
         with_resolve(|resolve| resolve.asks = Some(Box::new(Script { text: SharedText::new("ask\n"), ..script() }))),
+        with_resolve(|resolve| resolve.tests = Some(tests(&["a"], "b"))),
+        with_resolve(|resolve| resolve.tests = Some(tests(&["a", "b"], "b"))),
+        with_resolve(|resolve| resolve.tests = Some(tests(&["a"], ""))),
         Action::Root { layer_format: 1, settings: settings("1") },
         Action::Root { layer_format: 2, settings: settings("1") },
         Action::Root { layer_format: 1, settings: settings("2") },

@@ -174,6 +174,18 @@ pub struct Resolve {
     /// Says what more the source itself asks for, once what it has asked for so far is installed: `%generate_buildrequires` of a
     /// spec. Run over the base root with the source package until it says nothing new. Mostly `None`.
     pub asks: Option<Box<Script>>,
+    /// Whose tests the list is for: then it is one list for each root that the tests of the input `source` need, each what one
+    /// or more of them need besides `needs`. Mostly `None`.
+    pub tests: Option<Box<Tests>>,
+}
+
+/// What the tests of a source mean where they do not name packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tests {
+    /// The packages of the source, sorted.
+    pub packages: Vec<String>,
+    /// Its build dependencies, as a field of Debian's kind.
+    pub build_depends: String,
 }
 
 /// An extra repository whose index is an input of a `resolve`.

@@ -18,7 +18,7 @@ use crate::event::Event;
 use crate::family::check::{BASELINE, REPORT, UPGRADE, VERDICT, looks_at_files};
 use crate::name::{Check, OutputName};
 use crate::package::finding::{Compared, Finding, MOST, baseline, compare, findings};
-use crate::package::list::Layer;
+use crate::package::list::{Layer, PackageList};
 use crate::path::GuestPath;
 use crate::sandbox::{GuestUser, Limits, Request, Step};
 use crate::store::WorkDir;
@@ -41,6 +41,10 @@ const WIDTH: usize = 200;
 
 /// Installs all packages, as the root of the guest.
 const INSTALL: &str = ". /opb/files/setup; install_debs $(others); install_debs $(looked_at)";
+
+/// Installs what one root of tests has, as the root of the guest. What earlier roots have reported is the builder's to go on with.
+const INSTALL_FOR_TESTS: &str = ". /opb/files/setup; echo \"== root $1\"; set -- /in/debs/$1/*.deb; \
+     if [ -e \"$1\" ]; then install_debs \"$@\"; fi; if [ -e /out/report ]; then chown -hR builder: /out/report; fi";
 
 /// Runs a check.
 ///
@@ -98,7 +102,8 @@ fn component(script: &Script) -> Option<(String, String)> {
     script.env.get(name).map(|value| (name.to_owned(), value.to_string()))
 }
 
-/// The sandbox of a check, laid out in `work`.
+/// The sandboxes of a check, laid out in `work`, each with a scratch folder of its own: one, but for tests of a source, which run
+/// in one root after the other.
 ///
 /// # Errors
 /// Where something that it reads is not in the store, or cannot be laid out.
@@ -107,38 +112,68 @@ pub fn ready(
     job: &Job<'_>,
     (check, script): (Check, &Script),
     (work, limits): (&WorkDir, Limits),
-) -> Result<Request, Failure> {
-    let mut trees = Vec::new();
-    let mut more = BTreeMap::new();
-    if looks_at_files(check) {
-        trees.push(("packages", built(ctx, job)?));
-    } else {
-        trees.push(("debs", to_install(ctx, job)?));
-    }
-    if check == Check::Autopkgtest {
-        let source = ctx.store.get_tree(job.input("source")?.1)?;
-        more = testing::files(ctx, script, &source, job.node().arch().unwrap_or_default())?;
-        trees.push(("source", source));
-    }
-    let script = Script { files: script.files.clone().into_iter().chain(more).collect(), ..script.clone() };
-    let mut request = scripts::laid_out(ctx, job, &script, &trees, &[], (work, limits))?;
-    let last = request.steps.len() - 1;
+) -> Result<Vec<Request>, Failure> {
     let mut env = root_env();
-    env.extend(component(&script));
-    match check {
-        Check::Lintian | Check::Rpmlint => {}
-        Check::Install => request.steps[last] = as_root(vec!["/bin/sh".to_owned(), scripts::SCRIPT.to_owned()], env),
-        Check::Own => request.steps.insert(last, install(env)),
-        Check::Autopkgtest => {
-            request.steps.insert(last, install(env.clone()));
-            request.steps.push(as_root(["/bin/sh", scripts::SCRIPT, "root"].map(str::to_owned).to_vec(), env));
-        }
+    env.extend(component(script));
+    if check == Check::Autopkgtest {
+        return tests_ready(ctx, job, script, env, (work, limits));
     }
-    Ok(request)
+    let trees = match looks_at_files(check) {
+        true => [("packages", built(ctx, job)?)],
+        false => [("debs", to_install(ctx, job)?)],
+    };
+    let mut request = scripts::laid_out(ctx, job, script, &trees, &[], (work, limits))?;
+    let last = request.steps.len() - 1;
+    match check {
+        Check::Lintian | Check::Rpmlint | Check::Autopkgtest => {}
+        Check::Install => request.steps[last] = as_root(vec!["/bin/sh".to_owned(), scripts::SCRIPT.to_owned()], env),
+        Check::Own => request.steps.insert(last, as_root(["/bin/sh", "-c", INSTALL].map(str::to_owned).to_vec(), env)),
+    }
+    Ok(vec![request])
 }
 
-fn install(env: BTreeMap<String, String>) -> Step {
-    as_root(["/bin/sh", "-c", INSTALL].map(str::to_owned).to_vec(), env)
+/// The sandboxes of the tests of a source: one for each of their roots, and one where they have none, which says why.
+fn tests_ready(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    script: &Script,
+    env: BTreeMap<String, String>,
+    (work, limits): (&WorkDir, Limits),
+) -> Result<Vec<Request>, Failure> {
+    let source = ctx.store.get_tree(job.input("source")?.1)?;
+    let chosen = testing::Chosen::of(ctx, job.input("list")?.1)?;
+    let texts = testing::Texts::of(ctx, &source)?;
+    let more = testing::files(&texts, &chosen, job.node().arch().unwrap_or_default())?;
+    let script = Script { files: script.files.clone().into_iter().chain(more).collect(), ..script.clone() };
+    let mut debs = Tree::default();
+    for (root, list) in chosen.roots.iter().enumerate() {
+        put_packages(ctx, job, list, &format!("{root:03}/"), &mut debs)?;
+    }
+    let trees = [("debs", debs), ("source", source)];
+    let plain = scripts::laid_out(ctx, job, &script, &trees, &[], (work, limits))?;
+    let mut requests = Vec::new();
+    for root in 0..chosen.roots.len().max(1) {
+        let mut request = if root == 0 { plain.clone() } else { scripts::beside(ctx, work, &plain, root)? };
+        let (last, number) = (request.steps.len() - 1, format!("{root:03}"));
+        if let Step::Run { argv, .. } = &mut request.steps[last] {
+            argv.extend([number.clone(), "builder".to_owned()]);
+        }
+        let installs = ["/bin/sh", "-c", INSTALL_FOR_TESTS, "sh", &number].map(str::to_owned).to_vec();
+        request.steps.insert(last, as_root(installs, env.clone()));
+        let tests = ["/bin/sh", scripts::SCRIPT, &number, "root"].map(str::to_owned).to_vec();
+        request.steps.push(as_root(tests, env.clone()));
+        requests.push(request);
+    }
+    Ok(requests)
+}
+
+/// Whether a test of a source has failed so far, by what stands in `work`.
+pub fn a_test_failed(work: &WorkDir) -> bool {
+    let said =
+        work.dir().open_dir(scripts::OUT).and_then(|out| outputs::beginning_in(&out, REPORT, FINDINGS, MAX_SAID));
+    let said = said.ok().flatten().unwrap_or_default();
+    let (found, _) = findings(&String::from_utf8_lossy(&said));
+    found.iter().any(|finding| finding.tag == "test-failed")
 }
 
 fn as_root(argv: Vec<String>, env: BTreeMap<String, String>) -> Step {
@@ -160,11 +195,23 @@ fn built(ctx: &Context<'_>, job: &Job<'_>) -> Result<Tree, Failure> {
 fn to_install(ctx: &Context<'_>, job: &Job<'_>) -> Result<Tree, Failure> {
     let list = packages::list(ctx, job.input("list")?.1)?;
     let mut all = Tree::default();
-    for package in packages::store(ctx, job, &list, Layer::Component)? {
-        let entry = Entry::File { digest: package.object, size: package.listed.size, executable: false };
-        insert(&mut all, &package.file_name(), entry)?;
-    }
+    put_packages(ctx, job, &list, "", &mut all)?;
     Ok(all)
+}
+
+/// Puts those that `list` has beyond the base into a tree, below `folder`, which is empty or ends in `/`.
+fn put_packages(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    list: &PackageList,
+    folder: &str,
+    to: &mut Tree,
+) -> Result<(), Failure> {
+    for package in packages::store(ctx, job, list, Layer::Component)? {
+        let entry = Entry::File { digest: package.object, size: package.listed.size, executable: false };
+        insert(to, &format!("{folder}{}", package.file_name()), entry)?;
+    }
+    Ok(())
 }
 
 /// What a check has found, where all of it that counts is known.

@@ -14,7 +14,7 @@ use super::error::NodeError;
 use super::knowledge::root_owner;
 use super::limits;
 use super::roots::layer_keys;
-use super::scripts::{bind, run_step};
+use super::scripts::{bind, run_step, scratch};
 use super::space;
 use crate::diag::Failure;
 use crate::drv::ActionKey;
@@ -45,7 +45,7 @@ pub fn keep(
     (work, request): (&WorkDir, &Request),
 ) -> Result<(), Failure> {
     let failed = |source| NodeError::File { doing: "keep", path: work.path().to_string(), source };
-    work.dir().rename("scratch/upper", work.dir(), format!("{TREE}/upper")).map_err(failed)?;
+    work.dir().rename(scratch(work, request).join("upper"), work.dir(), format!("{TREE}/upper")).map_err(failed)?;
     let written = ["upper", "more"].into_iter().filter_map(|name| work.dir().open_dir(format!("{TREE}/{name}")).ok());
     let bytes = written.map(disk_bytes).sum();
     if bytes > allowed(ctx.store.free_bytes()?, held(ctx.store)?.saturating_add(bytes)) {

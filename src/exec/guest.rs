@@ -1,5 +1,6 @@
 //! Sandboxes as nodes use them: their limits, their log, how they ended, and getting rid of what they leave.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
@@ -42,14 +43,29 @@ pub fn logged(
     node: &NodeName,
     request: &Request,
 ) -> Result<(Outcome, Digest, Said), Failure> {
+    logged_all(ctx, work, node, std::slice::from_ref(request), &mut |_| Ok(()))
+}
+
+/// Runs `requests`, which are one at least, one after the other until one fails, within the time and log of one; `ended` hears
+/// the turn of each that did not. What they take together, with one log.
+///
+/// # Errors
+/// As [`logged`], and those of `ended`.
+pub fn logged_all(
+    ctx: &Context<'_>,
+    work: &WorkDir,
+    node: &NodeName,
+    requests: &[Request],
+    ended: &mut dyn FnMut(usize) -> Result<(), Failure>,
+) -> Result<(Outcome, Digest, Said), Failure> {
     let path = work.path().join("log");
     let failed = |source| NodeError::File { doing: "write", path: path.to_string(), source };
     let mut file = work.new_log(&node.to_string())?;
     let (mut written, mut full) = (Ok(()), false);
-    let (began, mut times, mut from) = (Instant::now(), Vec::new(), 0);
+    let (began, mut times, from) = (Instant::now(), Vec::new(), Cell::new(0));
     let mut write = |bytes: &[u8]| {
-        note_time(&mut times, LogTime { from, milliseconds: milliseconds_since(began) });
-        from += bytes.len() as u64;
+        note_time(&mut times, LogTime { from: from.get(), milliseconds: milliseconds_since(began) });
+        from.set(from.get() + bytes.len() as u64);
         // Looked at just then: once the guest or another has ended there is room again.
         if !full && String::from_utf8_lossy(bytes).contains(NO_SPACE) {
             full = ctx.store.free_bytes().is_ok_and(|free| free < space::RESERVE);
@@ -58,7 +74,23 @@ pub fn logged(
             written = file.write_all(bytes);
         }
     };
-    let outcome = sandbox::run(&ctx.launcher, request, &mut write, &ctx.cancel)?;
+    let mut all: Option<Outcome> = None;
+    for (turn, request) in requests.iter().enumerate() {
+        let outcome = match all {
+            None => sandbox::run(&ctx.launcher, request, &mut write, &ctx.cancel)?,
+            Some(before) => {
+                let limits = limits::left(request.limits, before.wall_milliseconds, from.get());
+                let next = Request { limits, ..request.clone() };
+                before.and(sandbox::run(&ctx.launcher, &next, &mut write, &ctx.cancel)?)
+            }
+        };
+        all = Some(outcome);
+        if outcome.end != End::Exit(0) {
+            break;
+        }
+        ended(turn)?;
+    }
+    let outcome = all.expect("one request at least");
     written.map_err(failed)?;
     file.rewind().map_err(failed)?;
     let log = ctx.store.put_log_with_times(&mut file, &times)?;

@@ -38,6 +38,16 @@ pub fn bounded(set: &GuestLimits, limits: &Limits) -> Limits {
     with(limits, set, host_memory(), cores())
 }
 
+/// What is left of `limits` for a guest that goes on where others have taken so much time and written so many bytes of log.
+pub fn left(limits: Limits, wall_milliseconds: u64, log_bytes: u64) -> Limits {
+    let left = |seconds: u64| seconds.saturating_sub(wall_milliseconds / 1_000).max(1);
+    Limits {
+        wall_seconds: limits.wall_seconds.map(left),
+        log_bytes: limits.log_bytes.saturating_sub(log_bytes),
+        ..limits
+    }
+}
+
 fn cores() -> u64 {
     std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64)
 }
@@ -145,6 +155,16 @@ pub fn met(set: &GuestLimits, component: &str, end: End, limits: &Limits) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_goes_on_has_what_is_left() {
+        let limits = Limits { wall_seconds: Some(10), log_bytes: 100, ..Limits::NONE };
+        let now = left(limits, 3_999, 40);
+        assert_eq!((now.wall_seconds, now.log_bytes), (Some(7), 60));
+        let now = left(limits, 20_000, 200);
+        assert_eq!((now.wall_seconds, now.log_bytes), (Some(1), 0));
+        assert_eq!(left(Limits::NONE, 20_000, 0).wall_seconds, None);
+    }
 
     #[test]
     fn what_is_not_set_comes_from_the_machine() {

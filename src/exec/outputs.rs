@@ -66,9 +66,18 @@ pub fn folders(ctx: &Context<'_>, left: &Left<'_>, outputs: &[OutputName]) -> Re
 /// # Errors
 /// Where it cannot be read.
 pub fn beginning(left: &Left<'_>, folder: &str, name: &str, most: u64) -> Result<Option<Vec<u8>>, Failure> {
+    beginning_in(left.out, folder, name, most)
+        .map_err(|source| unreadable(&left.path.join(folder).join(name), source).into())
+}
+
+/// The same of the folder `out`.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn beginning_in(out: &Dir, folder: &str, name: &str, most: u64) -> std::io::Result<Option<Vec<u8>>> {
     let read = || -> std::io::Result<Option<Vec<u8>>> {
         // Without waiting for the other end of a pipe.
-        let file = open_plainly(&open_folder(left.out, folder)?, name, libc::O_NONBLOCK)?;
+        let file = open_plainly(&open_folder(out, folder)?, name, libc::O_NONBLOCK)?;
         if !file.metadata()?.is_file() {
             return Ok(None);
         }
@@ -86,7 +95,7 @@ pub fn beginning(left: &Left<'_>, folder: &str, name: &str, most: u64) -> Result
         {
             Ok(None)
         }
-        read => read.map_err(|source| unreadable(&left.path.join(folder).join(name), source).into()),
+        read => read,
     }
 }
 

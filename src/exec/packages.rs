@@ -60,8 +60,27 @@ pub fn list_in(store: &Store, digest: Digest) -> Result<PackageList, Failure> {
     Ok(PackageList::decode(&text)?)
 }
 
+/// The package lists in the tree `digest`: one, or those of the roots that the tests of a source run in, of which there may be
+/// none.
+///
+/// # Errors
+/// Where they are not there or damaged.
+pub fn lists_in(store: &Store, digest: Digest) -> Result<Vec<PackageList>, Failure> {
+    let tree = store.get_tree(digest)?;
+    let names = tree.files().map(|(path, ..)| path.to_string()).filter(|name| name.starts_with("list"));
+    names.map(|name| Ok(PackageList::decode(&file(store, digest, &name)?)?)).collect()
+}
+
+/// The file with the package list of a root that tests run in. Names are in the order of the roots.
+pub fn list_of_root(root: usize) -> String {
+    format!("list-{root:03}")
+}
+
 /// The text of the file `name` in the tree `digest`.
-fn file(store: &Store, digest: Digest, name: &str) -> Result<String, Failure> {
+///
+/// # Errors
+/// Where it is not there, or no text.
+pub fn file(store: &Store, digest: Digest, name: &str) -> Result<String, Failure> {
     let tree = store.get_tree(digest)?;
     let unreadable = |why: &str| NodeError::Unreadable { what: format!("the file `{name}`"), why: why.to_owned() };
     let (_, object, _) = tree

@@ -6,6 +6,7 @@ use super::context::{Context, Job};
 use super::error::NodeError;
 use super::packages::{self, sha256_of};
 use super::sources::{insert, one};
+use super::testing;
 use crate::diag::Failure;
 use crate::digest::Digest;
 use crate::distro::{Distro, Taken};
@@ -37,8 +38,16 @@ pub fn resolve(ctx: &Context<'_>, job: &Job<'_>, question: &Resolve) -> Result<O
         ours.extend(our_packages(ctx, &component, digest)?);
     }
     ctx.phase(job.node(), "choosing packages");
-    let list = solve::resolve((&universe, &extras), &ours, question, base.as_ref());
-    let list = list.map_err(|error| error.without(unseen(ctx, job, question)))?;
+    let unseen = unseen(ctx, job, question);
+    let choose = |question: &Resolve| solve::resolve((&universe, &extras), &ours, question, base.as_ref());
+    if question.tests.is_some() {
+        let texts = testing::Texts::of(ctx, &ctx.store.get_tree(job.input("source")?.1)?)?;
+        let components = ours.iter().map(|package| package.component.to_string()).collect();
+        let here = testing::Here { components: &components, unseen: &unseen };
+        let chosen = testing::choose(&texts, question, here, &choose)?;
+        return Ok(one("list", ctx.store.put_tree(&chosen.put(ctx)?)?));
+    }
+    let list = choose(question).map_err(|error| error.without(unseen))?;
     let text = list.encode();
     let digest = ctx.store.put_bytes(text.as_bytes())?;
     let mut tree = Tree::default();

@@ -5,6 +5,7 @@
 //! `builder` in `/build`. Outputs are imported when nothing of the sandbox runs any more.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use cap_std::fs::Dir;
 
@@ -12,7 +13,7 @@ use super::checking;
 use super::context::{Context, Job};
 use super::error::NodeError;
 use super::failed::{self, TREE};
-use super::guest::{clean, finished, logged};
+use super::guest::{clean, finished, logged_all};
 use super::laid;
 use super::limits;
 use super::outputs::Left;
@@ -24,13 +25,16 @@ use crate::family::laid::UPSTREAM;
 use crate::family::probe;
 use crate::name::{Check, Kind};
 use crate::path::{GuestPath, HostPath};
-use crate::sandbox::{Bind, GuestUser, Limits, Network, Outcome, Request, RootFs, Step, Upper};
+use crate::sandbox::{self, Bind, GuestUser, Limits, Network, Outcome, Request, RootFs, Step, Upper};
 use crate::store::collect::disk_bytes;
 use crate::store::{ExportMode, WorkDir};
 use crate::tree::Tree;
 
 /// The outputs' folder in a work folder.
 pub const OUT: &str = "tree/more/out";
+
+/// The scratch folder in a work folder.
+const SCRATCH: &str = "scratch";
 
 /// Where a script is inside.
 pub const SCRIPT: &str = "/opb/script";
@@ -91,13 +95,15 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
     let node = job.node();
     let limits = limits::bounded(&ctx.limits_of(&node.name()), task.limits);
     let work = ctx.store.new_work()?;
-    let mut request = match task.check {
+    let mut requests = match task.check {
         Some(check) => checking::ready(ctx, job, (check, task.script), (&work, limits))?,
-        None => ready(ctx, job, task.script, task.env, (&work, limits))?,
+        None => vec![ready(ctx, job, task.script, task.env, (&work, limits))?],
     };
     if let Some(before) = task.before {
-        request.binds.extend(before.binds.iter().cloned());
-        request.steps.splice(0..0, before.steps.iter().cloned());
+        for request in &mut requests {
+            request.binds.extend(before.binds.iter().cloned());
+            request.steps.splice(0..0, before.steps.iter().cloned());
+        }
     }
     let what = match node.kind() {
         Kind::Probe => format!("the probe `{}`", probe::command(task.script)),
@@ -105,12 +111,27 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
         _ => "the script".to_owned(),
     };
     ctx.phase(node, "running");
-    let (outcome, log, said) = logged(ctx, &work, &node.name(), &request)?;
+    // The one that runs, and the first in which something was found, where that does not end them.
+    let (mut current, mut telling) = (0, None);
+    let mut ended = |turn: usize| -> Result<(), Failure> {
+        if turn + 1 < requests.len() {
+            current = turn + 1;
+            if telling.is_none() && checking::a_test_failed(&work) {
+                telling = Some(turn);
+            } else {
+                sandbox::remove(&ctx.launcher, &requests[turn].scratch)?;
+            }
+        }
+        Ok(())
+    };
+    let (outcome, log, said) = logged_all(ctx, &work, &node.name(), &requests, &mut ended)?;
     job.is_over();
     let checked = finished(ctx, &node.name(), outcome, &what, &limits, (log, &said));
+    let kept = if checked.is_ok() { telling.unwrap_or(current) } else { current };
     let ran = checked.and_then(|()| {
         ctx.phase(node, "storing outputs");
-        let written = ["scratch", OUT].into_iter().filter_map(|name| work.dir().open_dir(name).ok());
+        let scratch = requests.iter().filter_map(|request| work.dir().open_dir(scratch(&work, request)).ok());
+        let written = scratch.chain(work.dir().open_dir(OUT));
         let disk = written.map(disk_bytes).sum();
         let path = work.path().join(OUT);
         let failed = |source| NodeError::File { doing: "read", path: path.to_string(), source };
@@ -120,7 +141,7 @@ pub fn run(ctx: &Context<'_>, job: &Job<'_>, task: &Task<'_>) -> Result<Ran, Fai
     });
     if ran.as_ref().is_err_and(|failure| failure.cause == Cause::Build) {
         // A build that failed has more to say than that there was no room to keep its tree.
-        let _ = failed::keep(ctx, job, task.key, (&work, &request));
+        let _ = failed::keep(ctx, job, task.key, (&work, &requests[kept]));
     }
     clean(&ctx.launcher, work);
     ran
@@ -192,7 +213,7 @@ pub fn laid_out(
     let steps = vec![folder("/build"), folder("/out"), run_step(env)];
     Ok(Request {
         root: RootFs::Layers { lowers: layers(ctx.store, &ctx.launcher, job, root)?, upper: Upper::Discard },
-        scratch: work.path().join("scratch"),
+        scratch: work.path().join(SCRATCH),
         binds,
         steps,
         limits,
@@ -200,6 +221,22 @@ pub fn laid_out(
         network,
         inner: None,
     })
+}
+
+/// The same, with a scratch folder of its own, of which `number` is the number.
+///
+/// # Errors
+/// Where the folder cannot be made.
+pub fn beside(ctx: &Context<'_>, work: &WorkDir, request: &Request, number: usize) -> Result<Request, Failure> {
+    let scratch = work.path().join(format!("{SCRATCH}-{number:03}"));
+    ctx.launcher.map.make_dir_for_guest(scratch.as_path())?;
+    Ok(Request { scratch, ..request.clone() })
+}
+
+/// Where in `work` the scratch folder of `request` is, which is laid out there.
+pub fn scratch<'a>(work: &WorkDir, request: &'a Request) -> &'a Path {
+    let path = request.scratch.as_path();
+    path.strip_prefix(work.path().as_path()).unwrap_or(path)
 }
 
 /// The step of a script.
@@ -244,7 +281,7 @@ fn prepare(ctx: &Context<'_>, work: &WorkDir, script: &Script, trees: &[(&str, T
         work.dir().open_dir(&name).map_err(failed(&name))
     };
     make("")?;
-    for name in ["scratch".to_owned(), format!("{TREE}/more"), OUT.to_owned()] {
+    for name in [SCRATCH.to_owned(), format!("{TREE}/more"), OUT.to_owned()] {
         ctx.launcher.map.make_dir_for_guest(work.path().join(name).as_path())?;
     }
     make("in")?;

@@ -48,7 +48,10 @@ pub fn ready(ctx: &Context<'_>, job: &Job<'_>, work: &WorkDir) -> Result<Request
         Action::Build { script, .. } | Action::Probe { script } | Action::SourcePackage { script: Some(script) } => {
             scripts::ready(ctx, job, script, &env, (work, limits))
         }
-        Action::Check { check, script } => checking::ready(ctx, job, (*check, script), (work, limits)),
+        Action::Check { check, script } => {
+            let requests = checking::ready(ctx, job, (*check, script), (work, limits))?;
+            requests.into_iter().next().ok_or_else(|| NodeError::NoInput { role: "root".to_owned() }.into())
+        }
         _ if node.kind() == Kind::Root => {
             let scratch = work.path().join("scratch");
             ctx.launcher.map.make_dir_for_guest(scratch.as_path())?;

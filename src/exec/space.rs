@@ -43,8 +43,10 @@ pub fn predicted(ctx: &Context<'_>, job: &Job<'_>) -> Result<u64, Failure> {
         Action::Probe { .. } => LEAST,
         Action::Check { .. } => match job.input("list") {
             Ok((_, list)) => {
-                let list = packages::list(ctx, list)?;
-                let installed = list.layer(Layer::Component).map(|listed| listed.size).sum::<u64>();
+                // One root after the other, where there are several.
+                let lists = packages::lists_in(ctx.store, list)?;
+                let installed = lists.iter().map(|list| list.layer(Layer::Component).map(|listed| listed.size).sum());
+                let installed: u64 = installed.max().unwrap_or_default();
                 installed.saturating_mul(OF_PACKAGES).max(LEAST)
             }
             Err(_) => LEAST,

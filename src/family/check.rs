@@ -22,8 +22,8 @@ pub const PACKAGES: &str = "packages";
 /// The file with the known findings.
 pub const BASELINE: &str = "baseline";
 
-/// The file with what `@builddeps@` stands for.
-pub const BUILD_DEPENDS: &str = "build-depends";
+/// The package that unpacks a source for its tests, which has to be there whatever they need.
+pub const UNPACKER: &str = "dpkg-dev";
 
 /// The outputs: the report, and what says that nothing is wrong.
 pub const REPORT: &str = "report";
@@ -65,8 +65,6 @@ pub struct Looked<'a> {
     pub packages: &'a [&'a str],
     /// The text of known findings, if there are any.
     pub baseline: Option<&'a [u8]>,
-    /// What `@builddeps@` stands for.
-    pub build_depends: &'a str,
 }
 
 /// The check. Outputs: [`REPORT`] and [`VERDICT`].
@@ -82,10 +80,7 @@ pub fn check(check: Check, looked: &Looked<'_>) -> Action {
         Check::Lintian => LINTIAN.clone(),
         Check::Rpmlint => RPMLINT.clone(),
         Check::Install => INSTALL.clone(),
-        Check::Autopkgtest => {
-            files.insert(BUILD_DEPENDS.to_owned(), looked.build_depends.as_bytes().to_vec());
-            AUTOPKGTEST.clone()
-        }
+        Check::Autopkgtest => AUTOPKGTEST.clone(),
         Check::Own => {
             files.insert(COMMAND.to_owned(), format!("{}\n", looked.wanted.script).into_bytes());
             OWN.clone()
@@ -101,8 +96,8 @@ pub fn check(check: Check, looked: &Looked<'_>) -> Action {
 
 /// The package list of a root in which a check of `.deb` packages works: `needs` on top of the base. `ours` as in the list
 /// of a build; empty where the root only has the program of a check, which is the distribution's.
-pub fn list(rules: &ListRules<'_>, arch: &Arch, needs: Vec<String>, ours: SharedTable, extra: Vec<Extra>) -> Action {
-    Action::Resolve(Resolve {
+pub fn list(rules: &ListRules<'_>, arch: &Arch, needs: Vec<String>, ours: SharedTable, extra: Vec<Extra>) -> Resolve {
+    Resolve {
         family: Family::Deb.as_str().to_owned(),
         arch: arch.to_string(),
         needs,
@@ -115,7 +110,8 @@ pub fn list(rules: &ListRules<'_>, arch: &Arch, needs: Vec<String>, ours: Shared
         ours,
         extra,
         asks: None,
-    })
+        tests: None,
+    }
 }
 
 #[cfg(test)]
@@ -125,8 +121,7 @@ mod tests {
     #[test]
     fn what_a_recipe_says_is_in_files_and_not_in_the_script() {
         let wanted = Wanted { script: "echo '$(id)'".to_owned(), ..Wanted::default() };
-        let looked =
-            Looked { component: "a", wanted: &wanted, packages: &["a", "b"], baseline: None, build_depends: "" };
+        let looked = Looked { component: "a", wanted: &wanted, packages: &["a", "b"], baseline: None };
         let Action::Check { check: Check::Own, script } = check(Check::Own, &looked) else { panic!("another action") };
         assert!(!script.text.contains("$(id)"), "{}", &*script.text);
         assert_eq!(script.files[COMMAND], b"echo '$(id)'\n");

@@ -20,7 +20,7 @@ use crate::path::HostPath;
 use crate::project::{self, Project, ProjectFiles, SETTINGS_FILE, Stamps};
 
 /// Raised when the file is laid out differently.
-const FORMAT: &str = "opb evaluation 7";
+const FORMAT: &str = "opb evaluation 8";
 
 /// The cache of a project's evaluation.
 pub struct Memo(Kept);

@@ -257,6 +257,19 @@ pub struct Outcome {
     pub peak_memory: u64,
 }
 
+impl Outcome {
+    /// What two runs come to, `next` having come after this one.
+    #[must_use]
+    pub fn and(self, next: Self) -> Self {
+        Self {
+            wall_milliseconds: self.wall_milliseconds.saturating_add(next.wall_milliseconds),
+            cpu_milliseconds: self.cpu_milliseconds.saturating_add(next.cpu_milliseconds),
+            peak_memory: self.peak_memory.max(next.peak_memory),
+            ..next
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {

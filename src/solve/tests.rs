@@ -73,6 +73,7 @@ fn question(needs: &[&str]) -> Resolve {
         ours: SharedTable::default(),
         extra: Vec::new(),
         asks: None,
+        tests: None,
     }
 }
 

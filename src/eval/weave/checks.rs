@@ -12,6 +12,7 @@ use super::needs::Order;
 use super::{Member, Scene};
 use crate::component::{Component, Wanted};
 use crate::distro::Family;
+use crate::drv::{Action, Resolve, SharedTable, Tests};
 use crate::family::check::{self, Looked};
 use crate::family::deb::needs::binaries;
 use crate::family::deb::{self, ListRules};
@@ -181,15 +182,11 @@ impl Of<'_> {
             }
         }
         let baseline = self.scene.project.beside.get(&recipe::baseline_path(component, self.check));
-        let build_depends = [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep];
-        let build_depends: Vec<&str> =
-            build_depends.into_iter().map(String::as_str).filter(|field| !field.is_empty()).collect();
         let looked = Looked {
             component: name.as_str(),
             wanted: self.wanted,
             packages: &packages,
             baseline: baseline.map(|file| file.bytes.as_slice()),
-            build_depends: &build_depends.join(", "),
         };
         let action = graph.action(&check::check(self.check, &looked));
         let node = self.node(graph, Kind::Check, name.as_str(), action, true, &mut needs);
@@ -212,38 +209,42 @@ impl Of<'_> {
     /// The root with the program that looks at files, which is the distribution's own.
     fn tool(&self, graph: &mut Builder) -> NodeId {
         let needs = vec![self.check.to_string()];
-        let action = check::list(
-            &ListRules::of(self.scene.deb),
-            self.arch(),
-            needs,
-            crate::drv::SharedTable::default(),
-            Vec::new(),
-        );
-        let action = graph.action(&action);
+        let action =
+            check::list(&ListRules::of(self.scene.deb), self.arch(), needs, SharedTable::default(), Vec::new());
+        let action = graph.action(&Action::Resolve(action));
         let mut needs = [graph.need("index", self.base.index, "packages"), graph.need("base", self.base.list, "list")];
         let list = self.node(graph, Kind::Resolve, "base", action, false, &mut needs);
         let mut needs = [graph.need("list", list, "list"), graph.need("base", self.base.root, "root")];
         self.node(graph, Kind::Root, "base", self.base.of_root, false, &mut needs)
     }
 
-    /// The list of what is installed: `packages`, and what they and the check need.
+    /// The list of what is installed: `packages`, and what they and the check need. Where the source has tests, these need what
+    /// they name, of which only they know what it is: the list reads it of the source.
     fn list(&self, graph: &mut Builder, component: &Component, packages: &[&str], made: &[Made]) -> NodeId {
         let (scene, arch, facts) = (self.scene, self.arch(), &self.member().source.facts);
-        let mut wanted: Vec<String> = packages.iter().map(|name| (*name).to_owned()).collect();
+        let own = packages.iter().map(|name| (*name).to_owned()).collect();
+        let (mut wanted, tests) = match self.check {
+            Check::Autopkgtest => {
+                let build = [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep];
+                let build: Vec<&str> =
+                    build.into_iter().map(String::as_str).filter(|field| !field.is_empty()).collect();
+                let tests = Tests { packages: own, build_depends: build.join(", ") };
+                (vec![check::UNPACKER.to_owned()], Some(Box::new(tests)))
+            }
+            _ => (own, None),
+        };
         wanted.extend(self.wanted.needs.iter().cloned());
-        if self.check == Check::Autopkgtest {
-            let build = [&facts.build_depends, &facts.build_depends_arch, &facts.build_depends_indep];
-            let build = build.into_iter().flat_map(|field| field.split(','));
-            wanted.extend(build.map(str::trim).filter(|need| !need.is_empty()).map(str::to_owned));
-        }
         let depends = facts.binaries.iter().filter(|(name, _)| packages.contains(&name.as_str()));
-        let depends: Vec<&str> = depends.map(|(_, binary)| binary.depends.as_str()).collect();
-        let from = self.makers(&mut wanted.iter().map(String::as_str).chain(depends));
+        let named = depends.map(|(_, binary)| binary.depends.as_str()).chain(packages.iter().copied());
+        let named = named.chain(tests.iter().map(|tests| tests.build_depends.as_str()));
+        let from = self.makers(&mut wanted.iter().map(String::as_str).chain(named));
         let extra = deb::extra::told(&scene.deb.extra_repositories, component, arch);
-        let action = check::list(&ListRules::of(scene.deb), arch, wanted, self.order.makers.clone(), extra);
-        let action = graph.action(&action);
+        let list = check::list(&ListRules::of(scene.deb), arch, wanted, self.order.makers.clone(), extra);
+        let source = made[self.place].source.filter(|_| tests.is_some());
+        let action = graph.action(&Action::Resolve(Resolve { tests, ..list }));
         let mut needs =
             vec![graph.need("index", self.base.index, "packages"), graph.need("base", self.base.list, "list")];
+        needs.extend(source.map(|source| graph.need("source", source, "source")));
         needs.extend(self.base.extra.needs(graph, scene, component, arch));
         for other in from {
             for (built, node, _) in &made[other].builds {

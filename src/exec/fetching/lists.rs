@@ -8,10 +8,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reach::Reach;
+use super::texts::texts;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::distro::Family;
 use crate::drv::{Action, Resolve};
+use crate::exec::testing::{self, Texts};
 use crate::exec::{Context, NodeError, packages, resolving};
 use crate::family::deb::stand_in::{Unbuilt, at_run_time, controls};
 use crate::family::numbered_version;
@@ -87,8 +89,8 @@ pub fn lists<'a>(
     for id in graph.ids().filter(|id| needed[id.index()]) {
         let node = graph.node(id);
         if node.kind() == Kind::Resolve {
-            let found = match (guesser.list(id), guesser.waits(node)) {
-                (Some(list), _) => list.iter().cloned().collect(),
+            let found = match (guesser.lists(id), guesser.waits(node)) {
+                (Some(lists), _) => together(&lists),
                 (None, false) => {
                     lists.left_out = true;
                     continue;
@@ -131,6 +133,15 @@ pub fn lists<'a>(
         }
     }
     Ok(lists)
+}
+
+/// The packages of all `lists`, each once, by name.
+fn together(lists: &[PackageList]) -> Vec<Listed> {
+    let all = lists.iter().flat_map(PackageList::iter).map(|listed| (listed.sha256, listed));
+    let all: BTreeMap<Sha256, &Listed> = all.collect();
+    let mut all: Vec<Listed> = all.into_values().cloned().collect();
+    all.sort_by(|one, other| (&one.name, &one.arch, &one.sha256).cmp(&(&other.name, &other.arch, &other.sha256)));
+    all
 }
 
 /// The node behind the input `role`.
@@ -192,6 +203,25 @@ impl Guesser<'_, '_> {
         packages::list(self.ctx, self.content(id, "list")?).ok()
     }
 
+    /// One, or those of the roots of tests.
+    fn lists(&self, id: NodeId) -> Option<Vec<PackageList>> {
+        packages::lists_in(self.ctx.store, self.content(id, "list")?).ok()
+    }
+
+    /// What the source of the source package `package` says of its tests; `None` where that is not here.
+    fn texts(&self, package: NodeId) -> Result<Option<Texts>, Failure> {
+        if let Some(made) = self.content(package, "source") {
+            return Texts::of(self.ctx, &self.ctx.store.get_tree(made)?).map(Some);
+        }
+        let node = self.graph.node(package);
+        let tree = |role: &str| {
+            // What a source is, is known before it is here.
+            let outputs = self.plan.of(input(node, role)?)?.outputs.as_ref()?;
+            self.ctx.store.get_tree(*outputs.values().next()?).ok()
+        };
+        texts(self.ctx, node, &tree)
+    }
+
     /// The list of a node that waits for builds, as far as it can be told before them.
     fn guess(&self, list: Node<'_>) -> Result<Option<Vec<Listed>>, Failure> {
         let Action::Resolve(question) = list.action() else { return Ok(None) };
@@ -205,21 +235,29 @@ impl Guesser<'_, '_> {
         let universe = resolving::universe(self.ctx, tree, &question.arch)?;
         let of_extra = |role: &str| input(list, role).and_then(|index| self.content(index, "packages"));
         let Some(extras) = resolving::extras(self.ctx, &question, of_extra)? else { return Ok(None) };
-        let choose = |with_open| -> Result<PackageList, Failure> {
-            let ours = self.ours(list, &question, &universe, with_open)?;
-            Ok(solve::resolve((&universe, &extras), &ours, &question, Some(&base))?)
+        let texts = match (&question.tests, input(list, "source")) {
+            (Some(_), Some(package)) => match self.texts(package)? {
+                None => return Ok(None),
+                texts => texts,
+            },
+            _ => None,
         };
-        let mut found: BTreeMap<Sha256, Listed> = BTreeMap::new();
-        let mut take = |list: &PackageList| found.extend(list.iter().map(|listed| (listed.sha256, listed.clone())));
+        let choose = |with_open| -> Result<Vec<PackageList>, Failure> {
+            let ours = self.ours(list, &question, &universe, with_open)?;
+            let answer = |question: &Resolve| solve::resolve((&universe, &extras), &ours, question, Some(&base));
+            let Some(texts) = &texts else { return Ok(vec![answer(&question)?]) };
+            let components = ours.iter().map(|package| package.component.to_string()).collect();
+            let here = testing::Here { components: &components, unseen: &[] };
+            Ok(testing::choose(texts, &question, here, &answer)?.roots)
+        };
         // What open dependencies may come to can be more than fits together.
-        let with_open = choose(true).map(|list| take(&list));
-        match choose(false) {
-            Ok(list) => take(&list),
-            Err(failure) => with_open.map_err(|_| failure)?,
-        }
-        let mut found: Vec<Listed> = found.into_values().collect();
-        found.sort_by(|one, other| (&one.name, &one.arch, &one.sha256).cmp(&(&other.name, &other.arch, &other.sha256)));
-        Ok(Some(found))
+        let with_open = choose(true);
+        let found = match (choose(false), with_open) {
+            (Ok(lists), with_open) => lists.into_iter().chain(with_open.unwrap_or_default()).collect(),
+            (Err(_), Ok(lists)) => lists,
+            (Err(failure), Err(_)) => return Err(failure),
+        };
+        Ok(Some(together(&found)))
     }
 
     /// The packages of the components that a list reads: real ones of what is built, stand-ins of the rest.

@@ -14,6 +14,7 @@
 mod files;
 mod lists;
 mod reach;
+mod texts;
 
 pub use files::{Fetched, Lost, packages, wanted_files};
 pub use lists::{Facts, Lists, RootList, lists};

@@ -310,6 +310,7 @@ mod tests {
             ours: Default::default(),
             extra: Vec::new(),
             asks: asks.then(|| Box::new(script)),
+            tests: None,
         }
     }
 

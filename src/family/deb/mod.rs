@@ -116,6 +116,7 @@ pub fn resolve_base(distro: &ListRules<'_>, arch: &Arch) -> Action {
         ours: SharedTable::default(),
         extra: Vec::new(),
         asks: None,
+        tests: None,
     })
 }
 
@@ -167,6 +168,7 @@ pub fn resolve(
         ours,
         extra: extra::told(distro.extra, component, arch),
         asks: None,
+        tests: None,
     })
 }
 

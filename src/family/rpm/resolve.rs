@@ -106,6 +106,7 @@ fn question((distro, rpm): (&Distro, &Rpm), arch: &Arch) -> Resolve {
         ours: SharedTable::default(),
         extra: Vec::new(),
         asks: None,
+        tests: None,
     }
 }
 

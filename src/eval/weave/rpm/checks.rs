@@ -49,7 +49,6 @@ pub(super) fn weave(
                     wanted: &wanted,
                     packages: &packages,
                     baseline: baseline.map(|file| file.bytes.as_slice()),
-                    build_depends: "",
                 };
                 let action = graph.action(&check::check(check, &looked));
                 let node = add(graph, (Kind::Check, check), Some(component), base, action, &mut needs);

@@ -93,17 +93,30 @@ fn what_is_installed_is_chosen_with_what_it_needs_to_run() {
 }
 
 #[test]
-fn tests_of_a_source_have_its_build_dependencies_too() {
-    let recipes = [PLAIN[0], ("libbsd", "#{ source: dsc(\"libbsd\"), checks: #{ autopkgtest: true } }")];
+fn what_tests_of_a_source_need_is_read_of_the_source() {
+    let checks = "autopkgtest: #{ needs: [\"perl\"] }, install: true";
+    let recipe = format!("#{{ source: dsc(\"libbsd\"), checks: #{{ {checks} }} }}");
+    let recipes = [PLAIN[0], ("libbsd", recipe.as_str())];
     let graph = of(&recipes, &["amd64"], &[LIBMD, LIBBSD], ChecksTable::default()).expect("sound");
-    let Action::Resolve(resolve) = node(&graph, "resolve:libbsd.autopkgtest@mirage-1/amd64").action() else {
-        panic!("a list")
+    let list = |check: &str| match node(&graph, &format!("resolve:libbsd.{check}@mirage-1/amd64")).action() {
+        Action::Resolve(resolve) => resolve,
+        other => panic!("{other:?}"),
     };
-    assert_eq!(resolve.needs, ["libbsd-dev", "libbsd0", "libmd-dev (>= 1)"]);
-    assert!(
-        reads(&graph, "check:libbsd.autopkgtest@mirage-1/amd64")
-            .contains(&"source: source-package:libbsd@mirage-1".to_owned())
-    );
+    let of_tests = list("autopkgtest");
+    assert_eq!(of_tests.needs, ["dpkg-dev", "perl"]);
+    let tests = of_tests.tests.expect("it is of tests");
+    assert_eq!((tests.packages, tests.build_depends), (list("install").needs, "libmd-dev (>= 1)".to_owned()));
+    assert_eq!(list("install").tests, None);
+    let source = "source: source-package:libbsd@mirage-1".to_owned();
+    for (name, reads_it) in [
+        ("check:libbsd.autopkgtest", true),
+        ("resolve:libbsd.autopkgtest", true),
+        ("check:libbsd.install", false),
+        ("resolve:libbsd.install", false),
+    ] {
+        assert_eq!(reads(&graph, &format!("{name}@mirage-1/amd64")).contains(&source), reads_it, "{name}");
+    }
+    assert_eq!(needs(&graph, "resolve:libbsd.autopkgtest@mirage-1/amd64"), ["libbsd/amd64", "libmd/amd64"]);
 }
 
 #[test]
