@@ -133,7 +133,7 @@ mod tests {
         let tree = "0".repeat(64);
         let checkout = |texts: &str| {
             format!(
-                "{head}\n[[checkout]]\ngit = \"https://example.org/a\"\ncommit = \"{0}\"\ntime = 1\ntree = \"{tree}\"\n{texts}\n{1}",
+                "{head}\n[[checkout]]\ngit = \"https://example.org/a\"\ncommit = \"{0}\"\ntime = \"2025-01-11T10:00:00Z\"\ntree = \"{tree}\"\n{texts}\n{1}",
                 "a".repeat(40),
                 "#".repeat(PART)
             )
