@@ -5,6 +5,7 @@
 
 mod archive;
 mod checkout;
+mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::remote::archive::Archive;
 
 pub use archive::ArchivePin;
 pub use checkout::{CheckoutPin, NearestTag, ReleasePin};
+pub use reading::parse;
 
 /// The version of the format that this program writes. A newer one is refused.
 pub const LOCK_VERSION: u32 = 1;

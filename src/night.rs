@@ -42,18 +42,22 @@ pub struct Night {
     pub published: Vec<Published>,
     /// Distros that kept their last good state as the new one is not whole.
     pub held_back: Vec<HeldBack>,
+    /// Channels of which nothing was done, each time with why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_started: Vec<NotStarted>,
     /// Lines for people: what could not be done, and what is going to need somebody.
     pub notices: Vec<String>,
-    /// Whether something is worse than after the last nightly: a new failure, a distro newly held back, a step that failed.
+    /// Whether something is worse than after the last nightly: a new failure, a distro newly held back, a step that failed, a
+    /// channel of which nothing was done.
     pub regressed: bool,
 }
 
 impl Night {
-    /// Whether there is something to tell: something moved, was published, fails, is fixed or held back, a step failed, or there
-    /// is a line for people.
+    /// Whether there is something to tell: something moved, was published, fails, is fixed or held back, a step failed, a channel
+    /// was not begun with, or there is a line for people.
     pub fn has_news(&self) -> bool {
-        let Self { moves, failing, fixed, held_back, published, steps, notices, .. } = self;
-        let is_calm = moves.is_empty() && notices.is_empty();
+        let Self { moves, failing, fixed, held_back, published, steps, notices, not_started, .. } = self;
+        let is_calm = moves.is_empty() && notices.is_empty() && not_started.is_empty();
         let is_quiet = is_calm && failing.is_empty() && fixed.is_empty() && held_back.is_empty();
         !is_quiet || published.iter().any(|one| one.is_new) || steps.iter().any(|step| step.failure.is_some())
     }
@@ -77,6 +81,7 @@ impl Night {
             fixed: Vec::new(),
             published: Vec::new(),
             held_back: Vec::new(),
+            not_started: Vec::new(),
             notices: Vec::new(),
             regressed: false,
         }
@@ -115,6 +120,9 @@ pub struct Move {
     /// The components of those builds, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed_by: Vec<String>,
+    /// The components that follow from it and of which something fails, so that what was built before it stays published; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
 }
 
 /// A commit of a source.
@@ -238,6 +246,17 @@ pub struct HeldBack {
     pub new: bool,
     /// Why, in words.
     pub why: Vec<String>,
+}
+
+/// Channels of which a nightly did nothing, as their pins or recipes cannot be read, or the project not be evaluated with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotStarted {
+    /// Which, in the order of their names.
+    pub channels: Vec<ChannelName>,
+    /// Whether something was done of one of them in the nightly before.
+    pub new: bool,
+    /// Why, on one line.
+    pub why: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -52,6 +52,8 @@ mod may_fail;
 mod network;
 #[path = "building/nightly.rs"]
 mod nightly;
+#[path = "building/nightly_killed.rs"]
+mod nightly_killed;
 #[path = "building/pins.rs"]
 mod pins;
 #[path = "building/probes.rs"]

@@ -20,6 +20,8 @@ mod checks;
 mod completion;
 #[path = "space/schema.rs"]
 mod conforming;
+#[path = "space/dated.rs"]
+mod dated;
 #[path = "cli/diff.rs"]
 mod diff;
 #[path = "cli/doctor.rs"]

@@ -62,6 +62,7 @@ pub fn quiet() -> Page {
         fixed: Vec::new(),
         published: vec![Published { channel: channel("nightly"), generation: 17, is_new: false, changes: Vec::new() }],
         held_back: Vec::new(),
+        not_started: Vec::new(),
         notices: Vec::new(),
         regressed: false,
     };
@@ -88,6 +89,7 @@ pub fn tiny() -> Page {
             more_commits: 3,
             builds: 4,
             needed_by: vec!["libbsd".to_owned(), "signify".to_owned()],
+            kept: vec!["libbsd".to_owned()],
         },
         Move {
             subject: "@debian-13".to_owned(),
@@ -97,6 +99,7 @@ pub fn tiny() -> Page {
             more_commits: 0,
             builds: 0,
             needed_by: Vec::new(),
+            kept: Vec::new(),
         },
     ];
     night.failing = vec![failing("build:libbsd@debian-12/amd64", true, 1)];
@@ -168,6 +171,7 @@ pub fn large() -> Page {
             more_commits: 0,
             builds: 62,
             needed_by: components.iter().skip(number).step_by(5).cloned().collect(),
+            kept: components.iter().skip(number).step_by(17).cloned().collect(),
         })
         .collect();
     let change = |component: &String, distro: &str, arch: &str| PackageChange {
@@ -225,6 +229,8 @@ pub fn hostile(failures: u64) -> Page {
     night.failing = (0..failures).map(fails).collect();
     night.fixed = vec![text(); 500];
     night.notices = vec![HOSTILE.repeat(5); 500];
+    night.not_started =
+        vec![NotStarted { channels: vec![channel("nightly"); 50], new: true, why: HOSTILE.repeat(50) }; 50];
     (night.set, night.run) = (text(), Some(text()));
     night.steps = steps(&[(HOSTILE, u64::MAX)], Some((HOSTILE, HOSTILE)));
     let moves = |number: u64| Move {
@@ -235,6 +241,7 @@ pub fn hostile(failures: u64) -> Page {
         more_commits: u64::MAX,
         builds: number,
         needed_by: vec![text(); 40],
+        kept: vec![text(); 40],
     };
     night.moves = (0..300).map(moves).collect();
     for cell in &mut night.cells {

@@ -80,6 +80,7 @@ pub fn nights(number: u64) -> Vec<PastNight> {
         milliseconds: 1_000_000 + place * 7_919_777 % 9_000_000,
         new: usize::from(place % 5 == 4) * 3 + usize::from(place + 1 == number) * 2,
         still: usize::try_from(place * 3 % 11).expect("small"),
+        not_started: usize::from(place % 13 == 5),
         spent_and_saved: (place % 9 != 5)
             .then_some((600_000 + place * 1_234_567 % 5_000_000, 20_000_000 + place * 999_999 % 9_000_000)),
     };

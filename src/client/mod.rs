@@ -15,6 +15,7 @@
 
 mod apt;
 mod fault;
+mod folder;
 mod found;
 mod http;
 mod indexes;

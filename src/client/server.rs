@@ -3,13 +3,13 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use nix::fcntl::OFlag;
 use sha2::Digest as _;
 use ureq::tls::RootCerts;
 
 use super::fault::{Problem, harmless};
+use super::folder::Folder;
 use super::http::{self, Http};
 use super::{ClientError, Limits};
 use crate::address::{Address, redact};
@@ -28,7 +28,7 @@ pub struct Server {
 }
 
 enum At {
-    Folder(Dir),
+    Folder(Folder),
     Http(Box<Http>),
 }
 
@@ -61,10 +61,9 @@ impl Server {
     }
 
     fn folder(path: &str, until: Instant) -> Result<Self, ClientError> {
-        let dir = Dir::open_ambient_dir(path, ambient_authority())
-            .map_err(|source| ClientError::Folder { folder: harmless(path), source })?;
+        let folder = Folder::open(path).map_err(|source| ClientError::Folder { folder: harmless(path), source })?;
         let shown = format!("file:{}", path.trim_end_matches('/'));
-        Ok(Self { at: At::Folder(dir), shown, until })
+        Ok(Self { at: At::Folder(folder), shown, until })
     }
 
     /// The address, for people.
@@ -75,7 +74,7 @@ impl Server {
     /// The folder, where it is one: only there can be seen what there is.
     pub fn dir(&self) -> Option<&Dir> {
         match &self.at {
-            At::Folder(dir) => Some(dir),
+            At::Folder(folder) => Some(folder.dir()),
             At::Http(_) => None,
         }
     }
@@ -131,7 +130,7 @@ impl Server {
         let left = self.left()?;
         match &self.at {
             At::Http(http) => http.length(path, left),
-            At::Folder(dir) => match dir.metadata(path) {
+            At::Folder(folder) => match folder.at(path).and_then(|(dir, name)| dir.metadata(name)) {
                 Ok(metadata) if metadata.is_file() => Ok(metadata.len()),
                 Ok(_) => Err(Problem::Unreadable { why: "it is no file".to_owned() }),
                 Err(error) => Err(of_disk(&error)),
@@ -141,14 +140,15 @@ impl Server {
 
     fn reader(&self, path: &str) -> Result<Box<dyn Read + Send>, Problem> {
         let left = self.left()?;
-        let dir = match &self.at {
+        let folder = match &self.at {
             At::Http(http) => return http.open(path, left),
-            At::Folder(dir) => dir,
+            At::Folder(folder) => folder,
         };
         // Not to wait for a writer, where somebody has laid a pipe there.
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
-        let file = dir.open_with(path, &options).map_err(|error| of_disk(&error))?.into_std();
+        let file = folder.at(path).and_then(|(dir, name)| dir.open_with(name, &options));
+        let file = file.map_err(|error| of_disk(&error))?.into_std();
         match file.metadata() {
             Ok(metadata) if metadata.is_file() => Ok(Box::new(file)),
             Ok(_) => Err(Problem::Unreadable { why: "it is no file".to_owned() }),

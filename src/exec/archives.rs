@@ -107,7 +107,7 @@ impl<'a> Archives<'a> {
         let suite = &of.suite.name;
         let places =
             mirrors.iter().map(|mirror| fetch::suite_address(&mirror.address, suite).join("InRelease")).collect();
-        let wanted = Wanted { places, name: "InRelease".to_owned(), sha256: None, size: None };
+        let wanted = Wanted { places, name: "InRelease".to_owned(), sha256: None, size: None, before: None };
         fetch::download(&[wanted], &scratch.path().join("release"), &self.access)?;
         let bytes = scratch.dir().read("release/InRelease").map_err(read_error(&scratch, "release/InRelease"))?;
         let first = mirrors.into_iter().next();
@@ -121,7 +121,7 @@ impl<'a> Archives<'a> {
     pub fn now(&self, of: Repository<'_>, path: &str, most: u64) -> Result<Option<Vec<u8>>, Failure> {
         let scratch = self.store.new_work()?;
         let places = self.mirrors(of.into(), &scratch)?.iter().map(|mirror| mirror.address.join(path)).collect();
-        let wanted = Wanted { places, name: "file".to_owned(), sha256: None, size: None };
+        let wanted = Wanted { places, name: "file".to_owned(), sha256: None, size: None, before: None };
         match fetch::download(&[wanted], &scratch.path().join("now"), &self.access) {
             Err(FetchError::Gone { .. }) => return Ok(None),
             fetched => fetched?,
@@ -225,6 +225,7 @@ impl<'a> Archives<'a> {
             name: file.sha256.to_string(),
             sha256: Some(file.sha256),
             size: file.size,
+            before: None,
         });
         Ok(wanted.collect())
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use sha2::Digest as _;
 
 use super::failure::{FetchError, failure_of, is_mismatch, shown};
-use super::helper::{self, Ended, Job, Run};
+use super::helper::{self, Before, Ended, Job, Run};
 use super::mirror::{self, Mirror};
 use crate::address::Address;
 use crate::digest::Sha256;
@@ -76,6 +76,8 @@ pub struct Wanted {
     pub sha256: Option<Sha256>,
     /// Its length in bytes; `None` where nobody said.
     pub size: Option<u64>,
+    /// What was there before; `None` where that is not known, or does not matter.
+    pub before: Option<Before>,
 }
 
 /// Gets all of `wanted` into the folder `into`, which is made where it is missing. Paths in the order of `wanted`.
@@ -170,7 +172,8 @@ fn run_all(items: &mut [Item<'_>], access: &Access<'_>, goal: Goal) -> Result<()
 
 /// Whether an archive says so of one file.
 fn is_answer(failure: &FetchError) -> bool {
-    matches!(failure, FetchError::Gone { .. } | FetchError::Refused { .. } | FetchError::Mismatch { .. })
+    use FetchError::{Gone, Mismatch, Refused, TooLarge};
+    matches!(failure, Gone { .. } | Refused { .. } | Mismatch { .. } | TooLarge { .. })
 }
 
 /// The bases that `mirrors` stand for: lists of mirrors replaced by their lines, the rest as it is.
@@ -190,8 +193,11 @@ pub fn bases(mirrors: &[Mirror], scratch: &HostPath, access: &Access<'_>) -> Res
         };
         let local = list.local_path().is_some();
         let name = "mirrors".to_owned();
-        let paths =
-            download(&[Wanted { places: vec![list.clone()], name, sha256: None, size: None }], scratch, access)?;
+        let paths = download(
+            &[Wanted { places: vec![list.clone()], name, sha256: None, size: None, before: None }],
+            scratch,
+            access,
+        )?;
         let read = paths.iter().map(|path| {
             std::fs::read(path.as_path()).map_err(|source| FetchError::File { path: path.clone(), source })
         });
@@ -235,7 +241,8 @@ impl Item<'_> {
     }
 
     fn job(&self) -> Job {
-        Job { address: self.address(), target: self.target.clone(), sha256: self.wanted.sha256, limit: self.limit() }
+        let (sha256, before) = (self.wanted.sha256, self.wanted.before.clone());
+        Job { address: self.address(), target: self.target.clone(), sha256, limit: self.limit(), before }
     }
 }
 
@@ -306,11 +313,11 @@ fn settle(items: &mut [Item<'_>], batch: &[usize], run: &Run, access: &Access<'_
             (_, Checked::Other { expected, got }) if message.is_some_and(is_mismatch) || run.ended == Ended::Well => {
                 FetchError::Mismatch { address, expected, got }
             }
-            (Some(reason), _) => failure_of(address, &item.target, item.wanted.sha256, reason),
-            (None, _) if run.ended == Ended::TooLong(position) => {
-                let expected = format!("at most {} bytes", item.limit());
-                FetchError::Mismatch { address, expected, got: "more".to_owned() }
+            (None, Checked::TooLarge) if run.ended == Ended::Well => {
+                FetchError::TooLarge { address, limit: item.limit() }
             }
+            (Some(reason), _) => failure_of(address, &item.target, item.wanted.sha256, reason),
+            (None, _) if run.ended == Ended::TooLong(position) => FetchError::TooLarge { address, limit: item.limit() },
             (None, _) if run.ended == Ended::Stalled => {
                 let host = address.host().to_owned();
                 if stalled_host.get_or_insert_with(|| host.clone()) != &host {
@@ -348,7 +355,12 @@ fn weightiest(mut failures: Vec<FetchError>) -> FetchError {
 enum Checked {
     Missing,
     Good,
-    Other { expected: String, got: String },
+    /// More than any such file has; nobody stated its size.
+    TooLarge,
+    Other {
+        expected: String,
+        got: String,
+    },
 }
 
 fn check(item: &Item<'_>) -> Result<Checked, FetchError> {
@@ -358,14 +370,14 @@ fn check(item: &Item<'_>) -> Result<Checked, FetchError> {
         Err(error) => return Err(wrong(error)),
         // A link to elsewhere is not what was asked for, whatever it leads to.
         Ok(data) if !data.is_file() => return Ok(Checked::Missing),
-        Ok(data) if data.len() > item.limit() || item.wanted.size.is_some_and(|size| size != data.len()) => {
-            let most = if item.wanted.size.is_none() { "at most " } else { "" };
-            return Ok(Checked::Other {
-                expected: format!("{most}{} bytes", item.limit()),
-                got: format!("{} bytes", data.len()),
-            });
-        }
-        Ok(_) => {}
+        Ok(data) => match item.wanted.size {
+            Some(size) if size != data.len() => {
+                let [expected, got] = [size, data.len()].map(|bytes| format!("{bytes} bytes"));
+                return Ok(Checked::Other { expected, got });
+            }
+            None if data.len() > item.most => return Ok(Checked::TooLarge),
+            _ => {}
+        },
     }
     let Some(expected) = item.wanted.sha256 else { return Ok(Checked::Good) };
     let mut file = std::fs::File::open(item.target.as_path()).map_err(wrong)?;

@@ -60,6 +60,20 @@ pub enum FetchError {
         /// Likewise.
         got: String,
     },
+    /// More bytes than it may have.
+    #[error("`{address}` has more than {limit} bytes")]
+    #[diagnostic(
+        code(opb::fetch::too_large),
+        help(
+            "look at what is at that address: it is no such file, or grew since its size was noted, as `opb update` would see"
+        )
+    )]
+    TooLarge {
+        /// The file.
+        address: Address,
+        /// So many, in bytes: its stated size, or the most of any such file.
+        limit: u64,
+    },
     /// apt's helper is missing or does not start.
     #[error("cannot run `{helper}`, which downloads files")]
     #[diagnostic(code(opb::fetch::no_helper), help("install apt"))]

@@ -29,6 +29,15 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The most of the helper's messages that is kept, in bytes.
 const MAX_MESSAGES: u64 = 1 << 20;
 
+/// A file that was at an address before. A server that still has it says so, and sends nothing.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// Where it lies here.
+    pub file: HostPath,
+    /// When the server says that it was changed last, in seconds since 1970.
+    pub modified: u64,
+}
+
 /// A file to get.
 pub(super) struct Job {
     pub address: Address,
@@ -36,6 +45,8 @@ pub(super) struct Job {
     pub sha256: Option<Sha256>,
     /// The most bytes that it may have.
     pub limit: u64,
+    /// What was there before.
+    pub before: Option<Before>,
 }
 
 /// How a run came to its end.
@@ -68,6 +79,9 @@ pub(super) fn run(access: &Access<'_>, jobs: &[Job]) -> Result<Run, FetchError> 
             remove(&job.target)?;
         }
         remove(&failed_name(&job.target))?;
+        if let Some(before) = &job.before {
+            lay(before, &job.target)?;
+        }
     }
     let mut child = command(access, jobs)
         .spawn()
@@ -94,6 +108,18 @@ pub(super) fn run(access: &Access<'_>, jobs: &[Job]) -> Result<Run, FetchError> 
         remove(&failed_name(&job.target))?;
     }
     Ok(Run { ended: ended?, failures: parse_failures(&messages), messages })
+}
+
+/// Puts what was there before where the file is to be. apt then asks for what may stand behind it, if it is still of that time: a
+/// server that has the same file has nothing behind it, and another one comes as a whole.
+fn lay(before: &Before, target: &HostPath) -> Result<(), FetchError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let failed = |source| FetchError::File { path: target.clone(), source };
+    std::fs::copy(before.file.as_path(), target.as_path()).map_err(failed)?;
+    std::fs::set_permissions(target.as_path(), std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
+    let file = std::fs::File::options().append(true).open(target.as_path()).map_err(failed)?;
+    let modified = std::time::UNIX_EPOCH + Duration::from_secs(before.modified);
+    file.set_modified(modified).map_err(failed)
 }
 
 fn command(access: &Access<'_>, jobs: &[Job]) -> Command {

@@ -26,6 +26,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// The folder, for another file in its place.
+    pub fn into_folder(self) -> KeptFolder {
+        self.folder
+    }
+
     /// Removes it with its folder.
     pub fn discard(self) {
         self.folder.discard();
@@ -50,7 +55,7 @@ pub fn download_kept(
         match download(std::slice::from_ref(wanted), &folder.folder, &access) {
             Ok(_) => return Ok(Kept { path, folder }),
             // What was there may have been of another time.
-            Err(FetchError::Mismatch { .. }) if began && size_of(&path) == 0 => {}
+            Err(FetchError::Mismatch { .. } | FetchError::TooLarge { .. }) if began && size_of(&path) == 0 => {}
             Err(error) => match waits.next().filter(|_| error.away().is_some()) {
                 Some(wait) => pause(*wait, &access)?,
                 None => return Err(error),

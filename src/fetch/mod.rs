@@ -50,6 +50,7 @@ pub use failure::FetchError;
 pub use git::{Commit, Committed, CommittedKind};
 pub use git_error::GitError;
 pub use git_folder::committed_tree_paths;
+pub use helper::Before;
 pub use index::{Index, by_hash, indexes, suite_address};
 pub use kept::{Kept, KeptFolder, download_kept};
 pub use local_folder::{LocalEntry, LocalError, LocalKind, Visited, local_tree_paths, local_tree_paths_without};

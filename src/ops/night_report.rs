@@ -230,6 +230,7 @@ fn past(night: &Night, report: Option<&Report>) -> PastNight {
         milliseconds: night.milliseconds,
         new,
         still: night.failing.len() - new,
+        not_started: night.not_started.iter().map(|one| one.channels.len()).sum(),
         spent_and_saved,
     }
 }

@@ -132,6 +132,10 @@ impl<'a> Recorder<'a> {
                 let without = without.iter().map(ToString::to_string).collect();
                 RunFact::Without { node: node.to_string(), without }
             }
+            Event::KeptGood { node, kept, never } => {
+                let [kept, never] = [kept, never].map(|nodes| nodes.iter().map(ToString::to_string).collect());
+                RunFact::KeptGood { node: node.to_string(), kept, never }
+            }
             Event::NodeKnown { node, key, cache, milliseconds, cpu_milliseconds } => {
                 self.saving().is_known(*key);
                 let (node, cache) = (node.clone(), cache.clone());

@@ -166,11 +166,16 @@ pub(super) fn not_text(name: Option<&LockName>) -> LockError {
 /// Where it cannot be understood.
 pub fn read_lock(name: Option<&LockName>, text: &str) -> Result<Lock, Failure> {
     let file = lock_file(name);
-    let version = toml::from_str::<toml::Table>(text).ok().and_then(|table| table.get("version")?.as_integer());
+    let read = crate::lock::parse(text);
+    let version = match &read {
+        Ok(lock) => Some(i64::from(lock.version)),
+        // What it has besides may be a newer one's.
+        Err(_) => toml::from_str::<toml::Table>(text).ok().and_then(|table| table.get("version")?.as_integer()),
+    };
     if let Some(found) = version.filter(|found| *found > i64::from(LOCK_VERSION)) {
         return Err(LockError::Version { file, found: u32::try_from(found).unwrap_or(u32::MAX) }.into());
     }
-    let lock: Lock = toml::from_str(text).map_err(|error| LockError::Text {
+    let lock = read.map_err(|error| LockError::Text {
         message: error.message().to_owned(),
         place: error.span().map(Into::into),
         text: miette::NamedSource::new(&file, text.to_owned()),

@@ -96,6 +96,8 @@ struct JsonNode {
     message: Option<String>,
     log: Option<String>,
     without: Vec<String>,
+    kept: Vec<String>,
+    never: Vec<String>,
     excuse: Option<Excuse>,
 }
 
@@ -163,8 +165,13 @@ pub fn text(run: &Run, all: bool, width: usize) -> String {
             let _ = write!(text, "  tried {} times", ended.tries);
         }
         text.push('\n');
-        if !node.without.is_empty() {
-            text += &wrapped(&plain(&format!("without {}", node.without.join(", "))), "    ", "    ", width);
+        let lists = [
+            ("without ", &node.without, ""),
+            ("with the earlier packages of ", &node.kept, ""),
+            ("without ", &node.never, ", of which it never had any"),
+        ];
+        for (before, nodes, behind) in lists.into_iter().filter(|(_, nodes, _)| !nodes.is_empty()) {
+            text += &wrapped(&plain(&format!("{before}{}{behind}", nodes.join(", "))), "    ", "    ", width);
         }
         if let Some(excuse) = node.ended.as_ref().and_then(|ended| ended.excuse.as_ref()) {
             text += &wrapped(&plain(&excused(excuse)), "    ", "    ", width);
@@ -242,7 +249,7 @@ fn is_failed(run: &Run, node: &RunOf) -> bool {
 
 /// Whether a node is listed without being asked for: what did not run is told by its count, but for builds that are skipped.
 fn is_told(run: &Run, node: &RunOf) -> bool {
-    !node.without.is_empty()
+    [&node.without, &node.kept, &node.never].into_iter().any(|nodes| !nodes.is_empty())
         || match run.outcome(node) {
             Some(RunOutcome::CutOff | RunOutcome::Blocked | RunOutcome::NotReached) => false,
             Some(RunOutcome::Skipped) => node.node.starts_with("build:"),
@@ -360,6 +367,8 @@ fn json_node(run: &Run, node: &RunOf) -> JsonNode {
         message: ended.and_then(|ended| ended.message.clone()),
         log: ended.and_then(|ended| ended.log).map(|log| log.to_string()),
         without: node.without.clone(),
+        kept: node.kept.clone(),
+        never: node.never.clone(),
         excuse: ended.and_then(|ended| ended.excuse.clone()),
     }
 }

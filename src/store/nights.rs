@@ -61,6 +61,10 @@ pub struct NightState {
     pub locks: BTreeMap<String, String>,
     /// The generation of each channel that the last recorded nightly left.
     pub generations: BTreeMap<String, u64>,
+    /// The last run in the store when the last recorded nightly had ended; empty where there was none, `None` where that was not
+    /// written down.
+    #[serde(default)]
+    pub last_run: Option<String>,
     /// The number of the last nightly that has begun.
     pub begun: u64,
 }

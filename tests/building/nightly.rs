@@ -19,7 +19,7 @@ fn git(folder: &Path, arguments: &[&str]) {
 }
 
 /// Puts a source of one package into a repository of its own, as a commit with that message.
-fn commit(space: &Space, name: &str, (version, fill): (&str, &str), message: &str) {
+pub(super) fn commit(space: &Space, name: &str, (version, fill): (&str, &str), message: &str) {
     Tiny { name, version, fill, ..Tiny::PLAIN }.put(space);
     let folder = space.folder.join(name);
     if !folder.join(".git").exists() {
@@ -56,19 +56,20 @@ fn a_few_builds_are_made_again_each_night() {
 }
 
 /// The last nightly on record.
-fn last(space: &Space) -> Night {
+pub(super) fn last(space: &Space) -> Night {
     let set = "default".parse().expect("a name");
     let nights = space.open_store().last_nights(&space.folder.display().to_string(), &set, 1).expect("reads");
     nights.into_iter().next().expect("on record")
 }
 
 /// What it came to, in lines.
-fn told(space: &Space, night: &Night) -> String {
+pub(super) fn told(space: &Space, night: &Night) -> String {
     let mut lines = vec![format!("{} regressed: {}", night.number, night.regressed)];
     for moved in &night.moves {
         let commits: Vec<&str> = moved.commits.iter().map(|commit| commit.subject.as_str()).collect();
         let name = moved.subject.trim_end_matches("\")").rsplit('/').next().unwrap_or_default();
-        lines.push(format!("moved {name} by {commits:?} for {:?}", moved.needed_by));
+        let kept = if moved.kept.is_empty() { String::new() } else { format!(", kept {:?}", moved.kept) };
+        lines.push(format!("moved {name} by {commits:?} for {:?}{kept}", moved.needed_by));
     }
     for cell in &night.cells {
         let state = match cell.state {
@@ -147,13 +148,31 @@ fn what_fails_keeps_its_last_good_packages_and_the_rest_goes_on() {
     let third = last(&space);
     insta::assert_snapshot!(told(&space, &third), @r#"
     4 regressed: true
-    moved a by ["break a"] for ["a-TAG"]
+    moved a by ["break a"] for ["a-TAG"], kept ["a-TAG"]
     moved b by ["better b"] for ["b-TAG"]
     a-TAG 1-1~SUFFIX+opb1: new failure
     b-TAG 2-1~SUFFIX+opb1: built
     build:a-TAG@DISTRO/all new: true kept: true by ["break a"]
     generation 2 new: true ["b-TAG all", "b-TAG source"]
     "#);
+    // The record of its run says what was kept.
+    let run = third.run.as_deref().expect("it ran");
+    let shown = space.shown(&space.opb(&["runs", run]).fine().out);
+    assert!(
+        shown.contains("\n    with the earlier packages of source-package:a-TAG@DISTRO, build:a-TAG@DISTRO/all"),
+        "{shown}"
+    );
+    let run = space.opb(&["runs", run, "--format", "json"]).fine().out;
+    let run: serde_json::Value = serde_json::from_str(&run).expect("JSON");
+    crate::space::schema::conforms("runs", &run);
+    let assembled = space.own("repo:c-TAG@DISTRO");
+    let nodes = run["nodes"].as_array().expect("a list");
+    let node = nodes.iter().find(|node| node["node"] == assembled.as_str()).expect("on record");
+    let kept = node["kept"].as_array().expect("a list");
+    assert!(
+        kept.contains(&space.own("build:a-TAG@DISTRO/all").into()) && node["never"] == serde_json::json!([]),
+        "{node}"
+    );
     assert_eq!(third.failing[0].lines.first().map(String::as_str), Some("x.c:1: error: no more"));
     insta::assert_snapshot!(repository(&space).join("\n"), @r"
     a-TAG_1-1~SUFFIX+opb1_all.deb
@@ -221,6 +240,7 @@ fn a_killed_nightly_is_taken_up_by_the_next() {
     a-TAG 2-1~SUFFIX+opb1: built
     b-TAG 1-1~SUFFIX+opb1: clean
     generation 2 new: true ["a-TAG all", "a-TAG source"]
+    note: nightly 2 was killed or stopped before the end: what was done is told here
     "#);
     night(&space).fine();
     assert_eq!((last(&space).number, last(&space).published[0].is_new), (4, false));

@@ -32,7 +32,8 @@ fn what_a_cache_knew_is_the_caches_in_every_row() {
     space.opb(&["build", "-j1", "-q"]).fine();
     space.opb(&["cache", "key", "new", "office-1"]).fine();
     let url = space.folder.join("cache").display().to_string();
-    space.opb(&["cache", "push", &url]).fine();
+    let pushed = space.opb(&["cache", "push", &url]).fine();
+    assert_eq!(pushed.err, "", "all that was built is here, and is pushed");
 
     // A machine that never built anything: three chroots and the base's are never made, so nothing is saved with them.
     let other = Machine::new(&space, "other");

@@ -1,6 +1,7 @@
 //! Archives of upstream as sources: their pins, what is fetched for them, and what is refused. All are on this machine.
 
 use super::*;
+use crate::dated::serve_dated;
 use crate::serve::serve;
 
 const CONTROL: &str = "Source: tool\nMaintainer: A <a@example.org>\nBuild-Depends: debhelper-compat (= 13)\n\
@@ -303,4 +304,54 @@ fn addresses_lead_where_the_project_says() {
       × archive("SERVER/page.tar.gz") is no archive: it is neither tar, compressed or not, nor zip
       help: see what the address really sends: it may be a page about the file
     "###);
+}
+
+#[test]
+fn what_has_not_changed_is_not_sent_again() {
+    if !Path::new("/usr/lib/apt/apt-helper").exists() {
+        eprintln!("skipped: there is no apt-helper on this machine");
+        return;
+    }
+    let upstream = Upstream::new("");
+    let (served, asked) = serve_dated(upstream.space.folder.path().join("files"));
+    let asked = || std::mem::take(&mut *asked.lock().expect("no panic"));
+    let file = upstream.space.path("../files/tool-1.0.tar.gz");
+    let age = |seconds: u64| {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        fs::File::options().append(true).open(&file).and_then(|file| file.set_modified(time)).expect("made older");
+        fs::metadata(&file).expect("there").len()
+    };
+    let size = age(1_795_255_200);
+    upstream.recipe(&format!("{served}/tool-1.0.tar.gz"), "");
+    let update = |more: &[&str]| upstream.seen(&[&["update", "tool"], more].concat());
+    assert!(update(&[]).starts_with("exit 0\n"));
+    assert_eq!(asked(), [format!("/tool-1.0.tar.gz 200 {size}")]);
+    let lock = upstream.lock();
+    for _ in 0..2 {
+        assert!(update(&[]).contains("nothing moved"));
+        assert_eq!(asked(), ["/tool-1.0.tar.gz 416 0"]);
+        assert_eq!(upstream.lock(), lock);
+    }
+    // Whoever says that it may have changed looks at all of it.
+    assert!(update(&["--allow-changed-archives"]).contains("nothing moved"));
+    assert_eq!(asked(), [format!("/tool-1.0.tar.gz 200 {size}")]);
+
+    // Another file, which comes once.
+    upstream.pack("tool-1.0.tar.gz", "2");
+    let size = age(1_795_341_600);
+    assert!(update(&[]).contains("opb::update::changed_archive"));
+    assert_eq!(asked(), [format!("/tool-1.0.tar.gz 200 {size}")]);
+    assert!(update(&["--allow-changed-archives"]).contains("moved "));
+    asked();
+    // One that only goes on behind what was there is fetched as a whole: nobody can tell what was put together.
+    let mut bytes = fs::read(&file).expect("there");
+    bytes.extend([0; 512]);
+    fs::write(&file, &bytes).expect("written");
+    age(1_795_341_600);
+    assert!(update(&[]).starts_with("exit 2\n"), "there is something behind the archive");
+    assert_eq!(asked(), ["/tool-1.0.tar.gz 206 512".to_owned(), format!("/tool-1.0.tar.gz 200 {}", size + 512)]);
+    // What is gone from the store is not known any more.
+    upstream.lose_store();
+    assert!(update(&[]).starts_with("exit 2\n"));
+    assert_eq!(asked(), [format!("/tool-1.0.tar.gz 200 {}", size + 512)]);
 }

@@ -22,7 +22,7 @@ fn what_it_is_for_must_be_said_where_there_is_a_choice() {
     told += &seen(&["nightly", "--channel", "nightly"]);
     space.file("opb.toml", "[set.slow]\n[set.quick]\nfrozen = [\"no selector\"]\n");
     told += &seen(&["nightly"]);
-    told += &seen(&["nightly", "quick"]);
+    told += &seen(&["nightly", "quick", "--dry-run"]);
     told += &seen(&["nightly", "Slow"]);
     insta::assert_snapshot!(told, @r"
     exit 2
@@ -133,4 +133,111 @@ fn channels_of_several_locks_are_one_set_and_others_are_left_alone() {
     assert!(failing.iter().all(|node| node.starts_with("index:")), "{failing:?}");
     assert!(space.seen(&["nightly"]).starts_with("exit 0"));
     assert!(last(&space).published.iter().all(|one| !one.is_new));
+}
+
+#[test]
+fn one_that_cannot_begin_leaves_a_record_and_says_why() {
+    let space = Space::pinned();
+    space.file("opb.toml", "[set.default]\nbases = \"never\"\n");
+    assert!(space.seen(&["key", "init"]).starts_with("exit 0"));
+    space.seen(&["nightly"]);
+    let (first, lock) = (last(&space), fs::read(space.path("opb.lock")).expect("there"));
+    assert_eq!((first.number, first.failing.len()), (1, 1), "an index that cannot be had");
+
+    space.file("recipes/bad.rhai", "#{\n");
+    let seen = space.seen(&["nightly"]);
+    assert!(seen.starts_with("exit 2\n") && seen.contains("--- stderr\n") && seen.contains("opb::eval::"), "{seen}");
+    let told: Vec<&str> = seen.lines().skip_while(|line| !line.starts_with("did not start")).take(5).collect();
+    let told = told.join("\n").replace(&told[0][told[0].len() - 10..], "DATE");
+    insta::assert_snapshot!(told, @r"
+    did not start, 1 still failing: nightly of project, DATE
+
+    DID NOT START
+      nightly: evaluating the recipes: 1 mistake: recipes/bad.rhai:1: `#{` is
+        never closed
+    ");
+    let second = last(&space);
+    assert_eq!((second.number, second.regressed, second.not_started[0].new), (2, true, true));
+    assert!(second.has_news() && second.steps.iter().all(|step| step.failure.is_none()), "{second:?}");
+    assert_eq!((second.failing.len(), second.failing[0].new), (1, false), "nothing else is known of it");
+    let report = space.json(&["report", "nightly", "--format", "json"]);
+    schema::conforms("report-nightly", &report);
+    assert_eq!((&report["counts"]["not_started"], &report["number"]), (&1.into(), &2.into()));
+    let page = space.stdout(&["report", "nightly", "--format", "html"]);
+    assert!(page.contains("! did not start:</span> nightly: evaluating the recipes"), "{page}");
+
+    // As long as it lasts it is told, and is nothing new; so it is with a lock.
+    assert!(space.seen(&["nightly"]).starts_with("exit 2\n"));
+    assert_eq!((last(&space).regressed, last(&space).not_started[0].new), (false, false));
+    fs::remove_file(space.path("recipes/bad.rhai")).expect("there");
+    space.file("opb.lock", "version = 1\n[dsc.x\n");
+    assert!(space.seen(&["nightly"]).starts_with("exit 2\n"));
+    assert!(last(&space).not_started[0].why.starts_with("cannot read `opb.lock`: "), "{:?}", last(&space));
+    // And with what a set says.
+    fs::write(space.path("opb.lock"), &lock).expect("written");
+    space.file("opb.toml", "[set.default]\nbases = \"never\"\nfrozen = [\"no selector\"]\n");
+    assert!(space.seen(&["nightly"]).starts_with("exit 2\n"));
+    assert!(last(&space).not_started[0].why.contains("which is no selector"), "{:?}", last(&space));
+
+    space.file("opb.toml", "[set.default]\nbases = \"never\"\n");
+    let seen = space.seen(&["nightly"]);
+    let night = last(&space);
+    assert!(seen.starts_with("exit 0\n") && !night.regressed, "{seen}");
+    let [notice] = &night.notices[..] else { panic!("{:?}", night.notices) };
+    assert!(
+        notice.starts_with("nightly 5, of 2") && notice.contains(", did not start: `set.default.frozen`"),
+        "{notice}"
+    );
+    assert_eq!((night.number, night.failing.len(), night.failing[0].since), (6, 1, first.failing[0].since));
+    // The page shows which of the last nightlies did not.
+    let nights = space.json(&["report", "nightly", "--format", "json"])["nights"].clone();
+    let not: Vec<u64> =
+        nights.as_array().expect("a list").iter().map(|one| one["not_started"].as_u64().expect("a number")).collect();
+    assert_eq!(not, [0, 1, 1, 1, 1, 0]);
+}
+
+#[test]
+fn channels_of_a_good_lock_are_not_held_up_by_a_wrong_one() {
+    let space = Space::pinned();
+    let set = "channels = [\"nightly\", \"stable\"]\nbases = \"never\"\n";
+    space.file("opb.toml", &format!("[channel.nightly]\n[channel.stable]\nlock = \"stable\"\n[set.default]\n{set}"));
+    space.file("opb.stable.lock", "no lock\n");
+    for key in ["nightly", "stable"] {
+        assert!(space.seen(&["key", "init", "--name", key]).starts_with("exit 0"));
+    }
+    let seen = space.seen(&["nightly"]);
+    let night = last(&space);
+    assert!(seen.starts_with("exit 2\n") && seen.contains("1 channel not begun with"), "{seen}");
+    let published: Vec<&str> = night.published.iter().map(|one| one.channel.as_str()).collect();
+    assert_eq!((published, night.not_started.len()), (vec!["nightly"], 1));
+    assert_eq!(night.not_started[0].channels[0].as_str(), "stable");
+}
+
+#[test]
+fn a_rewritten_branch_is_told_with_the_command_that_takes_it() {
+    let repository = checkouts::Repository::new("");
+    let space = &repository.space;
+    space.file("opb.toml", "[set.default]\nsources = \"0\"\nbases = \"never\"\n");
+    assert!(space.seen(&["key", "init"]).starts_with("exit 0"));
+    let first = repository.commit("1");
+    assert!(repository.seen(&["update", "tool"]).starts_with("exit 0"));
+    repository.git(&["commit", "--quiet", "--amend", "-m", "another"]);
+    let seen = repository.seen(&["nightly"]);
+    assert!(seen.contains("\nNOTICED\n  the branch of `git("), "{seen}");
+    let notices = last(space).notices;
+    let (begins, wanted) = (
+        "the branch of `git(\"file://",
+        "that is pinned is not part of it any more; `opb update tool` takes what is there now",
+    );
+    let rewritten = format!("` was rewritten: the commit {} {wanted}", &first[..12]);
+    assert!(notices[0].starts_with(begins) && notices[0].ends_with(&rewritten), "{notices:?}");
+    assert_eq!(repository.lock().checkout.values().next().expect("pinned").commit, first);
+    let dry = repository.seen(&["nightly", "--dry-run"]);
+    assert!(dry.contains("; `opb update tool` takes what is there now\n"), "{dry}");
+    // Each night, until somebody gives it.
+    repository.seen(&["nightly"]);
+    assert_eq!(last(space).notices, notices);
+    assert!(repository.seen(&["update", "tool"]).starts_with("exit 0"));
+    repository.seen(&["nightly"]);
+    assert!(last(space).notices.iter().all(|notice| !notice.contains("rewritten")), "{:?}", last(space).notices);
 }

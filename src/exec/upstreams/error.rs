@@ -217,11 +217,10 @@ impl Caused for UpstreamError {
 }
 
 /// What the failure of a download means for `what`, of which this digest was expected.
-pub(super) fn of_fetch(what: &str, error: FetchError, expected: Option<Sha256>, limit: u64) -> Failure {
+pub(super) fn of_fetch(what: &str, error: FetchError, expected: Option<Sha256>) -> Failure {
     let what = what.to_owned();
     match (error, expected) {
-        // It was ended there.
-        (FetchError::Mismatch { got, .. }, _) if got == "more" => UpstreamError::TooLarge { what, limit }.into(),
+        (FetchError::TooLarge { limit, .. }, _) => UpstreamError::TooLarge { what, limit }.into(),
         (FetchError::Gone { address }, _) => UpstreamError::Gone { what, address }.into(),
         (FetchError::Mismatch { got, .. }, Some(expected)) => UpstreamError::Other { what, expected, got }.into(),
         (error, _) => error.into(),

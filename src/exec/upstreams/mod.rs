@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! here          an address ─► a file that stays in the store's `sources/archive` until it is whole ─► an object
+//! seen.rs       what was at an address whose digest nobody says, so that it need not come again
 //! signed.rs     whether somebody signed it whose key the recipe names
 //! unpacked.rs   an object ─► the tree that is the source
 //! ```
@@ -10,6 +11,7 @@
 //! pinned is known by its digest, so nothing is asked for what the store has.
 
 mod error;
+mod seen;
 mod signed;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,6 @@ use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
 use crate::fetch::{Access, FetchError, Kept, KeptFolder, Wanted, download_kept};
 use crate::lock::{ArchivePin, PinnedFile};
-use crate::path::HostPath;
 use crate::remote::archive::{Archive, ArchiveKind, ArchiveUrl, PACKING_BYTES, Packing, SignaturePlace};
 use crate::settings::Sources;
 use crate::store::Store;
@@ -62,6 +63,7 @@ pub struct Upstreams<'a> {
     access: Access<'a>,
     waits: &'a [Duration],
     closed: bool,
+    anew: bool,
 }
 
 /// A file of upstream that is in the store.
@@ -75,7 +77,7 @@ impl<'a> Upstreams<'a> {
     /// Access for a project in `root` with these `[sources]`. `stop` ends what runs.
     pub fn new(store: &'a Store, sources: &'a Sources, root: &'a Dir, offline: bool, stop: &'a AtomicBool) -> Self {
         let access = Access { offline, most: MAX_ARCHIVE, ..Access::new(stop) };
-        Self { store, sources, root, access, waits: &[], closed: false }
+        Self { store, sources, root, access, waits: &[], closed: false, anew: false }
     }
 
     /// The same, but what the network keeps away is tried again by itself.
@@ -88,6 +90,12 @@ impl<'a> Upstreams<'a> {
     #[must_use]
     pub fn closed(self) -> Self {
         Self { closed: true, ..self }
+    }
+
+    /// The same, but what was at an address before is asked for as if it had never been seen, where `anew`.
+    #[must_use]
+    pub fn anew(self, anew: bool) -> Self {
+        Self { anew, ..self }
     }
 
     /// What is at an address now: its pin, less what evaluation must know, and the tree that it was unpacked to. `here`: the digest
@@ -246,26 +254,32 @@ impl<'a> Upstreams<'a> {
         if self.closed {
             return Err(FetchError::Offline { address: first }.into());
         }
-        let wanted = Wanted { places, name: "file".to_owned(), sha256, size };
+        let id = id_of(first.secret(), sha256);
+        let may_be_known = sha256.is_none() && places.len() == 1 && first.local_path().is_none();
+        let before = if may_be_known { self.before(&id)? } else { None };
+        let (of, before) = before.unzip();
+        let mut wanted = Wanted { places, name: "file".to_owned(), sha256, size, before: of };
         let access = Access { most, ..self.access.clone() };
-        let told = |error| error::of_fetch(what, error, sha256, size.unwrap_or(most));
-        let folder = KeptFolder::lock(&self.folder(first.secret(), sha256), &access).map_err(told)?;
+        let told = |error| error::of_fetch(what, error, sha256);
+        let folder = self.store.path().join(DOWNLOADS).join(&id);
+        let folder = KeptFolder::lock(&folder, &access).map_err(told)?;
         // Who had it before may just have brought it.
         if let Some(known) = self.known(sha256, size)? {
             folder.discard();
             return Ok(known);
         }
-        let kept = download_kept(&wanted, folder, &access, self.waits).map_err(told)?;
-        let stored = self.take_in(what, &kept, most)?;
+        let mut kept = download_kept(&wanted, folder, &access, self.waits).map_err(told)?;
+        let mut stored = self.take_in(what, &kept, most)?;
+        if before.as_ref().is_some_and(|before| seen::is_joined(&kept, &stored, before)) {
+            wanted.before = None;
+            kept = download_kept(&wanted, kept.into_folder(), &access, self.waits).map_err(told)?;
+            stored = self.take_in(what, &kept, most)?;
+        }
+        if may_be_known {
+            self.note(&id, &kept, &stored, before.as_ref())?;
+        }
         kept.discard();
         Ok(stored)
-    }
-
-    /// Where a file from there is downloaded to.
-    fn folder(&self, address: &str, sha256: Option<Sha256>) -> HostPath {
-        let of = format!("{address} {}", sha256.map_or_else(String::new, |sha256| sha256.to_string()));
-        let id = Digest::of(of.as_bytes()).to_string();
-        self.store.path().join(DOWNLOADS).join(&id[..32])
     }
 
     fn take_in(&self, what: &str, kept: &Kept, most: u64) -> Result<Stored, Failure> {
@@ -317,6 +331,12 @@ impl<'a> Upstreams<'a> {
         let object = self.store.put_known_sha256(file, sha256, size)?;
         Ok(Stored { file: PinnedFile { size, sha256 }, object })
     }
+}
+
+/// What the folder is called in which a file from there is downloaded.
+fn id_of(address: &str, sha256: Option<Sha256>) -> String {
+    let of = format!("{address} {}", sha256.map_or_else(String::new, |sha256| sha256.to_string()));
+    Digest::of(of.as_bytes()).to_string()[..32].to_owned()
 }
 
 /// The signature of an archive, for people.

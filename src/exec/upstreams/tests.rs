@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 
 use super::*;
 use crate::diag::Cause;
+use crate::path::HostPath;
 use crate::remote::archive::Strip;
 use crate::sign::{SecretKey, Signer};
 

@@ -12,6 +12,8 @@ use super::*;
 use crate::address::Address;
 use crate::digest::Sha256;
 
+mod before;
+
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 const KEY: &[u8] = include_bytes!("../../cache/tests/server-key.pem");
@@ -107,26 +109,30 @@ fn answer(stream: impl Read + Write, serves: &Mutex<Serves>, asked: &Mutex<Vec<S
         if request.is_empty() {
             return None;
         }
-        asked.lock().expect("no panic").push(request.clone());
         let now = serves.lock().expect("no panic").clone();
         let header = |name: &str| request.lines().find_map(|line| line.strip_prefix(name));
         let to = stream.get_mut();
+        let note = |sent: usize| asked.lock().expect("no panic").push(format!("{request}Sent: {sent}\r\n"));
         if let Some(place) = now.redirect {
             write!(to, "HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n").ok()?;
             to.flush().ok()?;
+            note(0);
             continue;
         }
         let from = header("Range: bytes=").and_then(|range| range.trim_end_matches('-').parse::<usize>().ok());
         let is_same = now.believes || header("If-Range: ").is_some_and(|date| date == now.date);
-        let from = from.filter(|from| now.ranges && is_same && *from < now.content.len());
-        let (status, range) = match from {
-            Some(from) => {
-                let all = now.content.len();
-                ("206 Partial Content", format!("Content-Range: bytes {from}-{}/{all}\r\n", all - 1))
+        let all = now.content.len();
+        let (status, range, body) = match from.filter(|_| now.ranges && is_same) {
+            Some(from) if from >= all => {
+                ("416 Range Not Satisfiable", format!("Content-Range: bytes */{all}\r\n"), &[][..])
             }
-            None => ("200 OK", String::new()),
+            Some(from) => {
+                let range = format!("Content-Range: bytes {from}-{}/{all}\r\n", all - 1);
+                ("206 Partial Content", range, &now.content[from..])
+            }
+            None => ("200 OK", String::new(), &now.content[..]),
         };
-        let body = &now.content[from.unwrap_or(0)..];
+        note(body.len());
         let (date, length) = (now.date, body.len());
         write!(to, "HTTP/1.1 {status}\r\nLast-Modified: {date}\r\nContent-Length: {length}\r\n{range}\r\n").ok()?;
         if now.trickles {
@@ -180,7 +186,7 @@ impl Scratch {
     fn get_by(&self, url: &str, content: Option<&[u8]>, access: &Access<'_>) -> Result<Vec<u8>, FetchError> {
         let sha256 = content.map(Sha256::of);
         let places = vec![Address::new(url).expect("an address")];
-        let wanted = Wanted { places, name: "file".to_owned(), sha256, size: None };
+        let wanted = Wanted { places, name: "file".to_owned(), sha256, size: None, before: None };
         let kept = download_kept(&wanted, KeptFolder::lock(&self.place(), access)?, access, &[])?;
         let bytes = std::fs::read(kept.path.as_path()).expect("there");
         kept.discard();
@@ -269,7 +275,8 @@ fn what_does_not_answer_is_asked_again_and_goes_on() {
     let content = content(0);
     let server = Server::new(Serves { sends: Some(100_000), ..Serves::of(&content) }, false);
     let places = vec![Address::new(&format!("http://127.0.0.1:{}/x", server.port)).expect("an address")];
-    let wanted = Wanted { places, name: "file".to_owned(), sha256: Some(Sha256::of(&content)), size: None };
+    let wanted =
+        Wanted { places, name: "file".to_owned(), sha256: Some(Sha256::of(&content)), size: None, before: None };
     // Each connection brings a third of it.
     let waits = [Duration::ZERO; 2];
     let kept = download_kept(
@@ -307,7 +314,7 @@ fn a_slow_server_holds_nobody_up() {
     let access = Access { most: 1_000, ..scratch.access.clone() };
     let url = format!("http://127.0.0.1:{}/x", large.port);
     let error = scratch.get_by(&url, None, &access).expect_err("too much").to_string();
-    assert!(error.contains("expected at most 1000 bytes"), "{error}");
+    assert!(error.contains("has more than 1000 bytes"), "{error}");
 }
 
 #[test]

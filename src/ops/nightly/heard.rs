@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::digest::Digest;
 use crate::event::{Done, Event, Sink};
 use crate::name::{Kind, NodeName};
+use crate::store::runs::{Run, RunOutcome};
 
 /// A failure.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,24 @@ pub(super) struct Heard {
     pub ran: BTreeSet<NodeName>,
     /// What failed.
     pub failed: BTreeMap<NodeName, HeardFailure>,
+}
+
+impl Heard {
+    /// Adds which builds were made in a run that is on record.
+    pub fn add(&mut self, run: &Run) {
+        for ended in run.nodes.iter().filter_map(|node| node.ended.as_ref()) {
+            let Some(node) = ended.node.parse().ok().filter(|node: &NodeName| node.kind == Kind::Build) else {
+                continue;
+            };
+            let ran = matches!(ended.outcome, RunOutcome::Built | RunOutcome::Identical | RunOutcome::Kept);
+            if ran {
+                self.ran.insert(node.clone());
+            }
+            if ran || matches!(ended.outcome, RunOutcome::Found | RunOutcome::Fetched) {
+                self.made.insert(node);
+            }
+        }
+    }
 }
 
 /// Listens to a run, and passes all of it on.

@@ -6,12 +6,15 @@
 //! running.rs     build: repositories keep what they had of what fails; publishing.rs: publish, prune
 //! verifying.rs   verify: a few builds made again
 //! reporting.rs   report: in all forms, where people look for it
-//! telling.rs     what came of it beside the last one: cells, failures; moved.rs: moves; heard.rs: what the run said
+//! telling.rs     what came of it beside the last one: cells, failures; moved.rs: moves; heard.rs: what the run said; gathered.rs: all
+//!                of that while it runs, and what earlier ones could not tell
 //! ```
 //!
 //! Each step that is done is done for good: pins in the lock, results in the store, generations of channels. One that is killed
-//! leaves no record, and the next one goes on from there, finds what is done, and tells what changed since the last record.
+//! leaves no record, and the next one goes on from there, finds what is done, and tells what changed since the last record. One that
+//! cannot begin, as a lock or a recipe is wrong, leaves a record of that.
 
+mod gathered;
 mod heard;
 mod moved;
 mod pins;
@@ -174,8 +177,12 @@ impl Group {
 
     /// The project with that lock.
     fn open(&self, folder: &Path) -> Result<Project, Failure> {
-        let channel = self.channels.first().filter(|_| self.lock.is_some());
-        Place { folder, channel }.open()
+        Place { folder, channel: self.of_lock() }.open()
+    }
+
+    /// A channel by which its lock is named; `None` where that is the project's own.
+    fn of_lock(&self) -> Option<&ChannelName> {
+        self.channels.first().filter(|_| self.lock.is_some())
     }
 
     /// What its lock was when the last nightly had ended.
@@ -245,24 +252,23 @@ impl Steps {
 /// Runs the nightly of a set, and keeps its record.
 ///
 /// # Errors
-/// Where one is under way, the project cannot be evaluated, or the store cannot be used. What fails besides is in the record.
+/// Where one is under way, `opb.toml` cannot be read, or the store cannot be used. What fails besides is in the record.
 pub fn nightly(wanted: &Wanted<'_>, store: &Store, means: &Means<'_>, sink: &Sink<'_>) -> Result<End, Failure> {
     let project = Place { folder: wanted.folder, channel: None }.open()?;
-    let (name, set) = meant(&project, wanted)?;
+    let (name, set) = project.settings.night_set(wanted.set)?;
     let _lock = lock(store, &project, &name)?;
     running::run(wanted, (&project, &name, set), (store, means), sink)
 }
 
-/// The set that is meant, and what `opb.toml` says of it.
-fn meant(project: &Project, wanted: &Wanted<'_>) -> Result<(SetName, NightSet), Failure> {
-    let (name, set) = project.settings.night_set(wanted.set)?;
+/// Whether all that the set `name` freezes is written as a selector.
+fn check_frozen(name: &SetName, set: &NightSet) -> Result<(), Failure> {
     for text in &set.frozen {
         if let Err(source) = text.parse::<Selector>() {
             let (set, text) = (name.to_string(), text.escape_debug().to_string());
             return Err(NightlyError::Frozen { set, text, source }.into());
         }
     }
-    Ok((name, set))
+    Ok(())
 }
 
 /// The lock of the nightlies of a set.
@@ -282,7 +288,8 @@ fn lock(store: &Store, project: &Project, name: &SetName) -> Result<KeyLock, Fai
 /// As [`nightly`].
 pub fn outlook(wanted: &Wanted<'_>, store: &Store, means: &Means<'_>) -> Result<Outlook, Failure> {
     let project = Place { folder: wanted.folder, channel: None }.open()?;
-    let (name, set) = meant(&project, wanted)?;
+    let (name, set) = project.settings.night_set(wanted.set)?;
+    check_frozen(&name, &set)?;
     let state = store.night_state(&project_of(&project), &name)?;
     let (moves, stays, notices) = (Vec::new(), Vec::new(), Vec::new());
     let mut outlook = Outlook { moves, stays, notices, builds: Vec::new(), channels: Vec::new() };
@@ -298,7 +305,8 @@ pub fn outlook(wanted: &Wanted<'_>, store: &Store, means: &Means<'_>) -> Result<
             outlook.channels.push((channel.clone(), is_dirty));
         }
         outlook.moves.extend(moved.moves);
-        outlook.stays.extend(moved.stays);
+        let told = moved.stays.into_iter().map(|stay| (stay.told(group.of_lock()), stay.what));
+        outlook.stays.extend(told.map(|(why, what)| (what, why)));
         outlook.notices.extend(moved.notices);
         outlook.builds.push(plan);
     }

@@ -18,21 +18,25 @@ fn subject(what: &str, lock: [&Lock; 2]) -> String {
     if first != what && lock.into_iter().any(is_distro) { format!("@{what}") } else { what.to_owned() }
 }
 
-/// What moved between two locks, with the commits of branches and what ran because of it.
+/// What moved between two locks, with the commits of branches, which of the builds that `ran` did so because of it, and of which
+/// components that follow from it earlier packages are `kept`.
 pub(super) fn moves(
     graph: &Graph,
     [before, now]: [&Lock; 2],
     told: Vec<update::Move>,
-    ran: &BTreeSet<NodeName>,
+    (ran, kept): (&BTreeSet<NodeName>, &BTreeSet<NodeName>),
     checkouts: &Checkouts<'_>,
 ) -> Vec<Move> {
+    let among = |id: &NodeId| {
+        let node = graph.node(*id);
+        node.kind() == Kind::Build && (ran.contains(&node.name()) || kept.contains(&node.name()))
+    };
     let moved: Vec<(update::Move, BTreeSet<NodeId>)> = told
         .into_iter()
         .map(|moved| {
             let sources = nodes_of(graph, &moved.what);
             let readers = graph.with_consumers(&sources.into_iter().collect::<Vec<_>>());
-            let is_build = |id: &NodeId| graph.node(*id).kind() == Kind::Build && ran.contains(&graph.node(*id).name());
-            (moved, readers.into_iter().filter(is_build).collect())
+            (moved, readers.into_iter().filter(among).collect())
         })
         .collect();
     let is_of_index = |what: &str| {
@@ -45,7 +49,12 @@ pub(super) fn moves(
         if is_of_index(&moved.what) {
             builds.retain(|id| !of_sources.contains(id));
         }
-        let needed_by: BTreeSet<String> = builds.iter().map(|id| graph.node(*id).subject().to_owned()).collect();
+        let of = |nodes: &BTreeSet<NodeName>| {
+            let builds = builds.iter().map(|id| graph.node(*id)).filter(|node| nodes.contains(&node.name()));
+            let subjects: Vec<String> = builds.map(|node| node.subject().to_owned()).collect();
+            (subjects.len() as u64, BTreeSet::from_iter(subjects).into_iter().collect())
+        };
+        let ((builds, needed_by), (_, kept)) = (of(ran), of(kept));
         let (commits, more_commits) = commits_of(&moved.what, [before, now], checkouts).unwrap_or_default();
         Move {
             subject: subject(&moved.what, [before, now]),
@@ -53,8 +62,9 @@ pub(super) fn moves(
             after: moved.now,
             commits,
             more_commits,
-            builds: builds.len() as u64,
-            needed_by: needed_by.into_iter().collect(),
+            builds,
+            needed_by,
+            kept,
         }
     };
     let mut moves: Vec<Move> = moved.into_iter().map(tell).collect();

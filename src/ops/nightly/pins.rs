@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::build::Means;
 use super::super::session::Session;
-use super::super::update::{Move, Policy, Selection, update};
+use super::super::update::{Move, Policy, Selection, UpdateError, update};
 use super::NightlyError;
 use crate::diag::{Cause, Failure};
 use crate::eval;
 use crate::exec::{Archives, Checkouts, Upstreams, told};
 use crate::lock::Lock;
-use crate::name::{ComponentName, DistroName};
+use crate::name::{ChannelName, ComponentName, DistroName};
 use crate::ops::pin::moves::moves;
 use crate::project::{Project, ProjectFiles, host_apt};
 use crate::remote::Checkout;
@@ -41,10 +41,30 @@ pub(super) struct Moved {
     pub moves: Vec<Move>,
     /// What was looked at and could be had: components, and distros with `@`.
     pub looked: BTreeSet<String>,
-    /// What stays although it was to move, each with the reason, on one line.
-    pub stays: Vec<(String, String)>,
+    /// What stays although it was to move.
+    pub stays: Vec<Stay>,
     /// Lines for people.
     pub notices: Vec<String>,
+}
+
+/// A pin that stays although it was to move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stay {
+    /// Of what it is.
+    pub what: String,
+    /// Why it stays, on one line.
+    pub why: String,
+    /// What to give `opb` to have it moved, where only a person may say so: a branch was rewritten, a tag moved.
+    pub takes: Option<String>,
+}
+
+impl Stay {
+    /// `why`, and the command; `channel` is one that is made from the lock, where that is not the project's own.
+    pub fn told(&self, channel: Option<&ChannelName>) -> String {
+        let of = channel.map(|channel| format!("--channel {channel} ")).unwrap_or_default();
+        let takes = self.takes.as_ref().map(|takes| format!("; `opb {of}{takes}` takes what is there now"));
+        format!("{}{}", self.why, takes.unwrap_or_default())
+    }
 }
 
 /// When a pin was last looked at, in seconds since 1970; `None`: it never was.
@@ -107,12 +127,20 @@ pub(super) fn move_pins(
     let sources = &project.settings.sources;
     let upstreams = Upstreams::new(store, sources, project.root(), means.offline, means.stop).patient();
     let updated = update(&project, &evaluated, selection, store, (&archives, &checkouts, &upstreams))?;
-    let mut stays: Vec<(String, String)> =
-        updated.failed.into_iter().map(|(what, failure)| (what, one_line(&told(&failure)))).collect();
+    let taken = eval::weave::asked_of_checkouts(&evaluated);
+    let taker = |what: &str| {
+        let mut of = taken.iter().filter(|(checkout, _)| checkout.to_string() == what).flat_map(|(_, (_, of))| of);
+        of.next().cloned()
+    };
+    let stay = |(what, failure): (String, Failure)| Stay {
+        takes: taker(&what).and_then(|component| takes(&failure, &component)),
+        why: one_line(&told(&failure)),
+        what,
+    };
+    let mut stays: Vec<Stay> = updated.failed.into_iter().map(stay).collect();
     let (session, rejected) = usable(open, &before, updated.lock).map_err(|failure| beside(failure, &stays))?;
     stays.extend(rejected);
-    let failed: BTreeSet<&String> = stays.iter().map(|(what, _)| what).collect();
-    let taken = eval::weave::asked_of_checkouts(&evaluated);
+    let failed: BTreeSet<&String> = stays.iter().map(|stay| &stay.what).collect();
     let is_had = |component: &ComponentName| {
         let mut own = taken.iter().filter(|(_, (_, of))| of.contains(component));
         own.all(|(checkout, _)| !failed.contains(&checkout.to_string()))
@@ -131,15 +159,24 @@ pub(super) fn move_pins(
 }
 
 /// An error that says besides what could not be pinned: where that is new, it is the reason.
-fn beside(failure: Failure, stays: &[(String, String)]) -> Failure {
+fn beside(failure: Failure, stays: &[Stay]) -> Failure {
     let Failure { cause, report } = failure;
     match stays {
         [] => Failure { cause, report },
-        [(what, why), ..] => {
+        [Stay { what, why, .. }, ..] => {
             let more = if stays.len() > 1 { format!(", and {} more", stays.len() - 1) } else { String::new() };
             let report = report.wrap_err(format!("cannot pin {what}: {why}{more}"));
             Failure { cause: Cause::Environment, report }
         }
+    }
+}
+
+/// What to give `opb` to have the pin that `component` takes moved all the same.
+fn takes(failure: &Failure, component: &ComponentName) -> Option<String> {
+    match failure.report.downcast_ref::<UpdateError>()? {
+        UpdateError::Rewritten { .. } => Some(format!("update {component}")),
+        UpdateError::MovedTag { .. } => Some(format!("update {component} --allow-moved-tags")),
+        _ => None,
     }
 }
 
@@ -162,7 +199,7 @@ fn usable(
     open: &dyn Fn() -> Result<Project, Failure>,
     before: &Lock,
     after: Lock,
-) -> Result<(Session, Vec<(String, String)>), Failure> {
+) -> Result<(Session, Vec<Stay>), Failure> {
     let with = |lock: &Lock| Session::pinned(open()?, lock.clone());
     let failure = match with(&after) {
         Ok(session) => return Ok((session, Vec::new())),
@@ -179,7 +216,7 @@ fn usable(
         Unit::Commit(checkout) => checkout.to_string(),
         Unit::Archive(archive) => archive.to_string(),
     };
-    let rejected = rejected.into_iter().map(|(unit, why)| (shown(&unit), why)).collect();
+    let rejected = rejected.into_iter().map(|(unit, why)| Stay { what: shown(&unit), why, takes: None }).collect();
     Ok((with(&lock)?, rejected))
 }
 

@@ -1,21 +1,22 @@
 //! The steps of a nightly, one behind the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::gathered::Gathered;
 use super::heard::{Heard, Listening};
 use super::moved;
 use super::pins::{self, Moved, one_line};
 use super::publishing::{ChannelDone, generation_of, prune, publish_channel};
 use super::telling::{self, Told};
 use super::verifying::verify_some;
-use super::{Done, End, Group, Steps, Wanted, kept_lock, project_of, wish};
+use super::{Done, End, Group, Wanted, check_frozen, kept_lock, project_of, wish};
 use crate::diag::Failure;
 use crate::event::{Event, Sink};
 use crate::exec::{Checkouts, Outcome, told};
-use crate::name::{ChannelName, SetName};
-use crate::night::{HeldBack, Night};
+use crate::name::SetName;
+use crate::night::Night;
 use crate::ops::build::{Means, build};
 use crate::ops::keeping::project_of as project_of_lists;
 use crate::ops::pin::moves::moves;
@@ -24,30 +25,11 @@ use crate::ops::session::Session;
 use crate::ops::verify::Sample;
 use crate::project::{Project, lock_text, now};
 use crate::settings::NightSet;
+use crate::store::Store;
 use crate::store::runs::RunId;
-use crate::store::{NightState, Store};
 
 /// The most notices of a nightly.
 const MOST_NOTICES: usize = 1_000;
-
-/// What gathers while a nightly runs.
-struct Gathered {
-    night: Night,
-    steps: Steps,
-    state: NightState,
-    /// What locks are once there is a record of it; until then the next nightly tells what changed since the last record.
-    locks: BTreeMap<String, String>,
-    last: Option<Night>,
-    failure: Option<Failure>,
-}
-
-impl Gathered {
-    /// What the last nightly said of a channel's distros holds on, as nothing new is known of them.
-    fn still_held_back(&mut self, channel: &ChannelName) {
-        let last = self.last.iter().flat_map(|last| &last.held_back).filter(|held| held.channel == *channel);
-        self.night.held_back.extend(last.map(|held| HeldBack { new: false, ..held.clone() }));
-    }
-}
 
 /// Runs the nightly of the set `name`, whose lock is held.
 pub(super) fn run(
@@ -58,33 +40,45 @@ pub(super) fn run(
 ) -> Result<End, Failure> {
     let (began, started, of) = (Instant::now(), now(), project_of(project));
     let channels = project.settings.channels_of(&set);
-    let groups = Group::all(project, &channels)?;
+    let groups = check_frozen(name, &set).and_then(|()| Group::all(project, &channels));
     let mut state = store.night_state(&of, name)?;
     let last = store.last_nights(&of, name, 1)?.pop();
     let on_record = store.nights(&of, name)?.pop().unwrap_or(0);
+    let unrecorded = on_record + 1..=state.begun;
     state.begun = state.begun.max(on_record) + 1;
-    for group in &groups {
-        let project = group.open(wanted.folder)?;
-        let lock = project.lock()?;
-        state.locks.entry(project.lock_file()).or_insert_with(|| lock_text(&lock));
-        for channel in &group.channels {
-            let generation = generation_of(store, channel)?;
-            state.generations.entry(channel.to_string()).or_insert(generation);
+    let last_run = || Ok::<_, Failure>(store.runs()?.last().map(ToString::to_string).unwrap_or_default());
+    if state.last_run.is_none() {
+        state.last_run = Some(last_run()?);
+    }
+    for channel in &channels {
+        let generation = generation_of(store, channel)?;
+        state.generations.entry(channel.to_string()).or_insert(generation);
+    }
+    for group in groups.iter().flatten() {
+        // One that cannot be read is told by the steps.
+        let lock = group.open(wanted.folder).and_then(|project| Ok((project.lock_file(), project.lock()?)));
+        if let Ok((file, lock)) = lock {
+            state.locks.entry(file).or_insert_with(|| lock_text(&lock));
         }
     }
     // From here on this number is taken, and what changes is told by whichever nightly comes to its end.
     store.keep_night_state(&of, name, &state)?;
-    let night = Night::begun(name.as_str(), state.begun, started, channels);
-    let mut gathered = Gathered { night, steps: Steps::default(), state, locks: BTreeMap::new(), last, failure: None };
-    for group in &groups {
-        if !run_group(wanted, (&set, group), (store, means), sink, (&mut gathered, &of, name))? {
-            return Ok(End::Stopped);
+    let night = Night::begun(name.as_str(), state.begun, started, channels.clone());
+    let mut gathered = Gathered::begin(night, state, last, unrecorded);
+    match groups {
+        Err(failure) => gathered.not_started(&channels, failure),
+        Ok(groups) => {
+            for group in &groups {
+                if !run_group(wanted, (&set, group), (store, means), sink, (&mut gathered, &of, name))? {
+                    return Ok(End::Stopped);
+                }
+            }
         }
     }
-    let Gathered { mut night, steps, mut state, locks, last, failure } = gathered;
+    gathered.tell_of_earlier();
+    let Gathered { mut night, steps, mut state, locks, last, failure, .. } = gathered;
     state.locks.extend(locks);
     night.steps = steps.0;
-    night.moves.sort_by(|one, other| one.subject.cmp(&other.subject));
     // What is built from several locks is told once, by what is worst of it.
     telling::tell_once(&mut night);
     night.published.sort_by(|one, other| one.channel.cmp(&other.channel));
@@ -94,6 +88,7 @@ pub(super) fn run(
     for published in &night.published {
         state.generations.insert(published.channel.to_string(), published.generation);
     }
+    state.last_run = Some(last_run()?);
     // The record first: killed in between, the next one tells some of it again, and nothing is lost.
     store.keep_night(&of, name, &night)?;
     store.keep_night_state(&of, name, &state)?;
@@ -117,9 +112,19 @@ fn run_group(
     if stopped() {
         return Ok(false);
     }
-    let Moved { session, looked, stays, notices, .. } = pins_moved?;
-    for (what, why) in stays {
-        gathered.steps.failed("update", &format!("{what} stays where it is: {why}"));
+    let Moved { session, looked, stays, notices, .. } = match pins_moved {
+        Ok(moved) => moved,
+        Err(failure) => {
+            gathered.not_started(&group.channels, failure);
+            return Ok(true);
+        }
+    };
+    for stay in stays {
+        gathered.steps.failed("update", &format!("{} stays where it is: {}", stay.what, stay.why));
+        // In a line of its own: what somebody is to do is not to be cut off.
+        if stay.takes.is_some() {
+            gathered.night.notices.push(stay.told(group.of_lock()));
+        }
     }
     gathered.night.notices.extend(notices.iter().map(|notice| one_line(notice)));
     gathered.state.looked.extend(looked.iter().map(|subject| (group.subject(subject), began)));
@@ -129,9 +134,12 @@ fn run_group(
     let (listening, before) = (Listening::to(sink), store.runs()?);
     let pass_on = |event: Event| listening.take(event);
     let outcome = gathered.steps.during("build", || build(&session, &wish, &Asked::default(), store, means, &pass_on));
-    let heard = listening.end();
+    let mut heard = listening.end();
     if stopped() || outcome.as_ref().is_ok_and(|outcome| outcome.stopped) {
         return Ok(false);
+    }
+    for run in gathered.runs_of_earlier(store, of)? {
+        heard.add(&run);
     }
     if gathered.night.run.is_none() {
         // Others may have runs in this store meanwhile.
@@ -222,7 +230,7 @@ fn tell(
 ) -> Result<(), Failure> {
     let (before, lock) = (group.before(&gathered.state)?, session.lock()?);
     let checkouts = Checkouts::new(store, &session.project.settings.sources, means.offline, means.stop);
-    let moves = moved::moves(&session.graph, [&before, lock], moves(&before, lock), &heard.ran, &checkouts);
+    let moves = moved::moves(&session.graph, [&before, lock], moves(&before, lock), (&heard.ran, kept.0), &checkouts);
     let all = super::super::plan::Wish { wanted: wanted.to_vec(), ..super::super::plan::Wish::default() };
     let plan = plan(session, &all, store, None)?;
     let (last, started) = (gathered.last.as_ref(), gathered.night.started);

@@ -204,6 +204,21 @@ pub(super) fn tell_once(night: &mut Night) {
     night.fixed.retain(|node| night.failing.iter().all(|failing| failing.node != *node));
     night.fixed.sort();
     night.fixed.dedup();
+    night.moves.sort_by(|one, other| {
+        (&one.subject, &one.before, &one.after).cmp(&(&other.subject, &other.before, &other.after))
+    });
+    night.moves.dedup_by(|next, kept| {
+        let is_same = (&next.subject, &next.before, &next.after) == (&kept.subject, &kept.before, &kept.after);
+        if is_same {
+            kept.builds = kept.builds.max(next.builds);
+            for (to, from) in [(&mut kept.needed_by, &mut next.needed_by), (&mut kept.kept, &mut next.kept)] {
+                to.append(from);
+                to.sort();
+                to.dedup();
+            }
+        }
+        is_same
+    });
 }
 
 /// Whether something is worse than after the last nightly.
@@ -215,6 +230,7 @@ pub(super) fn is_worse(night: &Night, last: Option<&Night>) -> bool {
     let before = last.map(failed).unwrap_or_default();
     night.failing.iter().any(|failing| failing.new)
         || night.held_back.iter().any(|held| held.new)
+        || night.not_started.iter().any(|one| one.new)
         || failed(night).keys().any(|step| !before.contains_key(step))
 }
 
@@ -229,7 +245,16 @@ mod tests {
 
     fn moved(subject: &str, commits: Vec<Commit>) -> Move {
         let (before, after) = (Some("1".to_owned()), Some("2".to_owned()));
-        Move { subject: subject.to_owned(), before, after, commits, more_commits: 0, builds: 0, needed_by: Vec::new() }
+        Move {
+            subject: subject.to_owned(),
+            before,
+            after,
+            commits,
+            more_commits: 0,
+            builds: 0,
+            needed_by: Vec::new(),
+            kept: Vec::new(),
+        }
     }
 
     fn failing(new: bool) -> Failing {

@@ -59,6 +59,13 @@ fn moved(one: &Move, tell: bool) -> [String; 6] {
         0 => "<span class=\"faint\">–</span>".to_owned(),
         all => shown(&some_of(&one.needed_by, all, MOST_NEEDS), 4 * NAME),
     };
+    let needed = match one.kept.len() {
+        0 => needed,
+        all => {
+            let names = shown(&some_of(&one.kept, all, MOST_NEEDS), 4 * NAME);
+            format!("{needed}<br/><span class=\"warn\">what was built before stays of {names}</span>")
+        }
+    };
     let all = one.commits.len().saturating_add(usize::try_from(one.more_commits).unwrap_or(usize::MAX));
     let told = match all {
         0 => String::new(),

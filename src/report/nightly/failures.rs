@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::Page;
 use super::alike::{Alike, alike};
 use super::html::{more, part, shown};
-use super::summary::{MESSAGE, NAME, day, minute, short};
+use super::summary::{MESSAGE, NAME, day, minute, not_started, short};
 use crate::night::{Commit, Failing};
 use crate::report::count;
+use crate::report::picture::text as escaped;
 
 /// How many that fail newly, and as before, are told in full.
 const MOST_NEW: usize = 40;
@@ -102,6 +103,9 @@ pub(super) fn fixed(page: &Page) -> String {
 pub(super) fn steps(page: &Page) -> String {
     let night = &page.night;
     let mut items = Vec::new();
+    for one in &night.not_started {
+        items.push(format!("<span class=\"bad\">! did not start:</span> {}", escaped(&not_started(one))));
+    }
     for step in &night.steps {
         let Some(failure) = &step.failure else { continue };
         items.push(format!(

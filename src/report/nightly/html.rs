@@ -103,6 +103,7 @@ fn head(page: &Page) -> String {
     );
     let tiles = [
         (counts.new, "bad", "new", ["new failure", "new failures"]),
+        (counts.not_started, "bad", "steps", ["channel not begun with", "channels not begun with"]),
         (
             counts.failed_steps + counts.held,
             "bad",

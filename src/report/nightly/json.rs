@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::summary::{Counts, headline};
 use super::{DistroEnd, KeyAge, Page};
 use crate::name::ChannelName;
-use crate::night::{Cell, Commit, Failing, HeldBack, Move, NightStep, Published};
+use crate::night::{Cell, Commit, Failing, HeldBack, Move, NightStep, NotStarted, Published};
 use crate::report::cache::{JsonSums, sums};
 use crate::report::causes::date;
 use crate::report::exceptions::Listed;
@@ -31,6 +31,7 @@ struct JsonPage<'a> {
     failing: Vec<JsonFailing<'a>>,
     fixed: &'a [String],
     held_back: &'a [HeldBack],
+    not_started: &'a [NotStarted],
     published: &'a [Published],
     cells: &'a [Cell],
     notices: &'a [String],
@@ -53,6 +54,7 @@ struct JsonCounts {
     still_failing: usize,
     fixed: usize,
     failed_steps: usize,
+    not_started: usize,
     newly_held_back: usize,
     held_back: usize,
     packages_published: usize,
@@ -69,6 +71,7 @@ struct JsonMove<'a> {
     more_commits: u64,
     builds: u64,
     needed_by: &'a [String],
+    kept: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -113,6 +116,7 @@ struct JsonNight {
     milliseconds: u64,
     new_failures: usize,
     still_failing: usize,
+    not_started: usize,
     spent_milliseconds: Option<u64>,
     saved_milliseconds: Option<u64>,
 }
@@ -155,6 +159,7 @@ pub fn json(page: &Page) -> String {
         milliseconds: one.milliseconds,
         new_failures: one.new,
         still_failing: one.still,
+        not_started: one.not_started,
         spent_milliseconds: one.spent_and_saved.map(|(spent, _)| spent),
         saved_milliseconds: one.spent_and_saved.map(|(_, saved)| saved),
     });
@@ -190,6 +195,7 @@ pub fn json(page: &Page) -> String {
         failing: night.failing.iter().map(failing).collect(),
         fixed: &night.fixed,
         held_back: &night.held_back,
+        not_started: &night.not_started,
         published: &night.published,
         cells: &night.cells,
         notices: &night.notices,
@@ -209,12 +215,13 @@ pub fn json(page: &Page) -> String {
 }
 
 fn json_counts(counts: Counts) -> JsonCounts {
-    let Counts { new, still, fixed, newly_held, held, failed_steps, published, gone, moves } = counts;
+    let Counts { new, still, fixed, newly_held, held, failed_steps, not_started, published, gone, moves } = counts;
     JsonCounts {
         new_failures: new,
         still_failing: still,
         fixed,
         failed_steps,
+        not_started,
         newly_held_back: newly_held,
         held_back: held,
         packages_published: published,
@@ -236,6 +243,7 @@ fn moved(one: &Move) -> JsonMove<'_> {
         more_commits: one.more_commits,
         builds: one.builds,
         needed_by: &one.needed_by,
+        kept: &one.kept,
     }
 }
 

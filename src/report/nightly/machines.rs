@@ -51,7 +51,7 @@ fn in_numbers(nights: &[PastNight]) -> String {
         let (spent, saved) = night.spent_and_saved.unzip();
         [
             format!("{} ({})", super::summary::day(night.started), night.number),
-            duration(night.milliseconds),
+            if night.not_started > 0 { "did not start".to_owned() } else { duration(night.milliseconds) },
             night.new.to_string(),
             night.still.to_string(),
             time(spent),

@@ -81,6 +81,8 @@ pub struct PastNight {
     pub new: usize,
     /// How many failed as in the nightly before.
     pub still: usize,
+    /// How many channels were not begun with.
+    pub not_started: usize,
     /// What was spent on building, and what was saved, in milliseconds; `None` where its run is not on record.
     pub spent_and_saved: Option<(u64, u64)>,
 }

@@ -73,7 +73,8 @@ fn part(class: &'static str, amount: u64, hint: String) -> Part {
 }
 
 fn named(night: &PastNight) -> String {
-    format!("nightly {} of {}", night.number, day(night.started))
+    let not_started = if night.not_started > 0 { ", which did not start" } else { "" };
+    format!("nightly {} of {}{not_started}", night.number, day(night.started))
 }
 
 /// A bar for each nightly. `words` says what the highest one is.

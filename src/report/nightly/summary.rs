@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Page;
-use crate::night::{CellState, Failing, Night, PackageChange};
-use crate::report::causes::date;
+use crate::night::{CellState, Failing, Night, NotStarted, PackageChange};
+use crate::report::causes::{date, some_of};
 use crate::report::{count, line_of};
 
 /// The most characters of a name, and of a message.
@@ -24,6 +24,8 @@ pub(super) struct Counts {
     pub newly_held: usize,
     pub held: usize,
     pub failed_steps: usize,
+    /// Channels of which nothing was done.
+    pub not_started: usize,
     /// Packages that a new generation brought, and that went with it; without source packages.
     pub published: usize,
     pub gone: usize,
@@ -41,6 +43,7 @@ impl Counts {
             newly_held: night.held_back.iter().filter(|held| held.new).count(),
             held: night.held_back.len(),
             failed_steps: night.steps.iter().filter(|step| step.failure.is_some()).count(),
+            not_started: night.not_started.iter().map(|one| one.channels.len()).sum(),
             published: changes().filter(|change| change.after.is_some()).count(),
             gone: changes().filter(|change| change.after.is_none()).count(),
             moves: night.moves.len(),
@@ -62,6 +65,11 @@ pub(super) fn headline(page: &Page) -> String {
 pub(super) fn news(night: &Night) -> String {
     let counts = Counts::of(night);
     let mut parts = Vec::new();
+    match counts.not_started {
+        0 => {}
+        all if all >= night.channels.len() => parts.push("did not start".to_owned()),
+        some => parts.push(format!("{} not begun with", count(some, "channel"))),
+    }
     if counts.new > 0 {
         parts.push(format!("{}{}", count(counts.new, "new failure"), of_what(night)));
     }
@@ -86,6 +94,12 @@ pub(super) fn news(night: &Night) -> String {
         parts.push(format!("{} gone", count(counts.gone, "package")));
     }
     parts.join(", ")
+}
+
+/// `nightly, stable: recipes/a.rhai:1: …`: which channels were not begun with, and why.
+pub(super) fn not_started(one: &NotStarted) -> String {
+    let channels: Vec<String> = one.channels.iter().map(|channel| line_of(channel.as_str(), NAME)).collect();
+    format!("{}: {}", some_of(&channels, channels.len(), 8), line_of(&one.why, MESSAGE))
 }
 
 /// Of which components new failures are, where that says more than their number.

@@ -62,7 +62,8 @@ fn what_is_worse_comes_first() {
       build:signify@debian-13/amd64
 
     WHAT MOVED
-      libbsd: 5c1d3f2 to 9b8e7a1, 5 commits; 4 builds of libbsd, signify
+      libbsd: 5c1d3f2 to 9b8e7a1, 5 commits; 4 builds of libbsd, signify; what
+        was built before stays of libbsd
       @debian-13: 2026-11-21 to 2026-11-28
 
     PUBLISHED

@@ -2,7 +2,7 @@
 //! hardly anything.
 
 use super::alike::{Alike, alike, changed};
-use super::summary::{Counts, MESSAGE, NAME, NEAR, day, headline, left, short};
+use super::summary::{Counts, MESSAGE, NAME, NEAR, day, headline, left, not_started, short};
 use super::{Growing, Page};
 use crate::night::{Commit, Move, Published};
 use crate::report::cache::spent;
@@ -33,6 +33,7 @@ pub fn text(page: &Page) -> String {
     // The subject of a mail is one line, however long.
     let mut text = headline(page) + "\n";
     let parts = [
+        ("Did not start", listed(night.not_started.iter().map(not_started), night.not_started.len())),
         ("New failures", failures(page)),
         ("Steps that failed", steps(page)),
         ("Held back", held_back(page)),
@@ -60,7 +61,9 @@ fn took(page: &Page) -> String {
             text += &wrapped(&line_of(&spent(&run.total), MESSAGE), "", "  ");
             text += &wrapped(&line_of(&saved(&run.total.saved), MESSAGE), "", "  ");
         }
-        None if night.run.is_none() && counts.new + counts.still == 0 => text += "Nothing had to be built.\n",
+        None if night.run.is_none() && counts.new + counts.still + counts.not_started == 0 => {
+            text += "Nothing had to be built.\n"
+        }
         None => {}
     }
     text
@@ -178,7 +181,14 @@ fn moved(one: &Move) -> String {
             format!("; {builds} of {}", some_of(&names, all, NAMED))
         }
     };
-    format!("{}: {way}{commits}{needed}", line_of(&one.subject, NAME))
+    let kept = match one.kept.len() {
+        0 => String::new(),
+        all => {
+            let names: Vec<String> = one.kept.iter().take(NAMED + 1).map(|name| line_of(name, NAME)).collect();
+            format!("; what was built before stays of {}", some_of(&names, all, NAMED))
+        }
+    };
+    format!("{}: {way}{commits}{needed}{kept}", line_of(&one.subject, NAME))
 }
 
 fn published(one: &Published) -> String {

@@ -97,6 +97,7 @@ impl Store {
         self.forget_rebuilt(&|key| marked.keys.contains_key(&key.0) || self.has_record(key))?;
         self.forget_lost_notes(marked, downloads)?;
         self.remove_lost_downloads()?;
+        self.forget_lost_seen()?;
         self.forget_signed(false)?;
         self.forget_pieces(marked)?;
         self.forget_facts()?;

@@ -8,6 +8,7 @@
 //! running    a node has begun to run
 //! ended      what a node came to
 //! without    what a repository was assembled without
+//! kept-good  what a repository kept of what it was assembled with before
 //! known      a cache knew what a node came to
 //! clean-of-caches    what of the clean ones a cache knew, by component and by target
 //! differs    a step came to different outputs, here or in a cache
@@ -57,6 +58,15 @@ pub enum RunFact {
         node: String,
         /// The nodes of those inputs.
         without: Vec<String>,
+    },
+    /// A repository was assembled with what it was last assembled with in the place of what fails.
+    KeptGood {
+        /// The node that assembles it.
+        node: String,
+        /// The nodes whose earlier outputs it has.
+        kept: Vec<String>,
+        /// The nodes of those inputs that it never had, and does without.
+        never: Vec<String>,
     },
     /// A cache knew what a node came to.
     Known(RunKnown),

@@ -85,6 +85,10 @@ pub struct RunOf {
     pub ended: Option<RunNode>,
     /// What it was assembled without, where it is a repository; else empty.
     pub without: Vec<String>,
+    /// The nodes that failed or did not run and whose earlier outputs it has, where it is a repository; else empty.
+    pub kept: Vec<String>,
+    /// The nodes that failed or did not run and of which it never had anything, where it is a repository; else empty.
+    pub never: Vec<String>,
 }
 
 impl RunHead {
@@ -129,6 +133,8 @@ impl Run {
                 after: None,
                 ended: None,
                 without: Vec::new(),
+                kept: Vec::new(),
+                never: Vec::new(),
             });
             self.nodes.len() - 1
         });
@@ -221,6 +227,10 @@ impl Store {
                     run.slot(node).ended = Some(ended);
                 }
                 Some(RunFact::Without { node, without }) => run.slot(node).without = without,
+                Some(RunFact::KeptGood { node, kept, never }) => {
+                    let slot = run.slot(node);
+                    (slot.kept, slot.never) = (kept, never);
+                }
                 Some(RunFact::Known(known)) => run.known.push(known),
                 Some(RunFact::CleanOfCaches(clean)) => run.clean_of_caches = clean,
                 Some(RunFact::Differs(differs)) => run.differs.push(differs),

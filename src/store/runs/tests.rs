@@ -253,3 +253,18 @@ fn readers_do_not_mind_what_is_forgotten() {
     });
     assert_eq!(store.runs().expect("reads").len(), 200);
 }
+
+#[test]
+fn what_a_repository_kept_is_read() {
+    let (_folder, store) = store();
+    let writer = store.start_run(started(1_736_589_600)).expect("begins");
+    let node = "repo:n@d".to_owned();
+    let (kept, never) = (vec!["build:a@d/amd64".to_owned()], vec!["build:b@d/amd64".to_owned()]);
+    writer
+        .write(&[RunFact::KeptGood { node: node.clone(), kept: kept.clone(), never: never.clone() }])
+        .expect("written");
+    let run = store.run(writer.id()).expect("reads").expect("there");
+    let repository = run.of(&node).expect("there");
+    assert_eq!((&repository.kept, &repository.never, run.damaged), (&kept, &never, 0));
+    assert!(repository.without.is_empty());
+}

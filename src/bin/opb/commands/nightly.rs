@@ -23,7 +23,8 @@ use crate::output::{self, Events};
 /// Do what is done every night: move pins, build what follows, publish what is whole, prune, and report.
 ///
 /// What fails keeps its last good packages. Killed at any moment and run again, it goes on. The exit code is 4 where something
-/// is worse than after the last nightly: a new failure, a distro newly held back, a step that failed.
+/// is worse than after the last nightly: a new failure, a distro newly held back, a step that failed. It is 2 or 3 where a channel
+/// was not begun with, as a lock or a recipe is wrong or a pin cannot be made.
 #[derive(Debug, Args)]
 pub struct Nightly {
     /// The set, as `[set.NAME]` in opb.toml says what it is for [default: the only one, or `default`].

@@ -53,6 +53,7 @@ pub fn run(global: &Global, args: &Update) -> Result<ExitCode, Failure> {
     let checkouts = Checkouts::new(&store, &project.settings.sources, means.offline, means.stop).patient();
     let sources = &project.settings.sources;
     let upstreams = Upstreams::new(&store, sources, project.root(), means.offline, means.stop).patient();
+    let upstreams = upstreams.anew(changed_archives);
     let updated = update(&project, &evaluated, selection, &store, (&archives, &checkouts, &upstreams))?;
     output::notices(global, &updated.notices);
     output::notices(global, &opb::ops::exceptions::warnings(&project)?);
