@@ -17,6 +17,7 @@ use opb::graph::Selector;
 use opb::lock::Lock;
 use opb::name::{Arch, ChannelName, ComponentName, DistroName, NodeName, PackageName, Target};
 use opb::package::relation::{Relations, Variables};
+use opb::package::repodata::{self, modules::Modules};
 use opb::package::unpack::{self, Bounds, Item, UnpackError};
 use opb::package::{
     autopkgtest, changelog, control, deb, dsc, finding, index, list::PackageList, rpm, rpm_version, source, sources,
@@ -34,6 +35,18 @@ const DISTRO: &str = include_str!("seeds/distro/debian");
 /// The value; an error must be able to say itself.
 fn told<T, E: std::fmt::Display>(result: Result<T, E>) -> Option<T> {
     result.map_err(|error| assert!(!error.to_string().is_empty())).ok()
+}
+
+/// Reads what a source repository has of source RPMs, and what modules say of them.
+pub fn source_rpms(text: &str) {
+    let name = PackageName::new("a").expect("a name");
+    let mut modules = Modules::enabling(["a:1".to_owned()]);
+    told(modules.read(text));
+    let Some(found) = told(repodata::sources::read(text, &BTreeSet::from([name.clone()]), &modules)) else { return };
+    assert!(found.newest.keys().chain(found.in_streams.keys()).all(|known| *known == name));
+    for one in found.newest.values() {
+        assert!(one.path.parse::<TreePath>().is_ok(), "it leads nowhere else");
+    }
 }
 
 /// Looks a source package up in an index.
@@ -178,6 +191,7 @@ pub fn debian(data: &[u8]) {
             let tests = autopkgtest::tests(text, "amd64");
             tests.iter().flatten().for_each(|test| drop(autopkgtest::needs(test, &place)));
             told(tests);
+            source_rpms(text);
             let (found, _) = finding::findings(text);
             let known =
                 finding::baseline(&finding::baseline_text("head", &found)).expect("what was written can be read");

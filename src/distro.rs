@@ -180,6 +180,8 @@ pub struct Options {
 pub struct Rpm {
     /// Repositories that packages are taken from, by the distribution's own ids, in the file's order.
     pub repositories: Vec<String>,
+    /// Repositories that source RPMs are taken from, the same way. May be empty.
+    pub source_repositories: Vec<String>,
     /// File names of the public keys that they are signed with, as the distribution installs them.
     pub keys: Vec<String>,
     /// What a base root consists of.
@@ -315,6 +317,7 @@ pub mod tests {
             lifecycle: Lifecycle { end: "2032-05-31".into(), archived: false },
             packaging: Packaging::Rpm(Rpm {
                 repositories: vec!["base".into()],
+                source_repositories: Vec::new(),
                 keys: vec!["key".into()],
                 base: RpmBase {
                     groups: vec!["buildsys-build".into()],

@@ -6,6 +6,7 @@
 mod archive;
 mod checkout;
 mod reading;
+mod srpm;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::remote::archive::Archive;
 pub use archive::ArchivePin;
 pub use checkout::{CheckoutPin, NearestTag, ReleasePin};
 pub use reading::parse;
+pub use srpm::SrpmPin;
 
 /// The version of the format that this program writes. A newer one is refused.
 pub const LOCK_VERSION: u32 = 1;
@@ -39,6 +41,9 @@ pub struct Lock {
     /// Pinned sources of the form `dsc(…)`, by distro and source package.
     #[serde(default)]
     pub dsc: BTreeMap<DistroName, BTreeMap<PackageName, DscPin>>,
+    /// Pinned sources of the form `srpm("name")`, by distro and source RPM.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub srpm: BTreeMap<DistroName, BTreeMap<PackageName, SrpmPin>>,
     /// Pinned sources in repositories of version control.
     #[serde(default, with = "checkout::rows", skip_serializing_if = "BTreeMap::is_empty")]
     pub checkout: BTreeMap<Checkout, CheckoutPin>,
@@ -49,8 +54,9 @@ pub struct Lock {
 
 impl Default for Lock {
     fn default() -> Self {
-        let (distro, dsc, checkout) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { version: LOCK_VERSION, name: None, distro, dsc, checkout, archive: BTreeMap::new() }
+        let (distro, dsc, srpm) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (checkout, archive) = (BTreeMap::new(), BTreeMap::new());
+        Self { version: LOCK_VERSION, name: None, distro, dsc, srpm, checkout, archive }
     }
 }
 
@@ -61,6 +67,9 @@ impl Lock {
         self.distro.extend(own.distro);
         for (distro, pins) in own.dsc {
             self.dsc.entry(distro).or_default().extend(pins);
+        }
+        for (distro, pins) in own.srpm {
+            self.srpm.entry(distro).or_default().extend(pins);
         }
         self.checkout.extend(own.checkout);
         self.archive.extend(own.archive);
@@ -74,6 +83,8 @@ impl Lock {
         self.distro.extend(distros.map(|(name, pin)| (name.clone(), pin.clone())));
         let sources = other.dsc.iter().filter(|(name, _)| is_taken(name));
         self.dsc.extend(sources.map(|(name, pins)| (name.clone(), pins.clone())));
+        let sources = other.srpm.iter().filter(|(name, _)| is_taken(name));
+        self.srpm.extend(sources.map(|(name, pins)| (name.clone(), pins.clone())));
         self.checkout.extend(other.checkout.clone());
         self.archive.extend(other.archive.clone());
         self
@@ -81,12 +92,22 @@ impl Lock {
 
     /// With the pins in `other` of the source packages `names`, of the distros that are pinned here.
     pub fn taking_sources(mut self, other: &Self, names: &BTreeSet<PackageName>) -> Self {
-        for (distro, pins) in other.dsc.iter().filter(|(distro, _)| self.distro.contains_key(*distro)) {
-            let pins = pins.iter().filter(|(name, _)| names.contains(*name));
-            let own = self.dsc.entry(distro.clone()).or_default();
-            own.extend(pins.map(|(name, pin)| (name.clone(), pin.clone())));
+        fn take<V: Clone>(
+            to: &mut ByDistro<V>,
+            from: &ByDistro<V>,
+            is_taken: &dyn Fn(&DistroName, &PackageName) -> bool,
+        ) {
+            for (distro, pins) in from {
+                let pins = pins.iter().filter(|(name, _)| is_taken(distro, name));
+                let own = to.entry(distro.clone()).or_default();
+                own.extend(pins.map(|(name, pin)| (name.clone(), pin.clone())));
+            }
+            to.retain(|_, pins| !pins.is_empty());
         }
-        self.dsc.retain(|_, pins| !pins.is_empty());
+        let distros = &self.distro;
+        let is_taken = |distro: &DistroName, name: &PackageName| distros.contains_key(distro) && names.contains(name);
+        take(&mut self.dsc, &other.dsc, &is_taken);
+        take(&mut self.srpm, &other.srpm, &is_taken);
         self
     }
 
@@ -109,16 +130,8 @@ impl Lock {
         let mut own = Self { name: self.name.clone(), ..Self::default() };
         let is_other = |(name, pin): &(&DistroName, &DistroPin)| base.distro.get(*name) != Some(*pin);
         own.distro = self.distro.iter().filter(is_other).map(|(name, pin)| (name.clone(), pin.clone())).collect();
-        for (distro, pins) in &self.dsc {
-            let there = base.dsc.get(distro);
-            let is_other =
-                |(name, pin): &(&PackageName, &DscPin)| there.and_then(|there| there.get(*name)) != Some(*pin);
-            let pins: BTreeMap<_, _> =
-                pins.iter().filter(is_other).map(|(name, pin)| (name.clone(), pin.clone())).collect();
-            if !pins.is_empty() {
-                own.dsc.insert(distro.clone(), pins);
-            }
-        }
+        own.dsc = others(&self.dsc, &base.dsc);
+        own.srpm = others(&self.srpm, &base.srpm);
         let is_other = |(checkout, pin): &(&Checkout, &CheckoutPin)| base.checkout.get(*checkout) != Some(*pin);
         let pins = self.checkout.iter().filter(is_other);
         own.checkout = pins.map(|(checkout, pin)| (checkout.clone(), pin.clone())).collect();
@@ -138,7 +151,8 @@ pub struct DistroPin {
     /// Extra repositories of a distro of `.deb` packages that some build sees, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<RepositoryName, ExtraPin>,
-    /// One for each repository and arch of a distro of `.rpm` packages, in the distro's order.
+    /// One for each repository and arch of a distro of `.rpm` packages, in the distro's order; behind them those of its source
+    /// repositories.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repository: Vec<RepositoryPin>,
 }
@@ -149,7 +163,8 @@ pub struct DistroPin {
 pub struct RepositoryPin {
     /// The distribution's own id of it, such as `baseos`.
     pub name: String,
-    /// The arch whose packages it has, in Debian's spelling; those for all arches stand in the index of each.
+    /// The arch whose packages it has, in Debian's spelling; those for all arches stand in the index of each. `source`: a source
+    /// repository.
     pub arch: Arch,
     /// SHA-256 of its verified `repomd.xml`.
     pub repomd: Sha256,
@@ -269,6 +284,24 @@ pub struct BinaryFacts {
     /// `Build-Profiles`, such as `<!nodoc>`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub profiles: String,
+}
+
+/// Pins of source packages.
+type ByDistro<V> = BTreeMap<DistroName, BTreeMap<PackageName, V>>;
+
+/// Those of `pins` that `base` has not, or has otherwise.
+fn others<V: Clone + PartialEq>(pins: &ByDistro<V>, base: &ByDistro<V>) -> ByDistro<V> {
+    let mut others = ByDistro::new();
+    for (distro, pins) in pins {
+        let there = base.get(distro);
+        let is_other = |(name, pin): &(&PackageName, &V)| there.and_then(|there| there.get(*name)) != Some(*pin);
+        let pins: BTreeMap<_, _> =
+            pins.iter().filter(is_other).map(|(name, pin)| (name.clone(), pin.clone())).collect();
+        if !pins.is_empty() {
+            others.insert(distro.clone(), pins);
+        }
+    }
+    others
 }
 
 /// Pins by what is pinned, each of which is there once.

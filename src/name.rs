@@ -166,6 +166,11 @@ impl Arch {
         Self("all".into())
     }
 
+    /// What stands in its place where source packages are meant.
+    pub fn source() -> Self {
+        Self("source".into())
+    }
+
     /// Whether this is `all`.
     pub fn is_all(&self) -> bool {
         &*self.0 == "all"

@@ -80,6 +80,8 @@ mod sharing;
 mod shell;
 #[path = "building/sources.rs"]
 mod sources;
+#[path = "building/srpms.rs"]
+mod srpms;
 #[path = "building/stopping.rs"]
 mod stopping;
 #[path = "building/threats.rs"]

@@ -26,6 +26,10 @@ const INDEX: &str = "Package: a\nVersion: 1.0-1\nArchitecture: amd64\nDepends: b
                      Filename: pool/b/b_2_all.deb\nSize: 1\nSHA256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
 const SOURCES: &str = "Package: a\nFormat: 3.0 (quilt)\nVersion: 1.0-1\nDirectory: pool/a\nChecksums-Sha256:\n \
                        e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 10 a_1.0-1.dsc\n";
+const PRIMARY: &str = "<metadata><package type=\"rpm\"><name>a</name><arch>src</arch><version epoch=\"0\" ver=\"1\" rel=\"2\"/>\
+                       <checksum type=\"sha256\">e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855</checksum>\
+                       <size package=\"3\"/><location href=\"a/a-1-2.src.rpm\"/></package></metadata>";
+const MODULES: &str = "---\ndocument: modulemd\nversion: 2\ndata:\n  name: a\n  stream: \"1\"\n  artifacts:\n    rpms:\n    - a-0:1-2.src\n";
 const RELEASE: &str = "Origin: M\nSuite: oasis\nCodename: oasis\nDate: Sat, 11 Jan 2025 10:00:00 UTC\nSHA256:\n \
                        e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 10 main/binary-amd64/Packages.xz\n";
 const SETTINGS: &str = "maintainer = \"A <a@example.org>\"\n[mirrors]\ndebian = \"http://example.org\"\n[channel.nightly]\nkey = \"k\"\n\
@@ -173,6 +177,12 @@ proptest! {
         entries::newest_source(&text);
         told(dsc::read(&text));
         told(dsc::signed_part(&text));
+    }
+
+    #[test]
+    fn source_repositories(primary in text(PRIMARY), modules in text(MODULES)) {
+        entries::source_rpms(&primary);
+        entries::source_rpms(&modules);
     }
 
     #[test]

@@ -135,6 +135,11 @@ pub enum SourceSpec {
         /// Its name in the distro's index of sources.
         name: PackageName,
     },
+    /// The source RPM of the distro itself.
+    Srpm {
+        /// Its name in the distro's source repositories.
+        name: PackageName,
+    },
     /// A folder below the project's root, less what its `.gitignore` files name; `None` is the root itself.
     Path {
         /// The folder.
@@ -177,19 +182,27 @@ impl Component {
         }
     }
 
-    /// The source packages of the distribution that it is made of.
+    /// The source packages of a distribution of `.deb` packages that it is made of.
     pub fn source_packages(&self) -> impl Iterator<Item = &PackageName> {
         std::iter::once(&self.source).chain(self.sources.values()).filter_map(|source| match source {
             SourceSpec::Dsc { name } => Some(name),
-            SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_) => None,
+            _ => None,
         })
+    }
+
+    /// The source RPM of the distro that it is made of.
+    pub fn source_rpm(&self) -> Option<&PackageName> {
+        match &self.source {
+            SourceSpec::Srpm { name } => Some(name),
+            _ => None,
+        }
     }
 
     /// The commits of repositories that it is made of.
     pub fn checkouts(&self) -> impl Iterator<Item = &Checkout> {
         std::iter::once(&self.source).chain(self.sources.values()).filter_map(|source| match source {
             SourceSpec::Checkout(checkout) => Some(checkout),
-            SourceSpec::Dsc { .. } | SourceSpec::Path { .. } | SourceSpec::Archive(_) => None,
+            _ => None,
         })
     }
 
@@ -197,7 +210,7 @@ impl Component {
     pub fn archives(&self) -> impl Iterator<Item = &Archive> {
         std::iter::once(&self.source).chain(self.sources.values()).filter_map(|source| match source {
             SourceSpec::Archive(archive) => Some(archive),
-            SourceSpec::Dsc { .. } | SourceSpec::Path { .. } | SourceSpec::Checkout(_) => None,
+            _ => None,
         })
     }
 

@@ -3,14 +3,14 @@
 use super::{ArchiveSuite, Distro};
 use crate::name::Arch;
 
-/// A repository of `.rpm` packages, for one arch.
+/// A repository of `.rpm` packages, for one arch, or of source RPMs.
 #[derive(Debug, Clone, Copy)]
 pub struct Repository<'a> {
     /// The distro.
     pub distro: &'a Distro,
     /// The distribution's own id of it, such as `baseos`.
     pub name: &'a str,
-    /// The arch whose packages it has, in Debian's spelling.
+    /// The arch whose packages it has, in Debian's spelling; `source`: source RPMs.
     pub arch: &'a Arch,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
-use super::archives::archive;
+use super::archives::{archive, srpm};
 use super::checkouts::checkout;
 use super::engine::{MAX_LIST, TargetView, raise};
 
@@ -41,8 +41,8 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("hg", |url: &str, options: Map| checkout(System::Hg, url, &options).map_err(raise))
         .register_fn("archive", |url: &str| archive(ArchiveKind::Archive, url, &Map::new()).map_err(raise))
         .register_fn("archive", |url: &str, options: Map| archive(ArchiveKind::Archive, url, &options).map_err(raise))
-        .register_fn("srpm", |url: &str| archive(ArchiveKind::Srpm, url, &Map::new()).map_err(raise))
-        .register_fn("srpm", |url: &str, options: Map| archive(ArchiveKind::Srpm, url, &options).map_err(raise))
+        .register_fn("srpm", |what: &str| srpm(what, &Map::new()).map_err(raise))
+        .register_fn("srpm", |what: &str, options: Map| srpm(what, &options).map_err(raise))
         .register_fn("from_tags", |pattern: &str| from_tags(pattern, &Map::new()).map_err(raise))
         .register_fn("from_tags", |pattern: &str, options: Map| from_tags(pattern, &options).map_err(raise))
         .register_fn("native", || BuildSpec::Native)

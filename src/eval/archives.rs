@@ -6,6 +6,7 @@ use super::mistake::{Complaint, Mistake};
 use super::read::describe;
 use crate::component::SourceSpec;
 use crate::diag::{did_you_mean, is_harmful};
+use crate::name::PackageName;
 use crate::path::TreePath;
 use crate::remote::archive::{Archive, ArchiveKind, ArchiveUrl, SignaturePlace, Strip, is_sha256};
 
@@ -52,6 +53,21 @@ pub(super) fn archive(kind: ArchiveKind, url: &str, options: &Map) -> Result<Sou
             lacks("keys", "signature", "say where the signature is: `signature: true` for beside the archive")
         }
         _ => Ok(SourceSpec::Archive(archive)),
+    }
+}
+
+/// A source RPM: of an address, or by a plain name the distro's own.
+pub(super) fn srpm(what: &str, options: &Map) -> Result<SourceSpec, Complaint> {
+    let name = PackageName::new(what).ok().filter(|_| !what.ends_with(".rpm"));
+    let Some(name) = name else { return archive(ArchiveKind::Srpm, what, options) };
+    match options.keys().next() {
+        None => Ok(SourceSpec::Srpm { name }),
+        Some(option) => {
+            let message = format!("`{option}` means nothing for the source RPM of a distro");
+            let help = "remove it: the distro's index says the digest, and the distro's own keys must have signed it. The file at \
+                        an address is written with its whole name, as in `srpm(\"tool-1.0-1.src.rpm\", …)`";
+            Err(Complaint::new(Mistake::Field, message).about(option.as_str()).help(help))
+        }
     }
 }
 

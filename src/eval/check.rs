@@ -207,8 +207,10 @@ fn without_unpinned(project: &Project, (lock, settings): (&Lock, &Settings), is_
     let of_rpm = source_distro(&project.distros, lock, settings).ok();
     let pinned = |distro: &DistroName, component: &Component| {
         let is_rpm = project.distros.get(distro).is_some_and(|distro| distro.rpm().is_some());
+        let srpms = lock.srpm.get(distro);
         let distro = of_rpm.filter(|_| is_rpm).unwrap_or(distro);
         component.source_packages().all(|name| lock.dsc.get(distro).is_some_and(|pins| pins.contains_key(name)))
+            && component.source_rpm().is_none_or(|name| srpms.is_some_and(|pins| pins.contains_key(name)))
             && component.checkouts().all(|checkout| lock.checkout.contains_key(checkout))
             && component.archives().all(|archive| lock.archive.contains_key(archive))
     };

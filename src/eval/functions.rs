@@ -65,9 +65,15 @@ pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "srpm",
         example: "srpm(\"https://example.org/tool-1.0-1.src.rpm\")",
-        signatures: &["srpm(url: String) -> Source", "srpm(url: String, options: Map) -> Source"],
-        text: "A source RPM: its spec and its sources.\n\nAddress and `sha256` are as for `archive`; `keys` are the files \
-               beside the recipe with the keys of which one must have signed the package.",
+        signatures: &[
+            "srpm(name: String) -> Source",
+            "srpm(url: String) -> Source",
+            "srpm(url: String, options: Map) -> Source",
+        ],
+        text: "A source RPM: its spec and its sources.\n\nA plain name, as in `srpm(\"hello\")`, is the distro's own source \
+               RPM of that name, from its `source_repositories`; its version stands in `opb.lock`, where `opb update` writes \
+               it. Address and `sha256` are as for `archive`; `keys` are the files beside the recipe with the keys of which \
+               one must have signed the package.",
     },
     Function {
         name: "from_tags",

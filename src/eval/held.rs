@@ -86,7 +86,13 @@ pub fn held_pins(selector: &Selector, project: &Project, lock: &Lock) -> HeldPin
                 if is_pinned { &mut held.sources } else { &mut held.unpinned }.push(archive.to_string());
             }
         }
-        if packages.is_empty() && commits.is_empty() && archives.is_empty() && project.distros.keys().any(is_of) {
+        let srpms: BTreeSet<&PackageName> = made.iter().filter_map(|component| component.source_rpm()).collect();
+        if packages.is_empty()
+            && srpms.is_empty()
+            && commits.is_empty()
+            && archives.is_empty()
+            && project.distros.keys().any(is_of)
+        {
             held.local.push(name.clone());
         }
         for (distro, known) in project.distros.iter().filter(|(distro, _)| is_of(distro)) {
@@ -98,6 +104,11 @@ pub fn held_pins(selector: &Selector, project: &Project, lock: &Lock) -> HeldPin
                 } else if known.deb().is_some() {
                     held.unpinned.push(what);
                 }
+            }
+            let pins = lock.srpm.get(distro);
+            for srpm in srpms.iter().filter(|_| known.rpm().is_some()) {
+                let is_pinned = pins.is_some_and(|pins| pins.contains_key(*srpm));
+                if is_pinned { &mut held.sources } else { &mut held.unpinned }.push(format!("{srpm}@{distro}"));
             }
         }
     }

@@ -85,6 +85,11 @@ impl<'a> Archives<'a> {
         Ok(self.host.get_or_init(|| read))
     }
 
+    /// Whether somebody says where a repository is, right or wrong.
+    pub fn knows_place(&self, of: Repository<'_>) -> bool {
+        !matches!(fetch::repository(of, self.overrides), Err(fetch::MirrorError::NoRepository { .. }))
+    }
+
     /// The places that may hold an archive, best first.
     ///
     /// # Errors

@@ -64,11 +64,11 @@ pub use packages::{list_in, sha256_in};
 pub use repository::{KnownFile, WantedFile, known_files, learn, suites};
 pub use resolving::read_universe;
 pub use roots::layers;
-pub use rpm::{RpmError, RpmMember, UnmetRpm, unmet_rpm};
+pub use rpm::{RpmError, RpmMember, UnmetRpm, text as metadata_text, unmet_rpm};
 use schedule::{Schedule, Stage};
 pub use sources::insert;
 pub use telling::telling_of;
-pub use upstreams::{UpstreamError, Upstreams};
+pub use upstreams::{UpstreamError, Upstreams, source_rpm};
 use working::{Tally, work_off};
 
 use crate::diag::{Cause, Failure};

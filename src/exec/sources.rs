@@ -8,14 +8,15 @@ use super::context::{Context, Job};
 use super::error::NodeError;
 use super::node::is_rpm;
 use super::rpm;
+use super::upstreams::source_rpm;
 use crate::diag::Failure;
 use crate::digest::{Digest, Sha256};
-use crate::distro::ArchiveSuite;
+use crate::distro::{ArchiveSuite, Repository};
 use crate::drv::{Action, Outputs};
 use crate::graph::Origin;
 use crate::imported::ImportedFile;
 use crate::lock::PinnedFile;
-use crate::name::{ChannelName, DistroName, OutputName, RepositoryName};
+use crate::name::{Arch, ChannelName, DistroName, OutputName, PackageName, RepositoryName};
 use crate::package::compression::Compression;
 use crate::package::index;
 use crate::path::TreePath;
@@ -40,6 +41,23 @@ pub fn source(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
             let tree = dsc(ctx, distro, suite, directory, files)?;
             if tree.digest() != expected {
                 let what = format!("its tree is {}, and {} was pinned", tree.digest().short(), expected.short());
+                return Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into());
+            }
+            tree
+        }
+        Origin::Srpm { distro, name, repository, path, file } => {
+            // What was pinned here is here already.
+            if ctx.store.hold(expected)? {
+                return Ok(one("tree", expected));
+            }
+            ctx.phase(node, format!("fetching the source RPM {name}"));
+            let tree = srpm(ctx, (distro, name), repository, (path, file))?;
+            if tree.digest() != expected {
+                let what = format!(
+                    "the tree of the source RPM `{name}` is {}, and {} was pinned",
+                    tree.digest().short(),
+                    expected.short()
+                );
                 return Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into());
             }
             tree
@@ -135,6 +153,27 @@ fn dsc(
         insert(&mut tree, name, Entry::File { digest, size: file.size, executable: false })?;
     }
     Ok(tree)
+}
+
+/// What a distro's source RPM holds, of which the digest is pinned: it was signed when it was.
+fn srpm(
+    ctx: &Context<'_>,
+    (distro, name): (&DistroName, &PackageName),
+    repository: &str,
+    (path, file): (&str, &PinnedFile),
+) -> Result<Tree, Failure> {
+    let missing = || NodeError::Contradiction {
+        name: format!("@{distro}"),
+        what: format!("it pins the source repository `{repository}`, which `distros/{distro}.rhai` does not have"),
+    };
+    let known = ctx.distros.get(distro).ok_or_else(missing)?;
+    let repositories = known.rpm().map(|rpm| rpm.source_repositories.as_slice()).unwrap_or_default();
+    let repository = repositories.iter().find(|known| *known == repository).ok_or_else(missing)?;
+    let of = Repository { distro: known, name: repository, arch: &Arch::source() };
+    let wanted = ArchiveFile { path: path.to_owned(), sha256: file.sha256, size: Some(file.size) };
+    let objects = ctx.archives.pool(of.into(), &[wanted])?;
+    let object = objects.get(&file.sha256).copied().ok_or_else(|| NodeError::NoInput { role: name.to_string() })?;
+    source_rpm(ctx.store, (object, file.size), &format!("srpm(\"{name}\") of {distro}"))
 }
 
 /// Fetches a distro's pinned index and keeps of it what choosing and fetching packages needs.

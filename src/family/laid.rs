@@ -93,7 +93,7 @@ pub enum LaidFrom {
 
 /// The trees that are laid into a component's source: further sources, then folders beside the recipe.
 pub fn trees(component: &Component) -> Vec<LaidTree> {
-    let sources = component.sources.iter().map(|(to, source)| {
+    let sources = component.sources.iter().filter_map(|(to, source)| {
         let (start, from) = match source {
             SourceSpec::Path { folder } => {
                 (SOURCE_INTO, LaidFrom::Folder(folder.clone().unwrap_or_else(|| ".".to_owned())))
@@ -101,8 +101,10 @@ pub fn trees(component: &Component) -> Vec<LaidTree> {
             SourceSpec::Checkout(checkout) => (SOURCE_INTO, LaidFrom::Checkout(checkout.clone())),
             SourceSpec::Archive(archive) => (SOURCE_INTO, LaidFrom::Archive(archive.clone())),
             SourceSpec::Dsc { name } => (PACKAGE_INTO, LaidFrom::Package(name.clone())),
+            // No recipe can lay one.
+            SourceSpec::Srpm { .. } => return None,
         };
-        LaidTree { field: "sources", role: format!("{start}{to}"), to: to.to_string(), from }
+        Some(LaidTree { field: "sources", role: format!("{start}{to}"), to: to.to_string(), from })
     });
     let beside = component.files.iter().filter(|file| file.is_folder).map(|file| {
         let (role, from) = (format!("{FOLDER_INTO}{}", file.to), LaidFrom::Folder(component.beside(&file.from)));

@@ -40,7 +40,7 @@ use crate::drv::{Action, ActionDigest, DrvId};
 use crate::component::MayFail;
 use crate::imported::ImportedFile;
 use crate::lock::PinnedFile;
-use crate::name::{ChannelName, DistroName, Kind, NodeName, RepositoryName};
+use crate::name::{ChannelName, DistroName, Kind, NodeName, PackageName, RepositoryName};
 use crate::remote::Checkout;
 use crate::remote::archive::{Archive, Packing};
 use strings::Strings;
@@ -71,6 +71,19 @@ pub enum Origin {
         directory: String,
         /// The files by name.
         files: BTreeMap<String, PinnedFile>,
+    },
+    /// The source RPM of a distribution.
+    Srpm {
+        /// The distro whose repository has it.
+        distro: DistroName,
+        /// Its name there.
+        name: PackageName,
+        /// The source repository.
+        repository: String,
+        /// Its place below that.
+        path: String,
+        /// The file.
+        file: PinnedFile,
     },
     /// A folder below the project's root; `.` is the root itself.
     Folder(String),

@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use super::{ArchivePin, CheckoutPin, DistroPin, DscPin, Lock};
-use crate::name::{DistroName, PackageName};
+use super::{ArchivePin, ByDistro, CheckoutPin, DistroPin, DscPin, Lock, SrpmPin};
+use crate::name::DistroName;
 use crate::remote::Checkout;
 use crate::remote::archive::Archive;
 
@@ -25,7 +25,9 @@ struct Part {
     #[serde(default)]
     distro: BTreeMap<DistroName, DistroPin>,
     #[serde(default)]
-    dsc: BTreeMap<DistroName, BTreeMap<PackageName, DscPin>>,
+    dsc: ByDistro<DscPin>,
+    #[serde(default)]
+    srpm: ByDistro<SrpmPin>,
     #[serde(default, with = "super::checkout::rows")]
     checkout: BTreeMap<Checkout, CheckoutPin>,
     #[serde(default, with = "super::archive::rows")]
@@ -45,10 +47,13 @@ fn in_parts(text: &str) -> Option<Lock> {
     let mut parts = parts(text).into_iter().map(|part| &text[part]);
     let mut lock: Lock = toml::from_str(parts.next()?).ok()?;
     for part in parts {
-        let Part { distro, dsc, checkout, archive } = toml::from_str(part).ok()?;
+        let Part { distro, dsc, srpm, checkout, archive } = toml::from_str(part).ok()?;
         add(&mut lock.distro, distro)?;
         for (distro, pins) in dsc {
             add(lock.dsc.entry(distro).or_default(), pins)?;
+        }
+        for (distro, pins) in srpm {
+            add(lock.srpm.entry(distro).or_default(), pins)?;
         }
         add(&mut lock.checkout, checkout)?;
         add(&mut lock.archive, archive)?;
@@ -82,7 +87,7 @@ fn parts(text: &str) -> Vec<Range<usize>> {
 fn begins_row(line: &str, row: &str) -> bool {
     let is_within = || !row.is_empty() && line.strip_prefix(row).is_some_and(|rest| rest.starts_with('.'));
     match line.strip_prefix('[') {
-        Some(head) if head.starts_with("dsc.") => !is_within(),
+        Some(head) if head.starts_with("dsc.") || head.starts_with("srpm.") => !is_within(),
         Some(head) => ["[checkout]]", "[archive]]"].iter().any(|row| head.starts_with(row)),
         None => false,
     }
@@ -125,6 +130,18 @@ mod tests {
         assert_eq!(parse(&text(5)).expect("a lock").dsc.first_key_value().expect("a distro").1.len(), 5);
         check("version = 1\n", true);
         check("", false);
+        let source_rpm = |name: &str| {
+            format!(
+                "\n[srpm.m-1.{name}]\nrepository = \"base\"\npath = \"{name}.src.rpm\"\nversion = \"1-1\"\nsize = 7\nsha256 = \"{0}\"\n\
+                 signed_by = \"{1}\"\ntree = \"{0}\"\n\n[srpm.m-1.{name}.texts]\n\"{name}.spec\" = \"\"\"\nName: {name}\n\"\"\"\n",
+                "0".repeat(64),
+                "A".repeat(40)
+            )
+        };
+        let text = text(3) + &source_rpm("a") + &source_rpm("b");
+        check(&text, true);
+        assert_eq!(parts(&text).len(), 5, "{text}");
+        assert_eq!(parse(&text).expect("a lock").srpm.first_key_value().expect("a distro").1.len(), 2);
     }
 
     #[test]

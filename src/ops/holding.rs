@@ -87,7 +87,7 @@ impl<'a> Holding<'a> {
     fn with(evaluated: &'a eval::Project, holds: Holds) -> Self {
         let mut made_of: BTreeMap<&PackageName, BTreeSet<&ComponentName>> = BTreeMap::new();
         for component in evaluated.work.iter().map(|work| &work.component) {
-            for source in component.source_packages() {
+            for source in component.source_packages().chain(component.source_rpm()) {
                 made_of.entry(source).or_default().insert(&component.name);
             }
         }
@@ -112,8 +112,9 @@ impl<'a> Holding<'a> {
         }
         for name in &selection.components {
             let pins = lock.dsc.iter().flat_map(|(distro, pins)| pins.keys().map(move |source| (source, distro)));
+            let srpms = lock.srpm.iter().flat_map(|(distro, pins)| pins.keys().map(move |source| (source, distro)));
             let is_own = |source| self.made_of.get(source).is_some_and(|components| components.contains(name));
-            let own = pins.filter(|(source, _)| is_own(*source));
+            let own = pins.chain(srpms).filter(|(source, _)| is_own(*source));
             let mut held: Vec<Option<&Excuse>> = own.map(|(source, distro)| self.of_source(source, distro)).collect();
             if self.of_commits.contains(name) {
                 held.push(self.holds.commits(&BTreeSet::from([name])));

@@ -189,7 +189,7 @@ pub fn prepare(place: &Place<'_>, store: &Store, asked: &Asked<'_>) -> Result<Ho
     let evaluated = evaluate(&ProjectFiles(project.root()))?;
     check_known(&evaluated, component)?;
     let all = || evaluated.work.iter().map(|work| &work.component).filter(|known| known.name == *component);
-    let sources = all().flat_map(|known| known.source_packages().cloned()).collect();
+    let sources = all().flat_map(|known| known.source_packages().chain(known.source_rpm()).cloned()).collect();
     let checkouts = all().flat_map(|known| known.checkouts().cloned()).collect();
     let archives = all().flat_map(|known| known.archives().cloned()).collect();
     let current = generation(store, on, None)?;

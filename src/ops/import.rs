@@ -10,10 +10,12 @@ use super::new::{aliases, below};
 use super::pin::Pinner;
 use super::watch::evaluate;
 use crate::diag::{Cause, Caused, Failure, did_you_mean};
+use crate::distro::{Distro, Family, Packaging, Rpm};
 use crate::eval;
 use crate::exec::Archives;
 use crate::graph::matches_pattern;
-use crate::name::{ComponentName, DistroName, PackageName};
+use crate::lock::RepositoryPin;
+use crate::name::{Arch, ComponentName, DistroName, NameError, PackageName};
 use crate::project::{Project, ProjectError, ProjectFiles, make_files, packaging};
 use crate::store::Store;
 
@@ -136,22 +138,22 @@ pub fn sources(
     let lock = project.lock()?;
     let name = distro.strip_prefix('@').unwrap_or(distro);
     let found = evaluated.distros.values().find(|known| known.name.as_str() == name);
-    let pinned = found.and_then(|found| Some((found, found.deb()?, lock.distro.get(&found.name)?)));
-    let (distro, deb, pin) = pinned.ok_or_else(|| unpinned(distro, name, &evaluated))?;
+    let pinned = found.and_then(|found| Some((found, lock.distro.get(&found.name)?)));
+    let (distro, pin) = pinned.ok_or_else(|| unpinned(distro, name, &evaluated))?;
     let mut notices = Vec::new();
     let mut pinner = Pinner { project, store, archives, notices: &mut notices };
-    let names = pinner.source_index(distro, deb, &pin.suite)?.names()?;
-    let mut imported = Imported { notes: notices, ..Imported::default() };
-    let mut chosen: BTreeMap<ComponentName, Source> = BTreeMap::new();
-    for pattern in patterns {
-        let mut any = false;
-        for package in names.iter().filter(|name| matches_pattern(pattern, name.as_str())) {
-            any = true;
-            match ComponentName::new(package.as_str()) {
-                Ok(name) => drop(chosen.insert(name, Source::Dsc(package.clone()))),
-                Err(wrong) => imported.left.push((package.to_string(), wrong.to_string())),
-            }
+    let names = match &distro.packaging {
+        Packaging::Deb(deb) => pinner.source_index(distro, deb, &pin.suite)?.names()?,
+        Packaging::Rpm(rpm) => {
+            check_source_repositories(distro, rpm, &pin.repository)?;
+            pinner.source_rpms((distro, rpm), &pin.repository, &BTreeSet::new())?.names
         }
+    };
+    let mut wanted: BTreeSet<PackageName> = BTreeSet::new();
+    for pattern in patterns {
+        let matching = names.iter().filter(|name| matches_pattern(pattern, name.as_str()));
+        let mut any = false;
+        wanted.extend(matching.cloned().inspect(|_| any = true));
         if !any {
             let help = match did_you_mean(pattern, names.iter().map(PackageName::as_str)) {
                 Some(close) => format!("did you mean `{close}`?"),
@@ -161,20 +163,70 @@ pub fn sources(
             return Err(ImportError::NoSource { distro, pattern, help }.into());
         }
     }
+    // What could not be pinned would only be in the way of the others.
+    let mut left = Vec::new();
+    if let Packaging::Rpm(rpm) = &distro.packaging {
+        let index = pinner.source_rpms((distro, rpm), &pin.repository, &wanted)?;
+        wanted.retain(|package| match index.of(distro, package, "") {
+            Ok(_) => true,
+            Err(error) => {
+                left.push((package.to_string(), error.to_string()));
+                false
+            }
+        });
+    }
+    let mut imported = Imported { notes: notices, left, ..Imported::default() };
+    let mut chosen: BTreeMap<ComponentName, Source> = BTreeMap::new();
+    for package in wanted {
+        let of = |package: PackageName| match distro.family() {
+            Family::Deb => Source::Dsc(package),
+            Family::Rpm => Source::Srpm(package),
+        };
+        match called(distro, &package) {
+            Err(wrong) => imported.left.push((package.to_string(), wrong.to_string())),
+            Ok(name) => match chosen.get(&name) {
+                None => drop(chosen.insert(name, of(package))),
+                Some(_) => {
+                    let why = format!("its component would be `{name}`, as that of another");
+                    imported.left.push((package.to_string(), why));
+                }
+            },
+        }
+    }
     make(project, &chosen, Some(&distro.name), &mut imported)?;
     Ok(imported)
 }
 
+/// What the component of a distro's source package is called.
+fn called(distro: &Distro, package: &PackageName) -> Result<ComponentName, NameError> {
+    // Source RPMs may have capitals in their names.
+    let name = plain(package.as_str()).filter(|_| distro.family() == Family::Rpm);
+    name.map_or_else(|| ComponentName::new(package.as_str()), Ok)
+}
+
+/// Whether the source repositories of a distro are pinned, and there are some.
+fn check_source_repositories(distro: &Distro, rpm: &Rpm, pins: &[RepositoryPin]) -> Result<(), ImportError> {
+    let name = &distro.name;
+    let help = match rpm.source_repositories.as_slice() {
+        [] => format!("name its source repositories in `source_repositories` of `distros/{name}.rhai`"),
+        _ if pins.iter().any(|pin| pin.arch == Arch::source()) => return Ok(()),
+        [first, ..] => format!(
+            "say where its source repositories are below `[mirrors]` of `opb.toml`, as in `\"{name}/{first}\" = \"https://…\"`, and \
+             run `opb update @{name}`"
+        ),
+    };
+    Err(ImportError::Unpinned { distro: name.to_string(), help })
+}
+
 fn unpinned(given: &str, name: &str, evaluated: &eval::Project) -> ImportError {
-    let known =
-        || evaluated.distros.values().filter(|distro| distro.deb().is_some()).map(|distro| distro.name.as_str());
+    let known = || evaluated.distros.values().map(|distro| distro.name.as_str());
     let help = if known().any(|known| known == name) {
         format!("run `opb update @{name}` first")
     } else if let Some(close) = did_you_mean(name, known()) {
         format!("did you mean `{close}`?")
     } else {
         let known: Vec<String> = known().map(|known| format!("`{known}`")).collect();
-        format!("name a distro of `.deb` packages of this project: {}", known.join(", "))
+        format!("name a distro of this project: {}", known.join(", "))
     };
     ImportError::Unpinned { distro: given.to_owned(), help }
 }

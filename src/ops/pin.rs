@@ -6,6 +6,7 @@ pub(super) mod extra;
 pub(super) mod moves;
 mod releases;
 pub(super) mod repositories;
+pub(super) mod srpms;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};

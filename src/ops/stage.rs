@@ -16,6 +16,7 @@ use crate::diag::{Cause, Caused, Failure};
 use crate::fetch::parse_date;
 use crate::lock::Lock;
 use crate::name::{ChannelName, LockName};
+use crate::package::rpm_version::Evr;
 use crate::package::version::Version;
 use crate::project::{Place, Project, lock_file};
 use crate::store::Store;
@@ -222,6 +223,15 @@ fn behind(lock: &Lock, own: &Lock) -> Vec<String> {
             let versions =
                 there.and_then(|there| Some((Version::new(there).ok()?, Version::new(&pin.facts.version).ok()?)));
             if versions.is_some_and(|(there, own)| own.cmp(&there) == Ordering::Less) {
+                behind.push(format!("{name}@{distro}"));
+            }
+        }
+    }
+    for (distro, pins) in &own.srpm {
+        for (name, pin) in pins {
+            let there = lock.srpm.get(distro).and_then(|there| there.get(name)).map(|there| &there.version);
+            let versions = there.and_then(|there| Some((Evr::new(there).ok()?, Evr::new(&pin.version).ok()?)));
+            if versions.is_some_and(|(there, own)| own.order(&there) == Ordering::Less) {
                 behind.push(format!("{name}@{distro}"));
             }
         }

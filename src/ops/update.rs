@@ -5,6 +5,7 @@
 //! evaluation must know of them.
 
 mod error;
+mod source_rpms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -139,8 +140,15 @@ pub fn update(
     }
     for name in lock.distro.keys().cloned().collect::<Vec<_>>() {
         let Some(distro) = evaluated.distros.get(&name) else { continue };
-        let Some(deb) = distro.deb() else { continue };
         let is_moved = distros.contains_key(&name);
+        let told = (&mut holding, &mut failed);
+        let deb = match &distro.packaging {
+            Packaging::Deb(deb) => deb,
+            Packaging::Rpm(rpm) => {
+                looking.source_rpms(&mut pinner, &mut lock, (distro, rpm), is_moved, told)?;
+                continue;
+            }
+        };
         if let Some(pin) = lock.distro.get_mut(&name) {
             let was = pin.clone();
             let pinned = extra::pin(&mut pinner, (distro, deb), &evaluated.work, pin, is_moved);

@@ -315,6 +315,9 @@ fn help_of_new_files() {
 
           --dsc <NAME>
               The source is this source package of the distro
+
+          --srpm <NAME>
+              The source is this source RPM of the distro
     "###);
     insta::assert_snapshot!(help::verb(&["new", "distro", "--help"]), @r###"
     exit 0

@@ -63,6 +63,15 @@ impl Mini {
         self.space.write("opb.toml", &format!("{mirrors}\n[channel.c-TAG]\n{more}"));
     }
 
+    /// Writes `opb.toml` with the places of the source repositories too.
+    pub fn source_mirrors(&self) {
+        let address = &self.server.address;
+        let places = ["base-source", "updates-source"];
+        let places = places.map(|name| format!("\"mini-1/{name}\" = \"http://{address}/{name}\"\n")).concat();
+        let settings = fs::read_to_string(self.space.folder.join("opb.toml")).expect("written before");
+        self.space.write("opb.toml", &settings.replace("[mirrors]\n", &format!("[mirrors]\n{places}")));
+    }
+
     /// A component with a spec: its source is the folder `name`, with one file in it.
     pub fn component(&self, name: &str, recipe: &str, spec: &str) {
         self.space.write(&format!("{name}/README"), "A source of a test.\n");

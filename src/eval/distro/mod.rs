@@ -161,7 +161,9 @@ fn arches(reader: &mut Reader, map: &Map) -> Option<Vec<Arch>> {
     let value = reader.required(map, &[], "arches", "[\"amd64\"]")?;
     let arches = reader.list(value, &way("arches"), arch)?;
     let distinct: BTreeSet<&Arch> = arches.iter().collect();
-    let wrong = distinct.len() != arches.len() || arches.is_empty() || arches.iter().any(Arch::is_all);
+    let wrong = distinct.len() != arches.len()
+        || arches.is_empty()
+        || arches.iter().any(|arch| arch.is_all() || *arch == Arch::source());
     if wrong && reader.errors.len() == before {
         let complaint = Complaint::new(Mistake::Field, "`arches` must name at least one real arch, and none twice");
         reader.refuse_key(

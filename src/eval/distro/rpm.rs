@@ -12,8 +12,18 @@ use crate::distro::{
     Bootstrap, DbBackend, Expired, Modules, Repodata, Rpm, RpmBase, RpmDb, Signing, SigningDigest, SigningKey,
 };
 
-pub(super) const FIELDS: [&str; 9] =
-    ["repositories", "keys", "base", "modules", "signing", "repodata", "payload", "version", "macros"];
+pub(super) const FIELDS: [&str; 10] = [
+    "repositories",
+    "source_repositories",
+    "keys",
+    "base",
+    "modules",
+    "signing",
+    "repodata",
+    "payload",
+    "version",
+    "macros",
+];
 
 /// Reads the fields of the family.
 pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Rpm> {
@@ -25,6 +35,17 @@ pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Rpm> {
         plain,
         "use the id in the distribution's own repository files, as in `baseos`",
     );
+    let source_repositories = match present(map, "source_repositories") {
+        None => Some(Vec::new()),
+        Some(_) => names(
+            reader,
+            map,
+            "source_repositories",
+            "[\"baseos-source\"]",
+            plain,
+            "use the id in the distribution's own repository files, as in `baseos-source`",
+        ),
+    };
     let keys = names(
         reader,
         map,
@@ -52,6 +73,7 @@ pub(super) fn read(reader: &mut Reader, map: &Map) -> Option<Rpm> {
     let expired_metadata = expired(reader, map);
     Some(Rpm {
         repositories: repositories?,
+        source_repositories: source_repositories?,
         keys: keys?,
         base: base?,
         modules: modules?,

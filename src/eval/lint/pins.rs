@@ -11,6 +11,7 @@ use crate::name::{DistroName, PackageName};
 
 pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
     checkouts(ground, found);
+    source_rpms(ground, found);
     let (lock, Some(table)) = ground.lock else { return };
     let project = ground.project();
     let text = &*table.text;
@@ -84,6 +85,36 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
                 };
                 found.at(Lint::PinUnused, text, key, message, "run `opb update`: it drops pins that nothing uses");
             }
+        }
+    }
+}
+
+/// Pins of source RPMs that no recipe takes.
+fn source_rpms(ground: &Ground<'_>, found: &mut Found) {
+    let (lock, Some(table)) = ground.lock else { return };
+    let text = &*table.text;
+    let work = || ground.project().work.iter();
+    for (distro, pins) in &lock.srpm {
+        let is_known = ground.survey.distros.iter().any(|(known, _)| known == distro);
+        if !is_known && !lock.distro.contains_key(distro) {
+            let message = format!("sources of {distro} are pinned, but there is no `distros/{distro}.rhai`");
+            let help = format!("remove everything of `{distro}` from `opb.lock`, or take the distro's file back");
+            found.at(Lint::PinUnused, text, table.of_key(&["srpm", distro.as_str()]), message, help);
+        }
+        // What could not be read may use it.
+        if !is_known || ground.has_gaps() {
+            continue;
+        }
+        let built = |work: &&Work| work.target.distro == *distro && work.component.skip.is_none();
+        let used: BTreeSet<&PackageName> =
+            work().filter(built).filter_map(|work| work.component.source_rpm()).collect();
+        for name in pins.keys().filter(|name| !used.contains(name)) {
+            let message = match work().any(|work| work.component.source_rpm() == Some(name)) {
+                true => format!("the source RPM `{name}` is pinned for {distro}, where no recipe uses it"),
+                false => format!("the source RPM `{name}` is pinned for {distro}, and no recipe asks for it any more"),
+            };
+            let key = table.of_key(&["srpm", distro.as_str(), name.as_str()]);
+            found.at(Lint::PinUnused, text, key, message, "run `opb update`: it drops pins that nothing uses");
         }
     }
 }

@@ -35,6 +35,12 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
             [distro.vendor.as_str(), distro.name.as_str()].map(|head| format!("{head}/{}", extra.name))
         };
         vendors.extend(extras.flat_map(of_extra));
+        let repositories =
+            distro.rpm().into_iter().flat_map(|rpm| rpm.repositories.iter().chain(&rpm.source_repositories));
+        let archive = distro.lifecycle.archived.then(|| format!("{}-archive", distro.vendor));
+        let heads = [Some(distro.vendor.clone()), Some(distro.name.to_string()), archive];
+        let of_rpm = |name: &String| heads.iter().flatten().map(|head| format!("{head}/{name}")).collect::<Vec<_>>();
+        vendors.extend(repositories.flat_map(of_rpm));
     }
     for name in settings.mirrors.keys().filter(|_| ground.has_all_distros()) {
         if !vendors.contains(name) {
@@ -42,7 +48,7 @@ pub(super) fn look(ground: &Ground<'_>, found: &mut Found) {
             let help = match did_you_mean(name, vendors.iter().map(String::as_str)) {
                 Some(close) => format!("did you mean `{close}`?"),
                 None => {
-                    "name the `vendor` of a file in `distros/`, or that with `-security` or `/` and an extra repository; or \
+                    "name the `vendor` of a file in `distros/`, or that with `-security` or `/` and a repository; or \
                      remove the line"
                         .to_owned()
                 }

@@ -96,7 +96,7 @@ pub(super) fn versioned(reader: &mut Reader, map: &Map, source: Option<SourceSpe
     };
     match source? {
         SourceSpec::Checkout(checkout) => Some(SourceSpec::Checkout(Checkout { versions: Some(versions), ..checkout })),
-        SourceSpec::Dsc { .. } | SourceSpec::Path { .. } | SourceSpec::Archive(_) => {
+        SourceSpec::Dsc { .. } | SourceSpec::Srpm { .. } | SourceSpec::Path { .. } | SourceSpec::Archive(_) => {
             let message = "`version: from_tags(…)` is for a source that is a repository, since nothing else has tags";
             let help =
                 "remove it: the packaging of the source says its version; or take the source with `git(…)` or `hg(…)`";
@@ -121,6 +121,11 @@ pub(super) fn sources(reader: &mut Reader, map: &Map) -> Option<BTreeMap<TreePat
         };
         let source = value.read_lock::<SourceSpec>().map(|source| source.clone());
         match source {
+            Some(SourceSpec::Srpm { name }) => {
+                let message = format!("the distro's own source RPM `{name}` cannot be laid into another source");
+                let help = "make it the `source` of a component; the file at an address can be laid, as in `srpm(\"https://…\")`";
+                reader.refuse(&way, Complaint::new(Mistake::Field, message).help(help));
+            }
             Some(source) => {
                 let inside = |one: &TreePath, other: &TreePath| {
                     one.as_bytes().strip_prefix(other.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')

@@ -104,7 +104,7 @@ pub fn amend(
                         &Source::new(Cow::Borrowed(facts))
                     }
                     // What it has answered stands in the lock.
-                    SourceSpec::Checkout(_) | SourceSpec::Archive(_) => return None,
+                    SourceSpec::Srpm { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_) => return None,
                 };
                 amend_deb(&mut amendment, distro, source, of_distro, &nodes, settings)?;
             }

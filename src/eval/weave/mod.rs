@@ -25,6 +25,7 @@ mod rpm;
 mod source_distro;
 mod source_node;
 mod sources;
+mod srpms;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ use super::laid::LaidTrees;
 use super::probes;
 use super::source_node::source_node;
 use super::sources::{LocalError, LocalSource, Sources, pin_origin};
+use super::srpms;
 use super::stage::Stages;
 use crate::component::{Component, MayFail, SourceSpec};
 use crate::digest::Digest;
@@ -192,6 +193,10 @@ fn member<'a>(
         });
     }
     let (tree, upstream) = match &first.source {
+        SourceSpec::Srpm { name } => {
+            let pin = sources.srpm(distro, name, &first.name)?;
+            (Tree { digest: pin.tree, origin: srpms::origin((distro, name), pin), place: distro.to_string() }, None)
+        }
         own @ (SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_)) => {
             let LocalSource { tree, .. } = sources.own(own)?;
             let origin = sources.origin(own, &first.name)?;
@@ -208,12 +213,12 @@ fn member<'a>(
     };
     let shown = match (&tree.origin, &first.source) {
         (Origin::Folder(folder), _) => folder.clone(),
-        (_, SourceSpec::Dsc { name }) => name.to_string(),
+        (_, SourceSpec::Dsc { name } | SourceSpec::Srpm { name }) => name.to_string(),
         (_, SourceSpec::Checkout(checkout)) => checkout.to_string(),
         (_, SourceSpec::Archive(archive)) => archive.to_string(),
         _ => first.name.to_string(),
     };
-    let texts = sources.texts(first)?;
+    let texts = sources.texts(distro, first)?;
     let (beside, stamped) = (sources.beside(), sources.stamped(&first.source));
     let places = Places { texts: &texts, beside, upstream: upstream.as_ref(), stamped };
     let mut on = BTreeMap::new();

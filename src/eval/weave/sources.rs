@@ -10,7 +10,7 @@ use super::super::{Project, Work};
 use super::archives;
 use super::checkouts::{self, Stamps};
 use super::laid::{Layer, layers};
-use super::source_distro;
+use super::{source_distro, srpms};
 use crate::component::{BuildSpec, Component, FilesBeside, SourceSpec};
 use crate::digest::Digest;
 use crate::family::deb::facts::facts;
@@ -202,9 +202,14 @@ impl<'a> Sources<'a> {
     ///
     /// # Errors
     /// Where its folder, or what is laid over it, cannot be read.
-    pub fn texts(&self, component: &Component) -> Result<Cow<'_, BTreeMap<String, String>>, LocalError> {
+    pub fn texts(
+        &self,
+        distro: &DistroName,
+        component: &Component,
+    ) -> Result<Cow<'_, BTreeMap<String, String>>, LocalError> {
         let mut texts = match &component.source {
             SourceSpec::Dsc { .. } => Cow::Owned(BTreeMap::new()),
+            SourceSpec::Srpm { name } => Cow::Borrowed(&self.srpm(distro, name, &component.name)?.texts),
             own => Cow::Borrowed(&self.own(own)?.texts),
         };
         let named = component.build.file().map(ToString::to_string);
@@ -243,6 +248,7 @@ impl<'a> Sources<'a> {
                 let pinned = pins.and_then(|pins| pins.get(name));
                 Ok((pinned.ok_or_else(|| unpinned(distro, name, &component.name))?, None))
             }
+            SourceSpec::Srpm { name } => Err(srpms::of_deb(distro, name)),
             SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_) => {
                 let place = place_of(component).ok_or_else(|| not_looked_at(component.name.as_str()))?;
                 let found = self.local.get(&place).ok_or_else(|| LocalError {
@@ -284,13 +290,13 @@ pub(super) fn ask(component: &Component, family_is_rpm: bool, asked: &mut BTreeM
     }
 }
 
-/// What a source's answer stands under; `None` of a source package of a distribution, which is not asked.
+/// What a source's answer stands under; `None` of a source package of a distribution, `.src.rpm` or not, which is not asked.
 pub(super) fn key_of(source: &SourceSpec) -> Option<String> {
     match source {
         SourceSpec::Path { folder } => Some(folder_of(folder.as_ref())),
         SourceSpec::Checkout(checkout) => Some(checkouts::key(checkout)),
         SourceSpec::Archive(archive) => Some(archives::key(archive)),
-        SourceSpec::Dsc { .. } => None,
+        SourceSpec::Dsc { .. } | SourceSpec::Srpm { .. } => None,
     }
 }
 

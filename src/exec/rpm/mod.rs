@@ -22,6 +22,6 @@ mod trust;
 pub use choosing::resolve;
 pub use closure::{RpmMember, UnmetRpm, unmet_rpm};
 pub use error::RpmError;
-pub use index::{index, places};
+pub use index::{index, places, text};
 pub use question::Universes;
 pub use roots::make;

@@ -26,6 +26,7 @@ use sha2::Digest as _;
 
 pub use error::UpstreamError;
 pub use signed::armored;
+pub use unpacked::source_rpm;
 
 use crate::address::Address;
 use crate::diag::Failure;

@@ -25,25 +25,36 @@ const MAX_PATHS: usize = 256 << 20;
 const SHOWN: usize = 5;
 
 /// The source in an archive that is in the store, with the size of its file.
-pub(super) fn unpack(
+pub(super) fn unpack(store: &Store, file: (Digest, u64), packing: Packing, archive: &Archive) -> Result<Tree, Failure> {
+    of_file(store, file, packing, (&archive.to_string(), &archive.strip, archive.folder.as_deref()))
+}
+
+/// The source in the source RPM of a distribution, which is in the store, with the size of its file. `what` is it for people.
+///
+/// # Errors
+/// Where it is damaged, or holds what no source may hold.
+pub fn source_rpm(store: &Store, file: (Digest, u64), what: &str) -> Result<Tree, Failure> {
+    of_file(store, file, Packing::Rpm, (what, &Strip::Single, None))
+}
+
+fn of_file(
     store: &Store,
     (object, size): (Digest, u64),
     packing: Packing,
-    archive: &Archive,
+    (what, strip, folder): (&str, &Strip, Option<&str>),
 ) -> Result<Tree, Failure> {
-    let what = archive.to_string();
     let most = Bounds::of(size).bytes;
     let (tree, small) = (Tree::default(), Vec::new());
-    let mut gathered = Gathered { store, what: &what, tree, paths: 0, linked: 0, most, small, bytes: 0 };
+    let mut gathered = Gathered { store, what, tree, paths: 0, linked: 0, most, small, bytes: 0 };
     let file = io::BufReader::with_capacity(128 << 10, store.open_object(object)?);
     let walked = entries(file, packing, Bounds::of(size), |path, item| gathered.take(path, item));
-    walked.map_err(|inside| inside.told(&what))?;
+    walked.map_err(|inside| inside.told(what))?;
     let whole = gathered.end()?;
-    let tree = source(archive, &what, whole)?;
+    let tree = source((strip, folder), what, whole)?;
     match leading_out(&tree) {
         Some(path) => {
             let (path, why) = (shown(path), "a link that leads out of the source");
-            Err(UpstreamError::Entry { what, path, why }.into())
+            Err(UpstreamError::Entry { what: what.to_owned(), path, why }.into())
         }
         None => Ok(tree),
     }
@@ -181,14 +192,14 @@ impl Gathered<'_> {
 }
 
 /// What of an archive's tree is the source.
-fn source(archive: &Archive, what: &str, whole: Tree) -> Result<Tree, Failure> {
+fn source((strip, folder): (&Strip, Option<&str>), what: &str, whole: Tree) -> Result<Tree, Failure> {
     let layout = |option, why: String, tree: &Tree| UpstreamError::Layout {
         what: what.to_owned(),
         why,
         option,
         holds: at_top(tree),
     };
-    let stripped = match &archive.strip {
+    let stripped = match strip {
         Strip::Nothing => whole,
         Strip::Single => match single(&whole) {
             Some(folder) => below(&whole, &folder).unwrap_or_default(),
@@ -209,7 +220,7 @@ fn source(archive: &Archive, what: &str, whole: Tree) -> Result<Tree, Failure> {
             }
         }
     };
-    let source = match &archive.folder {
+    let source = match folder {
         None => stripped,
         Some(name) => match name.parse().ok().and_then(|folder| below(&stripped, &folder)) {
             Some(tree) => tree,
@@ -217,7 +228,7 @@ fn source(archive: &Archive, what: &str, whole: Tree) -> Result<Tree, Failure> {
         },
     };
     if source.is_empty() {
-        let (path, why) = (archive.folder.clone().unwrap_or_else(|| ".".to_owned()), "which is empty");
+        let (path, why) = (folder.unwrap_or(".").to_owned(), "which is empty");
         return Err(UpstreamError::Entry { what: what.to_owned(), path, why }.into());
     }
     Ok(source)

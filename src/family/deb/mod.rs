@@ -194,7 +194,7 @@ pub fn build(
     let mut env = base_env(facts);
     let (head, tail) = match component.source {
         SourceSpec::Dsc { .. } => (format!("{}+0opb", facts.version), format!("~{}", distro.suffix)),
-        SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_) => {
+        SourceSpec::Srpm { .. } | SourceSpec::Path { .. } | SourceSpec::Checkout(_) | SourceSpec::Archive(_) => {
             (format!("{}+opb", source_version(component, distro, facts)), String::new())
         }
     };

@@ -80,6 +80,9 @@ pub fn debian_arch(arch: &str) -> &str {
 /// The kinds of metadata files that a pin names.
 pub const INDEX_KINDS: [&str; 4] = ["primary", "filelists", "group", "modules"];
 
+/// The same of a source repository.
+pub const SOURCE_KINDS: [&str; 2] = ["primary", "modules"];
+
 /// The kind of the metadata file at `path`, as distributions name those files; what has no other name of its own is groups.
 pub fn kind_of(path: &str) -> &'static str {
     let name = path.rsplit('/').next().unwrap_or_default();

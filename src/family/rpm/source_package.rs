@@ -83,7 +83,11 @@ fn text(component: &Component, source: &RpmSource) -> SharedText {
     static USUAL: LazyLock<SharedText> =
         LazyLock::new(|| SharedText::new([COPY, laid::STAMP, INSIDE, OTHERS, PACKER, PACK, SOURCE_PACKAGE].concat()));
     let Component { sources, files, patches, .. } = component;
-    let is_srpm = matches!(&component.source, SourceSpec::Archive(archive) if archive.kind == ArchiveKind::Srpm);
+    let is_srpm = match &component.source {
+        SourceSpec::Srpm { .. } => true,
+        SourceSpec::Archive(archive) => archive.kind == ArchiveKind::Srpm,
+        _ => false,
+    };
     let has_archive = source.archive().is_some();
     let is_laid = !sources.is_empty() || !files.is_empty() || !patches.is_empty();
     let is_plain = source.upstream.is_none() && source.beside.is_none() && source.stamped.is_none();

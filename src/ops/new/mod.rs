@@ -20,6 +20,8 @@ pub enum From {
     Folder(PathBuf),
     /// A source package of the distros.
     Dsc(String),
+    /// A source RPM of the distros.
+    Srpm(String),
     /// Not said: a folder of the component's name.
     Unsaid,
 }
@@ -189,12 +191,10 @@ pub fn component(project: &Project, here: &Path, name: &str, from: &From) -> Res
     if let Some(info) = evaluated.as_ref().and_then(|evaluated| evaluated.components.get(&name)) {
         return Err(NewError::Component { name: name.to_string(), file: info.file.clone() }.into());
     }
+    let package = |name: &str| PackageName::new(name).map_err(|wrong| NewError::Name { wrong, close: String::new() });
     let source = match from {
-        From::Dsc(source) => {
-            let source =
-                PackageName::new(source.as_str()).map_err(|wrong| NewError::Name { wrong, close: String::new() })?;
-            Source::Dsc(source)
-        }
+        From::Dsc(source) => Source::Dsc(package(source)?),
+        From::Srpm(source) => Source::Srpm(package(source)?),
         From::Folder(folder) => from_folder(project, &below(project, here, folder)?)?,
         From::Unsaid => {
             let has_some = packaging(project.root(), name.as_str()).is_ok_and(|found| found.is_some());

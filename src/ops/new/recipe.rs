@@ -15,6 +15,8 @@ use crate::project::{Packaging, Project, Spec, packaging};
 pub enum Source {
     /// A source package of the distros.
     Dsc(PackageName),
+    /// A source RPM of the distros.
+    Srpm(PackageName),
     /// A folder below the project's root, with what packaging it has.
     Folder {
         /// The folder; `.` is the root itself.
@@ -84,15 +86,12 @@ pub fn text(name: &ComponentName, source: &Source, aliases: &BTreeMap<String, St
     );
     let (expression, build) = match source {
         Source::Dsc(package) => {
-            text.push_str(
-                "//   source  a source package of the distro itself; each distro has its own version of it.\n\
-                 //           `opb update` pins it, in opb.lock.\n\
-                 //   build   by the packaging that comes with it.\n//\n\
-                 // Not written here, because it is read from the source when it is pinned: its version, the packages that it\n\
-                 // makes, and what its build needs. Where another component of this project makes one of those, that one is\n\
-                 // built first, and its packages are preferred to the distribution's.\n",
-            );
+            text.push_str(&of_distro("a source package", "by the packaging that comes with it."));
             (format!("dsc({:?})", package.as_str()), "debian()".to_owned())
+        }
+        Source::Srpm(package) => {
+            text.push_str(&of_distro("the source RPM", "by the spec that comes with it, which makes `.rpm`."));
+            (format!("srpm({:?})", package.as_str()), "spec()".to_owned())
         }
         Source::Folder { folder, packaging } => {
             let (build, means) = build(packaging);
@@ -141,10 +140,23 @@ pub fn text(name: &ComponentName, source: &Source, aliases: &BTreeMap<String, St
     text
 }
 
+/// What is said of a source that the distro has itself.
+fn of_distro(source: &str, build: &str) -> String {
+    format!(
+        "//   source  {source} of the distro itself; each distro has its own version of it.\n\
+         //           `opb update` pins it, in opb.lock.\n\
+         //   build   {build}\n//\n\
+         // Not written here, because it is read from the source when it is pinned: its version, the packages that it\n\
+         // makes, and what its build needs. Where another component of this project makes one of those, that one is\n\
+         // built first, and its packages are preferred to the distribution's.\n"
+    )
+}
+
 /// The shortest recipe of a source, for somebody who has many to begin with; of a source package, for `distro` alone.
 pub fn skeleton(source: &Source, distro: Option<&DistroName>, aliases: &BTreeMap<String, String>) -> String {
     let (source, build) = match source {
         Source::Dsc(package) => (format!("dsc({:?})", package.as_str()), "debian()".to_owned()),
+        Source::Srpm(package) => (format!("srpm({:?})", package.as_str()), "spec()".to_owned()),
         Source::Folder { folder, packaging } => (format!("path({folder:?})"), build(packaging).0),
     };
     let mut text = format!("#{{\n    source: {source},\n    build:  {build},\n");
@@ -219,6 +231,8 @@ fn makers(project: &Project, evaluated: &eval::Project) -> BTreeMap<ComponentNam
                 let pins = lock.dsc.values().filter_map(|pins| pins.get(name));
                 made.extend(pins.flat_map(|pin| pin.facts.binaries.keys()).map(ToString::to_string));
             }
+            // Whose packages its spec makes, is not read here.
+            SourceSpec::Srpm { .. } => {}
             SourceSpec::Checkout(checkout) => {
                 let control = lock.checkout.get(checkout).map(|pin| &pin.texts);
                 made.extend(control.into_iter().flat_map(made_by));

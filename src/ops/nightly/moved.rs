@@ -82,6 +82,7 @@ fn nodes_of(graph: &Graph, what: &str) -> BTreeSet<NodeId> {
             Origin::Dsc { distro, .. } => {
                 what.split_once('@').is_some_and(|(source, of)| of == distro.as_str() && source == node.subject())
             }
+            Origin::Srpm { distro, name, .. } => what == format!("{name}@{distro}"),
             Origin::Index { distro, .. } => what.split_once(' ').is_some_and(|(of, _)| of == distro.as_str()),
             _ => false,
         }

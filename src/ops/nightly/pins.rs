@@ -224,9 +224,11 @@ fn usable(
 fn units(before: &Lock, after: &Lock) -> Vec<Unit> {
     let distros: BTreeSet<&DistroName> = [before, after]
         .into_iter()
-        .flat_map(|lock| lock.distro.keys().chain(lock.dsc.keys()))
+        .flat_map(|lock| lock.distro.keys().chain(lock.dsc.keys()).chain(lock.srpm.keys()))
         .filter(|name| {
-            before.distro.get(*name) != after.distro.get(*name) || before.dsc.get(*name) != after.dsc.get(*name)
+            before.distro.get(*name) != after.distro.get(*name)
+                || before.dsc.get(*name) != after.dsc.get(*name)
+                || before.srpm.get(*name) != after.srpm.get(*name)
         })
         .collect();
     let commits: BTreeSet<&Checkout> = [before, after]
@@ -256,6 +258,7 @@ fn taking(mut lock: Lock, after: &Lock, unit: &Unit) -> Lock {
         Unit::Distro(name) => {
             put(&mut lock.distro, &after.distro, name);
             put(&mut lock.dsc, &after.dsc, name);
+            put(&mut lock.srpm, &after.srpm, name);
         }
         Unit::Commit(checkout) => put(&mut lock.checkout, &after.checkout, checkout),
         Unit::Archive(archive) => put(&mut lock.archive, &after.archive, archive),

@@ -45,6 +45,11 @@ pub(in crate::ops) fn moves(before: &Lock, now: &Lock) -> Vec<Move> {
                 facts.insert(format!("{source}@{distro}"), (pin.facts.version.clone(), pin.tree.to_string()));
             }
         }
+        for (distro, pins) in &lock.srpm {
+            for (source, pin) in pins {
+                facts.insert(format!("{source}@{distro}"), (pin.version.clone(), pin.tree.to_string()));
+            }
+        }
         for (checkout, pin) in &lock.checkout {
             let (mut shown, mut identity) = (checkouts::shown(pin), format!("{} {}", pin.commit, pin.tree));
             if let Some(stamped) = Stamped::of(checkout, pin) {

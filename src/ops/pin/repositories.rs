@@ -10,7 +10,7 @@ use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Sha256;
 use crate::distro::{Distro, Repository, Rpm};
 use crate::exec::{ArchiveFile, NodeError};
-use crate::family::rpm::{INDEX_KINDS, kind_of};
+use crate::family::rpm::{INDEX_KINDS, SOURCE_KINDS, kind_of};
 use crate::lock::RepositoryPin;
 use crate::name::Arch;
 use crate::package::repodata::RepodataError;
@@ -141,7 +141,7 @@ impl Caused for RepositoryError {
 }
 
 impl Pinner<'_> {
-    /// Pins a distro's repositories as their mirrors have them now.
+    /// Pins a distro's repositories as their mirrors have them now; pins of its source repositories stay.
     ///
     /// # Errors
     /// [`RepositoryError`], or where something cannot be fetched.
@@ -160,7 +160,28 @@ impl Pinner<'_> {
                 pins.push(self.pin_repository(Repository { distro, name, arch }, &keys, known)?);
             }
         }
+        pins.extend(before.iter().filter(|pin| pin.arch == Arch::source()).cloned());
         Ok(pins)
+    }
+
+    /// Pins the source repository `name` of a distro as its mirror has it now.
+    ///
+    /// # Errors
+    /// As [`Pinner::pin_repositories`].
+    pub fn pin_source_repository(
+        &mut self,
+        distro: &Distro,
+        (name, keys): (&str, &Keyring),
+        known: Option<&RepositoryPin>,
+    ) -> Result<RepositoryPin, Failure> {
+        let of = Repository { distro, name, arch: &Arch::source() };
+        let pin = self.pin_repository(of, keys, known)?;
+        if pin.index.keys().any(|path| kind_of(path) == "primary") {
+            return Ok(pin);
+        }
+        let (distro, repository) = (distro.name.to_string(), name.to_owned());
+        let source = RepodataError::Missing { what: "file of the kind `primary`".to_owned() };
+        Err(RepositoryError::Metadata { distro, repository, source }.into())
     }
 
     fn pin_repository(
@@ -202,7 +223,8 @@ impl Pinner<'_> {
             return Err(RepositoryError::Older { distro, repository, now, before }.into());
         }
         let mut index = BTreeMap::new();
-        for (kind, file) in INDEX_KINDS.into_iter().filter_map(|kind| Some((kind, repomd.of_kind(kind)?))) {
+        let kinds: &[&str] = if *of.arch == Arch::source() { &SOURCE_KINDS } else { &INDEX_KINDS };
+        for (kind, file) in kinds.iter().filter_map(|kind| Some((*kind, repomd.of_kind(kind)?))) {
             // What reads them goes by the pin, which has names alone.
             if kind_of(&file.path) != kind {
                 let ((distro, repository), file) = (names(), file.path.escape_debug().to_string());

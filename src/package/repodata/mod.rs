@@ -8,13 +8,16 @@
 //! repomd.xml ── repomd ──► which files there are, with their digests
 //! primary, filelists ── primary, filelists ──► a slim index: what choosing and fetching packages needs, and no more
 //! comps.xml ── groups ──► the packages of each group
+//! primary of source RPMs, modules.yaml ── sources, modules ──► which of them is taken
 //! ```
 
 pub mod filelists;
 pub mod groups;
+pub mod modules;
 pub mod plain;
 pub mod primary;
 pub mod repomd;
+pub mod sources;
 #[cfg(test)]
 mod tests;
 mod xml;
@@ -33,6 +36,15 @@ pub enum RepodataError {
     Xml {
         /// Where, in bytes from the start.
         at: u64,
+        /// What is wrong there.
+        why: String,
+    },
+    /// It is no YAML, or nested without end.
+    #[error("it is no YAML at line {line}: {why}")]
+    #[diagnostic(code(opb::repodata::yaml), help("check the mirror, or name another one in `opb.toml`"))]
+    Yaml {
+        /// The line, from 1.
+        line: u64,
         /// What is wrong there.
         why: String,
     },

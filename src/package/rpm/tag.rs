@@ -107,6 +107,10 @@ pub const CONFLICT_FLAGS: u32 = 1053;
 pub const CONFLICT_NAME: u32 = 1054;
 /// Versions of what it conflicts with.
 pub const CONFLICT_VERSION: u32 = 1055;
+/// Of a source package, numbers of the sources that it does not hold.
+pub const NO_SOURCE: u32 = 1051;
+/// Of a source package, numbers of the patches that it does not hold.
+pub const NO_PATCH: u32 = 1052;
 /// Times of its changelog's entries, newest first.
 pub const CHANGELOG_TIME: u32 = 1080;
 /// Authors of its changelog's entries.
@@ -177,3 +181,5 @@ pub const ENCODING: u32 = 5062;
 pub const PAYLOAD_DIGEST: u32 = 5092;
 /// The algorithm of [`PAYLOAD_DIGEST`], as OpenPGP numbers it.
 pub const PAYLOAD_DIGEST_ALGO: u32 = 5093;
+/// The stream of a module that it is of: `name:stream:version:context`.
+pub const MODULARITY_LABEL: u32 = 5096;

@@ -33,11 +33,14 @@ struct Component {
     #[arg(value_name = "NAME")]
     name: String,
     /// The source is this folder of the project, which has a `debian/` or a spec [default: that of the component's name].
-    #[arg(long, value_name = "FOLDER", conflicts_with = "dsc")]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["dsc", "srpm"])]
     from: Option<PathBuf>,
     /// The source is this source package of the distro.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "srpm")]
     dsc: Option<String>,
+    /// The source is this source RPM of the distro.
+    #[arg(long, value_name = "NAME")]
+    srpm: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -60,14 +63,15 @@ pub fn run(global: &Global, args: &New) -> Result<ExitCode, Failure> {
     let project = Project::find(&global.directory)?;
     match &args.what {
         What::Component(args) => {
-            let from = match (&args.from, &args.dsc) {
-                (Some(folder), _) => From::Folder(folder.clone()),
-                (_, Some(source)) => From::Dsc(source.clone()),
+            let from = match (&args.from, &args.dsc, &args.srpm) {
+                (Some(folder), ..) => From::Folder(folder.clone()),
+                (_, Some(source), _) => From::Dsc(source.clone()),
+                (.., Some(source)) => From::Srpm(source.clone()),
                 _ => From::Unsaid,
             };
             let made = new::component(&project, &global.directory, &args.name, &from)?;
             let next = match from {
-                From::Dsc(_) => format!("opb update {0} && opb build {0}", args.name),
+                From::Dsc(_) | From::Srpm(_) => format!("opb update {0} && opb build {0}", args.name),
                 _ => format!("opb build {}", args.name),
             };
             show(global, &made, &next);

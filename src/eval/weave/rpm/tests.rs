@@ -2,6 +2,7 @@
 
 mod dsc;
 pub(in super::super) mod fixture;
+mod srpm;
 
 use fixture::{RECIPES, lock, looked, project};
 
