@@ -28,6 +28,9 @@ pub fn resolve_tool(of: (&Distro, &Rpm), arch: &Arch, tool: &str) -> Action {
 /// What a check is to have installed besides packages of its component: a dependency as specs write it, or as recipes write needs
 /// for both families, `python3 (>= 3.9)`. `None` where `text` is neither, or asks for several.
 pub fn check_need(text: &str) -> Option<Dependency> {
+    if text.chars().any(char::is_control) {
+        return None;
+    }
     if let Ok(Relations(alternatives)) = Relations::parse(text)
         && let [Alternatives(relations)] = alternatives.as_slice()
         && let [Relation { name, qualifier: None, version, arches, profiles }] = relations.as_slice()
@@ -40,7 +43,7 @@ pub fn check_need(text: &str) -> Option<Dependency> {
         };
         return Some(Dependency::Plain { name: name.clone(), limit });
     }
-    let found = dependency::parse(text).ok().filter(|_| !text.chars().any(char::is_control))?;
+    let found = dependency::parse(text).ok()?;
     <[Dependency; 1]>::try_from(found).ok().map(|[one]| one)
 }
 
