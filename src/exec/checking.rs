@@ -3,19 +3,25 @@
 //! A check looks at packages as files, or has them installed. Whatever it says is as hostile as the packages are: it is bounded
 //! and read as findings, of which those count that no baseline has.
 
+mod upgrade;
+
 use std::collections::BTreeMap;
+
+pub use upgrade::upgrade;
 
 use super::context::{Context, Job};
 use super::error::NodeError;
-use super::guest::{clean, finished, logged, root_env};
+use super::guest::root_env;
+use super::node::is_rpm;
 use super::outputs::{self, Left};
 use super::scripts::{self, Ran, Task};
 use super::sources::{insert, one};
-use super::{limits, packages, testing};
+use super::{packages, rpm, testing};
 use crate::diag::Failure;
+use crate::distro::Family;
 use crate::drv::{ActionKey, Outputs, Script};
 use crate::event::Event;
-use crate::family::check::{BASELINE, REPORT, UPGRADE, VERDICT, looks_at_files};
+use crate::family::check::{BASELINE, REPORT, VERDICT, looks_at_files};
 use crate::name::{Check, OutputName};
 use crate::package::finding::{Compared, Finding, MOST, baseline, compare, findings};
 use crate::package::list::{Layer, PackageList};
@@ -40,7 +46,7 @@ const SHOWN: usize = 8;
 const WIDTH: usize = 200;
 
 /// Installs all packages, as the root of the guest.
-const INSTALL: &str = ". /opb/files/setup; install_debs $(others); install_debs $(looked_at)";
+const INSTALL: &str = ". /opb/files/setup; install_all";
 
 /// Installs what one root of tests has, as the root of the guest. What earlier roots have reported is the builder's to go on with.
 const INSTALL_FOR_TESTS: &str = ". /opb/files/setup; echo \"== root $1\"; set -- /in/debs/$1/*.deb; \
@@ -59,41 +65,6 @@ pub fn check(
 ) -> Result<Ran, Failure> {
     let take = |left: &Left<'_>| judged(ctx, check, script, left);
     scripts::run(ctx, job, &Task { key, script, env: &[], check: Some(check), before: None, limits, take: &take })
-}
-
-/// Whether what is published can be upgraded to what the check [`Check::Install`] of `job` installs: `earlier` has it by file name.
-/// Nothing of it is remembered, since what is published is no input of any node.
-///
-/// # Errors
-/// Where the root or a package cannot be had, the upgrade fails, or there are findings that are not known.
-pub fn upgrade(ctx: &Context<'_>, job: &Job<'_>, script: &Script, earlier: Tree) -> Result<(), Failure> {
-    let node = job.node();
-    let limits = limits::of_build(&ctx.limits_of(&node.name()));
-    let limits = limits::bounded(&ctx.limits_of(&node.name()), &limits);
-    let script = Script { text: UPGRADE.clone(), ..script.clone() };
-    let work = ctx.store.new_work()?;
-    let looked = (|| -> Result<(), Failure> {
-        let trees = [("debs", to_install(ctx, job)?), ("earlier", earlier)];
-        let mut request = scripts::laid_out(ctx, job, &script, &trees, &[], (&work, limits))?;
-        let last = request.steps.len() - 1;
-        let mut env = root_env();
-        env.extend(component(&script));
-        request.steps[last] = as_root(vec!["/bin/sh".to_owned(), scripts::SCRIPT.to_owned()], env);
-        ctx.phase(node, "upgrading what is published");
-        let (outcome, log, said) = logged(ctx, &work, &node.name(), &request)?;
-        finished(ctx, &node.name(), outcome, "the upgrade of what is published", &limits, (log, &said))?;
-        let path = work.path().join(scripts::OUT);
-        let failed = |source| NodeError::File { doing: "read", path: path.to_string(), source };
-        let out = work.dir().open_dir(scripts::OUT).map_err(failed)?;
-        let left = Left { node: &node.to_string(), out: &out, path: &path, log, text: &said.text };
-        let compared = looked_through(Check::Install, &script, &left)?;
-        if let Some(told) = compared.told.iter().find(|finding| finding.tag == "upgrade-not-tried") {
-            (ctx.sink)(Event::Notice { text: format!("{}: no upgrade was tried: {}", left.node, told.detail) });
-        }
-        Ok(())
-    })();
-    clean(&ctx.launcher, work);
-    looked
 }
 
 /// The variable that names the component.
@@ -120,7 +91,7 @@ pub fn ready(
     }
     let trees = match looks_at_files(check) {
         true => [("packages", built(ctx, job)?)],
-        false => [("debs", to_install(ctx, job)?)],
+        false => [to_install(ctx, job)?],
     };
     let mut request = scripts::laid_out(ctx, job, script, &trees, &[], (work, limits))?;
     let last = request.steps.len() - 1;
@@ -191,12 +162,16 @@ fn built(ctx: &Context<'_>, job: &Job<'_>) -> Result<Tree, Failure> {
     Ok(all)
 }
 
-/// The packages that the list of `job` has beyond the base, each as `NAME_ARCH.deb`.
-fn to_install(ctx: &Context<'_>, job: &Job<'_>) -> Result<Tree, Failure> {
+/// The packages that the list of `job` has beyond the base, each as `NAME_ARCH.deb` or `NAME.ARCH.rpm`, and what their folder is
+/// called.
+fn to_install(ctx: &Context<'_>, job: &Job<'_>) -> Result<(&'static str, Tree), Failure> {
     let list = packages::list(ctx, job.input("list")?.1)?;
+    if family(ctx, job) == Family::Rpm {
+        return Ok(("rpms", rpm::files(ctx, job, &list)?));
+    }
     let mut all = Tree::default();
     put_packages(ctx, job, &list, "", &mut all)?;
-    Ok(all)
+    Ok(("debs", all))
 }
 
 /// Puts those that `list` has beyond the base into a tree, below `folder`, which is empty or ends in `/`.
@@ -214,11 +189,16 @@ fn put_packages(
     Ok(())
 }
 
-/// What a check has found, where all of it that counts is known.
-fn looked_through(check: Check, script: &Script, left: &Left<'_>) -> Result<Compared, Failure> {
+/// The family of what a check looks at.
+fn family(ctx: &Context<'_>, job: &Job<'_>) -> Family {
+    if is_rpm(ctx.distros, job.node()) { Family::Rpm } else { Family::Deb }
+}
+
+/// What `who` has found, where all of it that counts is known. `who` stands at the beginning of sentences.
+fn looked_through(who: &str, script: &Script, left: &Left<'_>) -> Result<Compared, Failure> {
     let wrong = |how: &str| NodeError::Script {
         node: left.node.to_owned(),
-        how: format!("the check `{check}` {how}"),
+        how: format!("{who} {how}"),
         telling: String::new(),
         log: Some(left.log),
     };
@@ -233,14 +213,14 @@ fn looked_through(check: Check, script: &Script, left: &Left<'_>) -> Result<Comp
     let known = known.and_then(|text| baseline(&text).ok()).unwrap_or_default();
     let compared = compare(&found, &known);
     if more > 0 || !compared.new.is_empty() {
-        return Err(failed(&compared.new, more, check, left).into());
+        return Err(failed(&compared.new, more, who, left).into());
     }
     Ok(compared)
 }
 
 /// The outputs of a check that has nothing new to say.
 fn judged(ctx: &Context<'_>, check: Check, script: &Script, left: &Left<'_>) -> Result<Outputs, Failure> {
-    let compared = looked_through(check, script, left)?;
+    let compared = looked_through(&format!("the check `{check}`"), script, left)?;
     tell(ctx, &compared, left);
     let (text, json) = (text(&compared), json(check, &compared));
     let mut report = Tree::default();
@@ -255,7 +235,7 @@ fn judged(ctx: &Context<'_>, check: Check, script: &Script, left: &Left<'_>) -> 
     Ok(outputs)
 }
 
-fn failed(new: &[Finding], more: usize, check: Check, left: &Left<'_>) -> NodeError {
+fn failed(new: &[Finding], more: usize, who: &str, left: &Left<'_>) -> NodeError {
     let line = |finding: &Finding| format!("\n    {}", finding.to_string().chars().take(WIDTH).collect::<String>());
     let mut telling: String = new.iter().take(SHOWN).map(line).collect();
     if new.len() > SHOWN {
@@ -268,12 +248,7 @@ fn failed(new: &[Finding], more: usize, check: Check, left: &Left<'_>) -> NodeEr
         1 => format!("a finding that is {FINDINGS_END}"),
         count => format!("{count} findings that are {FINDINGS_END}"),
     };
-    NodeError::Findings {
-        node: left.node.to_owned(),
-        how: format!("the check `{check}` has {count}"),
-        telling,
-        log: left.log,
-    }
+    NodeError::Findings { node: left.node.to_owned(), how: format!("{who} has {count}"), telling, log: left.log }
 }
 
 /// Tells what people would not see of a check that passes.

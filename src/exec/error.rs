@@ -41,6 +41,23 @@ pub enum NodeError {
         /// The log.
         log: Digest,
     },
+    /// What is published cannot be upgraded to what a check installs.
+    #[error("{how}{telling}{}", if *before { "\nnot tried again: nothing that it reads has changed since" } else { "" })]
+    #[diagnostic(code(opb::exec::upgrade), help("{}", upgrade_help(node, *findings, *before)))]
+    Upgrade {
+        /// The check's node.
+        node: String,
+        /// `the upgrade of what is published failed with exit code 2` and the like.
+        how: String,
+        /// The telling lines of the log or the findings, each on a line of its own and indented; may be empty.
+        telling: String,
+        /// The log.
+        log: Digest,
+        /// Whether what it found is what is wrong.
+        findings: bool,
+        /// Whether that was another time, and it was not tried now.
+        before: bool,
+    },
     /// It failed before, and nothing that it follows from has changed since.
     #[error("{message}\nnot tried again: nothing that it follows from has changed since")]
     #[diagnostic(code(opb::exec::failed_before), help("`opb build --retry-failed` tries it again"))]
@@ -274,6 +291,7 @@ impl NodeError {
             Self::Script { log, .. } | Self::FailedBefore { log, .. } => *log,
             Self::Limit { log, .. }
             | Self::Findings { log, .. }
+            | Self::Upgrade { log, .. }
             | Self::NoSpace { log, .. }
             | Self::NoOutput { log, .. }
             | Self::Output { log, .. } => Some(*log),
@@ -297,6 +315,7 @@ impl Caused for NodeError {
         match self {
             Self::Script { .. }
             | Self::Findings { .. }
+            | Self::Upgrade { .. }
             | Self::NoOutput { .. }
             | Self::Output { .. }
             | Self::FailedBefore { .. } => Cause::Build,
@@ -311,6 +330,19 @@ impl Caused for NodeError {
 /// What leads to the tree that a failed node has left; nothing where none is left.
 fn or_look(node: &str) -> String {
     if node.starts_with("root:") { String::new() } else { format!(", or look around with `opb shell {node}`") }
+}
+
+/// What to do where published packages cannot be upgraded.
+fn upgrade_help(node: &str, findings: bool, before: bool) -> String {
+    let what = if findings {
+        let subject = node.split([':', '@']).nth(1).unwrap_or_default();
+        format!("mend the packages, or write these lines into `{subject}.baseline` beside the recipe")
+    } else {
+        "mend the scripts and relations of the new packages, or set `upgrade = false` in `[checks]` of `opb.toml`"
+            .to_owned()
+    };
+    let again = if before { "; `--retry-failed` tries it again" } else { "" };
+    format!("{what}; the whole log: `opb log --upgrade {node}`{again}")
 }
 
 /// The subject of a sentence about packages that are not there.

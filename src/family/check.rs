@@ -34,19 +34,34 @@ static LINTIAN: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_
 static INSTALL: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("check/install.sh")));
 static OWN: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("check/own.sh")));
 static RPMLINT: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("check/rpmlint.sh")));
+static INSTALL_RPM: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("check/rpm/install.sh")));
 static AUTOPKGTEST: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("check/autopkgtest.sh")));
 
+static UPGRADE: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("check/upgrade.sh")));
+static UPGRADE_RPM: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("check/rpm/upgrade.sh")));
+
 /// Installs packages into a check's root, as its root. Part of scripts that need them there.
-pub const SETUP: &str = include_str!("check/setup.sh");
+fn setup(family: Family) -> &'static str {
+    match family {
+        Family::Deb => include_str!("check/setup.sh"),
+        Family::Rpm => include_str!("check/rpm/setup.sh"),
+    }
+}
 
 /// Upgrades what is published, in the place of the script of [`Check::Install`].
-pub static UPGRADE: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("check/upgrade.sh")));
+pub fn upgrade(family: Family) -> SharedText {
+    match family {
+        Family::Deb => UPGRADE.clone(),
+        Family::Rpm => UPGRADE_RPM.clone(),
+    }
+}
 
 /// Whether a check looks at packages of that family.
 pub fn is_for(check: Check, family: Family) -> bool {
     match check {
-        Check::Lintian | Check::Install | Check::Autopkgtest | Check::Own => family == Family::Deb,
+        Check::Lintian | Check::Autopkgtest => family == Family::Deb,
         Check::Rpmlint => family == Family::Rpm,
+        Check::Install | Check::Own => true,
     }
 }
 
@@ -57,6 +72,8 @@ pub fn looks_at_files(check: Check) -> bool {
 
 /// What a check is made of besides its inputs.
 pub struct Looked<'a> {
+    /// The family of the packages.
+    pub family: Family,
     /// Whose packages: the component's name.
     pub component: &'a str,
     /// How it is wanted.
@@ -79,6 +96,7 @@ pub fn check(check: Check, looked: &Looked<'_>) -> Action {
     let text = match check {
         Check::Lintian => LINTIAN.clone(),
         Check::Rpmlint => RPMLINT.clone(),
+        Check::Install if looked.family == Family::Rpm => INSTALL_RPM.clone(),
         Check::Install => INSTALL.clone(),
         Check::Autopkgtest => AUTOPKGTEST.clone(),
         Check::Own => {
@@ -87,8 +105,10 @@ pub fn check(check: Check, looked: &Looked<'_>) -> Action {
         }
     };
     if !looks_at_files(check) {
-        env.insert("DEBIAN_FRONTEND".into(), "noninteractive".into());
-        files.insert("setup".to_owned(), SETUP.as_bytes().to_vec());
+        if looked.family == Family::Deb {
+            env.insert("DEBIAN_FRONTEND".into(), "noninteractive".into());
+        }
+        files.insert("setup".to_owned(), setup(looked.family).as_bytes().to_vec());
     }
     let (sandbox_contract, env_with_probes) = (super::deb::SANDBOX_CONTRACT, BTreeMap::new());
     Action::Check { check, script: Script { sandbox_contract, text, env, env_with_probes, files, network: false } }
@@ -121,7 +141,8 @@ mod tests {
     #[test]
     fn what_a_recipe_says_is_in_files_and_not_in_the_script() {
         let wanted = Wanted { script: "echo '$(id)'".to_owned(), ..Wanted::default() };
-        let looked = Looked { component: "a", wanted: &wanted, packages: &["a", "b"], baseline: None };
+        let packages = &["a", "b"];
+        let looked = Looked { family: Family::Deb, component: "a", wanted: &wanted, packages, baseline: None };
         let Action::Check { check: Check::Own, script } = check(Check::Own, &looked) else { panic!("another action") };
         assert!(!script.text.contains("$(id)"), "{}", &*script.text);
         assert_eq!(script.files[COMMAND], b"echo '$(id)'\n");

@@ -138,7 +138,7 @@ mod tests {
                 "A".repeat(40)
             )
         };
-        let text = text(3) + &source_rpm("a") + &source_rpm("b");
+        let text = format!("{}{}{}", text(3), source_rpm("a"), source_rpm("b"));
         check(&text, true);
         assert_eq!(parts(&text).len(), 5, "{text}");
         assert_eq!(parse(&text).expect("a lock").srpm.first_key_value().expect("a distro").1.len(), 2);

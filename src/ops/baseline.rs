@@ -11,7 +11,7 @@ use crate::exec::checking::FINDINGS_END;
 use crate::graph::NodeId;
 use crate::name::{Check, ComponentName, Kind};
 use crate::ops::session::Session;
-use crate::package::finding::{Finding, LEFT_AFTER_UPGRADE, baseline, baseline_text, compare, findings_in_log};
+use crate::package::finding::{Finding, baseline, baseline_text, compare, findings_in_log};
 use crate::report::baseline::BaselineTold;
 use crate::store::Store;
 
@@ -100,7 +100,7 @@ pub fn baselines(
                 // What is gone elsewhere may be there.
                 now.extend(one.gone.drain(..));
             }
-            now.extend(known.iter().filter(|finding| finding.tag == LEFT_AFTER_UPGRADE).cloned());
+            now.extend(known.iter().filter(|finding| finding.is_of_upgrade()).cloned());
             let comments: Vec<&str> =
                 text.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with('#')).collect();
             let comments: Vec<&str> = comments.iter().map(|line| line.trim_start_matches('#').trim()).collect();

@@ -4,7 +4,7 @@ use super::session::Session;
 use crate::diag::{Cause, Caused, Failure};
 use crate::digest::Digest;
 use crate::graph::NodeId;
-use crate::store::Store;
+use crate::store::{Store, UpgradeOutcome};
 
 /// A log, and where it comes from.
 #[derive(Debug, Clone)]
@@ -24,6 +24,18 @@ pub enum HistoryError {
     #[error("`{node}` has no log here")]
     #[diagnostic(code(opb::history::no_log), help("run `opb build {node}`; nodes that run no script never have one"))]
     NoLog {
+        /// The node.
+        node: String,
+    },
+    /// No upgrade to what it installs was tried, or none is remembered.
+    #[error("no upgrade is on record that `{node}` was tried with")]
+    #[diagnostic(
+        code(opb::history::no_upgrade),
+        help(
+            "name a check `install`; with `upgrade = true` in `[checks]` of `opb.toml`, `opb repo publish` tries upgrades from what is published"
+        )
+    )]
+    NoUpgrade {
         /// The node.
         node: String,
     },
@@ -49,4 +61,15 @@ pub fn log(session: &Session, store: &Store, id: NodeId) -> Result<Log, Failure>
         .and_then(|attempt| Some(Log { digest: attempt.log?, failed: true, started: attempt.started }));
     let newest = [realised, attempted].into_iter().flatten().max_by_key(|log| log.started);
     Ok(newest.ok_or(HistoryError::NoLog { node })?)
+}
+
+/// The log of the upgrade that was tried last to what the check `id` installs.
+///
+/// # Errors
+/// [`HistoryError::NoUpgrade`], or where the store cannot be read.
+pub fn upgrade_log(session: &Session, store: &Store, id: NodeId) -> Result<Log, Failure> {
+    let node = session.graph.node(id).to_string();
+    let upgrade = store.last_upgrade_of_node(&node)?.ok_or(HistoryError::NoUpgrade { node })?;
+    let failed = matches!(upgrade.outcome, UpgradeOutcome::Failed { .. });
+    Ok(Log { digest: upgrade.log, failed, started: upgrade.started })
 }

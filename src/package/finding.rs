@@ -48,6 +48,11 @@ impl Finding {
         matches!(self.severity, 'E' | 'W')
     }
 
+    /// Whether only an upgrade finds it.
+    pub fn is_of_upgrade(&self) -> bool {
+        OF_UPGRADES.contains(&self.tag.as_str())
+    }
+
     /// The finding of a line in either form; `None` for any other line.
     pub fn parse(line: &str) -> Option<Self> {
         // What would move a cursor is dropped, and not the finding: one that is hidden so would pass.
@@ -153,8 +158,8 @@ pub struct Compared {
     pub gone: Vec<Finding>,
 }
 
-/// What only an upgrade finds. Whether it is gone, no other run can say.
-pub const LEFT_AFTER_UPGRADE: &str = "left-after-upgrade";
+/// Tags of what only an upgrade finds. Whether it is gone, no other run can say.
+const OF_UPGRADES: [&str; 3] = ["left-after-upgrade", "not-whole-after-upgrade", "scriptlet-failed-in-upgrade"];
 
 /// Holds what was found against what was known. Whether a checker says error or warning of it is no difference.
 pub fn compare(found: &BTreeSet<Finding>, known: &BTreeSet<Finding>) -> Compared {
@@ -175,7 +180,7 @@ pub fn compare(found: &BTreeSet<Finding>, known: &BTreeSet<Finding>) -> Compared
         };
         list.push(finding.clone());
     }
-    let is_gone = |finding: &&Finding| finding.tag != LEFT_AFTER_UPGRADE && !has(found, finding);
+    let is_gone = |finding: &&Finding| !finding.is_of_upgrade() && !has(found, finding);
     compared.gone = known.iter().filter(is_gone).cloned().collect();
     compared
 }

@@ -11,6 +11,7 @@
 //! roots/<uid>/<key>    chroots, disposable     channels/<c>/  keep/    for publishing and for garbage collection
 //! rivals/ab/cdef…/  other results of a key          owed/<key>             keys whose bytes are to come
 //! rebuilt/ab/cdef….json  keys that were made again, and what came of it
+//! upgrades/ab/cdef….json  upgrades that were tried, and what came of each
 //! runs/<id>.jsonl  what runs did, and why (append-only)
 //! nights/<project>/<set>/  what nightlies came to
 //! signed/ab/cdef….json  packages with signatures: which objects they are
@@ -66,6 +67,7 @@ mod seen;
 mod signed;
 mod stamps;
 mod trees;
+mod upgrades;
 mod uses;
 pub mod verify;
 mod work;
@@ -101,6 +103,7 @@ pub use running::RunningLog;
 pub use seen::Seen;
 pub use signed::{NewlySigned, Signed};
 pub use stamps::{FolderStamp, put_folder_stamps, read_folder_stamps};
+pub use upgrades::{Upgrade, UpgradeOutcome};
 pub use uses::{CollectionLock, Used};
 pub use work::WorkDir;
 
@@ -116,9 +119,9 @@ const FORMAT_FILE: &str = "format";
 const FORMAT_HEAD: &str = "opb store ";
 
 /// The folders of a store, all made when it is.
-const FOLDERS: [&str; 21] = [
+const FOLDERS: [&str; 22] = [
     "objects", "trees", "realised", "attempts", "ledger", "sha256", "log", "roots", "work", "channels", "keep",
-    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts", "rebuilt", "nights",
+    "locks", "owed", "rivals", "runs", "failed", "signed", "pieces", "facts", "rebuilt", "nights", "upgrades",
 ];
 
 /// What may stand in a folder that becomes a store: what a project keeps of it in version control.

@@ -99,6 +99,16 @@ fn what_cannot_be_upgraded_to_is_held_back() {
     );
     assert!(shown.contains("error: not from there"), "{shown}");
     assert!(!held.out.contains("generation 2"), "{}", held.out);
+    assert!(
+        shown.contains("help: mend the scripts and relations of the new packages, or set `upgrade = false`"),
+        "{shown}"
+    );
+    // It is known what comes of it, and its log is there.
+    assert!(publish().exits(4).err.contains("not tried again: nothing that it reads has changed since"));
+    let log = space.opb(&["log", "--upgrade", "check:up-TAG.install@DISTRO/ARCH"]).fine();
+    assert!(log.out.contains("error: not from there"), "{}", log.out);
+    let again = space.opb(&["repo", "publish", "c-TAG", "--retry-failed"]).exits(4);
+    assert!(!again.err.contains("not tried again"), "{}", again.err);
     version("1.0-3", "case $1 in upgrade) mkdir -p /var/lib/up-TAG;; esac");
     let left = publish().exits(4);
     assert!(space.shown(&left.err).contains("W: up-TAG: left-after-upgrade /var/lib/up-TAG"), "{}", left.err);

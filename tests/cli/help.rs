@@ -286,6 +286,10 @@ fn each_verb() {
 
           --times
               Put before each line when it came, in seconds since the node's script began
+
+          --upgrade
+              Show the log of the upgrade that a check `install` was last tried with when its channel
+              was published
     "###);
     insta::assert_snapshot!(verb(&["update", "--help"]), @r#"
     exit 0

@@ -356,5 +356,9 @@ fn the_help_of_publishing() {
           --allow-lower-versions
               Publish packages in lower versions than the channel has: machines that have those keep
               them
+
+          --retry-failed
+              Try upgrades from what is published again that failed before, though nothing that they
+              read has changed
     ");
 }

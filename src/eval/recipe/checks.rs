@@ -10,6 +10,7 @@ use super::super::mistake::{Complaint, Mistake, RecipeError};
 use super::super::places::{Step, key};
 use super::super::read::{Reader, describe, present};
 use crate::component::{Checks, Component, Wanted};
+use crate::family::rpm::check_need;
 use crate::name::{Check, PackageName};
 use crate::package::finding::baseline;
 use crate::package::relation::Relations;
@@ -95,11 +96,18 @@ fn script(reader: &mut Reader, value: &Dynamic, way: &[Step]) -> Option<String> 
     None
 }
 
+/// A need as one of the families writes it. Which of them are meant is known where the targets are.
 fn relation(text: &str) -> Result<String, String> {
-    match Relations::parse(text) {
-        Ok(relations) if relations.0.len() == 1 && !text.chars().any(char::is_control) => Ok(text.trim().to_owned()),
-        _ => Err(format!("`{text}` is no need of one package")),
+    if is_relation(text) || check_need(text).is_some() {
+        Ok(text.trim().to_owned())
+    } else {
+        Err(format!("`{text}` is no need of one package"))
     }
+}
+
+/// Whether `text` is a relation of `.deb` packages to one of them, or to alternatives.
+pub fn is_relation(text: &str) -> bool {
+    Relations::parse(text).is_ok_and(|relations| relations.0.len() == 1) && !text.chars().any(char::is_control)
 }
 
 /// The file beside the recipe in which a component's known findings of `check` stand, below the project's root.

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use beside::{read_contents, read_specs};
-pub use checks::baseline_path;
 pub(super) use checks::read_baselines;
+pub use checks::{baseline_path, is_relation};
 pub(super) use line::Stopped;
 use rhai::{Array, Dynamic, Map};
 

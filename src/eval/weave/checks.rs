@@ -74,13 +74,18 @@ pub(super) fn mistakes(project: &Project, settings: &Settings, errors: &mut Vec<
     }
 }
 
-/// Packages that recipes want to be checked, and that their component does not make.
-pub(super) fn unknown_packages(scene: &Scene<'_>) -> Vec<RecipeError> {
+/// What recipes want of checks and cannot have: packages that their component does not make, and needs that are none here.
+pub(super) fn mistakes_of_recipes(scene: &Scene<'_>) -> Vec<RecipeError> {
     let mut errors = Vec::new();
     for member in &scene.members[..scene.components] {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
-        let wanted = member.on.iter().flat_map(|(_, component)| component.checks.values().flatten());
-        for package in wanted.flat_map(|wanted| &wanted.packages) {
+        let all = member.on.iter().flat_map(|(_, component)| &component.checks);
+        let of_deb = all.filter(|(check, _)| check::is_for(**check, Family::Deb));
+        let wanted: Vec<&Wanted> = of_deb.filter_map(|(_, wanted)| wanted.as_ref()).collect();
+        let mut complain = |text, message, help| {
+            errors.push(scene.project.recipe_error(member.name, "checks", Some(text), message, help));
+        };
+        for package in wanted.iter().flat_map(|wanted| &wanted.packages) {
             let facts = &member.source.facts;
             if !facts.binaries.keys().any(|known| known.as_str() == package) && seen.insert(package) {
                 let message = format!("`{}` makes no package `{package}`", member.name);
@@ -90,7 +95,15 @@ pub(super) fn unknown_packages(scene: &Scene<'_>) -> Vec<RecipeError> {
                     Some(close) => format!("did you mean `{close}`?"),
                     None => "name a package of its `debian/control`".to_owned(),
                 };
-                errors.push(scene.project.recipe_error(member.name, "checks", Some(package), message, help));
+                complain(package, message, help);
+            }
+        }
+        for need in wanted.iter().flat_map(|wanted| &wanted.needs) {
+            if !recipe::is_relation(need) && seen.insert(need) {
+                let message = format!("`{need}` is no need of one package for {}", scene.distro.name);
+                let help =
+                    "write it as `python3 (>= 3.9)`; where needs differ between distros, say so in lines of `on`";
+                complain(need, message, help.to_owned());
             }
         }
     }
@@ -183,6 +196,7 @@ impl Of<'_> {
         }
         let baseline = self.scene.project.beside.get(&recipe::baseline_path(component, self.check));
         let looked = Looked {
+            family: Family::Deb,
             component: name.as_str(),
             wanted: self.wanted,
             packages: &packages,
@@ -253,7 +267,8 @@ impl Of<'_> {
                 }
             }
         }
-        self.node(graph, Kind::Resolve, self.member().name.as_str(), action, true, &mut needs)
+        let list = self.node(graph, Kind::Resolve, self.member().name.as_str(), action, true, &mut needs);
+        graph.may_fail(list, component.may_fail.as_ref())
     }
 
     /// The components whose packages may be wanted: those that make what `fields` name, and whatever those were built with, as

@@ -224,7 +224,7 @@ fn prepare<'a>(
             let scene = Scene { project, settings, distro, deb, pin, lock, arches, members, components, failed };
             let actions = scene.members.iter().map(|member| Actions::of(&scene, member)).collect();
             errors.extend(extra::unpinned(&scene));
-            errors.extend(checks::unknown_packages(&scene));
+            errors.extend(checks::mistakes_of_recipes(&scene));
             Prepared::Deb(scene, actions, errors)
         }
     })

@@ -106,6 +106,7 @@ pub(super) fn prepare<'a>(
     let failed = work.iter().map(|work| &work.component.name).filter(|name| !is_member(name)).collect();
     let components = members.len();
     members.extend(staged);
+    errors.extend(checks::mistakes(scene, &members[..components]));
     let order = needs::order(scene, &members, components, &failed, &mut errors);
     if !errors.is_empty() {
         return Err(errors);

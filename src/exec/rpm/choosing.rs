@@ -18,7 +18,7 @@ use crate::exec::error::NodeError;
 use crate::exec::packages::{self, sha256_of};
 use crate::exec::sources::{insert, one};
 use crate::family::rpm::debian_arch;
-use crate::name::{Arch, ComponentName, PackageName};
+use crate::name::{Arch, Check, ComponentName, PackageName};
 use crate::package::list::{Layer, Listed, ListedFrom, ListedVersion, PackageList};
 use crate::package::repodata::plain;
 use crate::package::rpm::Package;
@@ -63,11 +63,14 @@ pub fn resolve(ctx: &Context<'_>, job: &Job<'_>, question: &Resolve, key: Action
         ours.extend(our_packages(ctx, &component, digest, &question.arch)?);
     }
     check_twice(&mut ours)?;
+    // What a check has installed; the root with the program of one is of no component.
+    let check = Check::split(job.node().subject()).filter(|_| job.node().component_str().is_some());
+    let check = check.map(|(_, check)| check);
     let list = settled(
         question.clone(),
         |question| {
             ctx.phase(job.node(), "choosing packages");
-            choose(ctx, question, &universe, base.as_ref(), &ours)
+            choose(ctx, (question, check), &universe, base.as_ref(), &ours)
         },
         |script, list| {
             ctx.phase(job.node(), "asking the spec what it needs");
@@ -138,7 +141,7 @@ fn check_twice(ours: &mut [OurPackage]) -> Result<(), RpmError> {
 
 fn choose(
     ctx: &Context<'_>,
-    question: &Resolve,
+    (question, check): (&Resolve, Option<Check>),
     universe: &Universe,
     base: Option<&PackageList>,
     ours: &[OurPackage],
@@ -193,7 +196,10 @@ fn choose(
     match answer {
         Answer::Chosen { packages } => Ok(listed(question, universe, base, ours, packages)?),
         Answer::Failed { failed, text } => Err(match failed.as_str() {
-            "problem" => RpmError::Unmet { problems: problems(&text) },
+            "problem" => match check {
+                None => RpmError::Unmet { problems: problems(&text, "the build") },
+                Some(check) => RpmError::UnmetCheck { check, problems: problems(&text, "the check") },
+            },
             "streams" => RpmError::Stream { streams: streams.join("`, `"), said: one_line(&text) },
             _ => RpmError::Dnf { said: one_line(&text) },
         }
@@ -259,10 +265,12 @@ fn listed(
 }
 
 /// What the solver says, a line for each of its reasons, without the names that only this program knows.
-fn problems(text: &str) -> String {
+fn problems(text: &str, asker: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     // The solver's own head of a list of reasons says nothing.
-    for line in text.lines().map(plainly).filter(|line| !line.is_empty() && line != "conflicting requests") {
+    for line in
+        text.lines().map(|line| plainly(line, asker)).filter(|line| !line.is_empty() && line != "conflicting requests")
+    {
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -270,17 +278,18 @@ fn problems(text: &str) -> String {
     lines.iter().take(MAX_REASONS).map(|line| format!("\n    {line}")).collect()
 }
 
-/// A line as people read it: a build is what asks, and packages of components are the project's.
-fn plainly(line: &str) -> String {
+/// A line as people read it: what asks is called `asker`, and packages of components are the project's.
+fn plainly(line: &str, asker: &str) -> String {
     let line: String = line.chars().filter(|char| !char.is_control()).collect();
     let ours = format!("{ROOT}-1-1.");
-    let words = line.trim().split(' ').map(|word| if word.starts_with(&ours) { "the build" } else { word });
-    let line = words.collect::<Vec<_>>().join(" ").replace("package the build", "the build");
+    let words = line.trim().split(' ').map(|word| if word.starts_with(&ours) { asker } else { word });
+    let line = words.collect::<Vec<_>>().join(" ").replace(&format!("package {asker}"), asker);
     line.replace(&format!(" from {ROOT}"), "").replace(&format!(" from {OURS}"), " of this project")
 }
 
 fn one_line(text: &str) -> String {
-    let text: Vec<String> = text.lines().map(plainly).filter(|line| !line.is_empty()).collect();
+    let text: Vec<String> =
+        text.lines().map(|line| plainly(line, "the build")).filter(|line| !line.is_empty()).collect();
     text.join("; ").replace(":; ", ": ")
 }
 
@@ -342,13 +351,16 @@ mod tests {
                     nothing provides gcx needed by opb-root-1-1.x86_64 from opb-root\n\
                     package opb-root-1-1.x86_64 from opb-root requires zlib, but none of the providers can be installed";
         assert_eq!(
-            problems(said),
+            problems(said, "the build"),
             "\n    nothing provides gcx needed by the build\n    \
              the build requires zlib, but none of the providers can be installed"
         );
+        let said = "package opb-root-1-1.x86_64 from opb-root requires a, but none of the providers can be installed";
+        let told = "\n    the check requires a, but none of the providers can be installed";
+        assert_eq!(problems(said, "the check"), told);
         assert_eq!(one_line("a:\nb\n\nc\u{1b}[1m"), "a: b; c[1m");
-        assert_eq!(problems(&"x y\n".repeat(50)).lines().count(), 2, "each once");
+        assert_eq!(problems(&"x y\n".repeat(50), "the build").lines().count(), 2, "each once");
         let many: String = (0..100).map(|number| format!("{number}\n")).collect();
-        assert_eq!(problems(&many).lines().count(), MAX_REASONS + 1);
+        assert_eq!(problems(&many, "the check").lines().count(), MAX_REASONS + 1);
     }
 }

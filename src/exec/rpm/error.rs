@@ -1,6 +1,7 @@
 //! What can go wrong with nodes of distros of `.rpm` packages.
 
 use crate::diag::{Cause, Caused};
+use crate::name::Check;
 use crate::sign::rpm::RpmSignatureError;
 
 /// Why a node of such a distro has no result.
@@ -114,6 +115,20 @@ pub enum RpmError {
         )
     )]
     Unmet {
+        /// What dnf's solver says, each on a line of its own and indented.
+        problems: String,
+    },
+    /// The same, of what a check has installed.
+    #[error("cannot choose packages:{problems}")]
+    #[diagnostic(
+        code(opb::rpm::unmet_check),
+        help(
+            "mend what the packages need, or, where some of one component do not go together, name those that do with `packages` of `{check}` in the recipe's `checks`"
+        )
+    )]
+    UnmetCheck {
+        /// The check.
+        check: Check,
         /// What dnf's solver says, each on a line of its own and indented.
         problems: String,
     },

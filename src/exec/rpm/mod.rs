@@ -24,4 +24,4 @@ pub use closure::{RpmMember, UnmetRpm, unmet_rpm};
 pub use error::RpmError;
 pub use index::{index, places, text};
 pub use question::Universes;
-pub use roots::make;
+pub use roots::{files, make};

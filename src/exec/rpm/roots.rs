@@ -21,7 +21,9 @@ use crate::exec::guest::{read_only, root_env};
 use crate::exec::packages;
 use crate::exec::roots::{expected, layers, limits, made};
 use crate::exec::scripts::Before;
+use crate::exec::sources::insert;
 use crate::family::rpm::arch_name;
+use crate::graph::Node;
 use crate::package::list::{Layer, Listed, PackageList};
 use crate::path::{GuestPath, HostPath};
 use crate::sandbox::{Bind, GuestUser, Network, Outcome, Request, RootFs, Step, Upper};
@@ -53,9 +55,7 @@ const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest, Outcome, u64), Failure> {
     let node = job.node();
     let runs = ctx.runs(node, job.graph)?;
-    let missing = || NodeError::NoInput { role: "distro".to_owned() };
-    let distro = node.distro().and_then(|name| ctx.distros.get(name)).ok_or_else(missing)?;
-    let rpm = distro.rpm().ok_or_else(missing)?;
+    let (distro, rpm) = distro_of(ctx, node)?;
     let (_, list) = job.input("list")?;
     let list = packages::list(ctx, list)?;
     let base = job.input("base").ok();
@@ -121,9 +121,7 @@ pub fn make(ctx: &Context<'_>, job: &Job<'_>, key: ActionKey) -> Result<(Digest,
 /// As [`make`].
 pub fn before(ctx: &Context<'_>, job: &Job<'_>, list: &PackageList, work: &WorkDir) -> Result<Option<Before>, Failure> {
     let node = job.node();
-    let missing = || NodeError::NoInput { role: "distro".to_owned() };
-    let distro = node.distro().and_then(|name| ctx.distros.get(name)).ok_or_else(missing)?;
-    let rpm = distro.rpm().ok_or_else(missing)?;
+    let (distro, rpm) = distro_of(ctx, node)?;
     let stored = packages::objects(ctx, job, list, Layer::Component)?;
     if stored.is_empty() {
         return Ok(None);
@@ -134,6 +132,34 @@ pub fn before(ctx: &Context<'_>, job: &Job<'_>, list: &PackageList, work: &WorkD
     // The script that follows has a `/opb` of its own.
     let binds = vec![read_only(work.path().join("opb"), BEFORE)];
     Ok(Some(Before { binds, steps: steps("layer", BEFORE, None, rpm) }))
+}
+
+/// The packages of `list` beyond the base, each as `NAME.ARCH.rpm`.
+///
+/// # Errors
+/// Where one cannot be had, or is not signed as it must be.
+pub fn files(ctx: &Context<'_>, job: &Job<'_>, list: &PackageList) -> Result<Tree, Failure> {
+    let of = distro_of(ctx, job.node())?;
+    let stored = packages::objects(ctx, job, list, Layer::Component)?;
+    trust::check(ctx, job.node(), of, &stored)?;
+    by_file(&stored)
+}
+
+fn by_file(stored: &[(Listed, Digest)]) -> Result<Tree, Failure> {
+    let mut tree = Tree::default();
+    for (listed, digest) in stored {
+        let name = format!("{}.{}.rpm", listed.name, arch_name(listed.arch.as_str()));
+        let entry = Entry::File { digest: *digest, size: listed.size, executable: false };
+        insert(&mut tree, &name, entry)?;
+    }
+    Ok(tree)
+}
+
+/// The distro of a node, whose packages are `.rpm` packages.
+fn distro_of<'c>(ctx: &Context<'c>, node: Node<'_>) -> Result<(&'c Distro, &'c Rpm), NodeError> {
+    let distro = node.distro().and_then(|name| ctx.distros.get(name));
+    let missing = || NodeError::NoInput { role: "distro".to_owned() };
+    distro.and_then(|distro| Some((distro, distro.rpm()?))).ok_or_else(missing)
 }
 
 /// The steps of a script in `folder`; `inner` where it works on another root than its own.
@@ -216,12 +242,7 @@ fn prepare(
         });
         made.map_err(failed(name))?;
     }
-    let mut tree = Tree::default();
-    for (listed, digest) in stored {
-        let name = format!("{}.{}.rpm", listed.name, arch_name(listed.arch.as_str()));
-        let entry = Entry::File { digest: *digest, size: listed.size, executable: false };
-        crate::exec::sources::insert(&mut tree, &name, entry)?;
-    }
+    let tree = by_file(stored)?;
     let folder = work.dir().open_dir("opb/packages").map_err(failed("opb/packages"))?;
     ctx.store.export_tree(&tree, &folder, ExportMode::HardLink)?;
     let weak = if rpm.base.weak { "True" } else { "False" };

@@ -27,6 +27,10 @@ others() {
         if [ -e "$deb" ] && ! grep -q -x -F -e "${name%%_*}" /opb/files/packages; then echo "$deb"; fi
     done
 }
+install_all() {
+    install_debs $(others)
+    install_debs $(looked_at)
+}
 # All paths, but for what is no part of the root, and for what any package may leave.
 paths() {
     find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp -o -path /in \

@@ -24,7 +24,7 @@ pub mod upstream;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-pub use resolve::{is_renamed, resolve, resolve_base, resolve_tool};
+pub use resolve::{check_need, is_renamed, resolve, resolve_base, resolve_check, resolve_tool};
 pub use source::{Places, RpmSource, RpmSourceError, Specs, macros, named, source, takes_upstream};
 pub use source_package::source_package;
 pub use upstream::Upstream;

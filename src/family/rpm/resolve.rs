@@ -8,7 +8,9 @@ use crate::component::Component;
 use crate::distro::{Distro, Family, Rpm};
 use crate::drv::{Action, Resolve, Script, SharedTable, SharedText};
 use crate::name::Arch;
-use crate::package::spec::dependency::Dependency;
+use crate::package::relation::{Alternatives, Operator, Relation, Relations};
+use crate::package::rpm_version::Evr;
+use crate::package::spec::dependency::{self, Dependency, Sign};
 
 static ASKS: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(include_str!("asks.sh")));
 
@@ -21,6 +23,75 @@ pub fn resolve_base(of: (&Distro, &Rpm), arch: &Arch) -> Action {
 pub fn resolve_tool(of: (&Distro, &Rpm), arch: &Arch, tool: &str) -> Action {
     let base = question(of, arch);
     Action::Resolve(Resolve { needs: base.needs.iter().cloned().chain([tool.to_owned()]).collect(), ..base })
+}
+
+/// What a check is to have installed besides packages of its component: a dependency as specs write it, or as recipes write needs
+/// for both families, `python3 (>= 3.9)`. `None` where `text` is neither, or asks for several.
+pub fn check_need(text: &str) -> Option<Dependency> {
+    if text.chars().any(char::is_control) {
+        return None;
+    }
+    if let Ok(Relations(alternatives)) = Relations::parse(text)
+        && let [Alternatives(relations)] = alternatives.as_slice()
+        && let [Relation { name, qualifier: None, version, arches, profiles }] = relations.as_slice()
+        && arches.is_empty()
+        && profiles.is_empty()
+    {
+        let limit = match version {
+            None => None,
+            Some((operator, version)) => Some((sign(*operator), Evr::new(version.as_str()).ok()?)),
+        };
+        return Some(Dependency::Plain { name: name.clone(), limit });
+    }
+    let found = dependency::parse(text).ok()?;
+    <[Dependency; 1]>::try_from(found).ok().map(|[one]| one)
+}
+
+fn sign(operator: Operator) -> Sign {
+    match operator {
+        Operator::Earlier => Sign::Less,
+        Operator::EarlierOrEqual => Sign::LessOrEqual,
+        Operator::Equal => Sign::Equal,
+        Operator::LaterOrEqual => Sign::GreaterOrEqual,
+        Operator::Later => Sign::Greater,
+    }
+}
+
+/// The package list of a root in which a check has `packages` of its component installed, and `needs`. Module streams are those
+/// that the component is built with; `aliases` and `ours` as in [`resolve`].
+pub fn resolve_check(
+    component: &Component,
+    (of, arch): ((&Distro, &Rpm), &Arch),
+    (packages, needs): (&[&str], &[Dependency]),
+    aliases: &BTreeMap<String, String>,
+    ours: SharedTable,
+) -> Action {
+    let base = question(of, arch);
+    let mut all = base.needs.clone();
+    all.extend(component.modules.iter().map(|stream| format!("@{stream}")));
+    all.extend(packages.iter().map(|name| (*name).to_owned()));
+    all.extend(needs.iter().map(|need| renamed(need, aliases)));
+    Action::Resolve(Resolve { needs: all, ours, ..base })
+}
+
+/// A need as it is asked for: where it names what a recipe gives another name, by the name of the package that is meant.
+fn renamed(need: &Dependency, aliases: &BTreeMap<String, String>) -> String {
+    let renamed = |name: &str| aliases.get(name).map_or_else(|| name.to_owned(), Clone::clone);
+    match need {
+        Dependency::Plain { name, .. } => format!("{}{}", renamed(name), &need.to_string()[name.len()..]),
+        // Names stand between blanks and brackets; a capability has brackets of its own.
+        Dependency::Joined { text, names } => {
+            let known = |word: &str| names.iter().any(|name| name == word);
+            let word = |word: &str| {
+                let open = word.len() - word.trim_start_matches('(').len();
+                let (before, rest) = word.split_at(open);
+                let ends = (0..=rest.len()).rev().filter(|end| rest[*end..].bytes().all(|byte| byte == b')'));
+                let end = ends.filter(|end| known(&rest[..*end])).max().unwrap_or(0);
+                if end == 0 { word.to_owned() } else { format!("{before}{}{}", renamed(&rest[..end]), &rest[end..]) }
+            };
+            text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+        }
+    }
 }
 
 /// The package list of the root that a component is built in.
@@ -38,32 +109,11 @@ pub fn resolve(
     let base = question((distro, rpm), arch);
     let mut needs = base.needs.clone();
     needs.extend(component.modules.iter().map(|stream| format!("@{stream}")));
-    let renamed = |name: &str| aliases.get(name).map_or_else(|| name.to_owned(), Clone::clone);
     let spec = &source.spec;
-    for need in &spec.build_requires {
-        needs.push(match need {
-            Dependency::Plain { name, .. } => format!("{}{}", renamed(name), &need.to_string()[name.len()..]),
-            // Names stand between blanks and brackets; a capability has brackets of its own.
-            Dependency::Joined { text, names } => {
-                let known = |word: &str| names.iter().any(|name| name == word);
-                let word = |word: &str| {
-                    let open = word.len() - word.trim_start_matches('(').len();
-                    let (before, rest) = word.split_at(open);
-                    let ends = (0..=rest.len()).rev().filter(|end| rest[*end..].bytes().all(|byte| byte == b')'));
-                    let end = ends.filter(|end| known(&rest[..*end])).max().unwrap_or(0);
-                    if end == 0 {
-                        word.to_owned()
-                    } else {
-                        format!("{before}{}{}", renamed(&rest[..end]), &rest[end..])
-                    }
-                };
-                text.split(' ').map(word).collect::<Vec<_>>().join(" ")
-            }
-        });
-    }
+    needs.extend(spec.build_requires.iter().map(|need| renamed(need, aliases)));
     for need in &component.needs {
         if let Some((name, version)) = recipe_need(need) {
-            needs.push(format!("{}{version}", renamed(&name)));
+            needs.push(format!("{}{version}", aliases.get(&name).unwrap_or(&name)));
         }
     }
     let conflicts = spec.build_conflicts.iter().map(ToString::to_string).collect();
@@ -128,4 +178,28 @@ fn asks(
     let files = BTreeMap::from([(ARGUMENTS.to_owned(), arguments(component))]);
     let (sandbox_contract, text, env_with_probes) = (SANDBOX_CONTRACT, ASKS.clone(), BTreeMap::new());
     Script { sandbox_contract, text, env, env_with_probes, files, network: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needs_of_checks_are_said_as_in_specs_or_as_in_recipes() {
+        let said = |text: &str| check_need(text).map(|need| need.to_string());
+        for (text, means) in [
+            ("python3", "python3"),
+            ("python3 (>= 3.9)", "python3 >= 3.9"),
+            ("python3 (<< 3.9)", "python3 < 3.9"),
+            ("python3 >= 3.9", "python3 >= 3.9"),
+            ("pkgconfig(zlib)", "pkgconfig(zlib)"),
+            ("/usr/bin/grep", "/usr/bin/grep"),
+            ("(a >= 1 or b)", "(a >= 1 or b)"),
+        ] {
+            assert_eq!(said(text).as_deref(), Some(means), "{text}");
+        }
+        for text in ["", "a b", "a, b", "a | b", "a [amd64]", "a <!nocheck>", "a:any (>= 1)", "a\n", "-a", "(a"] {
+            assert_eq!(said(text), None, "{text:?}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::build::Means;
 use super::super::publish::{HeldBack as Why, Outlook, Publication};
 use super::super::session::Session;
+use super::super::upgrade::Upgrades;
 use super::super::{channel, generations, key, last_good, plan, publish, upgrade};
 use super::pins::one_line;
 use crate::diag::Failure;
@@ -43,14 +44,14 @@ pub(super) struct ChannelDone {
 }
 
 /// Publishes what is built of `channel` and brings it to its places. `before` is the generation of which the last nightly knew;
-/// 0: none. `was_held` says of which distros the last nightly said the same.
+/// 0: none. `tries` says which upgrades are tried again. `was_held` says of which distros the last nightly said the same.
 ///
 /// # Errors
 /// Where nothing of it can be published.
 pub(super) fn publish_channel(
     session: &Session,
     (store, means): (&Store, &Means<'_>),
-    channel: &ChannelName,
+    (channel, tries): (&ChannelName, Upgrades),
     before: u64,
     was_held: &dyn Fn(&DistroName) -> bool,
     sink: &Sink<'_>,
@@ -58,7 +59,7 @@ pub(super) fn publish_channel(
     let signer = key::signers(&session.project.settings.key_of(channel))?;
     let mut outlook = publish::outlook(session, store, channel)?;
     if session.project.settings.checks.upgrade {
-        outlook = upgrade::tried(session, store, outlook, means, sink)?;
+        outlook = upgrade::tried(session, store, (outlook, tries), means, sink)?;
     }
     // Where all of it fails and nothing was ever published, that is held back, and no error besides.
     let is_nothing = outlook.parts().is_empty() && outlook.held().next().is_some();

@@ -22,6 +22,7 @@ use crate::ops::keeping::project_of as project_of_lists;
 use crate::ops::pin::moves::moves;
 use crate::ops::plan::{Asked, plan};
 use crate::ops::session::Session;
+use crate::ops::upgrade::Upgrades;
 use crate::ops::verify::Sample;
 use crate::project::{Project, lock_text, now};
 use crate::settings::NightSet;
@@ -170,7 +171,8 @@ fn run_group(
             held.any(|held| held.channel == *channel && held.distro == *distro)
         };
         let before = gathered.state.generations.get(channel.as_str()).copied().unwrap_or(0);
-        let step = || publish_channel(&session, (store, means), channel, before, &was_held, sink);
+        let of = (channel, Upgrades::of(wanted.retry_failed));
+        let step = || publish_channel(&session, (store, means), of, before, &was_held, sink);
         match gathered.steps.during("publish", step) {
             Ok(done) => {
                 let ChannelDone { published, held_back, failures, notices, .. } = done;

@@ -33,6 +33,8 @@ pub enum Keeper {
     Run,
     /// A project's node failed so last.
     Failure,
+    /// An upgrade to packages of a check that is kept.
+    Upgrade,
 }
 
 impl Keeper {
@@ -47,6 +49,7 @@ impl Keeper {
             Self::Running => "in-use",
             Self::Run => "run",
             Self::Failure => "failure",
+            Self::Upgrade => "upgrade",
         }
     }
 }
@@ -87,6 +90,7 @@ impl fmt::Display for Reason {
             Keeper::Running => write!(f, "in use by a process that runs"),
             Keeper::Run => write!(f, "log of the run {what}"),
             Keeper::Failure => write!(f, "log of the latest failure of {what}"),
+            Keeper::Upgrade => write!(f, "log of the upgrade that {what} was tried with"),
         }
     }
 }
@@ -188,6 +192,7 @@ impl Store {
         }
         self.mark_rivals(&mut marked)?;
         self.mark_failures(&mut marked)?;
+        self.mark_upgrades(&mut marked)?;
         {
             let _gate = self.close_gate()?;
             self.mark_uses(&mut marked, downloads)?;
@@ -291,6 +296,19 @@ impl Store {
                     marked.logs.entry(log).or_insert(reason);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// The logs of upgrades to packages of checks that are kept.
+    fn mark_upgrades(&self, marked: &mut Marked) -> Result<(), StoreError> {
+        for upgrade in self.upgrades()? {
+            if !marked.keys.contains_key(&upgrade.check.0) {
+                continue;
+            }
+            let reason = Reason { keeper: Keeper::Upgrade, of: String::new(), what: upgrade.node };
+            let reason = marked.add(reason);
+            marked.logs.entry(upgrade.log).or_insert(reason);
         }
         Ok(())
     }

@@ -95,6 +95,7 @@ impl Store {
             }
         }
         self.forget_rebuilt(&|key| marked.keys.contains_key(&key.0) || self.has_record(key))?;
+        self.forget_upgrades(&|check| marked.keys.contains_key(&check.0) || self.has_record(check))?;
         self.forget_lost_notes(marked, downloads)?;
         self.remove_lost_downloads()?;
         self.forget_lost_seen()?;

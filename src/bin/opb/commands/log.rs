@@ -29,6 +29,9 @@ pub struct Log {
     /// Put before each line when it came, in seconds since the node's script began.
     #[arg(long, conflicts_with = "follow")]
     times: bool,
+    /// Show the log of the upgrade that a check `install` was last tried with when its channel was published.
+    #[arg(long, conflicts_with = "follow")]
+    upgrade: bool,
 }
 
 pub fn run(global: &Global, args: &Log) -> Result<ExitCode, Failure> {
@@ -45,7 +48,8 @@ pub fn run(global: &Global, args: &Log) -> Result<ExitCode, Failure> {
         }
         output::notices(global, &[format!("{node} does not run; this is its newest log")]);
     }
-    let log = history::log(&session, &store, id)?;
+    let log =
+        if args.upgrade { history::upgrade_log(&session, &store, id)? } else { history::log(&session, &store, id)? };
     if store.open_log(log.digest).is_err() {
         ops::cache::bring_log(&session.project, &store, log.digest, global.offline)?;
     }

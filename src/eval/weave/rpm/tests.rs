@@ -1,5 +1,6 @@
 //! Both families from one project: which nodes there are, and what reads what.
 
+mod checks;
 mod dsc;
 pub(in super::super) mod fixture;
 mod srpm;

@@ -9,7 +9,8 @@ use opb::name::{ChannelName, DistroName, NodeName};
 use opb::ops::promote::{self, Again, Promotion};
 use opb::ops::publish::{self, HeldBack, LowerVersions, Publication};
 use opb::ops::session::Session;
-use opb::ops::{channel, key, upgrade};
+use opb::ops::upgrade::{self, Upgrades};
+use opb::ops::{channel, key};
 use opb::publish::Published;
 use opb::report::closure::{told as told_broken, told_incoherent};
 use opb::store::Store;
@@ -32,6 +33,9 @@ pub struct Publish {
     /// Publish packages in lower versions than the channel has: machines that have those keep them.
     #[arg(long)]
     allow_lower_versions: bool,
+    /// Try upgrades from what is published again that failed before, though nothing that they read has changed.
+    #[arg(long)]
+    retry_failed: bool,
 }
 
 /// Publish in a channel what another has published: the same packages, without building.
@@ -74,7 +78,8 @@ pub fn publish(global: &Global, args: &Publish) -> Result<ExitCode, Failure> {
         let mut tried = None;
         let code = Events::of(global, false).during(|events| {
             let sink = |event: Event| events.show(&event);
-            tried = Some(upgrade::publish(&session, &store, (channel, lower), &signer, &means(global)?, &sink)?);
+            let wanted = (channel, lower, Upgrades::of(args.retry_failed));
+            tried = Some(upgrade::publish(&session, &store, wanted, &signer, &means(global)?, &sink)?);
             Ok(0)
         })?;
         let Some(publication) = tried else { return Ok(code) };
@@ -189,7 +194,7 @@ pub(in crate::commands) fn details(why: &HeldBack) -> String {
         }
         HeldBack::Upgrade { failed } => {
             let told = |(node, failure): &(NodeName, Failure)| {
-                let message = opb::diag::chain(&*failure.report);
+                let message = opb::exec::told(failure);
                 format!("  {node}: {}\n", opb::report::plain(message.trim_end()).replace('\n', "\n  "))
             };
             return failed.iter().map(told).collect();
