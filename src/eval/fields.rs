@@ -133,6 +133,11 @@ pub const DISTRO: &[Field] = &[
         "How dependencies are chosen, and whether rules need no root where a source does not say (`deb`).",
     ),
     field("repositories", "[\"baseos\", \"appstream\"]", "Ids of repositories that packages are taken from (`rpm`)."),
+    field(
+        "source_repositories",
+        "[\"baseos-source\", \"appstream-source\"]",
+        "Ids of repositories that have the source RPMs of `srpm(\"name\")` (`rpm`).",
+    ),
     field("keys", "[\"RPM-GPG-KEY-AlmaLinux-9\"]", "Files of keys that they are signed with (`rpm`)."),
     field("modules", "#{ enable: [], hotfixes: true }", "Module streams that are enabled (`rpm`)."),
     field(

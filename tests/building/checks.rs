@@ -181,7 +181,8 @@ fn tests_of_a_source_run_against_what_was_built() {
     let shown = space.shown(&failed.err);
     assert!(shown.contains("the check `autopkgtest` has 2 findings that are not known"), "{shown}");
     assert!(shown.contains("E: tool-TAG: test-failed loud: wrote to the standard error: x"), "{shown}");
-    assert!(shown.contains("E: tool-TAG: test-not-run needy: not installed: opb-no-such-package"), "{shown}");
+    let reason = "needy: cannot meet the need `opb-no-such-package` of the test: there is no `opb-no-such-package`";
+    assert!(shown.contains(&format!("E: tool-TAG: test-not-run {reason}")), "{shown}");
     assert!(!failed.err.contains('\u{1b}'), "{shown}");
 
     put("#!/bin/sh\ntrue\n", &control.replace("opb-no-such-package", "@, dpkg-dev"));
@@ -191,13 +192,13 @@ fn tests_of_a_source_run_against_what_was_built() {
     let text = space.open_store().read_object(digest.parse().expect("a digest"), 1 << 20).expect("reads");
     insta::assert_snapshot!(space.shown(&String::from_utf8_lossy(&text)), @r"
     told:
-      I: tool-TAG: flaky-test-failed command5: failed with exit status 1
+      I: tool-TAG: flaky-test-failed command3: failed with exit status 1
       O: tool-TAG: test-passed loud
       O: tool-TAG: test-passed needy
       O: tool-TAG: test-passed plain
       O: tool-TAG: test-passed rooted
-      N: tool-TAG: test-skipped command3: it says that it cannot run here
-      N: tool-TAG: test-skipped command4: it wants a container or a machine of its own (`isolation-machine`)
+      N: tool-TAG: test-skipped command1: it says that it cannot run here
+      N: tool-TAG: test-skipped command2: it wants a container or a machine of its own (`isolation-machine`)
     ");
 }
 

@@ -24,10 +24,7 @@ pub fn texts(
     let Some(source) = tree("source") else { return Ok(None) };
     let is_package = source.files().any(|(path, ..)| path.as_bytes().ends_with(b".dsc"));
     let packed = if is_package { Texts::of(ctx, &source)? } else { Texts::default() };
-    let script = match package.action() {
-        Action::SourcePackage { script: Some(script) } => script,
-        _ => return Ok(Some(packed)),
-    };
+    let Action::SourcePackage { script: Some(script) } = package.action() else { return Ok(Some(packed)) };
     let folders: Vec<(&str, Tree)> =
         package.inputs().filter_map(|input| Some((input.role.strip_prefix(FOLDER_INTO)?, tree(input.role)?))).collect();
     let texts = Texts::new(|name| {

@@ -4,6 +4,7 @@
 //! ```text
 //! pins.rs        update: each pin as far as it can be had, and the project be evaluated with it
 //! running.rs     build: repositories keep what they had of what fails; publishing.rs: publish, prune
+//! wishing.rs     what of the graph is built for the channels of one lock
 //! verifying.rs   verify: a few builds made again
 //! reporting.rs   report: in all forms, where people look for it
 //! telling.rs     what came of it beside the last one: cells, failures; moved.rs: moves; heard.rs: what the run said; gathered.rs: all
@@ -23,25 +24,27 @@ mod reporting;
 mod running;
 mod telling;
 mod verifying;
+mod wishing;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
 use super::build::Means;
-use super::plan::Wish;
 use super::session::Session;
 use super::update::Move as PinMove;
 use crate::diag::{Cause, Caused, Failure};
 use crate::event::Sink;
-use crate::graph::{NodeId, Selector};
+use crate::graph::Selector;
 use crate::lock::Lock;
-use crate::name::{ChannelName, Kind, LockName, SetName};
+use crate::name::{ChannelName, LockName, SetName};
 use crate::night::{Night, NightStep};
 use crate::plan::Plan;
 use crate::project::{Place, Project, lock_file, lock_text, now, read_lock};
 use crate::settings::NightSet;
 use crate::store::{KeyLock, NightState, Store, TryLock};
+
+use wishing::wish;
 
 pub use pins::Looks;
 pub use reporting::report;
@@ -197,30 +200,6 @@ impl Group {
     }
 }
 
-/// All nodes of `session` that its channels are made of, and what belongs to those: where these are all channels that there are,
-/// the whole graph.
-fn wish(session: &Session, channels: &[ChannelName], retry_failed: bool) -> Wish {
-    let graph = &session.graph;
-    let is_own = |id: &NodeId| {
-        let node = graph.node(*id);
-        node.kind() == Kind::Repo && channels.iter().any(|channel| channel.as_str() == node.subject())
-    };
-    let is_other = |id: &NodeId| graph.node(*id).kind() == Kind::Repo && !is_own(id);
-    let mut wanted: Vec<NodeId> = graph.ids().collect();
-    if wanted.iter().any(is_other) {
-        let own = graph.with_inputs(&wanted.iter().copied().filter(is_own).collect::<Vec<_>>());
-        let of_own = |id: &NodeId| {
-            // What reads a build and is no other channel's, such as a look at its packages.
-            let reads_build = |input: &NodeId| graph.node(*input).kind() == Kind::Build && own.contains(input);
-            !is_other(id) && graph.consumers(*id).is_empty() && graph.node(*id).input_nodes().iter().any(reads_build)
-        };
-        let more: Vec<NodeId> = wanted.iter().copied().filter(|id| is_own(id) || of_own(id)).collect();
-        wanted = graph.with_inputs(&more);
-        wanted.sort_unstable();
-    }
-    Wish { wanted, again: Vec::new(), retry_failed, keep_last_good: true }
-}
-
 /// The steps of a nightly, in their order.
 #[derive(Default)]
 struct Steps(Vec<NightStep>);
@@ -297,7 +276,7 @@ pub fn outlook(wanted: &Wanted<'_>, store: &Store, means: &Means<'_>) -> Result<
         let looked = |subject: &str| state.looked.get(&group.subject(subject)).copied();
         let open = || group.open(wanted.folder);
         let moved = pins::move_pins(&open, (&set, wanted.looks), (&looked, now()), (store, means), false)?;
-        let wish = wish(&moved.session, &group.channels, wanted.retry_failed);
+        let wish = wish(&moved.session.graph, &group.channels, wanted.retry_failed);
         let plan = super::plan::plan(&moved.session, &wish, store, None)?;
         for channel in &group.channels {
             let parts = super::channel::parts(&moved.session, channel)?;

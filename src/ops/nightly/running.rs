@@ -11,11 +11,12 @@ use super::pins::{self, Moved, one_line};
 use super::publishing::{ChannelDone, generation_of, prune, publish_channel};
 use super::telling::{self, Told};
 use super::verifying::verify_some;
-use super::{Done, End, Group, Wanted, check_frozen, kept_lock, project_of, wish};
+use super::wishing::wish;
+use super::{Done, End, Group, Wanted, check_frozen, kept_lock, project_of};
 use crate::diag::Failure;
 use crate::event::{Event, Sink};
 use crate::exec::{Checkouts, Outcome, told};
-use crate::name::SetName;
+use crate::name::{ChannelName, DistroName, NodeName, SetName};
 use crate::night::Night;
 use crate::ops::build::{Means, build};
 use crate::ops::keeping::project_of as project_of_lists;
@@ -131,7 +132,7 @@ fn run_group(
     gathered.state.looked.extend(looked.iter().map(|subject| (group.subject(subject), began)));
     // A nightly that is killed from here on does not have to look again.
     store.keep_night_state(of, name, &gathered.state)?;
-    let wish = wish(&session, &group.channels, wanted.retry_failed);
+    let wish = wish(&session.graph, &group.channels, wanted.retry_failed);
     let (listening, before) = (Listening::to(sink), store.runs()?);
     let pass_on = |event: Event| listening.take(event);
     let outcome = gathered.steps.during("build", || build(&session, &wish, &Asked::default(), store, means, &pass_on));
@@ -165,33 +166,10 @@ fn run_group(
             gathered.still_held_back(channel);
             continue;
         }
-        let last = gathered.last.as_ref();
-        let was_held = |distro: &crate::name::DistroName| {
-            let mut held = last.iter().flat_map(|last| &last.held_back);
-            held.any(|held| held.channel == *channel && held.distro == *distro)
-        };
-        let before = gathered.state.generations.get(channel.as_str()).copied().unwrap_or(0);
-        let of = (channel, Upgrades::of(wanted.retry_failed));
-        let step = || publish_channel(&session, (store, means), of, before, &was_held, sink);
-        match gathered.steps.during("publish", step) {
-            Ok(done) => {
-                let ChannelDone { published, held_back, failures, notices, .. } = done;
-                kept.extend(done.kept);
-                kept_distros.extend(done.kept_distros);
-                gathered.night.published.extend(published);
-                gathered.night.held_back.extend(held_back);
-                gathered.night.notices.extend(notices);
-                failures.iter().for_each(|failure| gathered.steps.failed("publish", failure));
-            }
-            Err(failure) => {
-                gathered.still_held_back(channel);
-                gathered.steps.failed("publish", &format!("{channel}: {}", one_line(&told(&failure))));
-                gathered.failure.get_or_insert(failure);
-            }
-        }
-        if let Err(failure) = gathered.steps.during("prune", || prune(&session, store, channel)) {
-            gathered.steps.failed("prune", &format!("{channel}: {}", one_line(&told(&failure))));
-        }
+        let upgrades = Upgrades::of(wanted.retry_failed);
+        let (channel_kept, distros) = publish_and_prune(&session, (channel, upgrades), (store, means), gathered, sink);
+        kept.extend(channel_kept);
+        kept_distros.extend(distros);
         if stopped() {
             return Ok(false);
         }
@@ -221,6 +199,44 @@ fn run_group(
     Ok(true)
 }
 
+/// Publishes what is built of a channel, prunes it, and puts down what came of that: the nodes whose last good outputs are published,
+/// and the distros.
+fn publish_and_prune(
+    session: &Session,
+    of: (&ChannelName, Upgrades),
+    (store, means): (&Store, &Means<'_>),
+    gathered: &mut Gathered,
+    sink: &Sink<'_>,
+) -> (BTreeSet<NodeName>, BTreeSet<DistroName>) {
+    let (channel, mut kept) = (of.0, Default::default());
+    let last = gathered.last.as_ref();
+    let was_held = |distro: &DistroName| {
+        let mut held = last.iter().flat_map(|last| &last.held_back);
+        held.any(|held| held.channel == *channel && held.distro == *distro)
+    };
+    let before = gathered.state.generations.get(channel.as_str()).copied().unwrap_or(0);
+    let step = || publish_channel(session, (store, means), of, before, &was_held, sink);
+    match gathered.steps.during("publish", step) {
+        Ok(done) => {
+            let ChannelDone { published, held_back, failures, notices, kept: nodes, kept_distros } = done;
+            kept = (nodes, kept_distros);
+            gathered.night.published.extend(published);
+            gathered.night.held_back.extend(held_back);
+            gathered.night.notices.extend(notices);
+            failures.iter().for_each(|failure| gathered.steps.failed("publish", failure));
+        }
+        Err(failure) => {
+            gathered.still_held_back(channel);
+            gathered.steps.failed("publish", &format!("{channel}: {}", one_line(&told(&failure))));
+            gathered.failure.get_or_insert(failure);
+        }
+    }
+    if let Err(failure) = gathered.steps.during("prune", || prune(session, store, channel)) {
+        gathered.steps.failed("prune", &format!("{channel}: {}", one_line(&told(&failure))));
+    }
+    kept
+}
+
 /// Adds to the record what came of the run.
 fn tell(
     session: &Session,
@@ -228,7 +244,7 @@ fn tell(
     (store, means): (&Store, &Means<'_>),
     (outcome, heard): (Option<&Outcome>, &Heard),
     (group, gathered): (&Group, &mut Gathered),
-    kept: (&BTreeSet<crate::name::NodeName>, &BTreeSet<crate::name::DistroName>),
+    kept: (&BTreeSet<NodeName>, &BTreeSet<DistroName>),
 ) -> Result<(), Failure> {
     let (before, lock) = (group.before(&gathered.state)?, session.lock()?);
     let checkouts = Checkouts::new(store, &session.project.settings.sources, means.offline, means.stop);

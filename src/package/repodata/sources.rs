@@ -75,8 +75,7 @@ pub fn read(text: &str, wanted: &BTreeSet<PackageName>, modules: &Modules) -> Re
                         }
                     }
                     (3, "version") => {
-                        seen.version =
-                            ["epoch", "ver", "rel"].map(|name| attribute(name)).into_iter().collect::<Result<_, _>>()?
+                        seen.version = ["epoch", "ver", "rel"].map(&attribute).into_iter().collect::<Result<_, _>>()?;
                     }
                     (3, "checksum") => seen.kind = attribute("type")?,
                     (3, "size") => seen.size = attribute("package")?,
@@ -257,7 +256,7 @@ mod tests {
         let good = package("hello", "1-1", "src");
         let told = |from: &str, to: &str| {
             let text = primary(&[good.replace(from, to)]);
-            assert_ne!(text, primary(&[good.clone()]), "{from}");
+            assert_ne!(text, primary(std::slice::from_ref(&good)), "{from}");
             assert_eq!(found(&text, "other"), Ok(None));
             found(&text, "hello").unwrap_err()
         };

@@ -62,7 +62,7 @@ fn took(page: &Page) -> String {
             text += &wrapped(&line_of(&saved(&run.total.saved), MESSAGE), "", "  ");
         }
         None if night.run.is_none() && counts.new + counts.still + counts.not_started == 0 => {
-            text += "Nothing had to be built.\n"
+            text += "Nothing had to be built.\n";
         }
         None => {}
     }
