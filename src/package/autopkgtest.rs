@@ -30,7 +30,7 @@ pub struct Test {
     pub name: String,
     /// What runs, for `bash -e`, in the source's folder.
     pub command: String,
-    /// Relations that must be met, as they are written: [`needs`] says what they come to. May be empty.
+    /// Relations that must be met, as they are written: [`needs()`] says what they come to. May be empty.
     pub depends: String,
     /// Its restrictions that matter where it is run.
     pub restrictions: BTreeSet<Restriction>,
