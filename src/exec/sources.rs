@@ -35,32 +35,28 @@ pub fn source(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
     let Action::Source { tree: expected } = node.action() else {
         return Err(NodeError::NoInput { role: "tree".to_owned() }.into());
     };
+    let is_pinned_here =
+        matches!(node.origin(), Origin::Srpm { .. } | Origin::Checkout { .. } | Origin::Archive { .. });
+    // What was pinned here is here already.
+    if is_pinned_here && ctx.store.hold(expected)? {
+        return Ok(one("tree", expected));
+    }
+    let as_pinned = |what: &str, tree: Tree| -> Result<Tree, Failure> {
+        if tree.digest() == expected {
+            return Ok(tree);
+        }
+        let what = format!("{what} is {}, and {} was pinned", tree.digest().short(), expected.short());
+        Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into())
+    };
     let tree = match node.origin() {
         Origin::Dsc { distro, suite, directory, files } => {
             ctx.phase(node, format!("fetching {} files", files.len()));
-            let tree = dsc(ctx, distro, suite, directory, files)?;
-            if tree.digest() != expected {
-                let what = format!("its tree is {}, and {} was pinned", tree.digest().short(), expected.short());
-                return Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into());
-            }
-            tree
+            as_pinned("its tree", dsc(ctx, distro, suite, directory, files)?)?
         }
         Origin::Srpm { distro, name, repository, path, file } => {
-            // What was pinned here is here already.
-            if ctx.store.hold(expected)? {
-                return Ok(one("tree", expected));
-            }
             ctx.phase(node, format!("fetching the source RPM {name}"));
             let tree = srpm(ctx, (distro, name), repository, (path, file))?;
-            if tree.digest() != expected {
-                let what = format!(
-                    "the tree of the source RPM `{name}` is {}, and {} was pinned",
-                    tree.digest().short(),
-                    expected.short()
-                );
-                return Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into());
-            }
-            tree
+            as_pinned(&format!("the tree of the source RPM `{name}`"), tree)?
         }
         Origin::Folder(folder) => {
             let tree = (ctx.import)(folder)?;
@@ -70,38 +66,17 @@ pub fn source(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
             tree
         }
         Origin::Checkout { of, commit, found } => {
-            // What was pinned here is here already.
-            if ctx.store.hold(expected)? {
-                return Ok(one("tree", expected));
-            }
             ctx.phase(node, format!("fetching {of}"));
             let tree = ctx.checkouts.tree(of, commit, found.as_deref())?;
-            if tree.digest() != expected {
-                let what = format!(
-                    "the tree of the commit `{commit}` of `{of}` is {}, and {} was pinned",
-                    tree.digest().short(),
-                    expected.short()
-                );
-                return Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into());
-            }
-            tree
+            as_pinned(&format!("the tree of the commit `{commit}` of `{of}`"), tree)?
         }
         Origin::Archive { of, file, packing, signature, as_it_is } => {
-            // What was pinned here is here already.
-            if ctx.store.hold(expected)? {
-                return Ok(one("tree", expected));
-            }
             ctx.phase(node, format!("fetching {of}"));
             let tree = match as_it_is {
                 true => ctx.upstreams.upstream(of, (file, *packing, signature.as_ref()))?,
                 false => ctx.upstreams.tree(of, file, *packing)?,
             };
-            if tree.digest() != expected {
-                let what =
-                    format!("the tree of `{of}` is {}, and {} was pinned", tree.digest().short(), expected.short());
-                return Err(NodeError::Contradiction { name: node.subject().to_owned(), what }.into());
-            }
-            tree
+            as_pinned(&format!("the tree of `{of}`"), tree)?
         }
         Origin::Imported { channel, from, files } => imported(ctx, channel, from.as_deref(), files)?,
         _ => return Err(NodeError::NoInput { role: "origin".to_owned() }.into()),

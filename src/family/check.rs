@@ -43,8 +43,8 @@ static UPGRADE_RPM: LazyLock<SharedText> = LazyLock::new(|| SharedText::new(incl
 /// Installs packages into a check's root, as its root. Part of scripts that need them there.
 fn setup(family: Family) -> &'static str {
     match family {
-        Family::Deb => include_str!("check/setup.sh"),
-        Family::Rpm => include_str!("check/rpm/setup.sh"),
+        Family::Deb => concat!(include_str!("check/setup.sh"), include_str!("check/found.sh")),
+        Family::Rpm => concat!(include_str!("check/rpm/setup.sh"), include_str!("check/found.sh")),
     }
 }
 

@@ -11,13 +11,14 @@ use super::distro::{Base, Made, packages_of};
 use super::needs::Order;
 use super::{Member, Scene};
 use crate::component::{Component, Wanted};
-use crate::distro::Family;
+use crate::diag::did_you_mean;
+use crate::distro::{Distro, Family};
 use crate::drv::{Action, Resolve, SharedTable, Tests};
 use crate::family::check::{self, Looked};
 use crate::family::deb::needs::binaries;
 use crate::family::deb::{self, ListRules};
 use crate::graph::{Builder, Needed, NewNode, NodeId, Origin, Selector};
-use crate::name::{Arch, Check, Kind, NodeName, Target};
+use crate::name::{Arch, Check, Kind, NodeName, PackageName, Target};
 use crate::package::relation::{Relations, Variables};
 use crate::settings::Settings;
 
@@ -74,37 +75,70 @@ pub(super) fn mistakes(project: &Project, settings: &Settings, errors: &mut Vec<
     }
 }
 
-/// What recipes want of checks and cannot have: packages that their component does not make, and needs that are none here.
-pub(super) fn mistakes_of_recipes(scene: &Scene<'_>) -> Vec<RecipeError> {
-    let mut errors = Vec::new();
-    for member in &scene.members[..scene.components] {
-        let mut seen: BTreeSet<&str> = BTreeSet::new();
-        let all = member.on.iter().flat_map(|(_, component)| &component.checks);
-        let of_deb = all.filter(|(check, _)| check::is_for(**check, Family::Deb));
-        let wanted: Vec<&Wanted> = of_deb.filter_map(|(_, wanted)| wanted.as_ref()).collect();
-        let mut complain = |text, message, help| {
-            errors.push(scene.project.recipe_error(member.name, "checks", Some(text), message, help));
+/// What a recipe can want of the checks of a component on a distro.
+pub(super) struct Wishes<'a> {
+    pub family: Family,
+    /// The packages that the component makes.
+    pub packages: Vec<&'a str>,
+    /// Where it makes them, as the end of a sentence.
+    pub makes_where: String,
+    /// What to do where none of them is meant.
+    pub packages_help: &'a str,
+    pub is_need: &'a dyn Fn(&str) -> bool,
+    /// How a need is written.
+    pub needs_help: &'a str,
+}
+
+impl Wishes<'_> {
+    /// Packages that the component does not make, and needs that are none here, each told once in `seen`.
+    pub fn mistakes(
+        &self,
+        (project, distro): (&Project, &Distro),
+        component: &Component,
+        seen: &mut BTreeSet<String>,
+    ) -> Vec<RecipeError> {
+        let name = &component.name;
+        let mut errors = Vec::new();
+        let mut complain = |text: &str, message: String, help: String| {
+            if seen.insert(text.to_owned()) {
+                errors.push(project.recipe_error(name, "checks", Some(text), message, help));
+            }
         };
-        for package in wanted.iter().flat_map(|wanted| &wanted.packages) {
-            let facts = &member.source.facts;
-            if !facts.binaries.keys().any(|known| known.as_str() == package) && seen.insert(package) {
-                let message = format!("`{}` makes no package `{package}`", member.name);
-                let close =
-                    crate::diag::did_you_mean(package, facts.binaries.keys().map(crate::name::PackageName::as_str));
-                let help = match close {
+        let wanted = component.checks.iter().filter(|(check, _)| check::is_for(**check, self.family));
+        for wanted in wanted.filter_map(|(_, wanted)| wanted.as_ref()) {
+            for package in wanted.packages.iter().filter(|package| !self.packages.contains(&package.as_str())) {
+                let message = format!("`{name}` makes no package `{package}`{}", self.makes_where);
+                let help = match did_you_mean(package, self.packages.iter().copied()) {
                     Some(close) => format!("did you mean `{close}`?"),
-                    None => "name a package of its `debian/control`".to_owned(),
+                    None => self.packages_help.to_owned(),
                 };
                 complain(package, message, help);
             }
-        }
-        for need in wanted.iter().flat_map(|wanted| &wanted.needs) {
-            if !recipe::is_relation(need) && seen.insert(need) {
-                let message = format!("`{need}` is no need of one package for {}", scene.distro.name);
-                let help =
-                    "write it as `python3 (>= 3.9)`; where needs differ between distros, say so in lines of `on`";
-                complain(need, message, help.to_owned());
+            for need in wanted.needs.iter().filter(|need| !(self.is_need)(need)) {
+                let message = format!("`{need}` is no need of one package for {}", distro.name);
+                let help = format!("{}; where needs differ between distros, say so in lines of `on`", self.needs_help);
+                complain(need, message, help);
             }
+        }
+        errors
+    }
+}
+
+/// What recipes want of checks and cannot have.
+pub(super) fn mistakes_of_recipes(scene: &Scene<'_>) -> Vec<RecipeError> {
+    let mut errors = Vec::new();
+    for member in &scene.members[..scene.components] {
+        let wishes = Wishes {
+            family: Family::Deb,
+            packages: member.source.facts.binaries.keys().map(PackageName::as_str).collect(),
+            makes_where: String::new(),
+            packages_help: "name a package of its `debian/control`",
+            is_need: &recipe::is_relation,
+            needs_help: "write it as `python3 (>= 3.9)`",
+        };
+        let mut seen = BTreeSet::new();
+        for (_, component) in &member.on {
+            errors.extend(wishes.mistakes((scene.project, scene.distro), component, &mut seen));
         }
     }
     errors

@@ -39,11 +39,6 @@ paths() {
         -o -path /usr/share/info/dir -o -path /usr/share/info/dir.old -o -path /etc/ld.so.cache -o -name __pycache__ \) \
         -prune -o -print | LC_ALL=C sort
 }
-# Says what was found, to people and for the report.
-found() {
-    printf '%s: %s: %s %s\n' "$1" "$OPB_COMPONENT" "$2" "$3"
-    printf '%s: %s: %s %s\n' "$1" "$OPB_COMPONENT" "$2" "$3" >> /out/report/findings
-}
 refuse_what_is_not_whole() {
     problems=$(dpkg --audit)
     if [ -n "$problems" ]; then

@@ -5,18 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use super::super::checks::Selectors;
+use super::super::checks::{Selectors, Wishes};
 use super::super::distro::packages_of;
 use super::{Base, Made, Member, Prepared, Scene};
 use crate::component::{Component, Wanted};
-use crate::diag::did_you_mean;
 use crate::distro::Family;
 use crate::eval::RecipeError;
 use crate::eval::recipe::baseline_path;
 use crate::family::check::{self, Looked};
 use crate::family::rpm::{self, RpmSource, check_need};
 use crate::graph::{Builder, Needed, NewNode, NodeId, Origin};
-use crate::name::{Arch, Check, Kind, Target};
+use crate::name::{Arch, Check, Kind, PackageName, Target};
 use crate::package::spec::dependency::Dependency;
 
 /// Adds the checks of the components in `made`, by member.
@@ -44,41 +43,21 @@ pub(super) fn weave(
     }
 }
 
-/// What recipes of `members` want of checks and cannot have: packages that their component does not make, and needs that are none.
+/// What recipes of `members` want of checks and cannot have.
 pub(super) fn mistakes(scene: &Scene<'_>, members: &[Member<'_>]) -> Vec<RecipeError> {
     let mut errors = Vec::new();
     for member in members {
         let mut seen = BTreeSet::new();
         for (component, source) in member.on.values() {
-            let of_rpm = component.checks.iter().filter(|(check, _)| check::is_for(**check, Family::Rpm));
-            let wanted: Vec<&Wanted> = of_rpm.filter_map(|(_, wanted)| wanted.as_ref()).collect();
-            let made = &source.spec.packages;
-            let mut complain = |text: &str, message: String, help: String| {
-                if seen.insert(text.to_owned()) {
-                    errors.push(scene.project.recipe_error(member.name, "checks", Some(text), message, help));
-                }
+            let wishes = Wishes {
+                family: Family::Rpm,
+                packages: source.spec.packages.keys().map(PackageName::as_str).collect(),
+                makes_where: format!(" for {}", scene.distro.name),
+                packages_help: "name a package of its spec; where names differ between distros, say so in lines of `on`",
+                is_need: &|need| check_need(need).is_some(),
+                needs_help: "write it as in a spec, as in `python3 >= 3.9` or `(a or b)`",
             };
-            for package in wanted.iter().flat_map(|wanted| &wanted.packages) {
-                if !made.keys().any(|known| known.as_str() == package) {
-                    let message = format!("`{}` makes no package `{package}` for {}", member.name, scene.distro.name);
-                    let help = match did_you_mean(package, made.keys().map(crate::name::PackageName::as_str)) {
-                        Some(close) => format!("did you mean `{close}`?"),
-                        None => {
-                            "name a package of its spec; where names differ between distros, say so in lines of `on`"
-                                .to_owned()
-                        }
-                    };
-                    complain(package, message, help);
-                }
-            }
-            for need in wanted.iter().flat_map(|wanted| &wanted.needs) {
-                if check_need(need).is_none() {
-                    let message = format!("`{need}` is no need of one package for {}", scene.distro.name);
-                    let help = "write it as in a spec, as in `python3 >= 3.9` or `(a or b)`; where needs differ between \
-                                distros, say so in lines of `on`";
-                    complain(need, message, help.to_owned());
-                }
-            }
+            errors.extend(wishes.mistakes((scene.project, scene.distro), component, &mut seen));
         }
     }
     errors

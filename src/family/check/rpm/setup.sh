@@ -22,14 +22,15 @@ name_of() {
     name=${name%.*.rpm}
 }
 is_looked_at() { grep -q -x -F -e "$name" /opb/files/packages; }
+# Both of the folder $1, or of what is new.
 looked_at() {
-    for file in /in/rpms/*.rpm; do
+    for file in "${1-/in/rpms}"/*.rpm; do
         name_of "$file"
         if is_looked_at; then echo "$file"; fi
     done
 }
 others() {
-    for file in /in/rpms/*.rpm; do
+    for file in "${1-/in/rpms}"/*.rpm; do
         name_of "$file"
         if [ -e "$file" ] && ! is_looked_at; then echo "$file"; fi
     done
@@ -69,11 +70,6 @@ altered() {
     # It ends with an error where there is any.
     { rpm --verify --all --nomtime 2>&1 || true; } | sed -e '/^[^ ]\{8,\}  [cg] /d' -e '/^missing   g /d' \
         -e 's/^\([^ ]\{7,\}\) *\([a-z] \)\{0,1\}\(\/.*\)$/\3 (\1)/' | LC_ALL=C sort -u
-}
-# Says what was found, to people and for the report.
-found() {
-    printf '%s: %s: %s %s\n' "$1" "$OPB_COMPONENT" "$2" "$3"
-    printf '%s: %s: %s %s\n' "$1" "$OPB_COMPONENT" "$2" "$3" >> /out/report/findings
 }
 # Runs rpm and says, with the tag $1, which scriptlets failed: rpm goes on after most of them, and ends as if nothing was.
 watched() {

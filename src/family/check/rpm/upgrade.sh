@@ -10,16 +10,7 @@ beside() {
         name_of "$file"
         grep -q -x -F -e "$name" /tmp/opb-published || echo "$file"
     done
-    for file in /in/earlier/*.rpm; do
-        name_of "$file"
-        is_looked_at || echo "$file"
-    done
-}
-published() {
-    for file in /in/earlier/*.rpm; do
-        name_of "$file"
-        if is_looked_at; then echo "$file"; fi
-    done
+    others /in/earlier
 }
 # What is not there already.
 new() {
@@ -39,7 +30,7 @@ not_tried() {
 echo '== installing what is published'
 install_support $(beside) || not_tried
 look
-install_rpms $(published) || not_tried
+install_rpms $(looked_at /in/earlier) || not_tried
 echo '== upgrading'
 watched scriptlet-failed-in-upgrade --upgrade --oldpackage --replacepkgs $(new)
 say_what_is_altered not-whole-after-upgrade
