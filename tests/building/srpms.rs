@@ -15,7 +15,8 @@ const BOTH: &str = "source_repositories: [\"base-source\", \"updates-source\"]";
 fn sources(test: &str, name: &str) -> Option<Mini> {
     let mini = mini(test)?;
     mini.source_mirrors();
-    mini.space.recipe("a", &format!("#{{ source: srpm(\"{name}\") }}\n"));
+    // The source is the same in each run of the suite; the variable makes another build of it.
+    mini.space.recipe("a", &format!("#{{ source: srpm(\"{name}\"), env: #{{ OF: \"TAG\" }} }}\n"));
     Some(mini)
 }
 
