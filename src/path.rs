@@ -77,6 +77,11 @@ impl TreePath {
         Some(Self(self.0[..slash].to_vec()))
     }
 
+    /// Whether it is in `folder`, at whatever depth.
+    pub fn is_below(&self, folder: &Self) -> bool {
+        self.0.strip_prefix(&folder.0[..]).is_some_and(|rest| rest.starts_with(b"/"))
+    }
+
     /// The path as the host's file functions want it. Relative, so it only means something below an opened folder.
     pub fn as_path(&self) -> &Path {
         use std::os::unix::ffi::OsStrExt as _;

@@ -45,7 +45,9 @@ pub enum TreeDecodeError {
 impl Tree {
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD.len() + 8 + self.len() * 80);
+        // A file's entry is the longest beside its path.
+        let length = self.iter().map(|(path, _)| 1 + 4 + path.as_bytes().len() + 32 + 8).sum::<usize>();
+        let mut bytes = Vec::with_capacity(HEAD.len() + 8 + length);
         bytes.extend_from_slice(HEAD);
         bytes.extend_from_slice(&(self.len() as u64).to_le_bytes());
         for (path, entry) in self.iter() {

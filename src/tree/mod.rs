@@ -100,6 +100,32 @@ impl Tree {
         }
     }
 
+    /// The tree of these files or links, in any order, with the folders that they are in: quicker than putting in one by one.
+    ///
+    /// # Errors
+    /// [`TreeError`]: two have one path, or one stands where another needs a folder.
+    pub fn of_files(mut files: Vec<(TreePath, Entry)>) -> Result<Self, TreeError> {
+        files.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut entries: Vec<(TreePath, Entry)> = Vec::with_capacity(files.len() + files.len() / 4);
+        for (path, entry) in files {
+            // From the folder behind which those that the one before is in end.
+            let mut above: Vec<TreePath> = Vec::new();
+            while let Some(folder) = above.last().unwrap_or(&path).parent()
+                && !entries.last().is_some_and(|(last, _)| last.is_below(&folder))
+            {
+                above.push(folder);
+            }
+            let folders = above.into_iter().rev().map(|folder| (folder, Entry::Folder));
+            for (path, entry) in folders.chain([(path, entry)]) {
+                if entries.last().is_some_and(|(last, _)| *last == path) {
+                    return Err(TreeError::Twice(path));
+                }
+                entries.push((path, entry));
+            }
+        }
+        Self::of_sorted(entries)
+    }
+
     /// The tree of these entries, in the order of their paths, each once. Far quicker than putting one by one.
     fn of_sorted(entries: Vec<(TreePath, Entry)>) -> Result<Self, TreeError> {
         if entries.len() > MAX_ENTRIES {
@@ -246,6 +272,29 @@ mod tests {
         assert_eq!(unlike(&before, &after), "a/b gone z/y");
         assert_eq!(unlike(&after, &Tree::default()), "a/a a/b a.c z zz");
         assert_eq!(unlike(&after, &after), "");
+    }
+
+    #[test]
+    fn files_bring_their_folders() {
+        let file = |path: &str| {
+            let entry = Entry::File { digest: Digest::of(path.as_bytes()), size: 1, executable: false };
+            (path.parse::<TreePath>().expect("plain"), entry)
+        };
+        let all = ["z/y/x", "a/b/c", "a.c", "a/b/d", "a/e/f/g", "a/b.c", "z/y/w/v"];
+        let mut one_by_one = Tree::default();
+        for path in all {
+            let (path, entry) = file(path);
+            one_by_one.insert_with_folders(path, entry).expect("fits");
+        }
+        assert_eq!(Tree::of_files(all.map(file).into()), Ok(one_by_one));
+        assert_eq!(Tree::of_files(Vec::new()), Ok(Tree::default()));
+        for (wrong, place) in [(["a/b", "a/b"], "a/b"), (["a/b", "a"], "a"), (["a/b/c/d", "a/b"], "a/b")] {
+            let refused = Tree::of_files(wrong.map(file).into());
+            assert_eq!(refused, Err(TreeError::Twice(place.parse().expect("plain"))));
+        }
+        let link = |target: &[u8]| (file("l").0, Entry::Link { target: target.to_vec() });
+        assert_eq!(Tree::of_files(vec![link(b"")]), Err(TreeError::LinkTarget(file("l").0)));
+        assert_eq!(Tree::of_files(vec![link(b"m")]).map(|tree| tree.len()), Ok(1));
     }
 
     #[test]
