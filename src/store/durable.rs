@@ -19,6 +19,9 @@ use crate::digest::{Digest, Sha256};
 /// The largest file that is read whole, in bytes: more than the largest tree.
 pub(super) const MAX_RECORD: u64 = 1 << 30;
 
+/// Bytes that are read of a file before its length is asked for.
+const FEW: usize = 4096;
+
 /// A temporary file in the store's own file system. Removed when dropped, unless it got its name.
 pub(super) struct Temp {
     scratch: Arc<WorkDir>,
@@ -211,9 +214,17 @@ impl Store {
             Err(error) if error.kind() == std_io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io("opening a file of the store", &path)(error)),
         };
-        // Most are smaller: one read, and one that finds the end.
-        let mut bytes = Vec::with_capacity(4096);
-        file.take(MAX_RECORD).read_to_end(&mut bytes).map_err(io("reading a file of the store", &path))?;
+        // Most are smaller: one read, and one that finds the end. Room for a larger one is made at once.
+        let mut bytes = Vec::with_capacity(FEW);
+        let read = (&file).take(FEW as u64).read_to_end(&mut bytes).and_then(|count| match count {
+            FEW => {
+                let rest = file.metadata()?.len().clamp(FEW as u64, MAX_RECORD) - FEW as u64;
+                bytes.reserve_exact(usize::try_from(rest).unwrap_or(0) + 1);
+                (&file).take(MAX_RECORD - FEW as u64).read_to_end(&mut bytes)
+            }
+            count => Ok(count),
+        });
+        read.map_err(io("reading a file of the store", &path))?;
         Ok(Some(bytes))
     }
 
