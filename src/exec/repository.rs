@@ -4,6 +4,7 @@ mod facts;
 mod yum;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use facts::{KnownFile, WantedFile, known_files, learn};
 
@@ -54,7 +55,7 @@ pub fn assemble(ctx: &Context<'_>, job: &Job<'_>) -> Result<Outputs, Failure> {
             let (KnownFile { facts: Some(facts), .. }, blob) = (&known[&file.digest], file.blob(&known)) else {
                 continue;
             };
-            let (facts, udeb) = (facts.clone(), *start == UDEBS);
+            let (facts, udeb) = (Arc::clone(facts), *start == UDEBS);
             binaries.push(Binary { facts, area: area.clone(), file: blob, udeb, made_by: made_by.clone() });
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn package(
     let files = [format!("usr/share/keyrings/opb-{channel}.asc").into_bytes()];
     let facts = Facts::new(&control, &files, &file.name)?;
     let made_by = "opb repo publish".to_owned();
-    Ok(Some(Keyring(Binary { facts, area: AREA.to_owned(), file, udeb: false, made_by })))
+    Ok(Some(Keyring(Binary { facts: facts.into(), area: AREA.to_owned(), file, udeb: false, made_by })))
 }
 
 fn make(channel: &ChannelName, naming: &Naming, public: &str, version: u64) -> Result<(Fields, Vec<u8>), RepoError> {

@@ -166,12 +166,21 @@ pub fn publish(store: &Store, request: &Request<'_>) -> Result<Published, Failur
     let mut contents = |believe| -> Result<State, Failure> {
         let (keyring, public, names, now) = (keyring.as_ref(), &public, &names, *now);
         let ground = Ground { place, channel, naming, signer, keyring, public, names, now, believe };
-        let laid = parts.iter().map(|part| laid::lay(ground, part, &mut pieces));
-        let mut laid = laid.collect::<Result<Vec<_>, Failure>>()?;
-        let content = laid::merged(&mut laid)?;
-        let digest = store.put_tree_lightly(&content)?;
-        let earlier = before.as_ref().filter(|before| before.content != digest);
-        let earlier = earlier.map(|before| store.get_tree(before.content)).transpose()?;
+        let mut earlier = None;
+        let (laid, content, digest) = rayon::in_place_scope(|scope| {
+            // Another core reads meanwhile what most want.
+            scope.spawn(|_| {
+                earlier = before.as_ref().map(|before| store.get_tree(before.content));
+                names.prefetch();
+            });
+            let laid = parts.iter().map(|part| laid::lay(ground, part, &mut pieces));
+            let mut laid = laid.collect::<Result<Vec<_>, Failure>>()?;
+            let content = laid::merged(&mut laid)?;
+            let digest = store.put_tree_lightly(&content)?;
+            Ok::<_, Failure>((laid, content, digest))
+        })?;
+        let is_other = before.as_ref().is_some_and(|before| before.content != digest);
+        let earlier = earlier.filter(|_| is_other).transpose()?;
         Ok(State { laid, content, digest, earlier })
     };
     // A signed package that is gone since it was listed is signed again.

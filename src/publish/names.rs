@@ -1,9 +1,9 @@
 //! Every file name that a channel ever published, with its content.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::sync::OnceLock;
 
 use cap_std::fs::{Dir, OpenOptions};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ const FILE: &str = "names.jsonl";
 pub struct Names<'a> {
     dir: &'a Dir,
     path: &'a HostPath,
-    read: OnceCell<BTreeMap<String, Digest>>,
+    read: OnceLock<BTreeMap<String, Digest>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -31,7 +31,12 @@ struct Line<'a> {
 impl<'a> Names<'a> {
     /// Those of the channel whose folder is `dir`, at `path`.
     pub fn new(dir: &'a Dir, path: &'a HostPath) -> Self {
-        Self { dir, path, read: OnceCell::new() }
+        Self { dir, path, read: OnceLock::new() }
+    }
+
+    /// Reads them before somebody asks. What is wrong is told to who asks.
+    pub fn prefetch(&self) {
+        let _ = self.read();
     }
 
     /// Reads them; none where nothing was published. A last line that a crash tore was never acknowledged and is cut off.

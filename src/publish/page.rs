@@ -10,7 +10,7 @@ use super::keyring;
 use super::laid::{Kind, Laid};
 use super::texts::{Shown, entries};
 use crate::diag::Failure;
-use crate::repo::{Change, Changed, Row, changes};
+use crate::repo::{Change, Changed, Row, changes, rows};
 use crate::store::Store;
 
 /// More packages of a distro are not listed one by one.
@@ -41,12 +41,14 @@ pub(super) fn page(store: &Store, laid: &[Laid], shown: &Shown<'_>) -> Result<St
     let mut news = String::new();
     let mut lists = String::new();
     for part in laid {
-        let now = crate::repo::rows(&part.given, &part.part.imported);
         let earlier = before.and_then(|before| before.parts.iter().find(|old| old.part.distro == part.part.distro));
+        let other = earlier.filter(|earlier| earlier.part.tree != part.part.tree);
+        let (given, imported) = (&part.given, &part.part.imported);
+        let (now, old) = rayon::join(|| rows(given, imported), || other.map(|other| other.part.rows(store)));
         let distro = escaped(part.part.distro.as_str());
-        if let (Some(earlier), Some(_)) = (earlier, before) {
-            let old = if earlier.part.tree == part.part.tree { now.clone() } else { earlier.part.rows(store)? };
-            change_list(&mut news, &distro, &changes(&old, &now));
+        if earlier.is_some() {
+            let changes = old.transpose()?.map_or_else(Vec::new, |old| changes(&old, &now));
+            change_list(&mut news, &distro, &changes);
         } else {
             let _ = writeln!(news, "<h3>{distro}</h3>\n<p>New in this channel: {}.</p>", count(&now));
         }
@@ -186,6 +188,10 @@ fn spaced(fingerprint: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !b"&<>\"'".contains(&byte);
+    if text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

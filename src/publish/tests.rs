@@ -58,7 +58,7 @@ impl Site {
             let fields = [("Package", name), ("Version", version), ("Architecture", "amd64"), ("Description", "test")];
             let control = fields.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
             Binary {
-                facts: Facts::new(&control, &[], name).expect("reads"),
+                facts: Facts::new(&control, &[], name).expect("reads").into(),
                 area: "main".to_owned(),
                 file: Blob {
                     name: format!("{name}_{version}_amd64.deb"),

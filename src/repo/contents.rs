@@ -17,15 +17,16 @@ const MAX_PATH: usize = 4_096;
 const MAIN: &str = "main";
 
 /// The index at `path` of the files of `packages`.
-pub(super) fn entries<'a>(path: String, packages: &[&'a Binary]) -> Entries<'a> {
-    let mut files: Vec<(&'a [u8], &'a Binary)> = Vec::new();
+pub(super) fn entries<'a>(path: &'a str, packages: &[&'a Binary]) -> Entries<'a> {
+    let count = packages.iter().map(|package| package.facts.count_files()).sum();
+    let mut files: Vec<(&'a [u8], &'a Binary)> = Vec::with_capacity(count);
     for package in packages {
         files.extend(package.facts.files().filter(|name| can_be_told(name)).map(|name| (name, *package)));
     }
     // Versions and arches of one package are told once.
     files.sort_unstable_by(|(one, of), (other, than)| one.cmp(other).then_with(|| place(of).cmp(&place(than))));
     files.dedup_by(|(one, of), (other, than)| one == other && place(of) == place(than));
-    let mut lines: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut lines: Vec<std::ops::Range<usize>> = Vec::with_capacity(files.len());
     for (number, (name, _)) in files.iter().enumerate() {
         match lines.last_mut() {
             Some(line) if files[line.start].0 == *name => line.end = number + 1,
@@ -58,8 +59,8 @@ fn place(package: &Binary) -> (&str, &str) {
     let facts = &package.facts;
     // A section is a word of the package's own; what would end its place in the line is left out.
     let is_odd = |letter: char| letter.is_whitespace() || letter == ',';
-    let section = if facts.section.contains(is_odd) { "" } else { &facts.section };
-    (section, &facts.name)
+    let section = facts.section();
+    (if section.contains(is_odd) { "" } else { section }, facts.name())
 }
 
 /// Whether a path fits on a line, and leaves no doubt where it ends.

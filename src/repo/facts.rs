@@ -12,21 +12,25 @@ pub const FORM: &str = "opb deb facts 1";
 /// What is known of a binary package from its control file and the names of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    pub(super) name: String,
     pub(super) version: Version,
-    pub(super) arch: String,
-    /// Its source package.
-    pub(super) source: String,
-    /// Empty where it has none.
-    pub(super) section: String,
     /// Whether it holds debug symbols that were split off from another package.
     pub(super) is_debug: bool,
-    /// Its stanza before the archive's own fields, and behind them.
-    head: String,
-    tail: String,
+    /// Its texts, one behind the other: a repository reads those of thousands of packages each time.
+    texts: Box<str>,
+    /// Where each ends.
+    ends: [usize; TEXTS],
     /// Names of its files, each ended by NUL, which none has in it. Sorted, without folders.
-    files: Vec<u8>,
+    files: Box<[u8]>,
 }
+
+/// How many texts there are, and which is which. The stanza's are what it has before the archive's own fields, and behind them.
+const TEXTS: usize = 6;
+const NAME: usize = 0;
+const ARCH: usize = 1;
+const SOURCE: usize = 2;
+const SECTION: usize = 3;
+const HEAD: usize = 4;
+const TAIL: usize = 5;
 
 impl Facts {
     /// Reads a package's control file. `files` are the names of its files, sorted; `from` is its own, for messages.
@@ -36,29 +40,53 @@ impl Facts {
     pub fn new(control: &Fields, files: &[Vec<u8>], from: &str) -> Result<Self, RepoError> {
         let name = checked_name(stanza::required(control, "Package", from)?, "Package", from)?;
         let source = field(control, "Source").and_then(|source| source.split_whitespace().next());
+        let source = checked_name(source.unwrap_or(&name), "Source", from)?;
+        let arch = stanza::required(control, "Architecture", from)?;
+        let section = field(control, "Section").unwrap_or_default();
         let (head, tail) = stanza::binary(control, from)?;
-        Ok(Self {
-            version: version(control, from)?,
-            arch: stanza::required(control, "Architecture", from)?.to_owned(),
-            source: checked_name(source.unwrap_or(&name), "Source", from)?,
-            section: field(control, "Section").unwrap_or_default().to_owned(),
-            is_debug: field(control, "Auto-Built-Package").is_some_and(|of| of == "debug-symbols"),
-            name,
-            head,
-            tail,
-            files: files
-                .iter()
-                .filter(|name| !name.contains(&0))
-                .flat_map(|name| [name, &b"\0"[..]].concat())
-                .collect(),
-        })
+        let is_debug = field(control, "Auto-Built-Package").is_some_and(|of| of == "debug-symbols");
+        let files = files.iter().filter(|name| !name.contains(&0)).flat_map(|name| [name, &b"\0"[..]].concat());
+        let files: Vec<u8> = files.collect();
+        Ok(Self::of(version(control, from)?, is_debug, [&name, arch, &source, section, &head, &tail], &files))
+    }
+
+    fn of(version: Version, is_debug: bool, texts: [&str; TEXTS], files: &[u8]) -> Self {
+        let mut end = 0;
+        let ends = texts.map(|text| {
+            end += text.len();
+            end
+        });
+        Self { version, is_debug, texts: texts.concat().into(), ends, files: files.into() }
+    }
+
+    fn text(&self, number: usize) -> &str {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.texts[start..self.ends[number]]
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.text(NAME)
+    }
+
+    pub(super) fn arch(&self) -> &str {
+        self.text(ARCH)
+    }
+
+    /// Its source package.
+    pub(super) fn source(&self) -> &str {
+        self.text(SOURCE)
+    }
+
+    /// Empty where it has none.
+    pub(super) fn section(&self) -> &str {
+        self.text(SECTION)
     }
 
     /// Appends its stanza, with the empty line at its end.
     pub(super) fn put_stanza(&self, to: &mut Vec<u8>, folder: &str, file: &Blob) {
-        to.extend_from_slice(self.head.as_bytes());
+        to.extend_from_slice(self.text(HEAD).as_bytes());
         stanza::put_file(to, folder, file);
-        to.extend_from_slice(self.tail.as_bytes());
+        to.extend_from_slice(self.text(TAIL).as_bytes());
         to.push(b'\n');
     }
 
@@ -67,25 +95,31 @@ impl Facts {
         self.files.split(|byte| *byte == 0).filter(|name| !name.is_empty())
     }
 
+    /// How many files those are, at most.
+    pub(super) fn count_files(&self) -> usize {
+        self.files.iter().filter(|byte| **byte == 0).count()
+    }
+
     /// Appends it as bytes.
     pub fn encode(&self, to: &mut Vec<u8>) {
-        let Self { name, version, arch, source, section, is_debug, head, tail, files } = self;
-        to.push(u8::from(*is_debug));
-        for text in [name, version.as_str(), arch, source, section, head, tail] {
-            put(to, text.as_bytes());
+        to.push(u8::from(self.is_debug));
+        put(to, self.name().as_bytes());
+        put(to, self.version.as_str().as_bytes());
+        for number in [ARCH, SOURCE, SECTION, HEAD, TAIL] {
+            put(to, self.text(number).as_bytes());
         }
-        put(to, files);
+        put(to, &self.files);
     }
 
     /// What [`Facts::encode`] wrote; `None` where the bytes are something else.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (is_debug, mut rest) = bytes.split_first()?;
-        let mut text = || String::from_utf8(take(&mut rest)?.to_vec()).ok();
+        let mut text = || std::str::from_utf8(take(&mut rest)?).ok();
         let [name, version, arch, source, section, head, tail] =
             [text()?, text()?, text()?, text()?, text()?, text()?, text()?];
-        let files = take(&mut rest)?.to_vec();
-        let (is_debug, version) = (*is_debug == 1, Version::new(&version).ok()?);
-        let facts = Self { name, version, arch, source, section, is_debug, head, tail, files };
+        let files = take(&mut rest)?;
+        let version = Version::new(version).ok()?;
+        let facts = Self::of(version, *is_debug == 1, [name, arch, source, section, head, tail], files);
         rest.is_empty().then_some(facts)
     }
 }

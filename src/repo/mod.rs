@@ -27,6 +27,7 @@ mod stanza;
 pub mod yum;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use apt::assemble;
 pub use facts::{FORM as FACTS_FORM, Facts};
@@ -100,7 +101,7 @@ pub type Fields = Vec<(String, String)>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binary {
     /// What it says of itself.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
     /// The area it goes to, such as `main`.
     pub area: String,
     /// The `.deb` or `.udeb`.

@@ -18,36 +18,35 @@ pub(super) fn is_plain(name: &str) -> bool {
     starts_well && name.len() <= crate::path::MAX_NAME && name.bytes().all(fits)
 }
 
-/// A repository's files while packages are put there.
+/// A repository's files while packages are put there, each with who made it.
 #[derive(Default)]
-pub(super) struct Pool<'a> {
-    /// The files.
-    pub tree: Tree,
-    /// Each, and who made it.
-    makers: Vec<(String, &'a str)>,
-}
+pub(super) struct Pool<'a>(Vec<(TreePath, Entry, &'a str)>);
 
-/// Puts `blob`, which `made_by` has made, into `folder`; the same file may be put there again.
-pub(super) fn put<'a>(pool: &mut Pool<'a>, folder: &str, blob: &Blob, made_by: &'a str) -> Result<(), RepoError> {
-    if !is_plain(&blob.name) {
-        return Err(RepoError::FileName { name: blob.name.escape_debug().to_string() });
-    }
-    let path = format!("{folder}/{}", blob.name);
-    let place = TreePath::new(path.as_bytes()).map_err(|_| RepoError::FileName { name: path.clone() })?;
-    let entry = Entry::File { digest: blob.blake3, size: blob.size, executable: false };
-    match pool.tree.get(&place) {
-        None => {
-            pool.makers.push((path, made_by));
-            pool.tree.insert_with_folders(place, entry).map_err(RepoError::Tree)
+impl<'a> Pool<'a> {
+    /// Puts `blob`, which `made_by` has made, into `folder`; the same file may be put there again.
+    pub(super) fn put(&mut self, folder: &str, blob: &Blob, made_by: &'a str) -> Result<(), RepoError> {
+        if !is_plain(&blob.name) {
+            return Err(RepoError::FileName { name: blob.name.escape_debug().to_string() });
         }
-        Some(there) if *there == entry => Ok(()),
-        Some(_) => match pool.makers.iter().find(|(made, _)| *made == path) {
-            Some((_, one)) => {
-                Err(RepoError::Clash { path, makers: Makers { one: (*one).to_owned(), other: made_by.to_owned() } })
+        let path = format!("{folder}/{}", blob.name);
+        let place = TreePath::new(path.as_bytes()).map_err(|_| RepoError::FileName { name: path })?;
+        self.0.push((place, Entry::File { digest: blob.blake3, size: blob.size, executable: false }, made_by));
+        Ok(())
+    }
+
+    /// All of them, with their folders.
+    pub(super) fn tree(self) -> Result<Tree, RepoError> {
+        let Self(mut files) = self;
+        files.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        for pair in files.windows(2) {
+            let ((path, one, made), (other, than, by)) = (&pair[0], &pair[1]);
+            if path == other && one != than {
+                let makers = Makers { one: (*made).to_owned(), other: (*by).to_owned() };
+                return Err(RepoError::Clash { path: path.to_string(), makers });
             }
-            // A folder has the name.
-            None => pool.tree.insert_with_folders(place, entry).map_err(RepoError::Tree),
-        },
+        }
+        files.dedup_by(|(one, ..), (other, ..)| one == other);
+        Tree::of_files(files.into_iter().map(|(path, file, _)| (path, file)).collect()).map_err(RepoError::Tree)
     }
 }
 

@@ -3,7 +3,7 @@
 //! A file's name never gets other bytes once it is published, so two states differ in packages exactly where they differ in
 //! names. An epoch is in no file's name, so it is not shown.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -67,12 +67,14 @@ pub struct Changed {
 /// those that were built elsewhere, as they lie in `tree`.
 pub fn rows(tree: &Tree, imported: &BTreeSet<Digest>) -> Vec<Row> {
     let read = |(path, digest, size): (&TreePath, Digest, u64)| {
-        let file = String::from_utf8_lossy(path.file_name()).into_owned();
+        let file = String::from_utf8_lossy(path.file_name());
         let (name, version, arch) = of_deb(&file).or_else(|| of_rpm(&file))?;
         Some(Row { name, version, arch, size, imported: imported.contains(&digest) })
     };
-    let rows: BTreeSet<Row> = tree.files().filter_map(read).collect();
-    rows.into_iter().collect()
+    let mut rows: Vec<Row> = tree.files().filter_map(read).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    rows
 }
 
 fn of_deb(file: &str) -> Option<(String, String, String)> {
@@ -92,30 +94,33 @@ fn of_rpm(file: &str) -> Option<(String, String, String)> {
     Some((rest[..at].to_owned(), rest[at + 1..].to_owned(), arch.to_owned()))
 }
 
-/// How `after` differs from `before`, sorted by name and arch.
+/// How `after` differs from `before`, sorted by name and arch. Both are as [`rows`] tells them.
 pub fn changes(before: &[Row], after: &[Row]) -> Vec<Changed> {
-    let (old, new) = (by_package(before), by_package(after));
-    let all: BTreeSet<(&str, &str)> = old.keys().chain(new.keys()).copied().collect();
-    let changed = all.into_iter().filter_map(|package @ (name, arch)| {
-        let change = match (old.get(&package), new.get(&package)) {
-            (None, Some(version)) => Change::Added { version: version.join(", ") },
-            (Some(version), None) => Change::Removed { version: version.join(", ") },
-            (Some(from), Some(to)) if from != to => Change::Changed { from: from.join(", "), to: to.join(", ") },
-            _ => return None,
+    let is_same = |one: &Row, other: &Row| package(one) == package(other);
+    let (mut old, mut new) = (before.chunk_by(is_same).peekable(), after.chunk_by(is_same).peekable());
+    let mut changed = Vec::new();
+    while let Some(next) = old.peek().into_iter().chain(new.peek()).map(|rows| package(&rows[0])).min() {
+        let is_next = |rows: &&[Row]| package(&rows[0]) == next;
+        let (was, is) = (old.next_if(is_next).unwrap_or_default(), new.next_if(is_next).unwrap_or_default());
+        let change = match (versions(was), versions(is)) {
+            (None, Some(version)) => Change::Added { version },
+            (Some(version), None) => Change::Removed { version },
+            (Some(from), Some(to)) if from != to => Change::Changed { from, to },
+            _ => continue,
         };
-        let rows = if matches!(change, Change::Removed { .. }) { before } else { after };
-        let imported = rows.iter().any(|row| row.imported && row.name == name && row.arch == arch);
-        Some(Changed { name: name.to_owned(), arch: arch.to_owned(), change, imported })
-    });
-    changed.collect()
+        let imported = if is.is_empty() { was } else { is }.iter().any(|row| row.imported);
+        let (name, arch) = (next.0.to_owned(), next.1.to_owned());
+        changed.push(Changed { name, arch, change, imported });
+    }
+    changed
 }
 
-fn by_package(rows: &[Row]) -> BTreeMap<(&str, &str), Vec<&str>> {
-    let mut packages: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for row in rows {
-        packages.entry((&row.name, &row.arch)).or_default().push(&row.version);
-    }
-    packages
+fn package(row: &Row) -> (&str, &str) {
+    (&row.name, &row.arch)
+}
+
+fn versions(rows: &[Row]) -> Option<String> {
+    (!rows.is_empty()).then(|| rows.iter().map(|row| row.version.as_str()).collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

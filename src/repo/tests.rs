@@ -40,7 +40,7 @@ impl Sample {
     fn read(&self) -> Result<Binary, RepoError> {
         let facts = Facts::new(&self.control, &self.files, &self.file.name)?;
         let (area, file, made_by) = (self.area.clone(), self.file.clone(), self.made_by.clone());
-        Ok(Binary { facts, area, file, udeb: self.udeb, made_by })
+        Ok(Binary { facts: facts.into(), area, file, udeb: self.udeb, made_by })
     }
 }
 

@@ -62,7 +62,7 @@ fn binary(name: &str, version: &str) -> (Binary, Vec<u8>) {
     let file = blob(&format!("{name}_{version}_amd64.deb"), &bytes);
     let made_by = format!("build:{name}");
     let facts = Facts::new(&fields(&control), &[], name).expect("reads");
-    (Binary { facts, area: "main".to_owned(), file, udeb: false, made_by }, bytes)
+    (Binary { facts: facts.into(), area: "main".to_owned(), file, udeb: false, made_by }, bytes)
 }
 
 fn source(name: &str) -> (SourcePackage, Vec<Vec<u8>>) {

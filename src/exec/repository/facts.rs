@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
+use std::sync::Arc;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use sha2::Digest as _;
@@ -40,7 +41,7 @@ pub struct KnownFile {
     /// Its SHA-256.
     pub sha256: Sha256,
     /// What indexes say of it; `None` unless it is a binary package.
-    pub facts: Option<Facts>,
+    pub facts: Option<Arc<Facts>>,
 }
 
 impl Keep for Shelf<'_> {
@@ -139,7 +140,7 @@ fn read(store: &Store, file: &WantedFile<'_>) -> Result<KnownFile, Failure> {
     let mut from = Hashing { from: store.open_object(file.digest)?, hasher: sha2::Sha256::new() };
     let facts = if file.is_package {
         let (package, files) = deb::read_with_contents(BufReader::with_capacity(64 << 10, &mut from))?;
-        Some(Facts::new(&fields(package.control())?, &files, file.name)?)
+        Some(Arc::new(Facts::new(&fields(package.control())?, &files, file.name)?))
     } else {
         None
     };
@@ -192,7 +193,7 @@ fn decode(mut bytes: &[u8]) -> Option<Vec<(Digest, KnownFile)>> {
         let (sha256, rest) = rest.split_first_chunk::<32>()?;
         let (length, rest) = rest.split_first_chunk::<8>()?;
         let (facts, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        let facts = if facts.is_empty() { None } else { Some(Facts::decode(facts)?) };
+        let facts = if facts.is_empty() { None } else { Some(Arc::new(Facts::decode(facts)?)) };
         known.push((Digest::from_bytes(*digest), KnownFile { sha256: Sha256::from_bytes(*sha256), facts }));
         bytes = rest;
     }

@@ -170,7 +170,7 @@ impl Found<'_> {
         };
         let file = self.file()?;
         let (area, made_by) = (String::new(), self.given.clone());
-        let binary = Binary { facts, area, file: blob(&file_name, file), udeb: is_udeb, made_by };
+        let binary = Binary { facts: facts.into(), area, file: blob(&file_name, file), udeb: is_udeb, made_by };
         Ok(Taken {
             kind,
             name,
