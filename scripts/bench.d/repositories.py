@@ -2,6 +2,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import real_debs
 import tiny_debs
@@ -10,6 +11,12 @@ from measure import Command, Fault, Row, in_turn, say
 
 ROUNDS = 5
 MANY, HUGE = 4_340, 100_000
+
+# As on a disk that takes 2 ms to flush, for which most of `includedeb` is waiting: virtual disks answer at once.
+SLOW_FLUSH = [
+    "strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null",
+    "-e", "trace=fsync,fdatasync,syncfs", "-e", "inject=fsync,fdatasync,syncfs:delay_exit=2000",
+]
 
 # Indexes and signatures of a flat pool. $1: its folder; $2: `plain`, `whole` (with the list of files, for which packages are
 # unpacked), or `packed`; further words go to apt-ftparchive.
@@ -47,6 +54,11 @@ def keep(folder, copy):
     for names in copy.glob("names.jsonl"):
         names.unlink()
         shutil.copy(folder / "names.jsonl", names)
+
+
+def slowly(command):
+    """The same command on a disk that is slow to flush."""
+    return replace(command, argv=[*SLOW_FLUSH, *command.argv])
 
 
 class Bench:
@@ -130,16 +142,16 @@ class Bench:
         script = f"exec reprepro --silent -b {self.place}/reprepro includedeb bookworm {folder}/*.deb"
         return Command(["sh", "-c", script], env=self.env, **other)
 
-    def aptly(self):
-        root = self.place / "aptly"
+    def aptly(self, name="aptly"):
+        root = self.place / name
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir()
         (root / "conf").write_text(json.dumps({"rootDir": str(root / "root"), "gpgProvider": "gpg"}))
         argv = ["aptly", f"-config={root}/conf", "repo", "create", "-distribution=bookworm", "-component=main", "farm"]
         subprocess.run(argv, check=True, capture_output=True, env=self.env)
 
-    def add_aptly(self, folder, publish, **other):
-        base = f"aptly -config={self.place}/aptly/conf"
+    def add_aptly(self, folder, publish, name="aptly", **other):
+        base = f"aptly -config={self.place}/{name}/conf"
         script = f"{base} repo add farm {folder} && {base} publish {publish}"
         return Command(["sh", "-c", script], env=self.env, **other)
 
@@ -162,8 +174,10 @@ class Bench:
         medians = in_turn(commands, ROUNDS, self.place)
         self.check_sizes()
         # It takes so long that one run says enough.
-        slow = in_turn({"repo-reprepro": self.add_reprepro(self.many, before=self.reprepro)}, 1, self.place)
-        medians |= slow
+        packed, added = commands["repo-packed-opb"], self.add_reprepro(self.many, before=self.reprepro)
+        medians |= in_turn({"repo-reprepro": added}, 1, self.place)
+        flushed = {"repo-flushed-opb": slowly(packed), "repo-flushed-reprepro": slowly(added)}
+        medians |= in_turn(flushed, 1, self.place)
         what = f"signed repository of {MANY} packages"
         figures = lambda name: medians[f"repo-{name}"]  # noqa: E731
         return [
@@ -183,6 +197,10 @@ class Bench:
             Row(
                 "repo.index.reprepro", f"{what}, reprepro includedeb",
                 figures("packed-opb").wall, figures("reprepro").wall, 0.05,
+            ),
+            Row(
+                "repo.index.reprepro.flush", f"{what}, reprepro includedeb, where the disk takes 2 ms to flush",
+                figures("flushed-opb").wall, figures("flushed-reprepro").wall, 0.05,
             ),
         ]
 
@@ -229,10 +247,14 @@ class Bench:
         keep(channel, base)
         keep(self.store / "pieces", pieces)
         self.reprepro()
-        self.aptly()
         self.fresh_pool()
-        publish = f"repo -batch -architectures=amd64 -skip-contents -gpg-key={self.key} farm"
-        for start in [self.add_reprepro(self.many), self.add_aptly(self.many, publish)]:
+        # With `Contents`, as ours, and without.
+        aptly = {"aptly": "", "aptly-bare": "-skip-contents"}
+        starts = [self.add_reprepro(self.many)]
+        for name, without in aptly.items():
+            self.aptly(name)
+            starts.append(self.add_aptly(self.many, f"repo -batch -architectures=amd64 {without} -gpg-key={self.key} farm", name))
+        for start in starts:
             subprocess.run(start.argv, check=True, capture_output=True, env=self.env)
         cache = str(self.place / "ftparchive/cache.db")
         subprocess.run(self.ftparchive("packed", "--db", cache).argv, check=True, capture_output=True, env=self.env)
@@ -253,14 +275,18 @@ class Bench:
             for package in (self.place / "another").iterdir():
                 shutil.copy(package, self.place / "ftparchive/pool")
 
-        update = f"update -batch -skip-contents -gpg-key={self.key} bookworm"
+        def add_aptly(name):
+            update = f"update -batch {aptly[name]} -gpg-key={self.key} bookworm"
+            return self.add_aptly(folder, update, name, before=another)
+
         word = expect_word(f"generation 2: {MANY + 1} packages")
         folder = self.place / "another"
         medians = in_turn(
             {
                 "repo-added-opb": self.command("publish", self.more, before=as_before, check=word),
                 "repo-added-reprepro": self.add_reprepro(folder, before=another),
-                "repo-added-aptly": self.add_aptly(folder, update, before=another),
+                "repo-added-aptly": add_aptly("aptly"),
+                "repo-added-aptly-bare": add_aptly("aptly-bare"),
                 "repo-added-ftparchive": self.ftparchive("packed", "--db", cache, before=one_more),
             },
             ROUNDS,
@@ -268,8 +294,12 @@ class Bench:
         )
         ours = medians["repo-added-opb"].wall
         what = f"one package more than {MANY}, published and signed"
-        bars = [("reprepro", 0.5), ("aptly", 0.15), ("ftparchive", 0.15)]
-        return [Row(f"repo.added.{who}", f"{what}, {who}", ours, medians[f"repo-added-{who}"].wall, bar) for who, bar in bars]
+        peers = [
+            ("reprepro", "reprepro", 0.5), ("aptly", "aptly", 0.15), ("aptly.bare", "aptly without its Contents", 0.25),
+            ("ftparchive", "ftparchive", 0.15),
+        ]
+        wall = lambda id: medians[f"repo-added-{id.replace('.', '-')}"].wall  # noqa: E731
+        return [Row(f"repo.added.{id}", f"{what}, {who}", ours, wall(id), bar) for id, who, bar in peers]
 
     def scale(self):
         """The cost of a package where there are many, and how much memory that takes."""
