@@ -63,6 +63,21 @@ fn ids_and_surroundings_are_the_same_for_every_caller() {
 }
 
 #[test]
+fn a_guest_may_have_huge_pages_though_opb_does_without() {
+    let Some(space) = space() else { return };
+    let enabled = |status: &str| status.lines().any(|line| line == "THP_enabled:\t1");
+    if !enabled(&fs::read_to_string("/proc/self/status").expect("reads")) {
+        println!("skipped: this kernel has no huge pages for programs");
+        return;
+    }
+    // Whoever starts `opb` may do without, too: programs inherit that.
+    nix::sys::prctl::set_thp_disable(true).expect("is set");
+    let status = space.output(&space.request(vec![shell(GuestUser::Builder, "cat /proc/self/status")]));
+    nix::sys::prctl::set_thp_disable(false).expect("is set");
+    assert!(enabled(&status), "{status}");
+}
+
+#[test]
 fn of_deeds_that_one_process_does_the_one_that_failed_is_named() {
     let Some(space) = space() else { return };
     let folder = |path: &str| Step::MakeFolder { path: guest(path), mode: 0o755, owner: GuestUser::Builder };
