@@ -141,7 +141,7 @@ impl Site {
         let control = fields(&run(Command::new("dpkg-deb").arg("-f").arg(&file)));
         let files = opb::package::deb::contents(fs::File::open(&file).expect("opens")).expect("reads");
         Binary {
-            facts: Facts::new(&control, &files, name).expect("reads"),
+            facts: Facts::new(&control, &files, name).expect("reads").into(),
             area: "main".to_owned(),
             file: self.blob(&file),
             udeb: false,

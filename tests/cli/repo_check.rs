@@ -29,7 +29,7 @@ fn channel(space: &Space, date: i64, lasts: Option<i64>) {
     };
     let control: Fields = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let binary = Binary {
-        facts: Facts::new(&control, &[], "tiny").expect("reads"),
+        facts: Facts::new(&control, &[], "tiny").expect("reads").into(),
         area: "main".to_owned(),
         file,
         udeb: false,

@@ -81,7 +81,7 @@ fn in_pieces(site: &mut Site) -> Assembled {
         let files = (0..4).map(|file| format!("usr/share/farm/{number:05}/{file}").into_bytes());
         let facts = Facts::new(&fields(&control), &files.collect::<Vec<_>>(), "farm.deb").expect("reads");
         let file = Blob { name: format!("farm-{number:05}_1.0_{arch}.deb"), ..one.file.clone() };
-        Binary { facts, area: "main".to_owned(), file, udeb: false, made_by: "build:farm".to_owned() }
+        Binary { facts: facts.into(), area: "main".to_owned(), file, udeb: false, made_by: "build:farm".to_owned() }
     });
     assemble(&site.settings(), &many.collect::<Vec<_>>(), &[])
 }

@@ -90,7 +90,7 @@ fn part(site: &mut Site, store: &Store, turn: u32) -> Part {
     let bytes = std::fs::read(&file).expect("reads");
     store.put_bytes(&bytes).expect("stored");
     let binary = opb::repo::Binary {
-        facts: opb::repo::Facts::new(&super::fields(&control), &[], name).expect("reads"),
+        facts: opb::repo::Facts::new(&super::fields(&control), &[], name).expect("reads").into(),
         area: "main".to_owned(),
         file: site.blob(&file),
         udeb: false,
