@@ -21,8 +21,8 @@ fn with_hello() -> Option<Space> {
         return None;
     }
     // Without what takes minutes under an emulator and makes no difference: `autoreconf`, and checks of configure that serve
-    // warnings only. So the source package is made anew, once for both.
-    let rules = "#!/usr/bin/make -f\n%:\n\tdh $@ --without autoreconf\noverride_dh_auto_clean:\noverride_dh_auto_configure:\n\
+    // warnings only. So the source package is made anew, once for both, and in each run of the suite.
+    let rules = "#!/usr/bin/make -f\n# TAG\n%:\n\tdh $@ --without autoreconf\noverride_dh_auto_clean:\noverride_dh_auto_configure:\n\
                  \tsed -i 's/^    for gl_func in .*; do$$/    for gl_func in; do/' configure\n\t./configure --prefix=/usr\n";
     space.write("recipes/hello-TAG/rules", rules);
     space.write(

@@ -313,7 +313,12 @@ fn a_shell_is_alone() {
     );
     let mut command = space.command(&["shell", BUILD, "--", "sh", "-c", &script]);
     let ran: Ran = command.env("SECRET_OF_HOST", "yes").output().expect("runs").into();
-    insta::assert_snapshot!(ran.fine().out, @r"
+    let mut said = ran.fine().out.clone();
+    if space.folder.starts_with("/root") {
+        // The guest has a folder of that name of its own, which is closed to its builder.
+        said = said.replacen("Permission denied", "No such file or directory", 1);
+    }
+    insta::assert_snapshot!(said, @r"
     Network is unreachable
     lo
     No such file or directory
