@@ -21,8 +21,9 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 fn main() -> ExitCode {
     // The sandbox starts this program again, under a name that no person types, before any thread exists.
     let is_guest = std::env::args_os().nth(1).is_some_and(|verb| verb == opb::sandbox::HIDDEN_VERB);
-    // Huge pages are cleared whole, which in a short run takes longer than what they save: a third of an evaluation. A build
-    // would inherit that, and has them as the host wants it. Where the kernel knows none, there is nothing to be done.
+    // Huge pages are cleared whole: in a short run that takes up to a third of it where the host has to bring the memory first,
+    // and saves nothing elsewhere. A build would inherit the wish, so it is taken back there: it has them as the host wants it.
+    // Where the kernel knows none, there is nothing to be done.
     let _ = nix::sys::prctl::set_thp_disable(!is_guest);
     if is_guest {
         opb::sandbox::guest_main();
