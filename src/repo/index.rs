@@ -18,6 +18,9 @@ const FORM: &str = "opb apt piece 1";
 /// Behind so many entries it is known well enough how long they all are together.
 const SAMPLE: usize = 64;
 
+/// As much room is made ahead at most, in bytes: what comes first may be far longer than the rest.
+const MOST_ROOM: usize = 8 << 20;
+
 /// Where what took long to make is kept, by a digest of what it was made from. Anything may be lost at any time.
 pub trait Keep: Sync {
     /// What was kept, whole; `None` where it is not there or damaged.
@@ -107,7 +110,7 @@ fn text(range: Range<usize>, write: &Write<'_>) -> Vec<u8> {
     for (done, number) in range.enumerate() {
         write(number, &mut text);
         if done == SAMPLE {
-            text.reserve(text.len() * count / SAMPLE);
+            text.reserve((text.len() / SAMPLE * count).min(MOST_ROOM));
         }
     }
     text
