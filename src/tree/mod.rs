@@ -132,20 +132,18 @@ impl Tree {
             return Err(TreeError::TooMany);
         }
         // The folders that the entry is in, outermost first: a folder stands directly before what it holds.
-        let mut folders: Vec<&[u8]> = Vec::new();
+        let mut folders: Vec<&TreePath> = Vec::new();
         for (path, entry) in &entries {
-            let bytes = path.as_bytes();
-            let holds = |folder: &[u8]| bytes.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"));
-            while folders.pop_if(|folder| !holds(folder)).is_some() {}
-            let parent = bytes.iter().rposition(|byte| *byte == b'/');
-            if parent != folders.last().map(|folder| folder.len()) {
+            while folders.pop_if(|folder| !path.is_below(folder)).is_some() {}
+            let parent = path.as_bytes().iter().rposition(|byte| *byte == b'/');
+            if parent != folders.last().map(|folder| folder.as_bytes().len()) {
                 return Err(TreeError::NoFolder(path.clone()));
             }
             if !entry.is_possible() {
                 return Err(TreeError::LinkTarget(path.clone()));
             }
             if *entry == Entry::Folder {
-                folders.push(bytes);
+                folders.push(path);
             }
         }
         Ok(Self { entries: entries.into_iter().collect() })
