@@ -295,7 +295,7 @@ class Bench:
         ours = medians["repo-added-opb"].wall
         what = f"one package more than {MANY}, published and signed"
         peers = [
-            ("reprepro", "reprepro", 0.5), ("aptly", "aptly", 0.15), ("aptly.bare", "aptly without its Contents", 0.25),
+            ("reprepro", "reprepro", 0.5), ("aptly", "aptly", 0.15), ("aptly.bare", "aptly without its Contents", 0.15),
             ("ftparchive", "ftparchive", 0.15),
         ]
         wall = lambda id: medians[f"repo-added-{id.replace('.', '-')}"].wall  # noqa: E731
